@@ -1,0 +1,1 @@
+"""One package a resource family; one file a provider in it."""

@@ -1,0 +1,1 @@
+"""What every connector module is shipped with. Nothing in here knows a resource family."""

@@ -1,0 +1,105 @@
+"""The exceptions that a poll may end with.
+
+::
+
+    ConnectorError
+    ├── InvalidEvent             stop   the event or an option is wrong
+    ├── InvalidCredentials       stop   also nflex_connector_utils.errors.InvalidCredentials
+    ├── InsufficientPermission   stop   also nflex_connector_utils.errors.InsufficientPermission
+    ├── Throttled                retry  the provider asks us to slow down
+    ├── Unreachable              retry  DNS, TCP, TLS, timeout, 5xx
+    ├── UnexpectedResponse       stop   not JSON or XML, truncated, a field missing, a page loop
+    ├── Absent                   skip   the provider does not offer this service in this scope
+    ├── OutOfTime                stop   the deadline passed
+    └── IncompletePoll           stop   several scopes failed, each with its own error
+
+``action`` says what the code does about it: ``retry`` (within bounds, then it is final), ``skip``
+(the scope has nothing to report: not a failure) or ``stop``. ``advice`` is the sentence that tells
+the operator what to do. Every other exception that leaves a handler is a bug of ours.
+"""
+
+from typing import ClassVar, Optional, Sequence
+
+from nflex_connector_utils import errors as nflex
+
+
+class ConnectorError(Exception):
+    """What went wrong (``message``), where (``scope``) and what the operator can do (``advice``).
+
+    ``retry_after`` holds the seconds that the provider asked us to wait, where it said so.
+    """
+
+    action: ClassVar[str] = "stop"
+    advice: ClassVar[str] = ""
+
+    def __init__(
+        self, message: str, *, scope: Optional[str] = None, retry_after: Optional[float] = None
+    ):
+        super().__init__(message)
+        self.message = message
+        self.scope = scope
+        self.retry_after = retry_after
+
+    def __str__(self) -> str:
+        where = f"{self.scope}: " if self.scope else ""
+        message = self.message if self.message.endswith((".", "!", "?")) else f"{self.message}."
+        return f"{where}{message} {self.advice}".rstrip()
+
+
+class InvalidEvent(ConnectorError):
+    """The event or one of its options is wrong; raised before any network call where possible."""
+
+    advice = "Correct the account's settings; nothing was polled."
+
+
+class InvalidCredentials(ConnectorError, nflex.InvalidCredentials):
+    """The provider does not accept the credentials."""
+
+    advice = "Check the account's credentials: they are wrong, expired or revoked."
+
+
+class InsufficientPermission(ConnectorError, nflex.InsufficientPermission):
+    """The credentials are good but may not do what the poll needs; the message names it."""
+
+    advice = "Grant the account what is named here; 'flexlocal permissions' prints all it needs."
+
+
+class Throttled(ConnectorError):
+    """The provider still refused for too many requests after the last retry."""
+
+    action = "retry"
+    advice = "Poll the account less often, or ask the provider for a higher request limit."
+
+
+class Unreachable(ConnectorError):
+    """No usable answer: name, connection, TLS or time-out, or the provider's own fault (5xx)."""
+
+    action = "retry"
+    advice = "Check the endpoint, the network path and the provider's status; the next poll tries anew."
+
+
+class UnexpectedResponse(ConnectorError):
+    """An answer that can't be understood; the message names the URL (no query) or the field."""
+
+    advice = "Nothing was guessed. Check that the endpoint is the API itself and report the field."
+
+
+class Absent(ConnectorError):
+    """The provider does not offer this service in this scope; the scope reports nothing."""
+
+    action = "skip"
+
+
+class OutOfTime(ConnectorError):
+    """The deadline passed; the message names finished and unfinished scopes."""
+
+    advice = "Give the poll more time (option deadline_s) or poll fewer regions per account."
+
+
+class IncompletePoll(ConnectorError):
+    """Several scopes failed; ``errors`` holds the error of each."""
+
+    def __init__(self, errors: Sequence[ConnectorError]):
+        self.errors = tuple(errors)
+        each = " | ".join(f"{type(error).__name__}: {error}" for error in self.errors)
+        super().__init__(f"{len(self.errors)} scopes failed: {each}")

@@ -1,0 +1,158 @@
+"""The event that a handler is called with, parsed and checked before anything is imported or sent.
+
+No message holds the value of a credential.
+"""
+
+import dataclasses
+from typing import Any, Collection, Dict, Mapping, Optional
+
+from shared.deadline import Deadline
+from shared.errors import InvalidEvent
+
+DEADLINE_S = 600.0
+
+# Credentials that only one provider has: with them, an event may leave its provider out.
+_TELLTALE = {
+    "aws": {"aws_access_key_id", "role_arn"},
+    "openstack": {"auth_url", "OS_AUTH_URL"},
+}
+_OPTIONS = {"allow_partial": bool, "deadline_s": (int, float)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What an event asks for."""
+
+    provider: str
+    credentials: Mapping[str, Any] = dataclasses.field(repr=False)
+    account_id: str
+    task_id: Optional[str]
+    allow_partial: bool
+    deadline_s: Optional[float]
+
+
+def parse(event: Any, providers: Collection[str], *, ambient: bool = False) -> Request:
+    """The request in an event.
+
+    ``providers`` are those that the family has cells for; ``ambient`` says that the runtime's
+    operator lets credentials be left out. Raises InvalidEvent naming the key and what was expected.
+    """
+    if not isinstance(event, dict):
+        raise InvalidEvent(f"the event should be an object, but is {type(event).__name__}")
+    credentials = event.get("credentials")
+    if credentials is None and ambient:
+        credentials = {}
+    if not isinstance(credentials, dict):
+        raise InvalidEvent(_expected("credentials", "an object", credentials))
+    if not credentials and not ambient:
+        raise InvalidEvent("'credentials' is empty: no ambient credentials are used")
+    options = event.get("options")
+    if options is None:
+        options = {}
+    if not isinstance(options, dict):
+        raise InvalidEvent(_expected("options", "an object", options))
+    return Request(
+        provider=_provider(event, credentials, providers),
+        credentials=credentials,
+        account_id=_text(event, "account_id") or "",
+        task_id=_text(event, "task_id"),
+        allow_partial=bool(_option(options, "allow_partial")),
+        deadline_s=_seconds("options.deadline_s", _option(options, "deadline_s")),
+    )
+
+
+def deadline(request: Request, context: Any) -> Deadline:
+    """The time budget: the runtime's or the account's, whichever is shorter, or 600 s."""
+    config = getattr(context, "config", None)
+    given = config.get("deadline_s") if isinstance(config, Mapping) else None
+    of_runtime = _seconds("context.config.deadline_s", given)
+    limits = [limit for limit in (of_runtime, request.deadline_s) if limit is not None]
+    return Deadline(min(limits, default=DEADLINE_S))
+
+
+def ambient_credentials(context: Any) -> bool:
+    """Whether the operator of this runtime allows the host's own credentials."""
+    config = getattr(context, "config", None)
+    return isinstance(config, Mapping) and config.get("ambient_credentials") is True
+
+
+def _provider(
+    event: Dict[str, Any], credentials: Dict[str, Any], providers: Collection[str]
+) -> str:
+    named = event.get("provider")
+    if isinstance(named, dict):
+        named = named.get("type") or named.get("name")
+    if named is not None and not isinstance(named, str):
+        raise InvalidEvent(_expected("provider", "a name or an object with 'type' or 'name'", named))
+    known = ", ".join(sorted(providers))
+    if named:
+        name = named.strip().lower()
+        if name in providers:
+            return name
+        raise InvalidEvent(f"'provider' {named!r} is not one that this family polls ({known})")
+    told = [name for name, keys in _TELLTALE.items() if keys & credentials.keys()]
+    if len(told) == 1 and told[0] in providers:
+        return told[0]
+    raise InvalidEvent(f"'provider' is missing, and the credentials do not tell it; one of: {known}")
+
+
+def _option(options: Dict[str, Any], name: str) -> Any:
+    value = options.get(name)
+    kinds = _OPTIONS[name]
+    if value is None:
+        return None
+    if not isinstance(value, kinds) or (isinstance(value, bool) and kinds is not bool):
+        expected = "true or false" if kinds is bool else "a number"
+        raise InvalidEvent(_expected(f"options.{name}", expected, value))
+    return value
+
+
+def _seconds(name: str, value: Any) -> Optional[float]:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
+        raise InvalidEvent(f"{name!r} should be a number of seconds above 0")
+    return float(value)
+
+
+def _text(event: Dict[str, Any], name: str) -> Optional[str]:
+    value = event.get(name)
+    if value is not None and not isinstance(value, str):
+        raise InvalidEvent(_expected(name, "text", value))
+    return value
+
+
+def _expected(name: str, expected: str, value: Any) -> str:
+    if value is None:
+        return f"{name!r} is missing; expected {expected}"
+    return f"{name!r} should be {expected}, but is {type(value).__name__}"
+
+
+def text_credential(credentials: Mapping[str, Any], name: str) -> Optional[str]:
+    """A credential that should be text, without blanks at its ends; None where absent or empty."""
+    value = credentials.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise InvalidEvent(f"credentials.{name} should be text, but is {type(value).__name__}")
+    return value.strip() or None
+
+
+def needed_credential(credentials: Mapping[str, Any], name: str) -> str:
+    """A credential that the provider can't do without."""
+    value = text_credential(credentials, name)
+    if value is None:
+        raise InvalidEvent(f"credentials.{name} is missing or empty; expected text")
+    return value
+
+
+def flag_credential(credentials: Mapping[str, Any], name: str, default: bool) -> bool:
+    """A credential that is true or false; as text too, since some consoles store only text."""
+    value = credentials.get(name)
+    if value is None:
+        return default
+    if isinstance(value, str) and value.strip().lower() in ("true", "false"):
+        return value.strip().lower() == "true"
+    if not isinstance(value, bool):
+        raise InvalidEvent(f"credentials.{name} should be true or false")
+    return value

@@ -1,0 +1,181 @@
+"""HTTP as a poll needs it: bounded in time, retried where that helps, never to a host not asked for.
+
+``session`` gives a ``requests.Session`` whose adapter does all of this, so that it also serves
+libraries that bring their own calls (keystoneauth1). botocore has its own HTTP stack; its provider
+file hooks ``delay_before_retry`` and ``Traffic`` into it.
+"""
+
+import email.utils
+import random
+import threading
+import time
+from typing import Any, Optional, Union
+from urllib.parse import urlsplit
+
+import requests
+import requests.adapters
+
+from shared.deadline import Deadline
+from shared.errors import UnexpectedResponse
+
+CONNECT_TIMEOUT_S = 10.0
+READ_TIMEOUT_S = 60.0
+ATTEMPTS = 8  # throttling windows are some 10 s long; 8 tries span about a minute
+FIRST_DELAY_S = 0.5
+LONGEST_DELAY_S = 20.0
+ROOM_FOR_A_CALL_S = 1.0  # a retry that has less than this after its delay is not worth starting
+POOL = 8  # connections kept a host: as many as scopes run side by side
+
+# 413 with Retry-After is how Nova's old rate limiter said 429.
+THROTTLED = (429, 413)
+TRANSIENT = (408, 500, 502, 503, 504)
+
+
+class Traffic:
+    """How many requests were sent, and how many of them were retries. Safe to share by threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.calls = 0
+        self.retries = 0
+
+    def count(self, *, retry: bool = False) -> None:
+        with self._lock:
+            self.calls += 1
+            self.retries += retry
+
+
+def delay_before_retry(
+    attempt: int, deadline: Deadline, retry_after: Optional[float] = None
+) -> Optional[float]:
+    """Seconds to wait before trying again, or None where there must be no other try.
+
+    ``attempt`` is how many tries were made. Exponential with full jitter, so that the scopes that
+    were throttled together do not come back together; never shorter than the provider asked for;
+    None when the tries are used up or the deadline leaves no room for the delay and a call.
+    """
+    if attempt >= ATTEMPTS:
+        return None
+    longest = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2 ** (attempt - 1))
+    delay = random.uniform(longest / 2, longest)  # noqa: S311 - jitter, no secret
+    if retry_after is not None:
+        delay = max(delay, retry_after)
+    if delay + ROOM_FOR_A_CALL_S > deadline.remaining():
+        return None
+    return delay
+
+
+def retry_after(value: Optional[str]) -> Optional[float]:
+    """Seconds that a Retry-After header asks for (RFC 9110, 10.2.3: seconds or a date)."""
+    if not value:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        then = email.utils.parsedate_to_datetime(value)
+    except (TypeError, ValueError):
+        return None
+    return max(0.0, then.timestamp() - time.time())
+
+
+def should_retry(status: int, headers: Any) -> bool:
+    """Whether an answer of this status may be another one next time."""
+    if status == 413:
+        return "Retry-After" in headers
+    return status in THROTTLED or status in TRANSIENT
+
+
+def without_query(url: str) -> str:
+    """The URL as it may be shown: no query, no user name or password."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if ":" in host:
+        host = f"[{host}]"
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme}://{host}{port}{parts.path}"
+
+
+class PollAdapter(requests.adapters.HTTPAdapter):
+    """Gives each call the time that is left, reads its body, and retries what may pass.
+
+    A redirect to another host is refused: the headers that go along hold the account's token.
+    """
+
+    def __init__(self, deadline: Deadline, traffic: Traffic):
+        self._deadline = deadline
+        self._traffic = traffic
+        super().__init__(pool_connections=POOL, pool_maxsize=POOL, max_retries=0)
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:  # type: ignore[override]
+        attempt = 0
+        while True:
+            self._deadline.check(f"{request.method} {without_query(request.url or '')}")
+            attempt += 1
+            self._traffic.count(retry=attempt > 1)
+            kwargs["timeout"] = (
+                self._deadline.timeout(CONNECT_TIMEOUT_S),
+                self._deadline.timeout(READ_TIMEOUT_S),
+            )
+            try:
+                response = super().send(request, **kwargs)
+                response.content  # noqa: B018 - a body cut short must fail here, where it is retried
+            except requests.exceptions.SSLError:
+                raise  # a certificate does not get better
+            except (
+                requests.exceptions.ConnectionError,
+                requests.exceptions.ChunkedEncodingError,
+                requests.exceptions.ContentDecodingError,
+                requests.exceptions.Timeout,
+            ):
+                delay = delay_before_retry(attempt, self._deadline)
+                if delay is None:
+                    raise
+            else:
+                _refuse_foreign_redirect(request, response)
+                if not should_retry(response.status_code, response.headers):
+                    return response
+                asked = retry_after(response.headers.get("Retry-After"))
+                delay = delay_before_retry(attempt, self._deadline, asked)
+                if delay is None:
+                    return response
+            time.sleep(delay)
+
+
+def _refuse_foreign_redirect(
+    request: requests.PreparedRequest, response: requests.Response
+) -> None:
+    target = urlsplit(response.headers.get("Location", ""))
+    if not response.is_redirect or not target.netloc:
+        return
+    asked = urlsplit(request.url or "")
+    if target.hostname == asked.hostname and target.scheme in (asked.scheme, "https"):
+        return
+    raise UnexpectedResponse(
+        f"{without_query(request.url or '')} redirects to another place ({target.hostname})"
+    )
+
+
+def session(
+    deadline: Deadline,
+    traffic: Traffic,
+    *,
+    verify: Union[bool, str] = True,
+) -> requests.Session:
+    """A requests session for one poll.
+
+    ``verify`` is True, False, or the path of a CA bundle. The host's ``.netrc`` is not read (it
+    would be an ambient credential); its proxy settings are.
+    """
+    made = requests.Session()
+    made.verify = verify
+    made.auth = _no_netrc
+    adapter = PollAdapter(deadline, traffic)
+    made.mount("https://", adapter)
+    made.mount("http://", adapter)
+    return made
+
+
+def _no_netrc(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request

@@ -1,0 +1,103 @@
+"""Reading a provider's record: a field has the type that its API documents, or the record is refused.
+
+Absent and None are the same to all of these: "the provider does not say". A field of another type
+raises UnexpectedResponse naming the field: a guess would put a wrong fact into the inventory.
+"""
+
+import base64
+import datetime
+from typing import Any, Dict, List, Mapping, Optional, Type, TypeVar
+
+from shared.errors import UnexpectedResponse
+
+T = TypeVar("T")
+
+_WORDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+_WORDS.update({dict: "an object", list: "a list", datetime.datetime: "a time"})
+
+
+def field(record: Mapping[str, Any], name: str, kind: Type[T]) -> Optional[T]:
+    """The field's value, or None where it is absent or null.
+
+    ``float`` also takes whole numbers; ``int`` does not take true and false.
+    """
+    if not isinstance(record, Mapping):
+        raise UnexpectedResponse(f"expected an object with {name!r}, got {type(record).__name__}")
+    value = record.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) and kind is not bool:
+        pass
+    elif isinstance(value, kind):
+        return value
+    elif kind is float and isinstance(value, int):
+        return float(value)  # type: ignore[return-value]
+    raise UnexpectedResponse(
+        f"field {name!r} should be {_WORDS.get(kind, kind.__name__)}, "
+        f"but is {_WORDS.get(type(value), type(value).__name__)}"
+    )
+
+
+def needed(record: Mapping[str, Any], name: str, kind: Type[T]) -> T:
+    """The field's value; UnexpectedResponse where it is absent, null or an empty text."""
+    value = field(record, name, kind)
+    if value is None or value == "":
+        raise UnexpectedResponse(f"field {name!r} is missing or empty")
+    return value
+
+
+def items(record: Mapping[str, Any], name: str, kind: Type[T]) -> List[T]:
+    """The list in the field, each item of the given type; empty where the field is absent."""
+    values = field(record, name, list) or []
+    for value in values:
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            raise UnexpectedResponse(
+                f"field {name!r} should be a list of {_WORDS.get(kind, kind.__name__)}, "
+                f"but holds {_WORDS.get(type(value), type(value).__name__)}"
+            )
+    return values
+
+
+def objects(record: Mapping[str, Any], name: str) -> List[Dict[str, Any]]:
+    """The list of objects in the field; empty where the field is absent."""
+    return items(record, name, dict)
+
+
+def parse_time(text: str) -> Optional[datetime.datetime]:
+    """An ISO 8601 time as an aware datetime in UTC (naive input is UTC), or None if it is none."""
+    text = text.strip()
+    if text[-1:] in ("Z", "z"):  # Python takes "Z" only from 3.11 on
+        text = text[:-1] + "+00:00"
+    try:
+        moment = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=datetime.timezone.utc)
+    return moment.astimezone(datetime.timezone.utc)
+
+
+def time(record: Mapping[str, Any], name: str) -> Optional[datetime.datetime]:
+    """The moment that a JSON API writes as ISO 8601 text in the field, in UTC."""
+    text = field(record, name, str)
+    if not text:
+        return None
+    moment = parse_time(text)
+    if moment is None:
+        raise UnexpectedResponse(f"field {name!r} should be an ISO 8601 time")
+    return moment
+
+
+def plain(value: Any) -> Any:
+    """The value as JSON can hold it: times as RFC 3339 in UTC, bytes as base64, keys as text."""
+    if isinstance(value, datetime.datetime):
+        if value.tzinfo is not None:
+            value = value.astimezone(datetime.timezone.utc).replace(tzinfo=None)
+        return value.isoformat(timespec="seconds") + "Z"
+    if isinstance(value, (bytes, bytearray)):
+        return base64.b64encode(value).decode("ascii")
+    if isinstance(value, Mapping):
+        return {str(key): plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(each) for each in value]
+    return value

@@ -1,0 +1,387 @@
+"""The engine: scopes -> fetch, side by side and within the deadline -> convert -> complete or failed.
+
+A cell (``modules/<family>/<provider>.py``) has
+
+- ``lookups(scope)`` (optional): what many records need, asked once a scope, in bulk;
+- ``fetch(scope, lookups)``: a generator of pages, each a list of the provider's records;
+- ``convert(record, scope, lookups)``: pure; an nflex resource, or ``Dropped`` with the reason.
+
+A provider (``shared/providers/<provider>.py``) says what the scopes are and what its errors mean;
+``shared/providers/__init__.py`` lists its functions. A scope is whatever the provider makes it, as
+long as it has a ``name``.
+"""
+
+import collections
+import dataclasses
+import importlib
+import pkgutil
+import queue
+import threading
+import traceback
+from typing import Any, Callable, Counter, Dict, Iterable, List, Optional, Sequence, Tuple, TypeVar
+
+from nflex_connector_utils import set_task_percentage
+
+from shared import event as events
+from shared.deadline import Deadline
+from shared.errors import ConnectorError, IncompletePoll, OutOfTime
+from shared.http import Traffic
+from shared.log import Log, Masker, secrets_in
+
+SCOPES_AT_ONCE = 8  # parsing holds the interpreter's lock: more threads cost memory, not time
+SHRUNK = 0.5  # an inventory below this share of the last complete one is worth a warning
+
+T = TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True)
+class Dropped:
+    """What ``convert`` answers for a record that is no resource, and why."""
+
+    reason: str
+
+
+@dataclasses.dataclass
+class Poll:
+    """One call of a handler: what its parts share. Providers get it at login."""
+
+    family: str
+    request: events.Request
+    deadline: Deadline
+    traffic: Traffic
+    log: Log
+
+
+@dataclasses.dataclass
+class Answer:
+    """What one scope gave: ``records == len(resources) + dropped``, or an error."""
+
+    scope: str
+    pages: int = 0
+    records: int = 0
+    resources: Dict[Tuple[str, str], Dict[str, Any]] = dataclasses.field(default_factory=dict)
+    dropped: Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    error: Optional[ConnectorError] = None
+
+
+def poll(family: str, event: Any, context: Any) -> List[Dict[str, Any]]:
+    """All resources of one family in one account, as CMP dicts, sorted by type and id.
+
+    Complete, or an exception: see shared/errors.py. ``event`` and ``context`` are described in the
+    README. Only ``options.allow_partial`` lets the list be incomplete, and then the response header
+    ``x-poll-incomplete`` and the log say what is missing.
+    """
+    return _guarded(event, context, lambda log: _poll(family, event, context, log))
+
+
+def validate(family: str, event: Any, context: Any) -> Dict[str, Any]:
+    """``{"ok": True, "account": ...}`` or ``{"ok": False, "reason": ...}``: a login, no listing."""
+
+    def check(log: Log) -> Dict[str, Any]:
+        started = _start(family, event, context, log)
+        account = _within(started.poll, started.provider, "login", started.account)
+        return {"ok": True, "account": account}
+
+    try:
+        return _guarded(event, context, check)
+    except ConnectorError as error:
+        return {"ok": False, "reason": f"{type(error).__name__}: {error}"}
+
+
+def cells(family: str) -> Dict[str, str]:
+    """The family's cells: provider -> module name. A cell exists because its file does."""
+    package = importlib.import_module(f"modules.{family}")
+    return {
+        name: f"modules.{family}.{name}"
+        for _, name, _ in pkgutil.iter_modules(package.__path__)
+        if name != "main"
+    }
+
+
+# --- one poll ---------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass
+class _Started:
+    poll: Poll
+    provider: Any
+    cell: Any
+    credentials: Any
+
+    def login(self) -> Any:
+        return self.provider.login(self.credentials, self.poll)
+
+    def account(self) -> str:
+        return self.provider.account(self.login())
+
+    def scopes(self) -> Sequence[Any]:
+        return self.provider.scopes(self.login())
+
+
+def _start(family: str, event: Any, context: Any, log: Log) -> _Started:
+    """Everything that can be checked and imported without a network call."""
+    modules = cells(family)
+    ambient = events.ambient_credentials(context)
+    request = events.parse(event, modules, ambient=ambient)
+    deadline = events.deadline(request, context)
+    provider: Any = importlib.import_module(f"shared.providers.{request.provider}")
+    credentials = provider.credentials(request.credentials, ambient)
+    cell = importlib.import_module(modules[request.provider])
+    started = Poll(family, request, deadline, Traffic(), log)
+    return _Started(started, provider, cell, credentials)
+
+
+def _poll(family: str, event: Any, context: Any, log: Log) -> List[Dict[str, Any]]:
+    started = _start(family, event, context, log)
+    poll = started.poll
+    scopes = _within(poll, started.provider, "login", started.scopes)
+    answers = _side_by_side(started, scopes, context)
+    failed = [answer.error for answer in answers if answer.error]
+    absent = [error for error in failed if error.action == "skip"]
+    failed = [error for error in failed if error.action != "skip"]
+    for error in absent:
+        log.info("absent", scope=error.scope, why=error.message)
+    if failed and not poll.request.allow_partial:
+        raise failed[0] if len(failed) == 1 else IncompletePoll(failed)
+    resources, dropped = _merge(answers)
+    if failed:
+        missing = "; ".join(f"{type(error).__name__}: {error}" for error in failed)
+        log.warn("incomplete", missing=missing)
+        _header(context, log, "x-poll-incomplete", log.mask(missing))
+    else:
+        _compare_with_last(poll, context, len(resources))
+    log.info(
+        "polled",
+        family=family,
+        provider=poll.request.provider,
+        scopes=len(scopes),
+        pages=sum(answer.pages for answer in answers),
+        calls=poll.traffic.calls,
+        retries=poll.traffic.retries,
+        records=sum(answer.records for answer in answers),
+        resources=len(resources),
+        dropped=", ".join(f"{n} {reason}" for reason, n in sorted(dropped.items())) or 0,
+        seconds=poll.deadline.elapsed(),
+    )
+    return resources
+
+
+def _side_by_side(started: _Started, scopes: Sequence[Any], context: Any) -> List[Answer]:
+    """The answer of every scope, in the scopes' order.
+
+    Daemon threads, not an executor's: a socket that hangs must neither keep the poll beyond its
+    deadline nor keep the process from ending.
+    """
+    poll = started.poll
+    todo: "queue.SimpleQueue[Tuple[int, Any]]" = queue.SimpleQueue()
+    done: "queue.SimpleQueue[Tuple[int, Any]]" = queue.SimpleQueue()
+    for each in enumerate(scopes):
+        todo.put(each)
+
+    def work() -> None:
+        while True:
+            try:
+                number, scope = todo.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                done.put((number, _poll_scope(started, scope)))
+            except BaseException as bug:
+                done.put((number, bug))
+
+    for _ in range(min(SCOPES_AT_ONCE, _threads(context), len(scopes))):
+        threading.Thread(target=work, daemon=True).start()
+    answers: Dict[int, Answer] = {}
+    reported = _report_progress(poll, context, 0, len(scopes), True)
+    while len(answers) < len(scopes):
+        try:
+            number, answer = done.get(timeout=poll.deadline.timeout(threading.TIMEOUT_MAX))
+        except queue.Empty:
+            _give_up(poll, scopes, answers)
+        if isinstance(answer, BaseException):
+            raise answer
+        answers[number] = answer
+        reported = _report_progress(poll, context, len(answers), len(scopes), reported)
+    return [answers[number] for number in sorted(answers)]
+
+
+def _give_up(poll: Poll, scopes: Sequence[Any], answers: Dict[int, Answer]) -> None:
+    finished = [scope.name for number, scope in enumerate(scopes) if number in answers]
+    unfinished = [scope.name for number, scope in enumerate(scopes) if number not in answers]
+    raise OutOfTime(
+        f"the deadline of {poll.deadline.seconds:g} s passed; "
+        f"unfinished: {', '.join(unfinished)}; finished: {', '.join(finished) or 'none'}"
+    )
+
+
+def _poll_scope(started: _Started, scope: Any) -> Answer:
+    """Fetch and convert one scope, page by page, so that no more than a page of records is held."""
+    cell, answer = started.cell, Answer(scope.name)
+    try:
+        lookups = cell.lookups(scope) if hasattr(cell, "lookups") else None
+        for page in cell.fetch(scope, lookups):
+            started.poll.deadline.check(f"page {answer.pages + 2}")
+            answer.pages += 1
+            answer.records += len(page)
+            _convert_page(cell, page, scope, lookups, answer)
+    except Exception as error:
+        answer.error = _classified(started.provider, error)
+        if answer.error.scope is None:
+            answer.error.scope = scope.name
+    return answer
+
+
+def _convert_page(
+    cell: Any, page: Iterable[Any], scope: Any, lookups: Any, answer: Answer
+) -> None:
+    for record in page:
+        try:
+            converted = cell.convert(record, scope, lookups)
+        except ConnectorError as error:
+            error.message = f"{_called(record)}: {error.message}"
+            raise
+        if isinstance(converted, Dropped):
+            answer.dropped[converted.reason] += 1
+            continue
+        resource = converted.serialize()
+        key = (resource["type"], resource["id"])
+        if key in answer.resources:
+            # a listing that moved on between two pages shows the same record again
+            answer.dropped["listed twice"] += 1
+        answer.resources[key] = resource
+
+
+def _called(record: Any) -> str:
+    """How a refused record is named in an error: by what looks like its id."""
+    if isinstance(record, dict):
+        for name, value in record.items():
+            if (name == "id" or name.endswith("Id")) and isinstance(value, str):
+                return f"record {value}"
+    return "a record"
+
+
+def _merge(answers: Sequence[Answer]) -> Tuple[List[Dict[str, Any]], Counter[str]]:
+    """All scopes' resources, each once, and what was dropped; proves that no record got lost."""
+    merged: Dict[Tuple[str, str], Dict[str, Any]] = {}
+    dropped: Counter[str] = collections.Counter()
+    records = 0
+    for answer in answers:
+        if answer.error:
+            continue
+        records += answer.records
+        dropped.update(answer.dropped)
+        for key, resource in answer.resources.items():
+            if key in merged:
+                dropped["seen in another scope"] += 1
+            else:
+                merged[key] = resource
+    if records != len(merged) + sum(dropped.values()):
+        raise AssertionError(
+            f"{records} records gave {len(merged)} resources and {dict(dropped)} dropped"
+        )
+    return [merged[key] for key in sorted(merged)], dropped
+
+
+# --- errors -----------------------------------------------------------------------------------
+
+
+def _guarded(event: Any, context: Any, action: Callable[[Log], T]) -> T:
+    """Run the action; whatever it raises leaves with its secrets masked and no chained cause."""
+    credentials = event.get("credentials") if isinstance(event, dict) else None
+    mask = Masker(secrets_in(credentials))
+    log = Log(context, event, mask)
+    try:
+        return action(log)
+    except ConnectorError as error:
+        _mask(error, mask)
+        log.error("failed", error=type(error).__name__, message=str(error))
+        raise error.with_traceback(error.__traceback__) from None
+    except Exception as bug:
+        # A traceback names files and lines; the texts of the exceptions in it are masked too.
+        log.error("bug", trace=traceback.format_exc())
+        bug.args = (mask(str(bug)),)
+        raise bug.with_traceback(bug.__traceback__) from None
+
+
+def _mask(error: ConnectorError, mask: Masker) -> None:
+    error.message = mask(error.message)
+    error.args = (error.message,)
+    for each in getattr(error, "errors", ()):
+        _mask(each, mask)
+
+
+def _classified(provider: Any, error: Exception) -> ConnectorError:
+    """The error as a ConnectorError; what nobody knows is a bug and flies on."""
+    known = error if isinstance(error, ConnectorError) else provider.classify(error)
+    if known is None:
+        raise error
+    return known
+
+
+def _within(poll: Poll, provider: Any, doing: str, action: Callable[[], T]) -> T:
+    """Run the action in a thread, and give up at the deadline whatever it hangs in."""
+    done: "queue.SimpleQueue[Tuple[bool, Any]]" = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            done.put((True, action()))
+        except BaseException as error:
+            done.put((False, error))
+
+    threading.Thread(target=work, daemon=True).start()
+    try:
+        good, result = done.get(timeout=poll.deadline.timeout(threading.TIMEOUT_MAX))
+    except queue.Empty:
+        raise OutOfTime(f"the deadline of {poll.deadline.seconds:g} s passed during {doing}") from None
+    if good:
+        return result
+    if not isinstance(result, Exception):
+        raise result
+    known = _classified(provider, result)
+    if known.scope is None:
+        known.scope = doing
+    raise known
+
+
+# --- what the platform is told and asked besides ------------------------------------------------
+
+
+def _threads(context: Any) -> int:
+    """``context.config["scopes_at_once"]``: fewer threads, where a recording or a small host asks."""
+    config = getattr(context, "config", None)
+    given = config.get("scopes_at_once") if isinstance(config, dict) else None
+    return given if isinstance(given, int) and given > 0 else SCOPES_AT_ONCE
+
+
+def _report_progress(poll: Poll, context: Any, done: int, of: int, go_on: bool) -> bool:
+    """Report the percentage of scopes done; a failure is logged once and never fails the poll."""
+    if not poll.request.task_id or not go_on:
+        return False
+    try:
+        set_task_percentage(context, poll.request.task_id, 100 * done // of if of else 100)
+    except Exception as error:
+        poll.log.warn("progress not reported", error=type(error).__name__, message=str(error))
+        return False
+    return True
+
+
+def _compare_with_last(poll: Poll, context: Any, count: int) -> None:
+    """Warn where the inventory shrank by more than half; remember this complete poll's size."""
+    key = f"inventory:{poll.request.account_id}:{poll.request.provider}:{poll.family}:resources"
+    try:
+        state = getattr(context, "state", None)
+        if state is None:
+            return
+        last = state.get(key)
+        if last is not None and count < SHRUNK * int(last):
+            poll.log.warn("shrunk", family=poll.family, resources=count, last=int(last))
+        state.set(key, count)
+    except Exception as error:
+        poll.log.warn("state not kept", error=type(error).__name__, message=str(error))
+
+
+def _header(context: Any, log: Log, name: str, value: str) -> None:
+    try:
+        context.set_response_header(name, value)
+    except Exception as error:
+        log.warn("header not set", header=name, error=type(error).__name__)
