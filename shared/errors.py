@@ -18,7 +18,8 @@
 the operator what to do. Every other exception that leaves a handler is a bug of ours.
 """
 
-from typing import ClassVar, Optional, Sequence
+from collections.abc import Sequence
+from typing import ClassVar, Optional
 
 from nflex_connector_utils import errors as nflex
 
@@ -75,7 +76,9 @@ class Unreachable(ConnectorError):
     """No usable answer: name, connection, TLS or time-out, or the provider's own fault (5xx)."""
 
     action = "retry"
-    advice = "Check the endpoint, the network path and the provider's status; the next poll tries anew."
+    advice = (
+        "Check the endpoint, the network path and the provider's status; the next poll tries anew."
+    )
 
 
 class UnexpectedResponse(ConnectorError):

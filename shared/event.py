@@ -4,7 +4,8 @@ No message holds the value of a credential.
 """
 
 import dataclasses
-from typing import Any, Collection, Dict, Mapping, Optional
+from collections.abc import Collection, Mapping
+from typing import Any, Optional
 
 from shared.deadline import Deadline
 from shared.errors import InvalidEvent
@@ -16,7 +17,7 @@ _TELLTALE = {
     "aws": {"aws_access_key_id", "role_arn"},
     "openstack": {"auth_url", "OS_AUTH_URL"},
 }
-_OPTIONS = {"allow_partial": bool, "deadline_s": (int, float)}
+_OPTIONS: dict[str, tuple[type, ...]] = {"allow_partial": (bool,), "deadline_s": (int, float)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,13 +78,15 @@ def ambient_credentials(context: Any) -> bool:
 
 
 def _provider(
-    event: Dict[str, Any], credentials: Dict[str, Any], providers: Collection[str]
+    event: dict[str, Any], credentials: dict[str, Any], providers: Collection[str]
 ) -> str:
     named = event.get("provider")
     if isinstance(named, dict):
         named = named.get("type") or named.get("name")
     if named is not None and not isinstance(named, str):
-        raise InvalidEvent(_expected("provider", "a name or an object with 'type' or 'name'", named))
+        raise InvalidEvent(
+            _expected("provider", "a name or an object with 'type' or 'name'", named)
+        )
     known = ", ".join(sorted(providers))
     if named:
         name = named.strip().lower()
@@ -93,16 +96,18 @@ def _provider(
     told = [name for name, keys in _TELLTALE.items() if keys & credentials.keys()]
     if len(told) == 1 and told[0] in providers:
         return told[0]
-    raise InvalidEvent(f"'provider' is missing, and the credentials do not tell it; one of: {known}")
+    raise InvalidEvent(
+        f"'provider' is missing, and the credentials do not tell it; one of: {known}"
+    )
 
 
-def _option(options: Dict[str, Any], name: str) -> Any:
+def _option(options: dict[str, Any], name: str) -> Any:
     value = options.get(name)
     kinds = _OPTIONS[name]
     if value is None:
         return None
-    if not isinstance(value, kinds) or (isinstance(value, bool) and kinds is not bool):
-        expected = "true or false" if kinds is bool else "a number"
+    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+        expected = "true or false" if bool in kinds else "a number"
         raise InvalidEvent(_expected(f"options.{name}", expected, value))
     return value
 
@@ -115,7 +120,7 @@ def _seconds(name: str, value: Any) -> Optional[float]:
     return float(value)
 
 
-def _text(event: Dict[str, Any], name: str) -> Optional[str]:
+def _text(event: dict[str, Any], name: str) -> Optional[str]:
     value = event.get(name)
     if value is not None and not isinstance(value, str):
         raise InvalidEvent(_expected(name, "text", value))

@@ -57,7 +57,7 @@ def delay_before_retry(
     if attempt >= ATTEMPTS:
         return None
     longest = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2 ** (attempt - 1))
-    delay = random.uniform(longest / 2, longest)  # noqa: S311 - jitter, no secret
+    delay = random.uniform(longest / 2, longest)
     if retry_after is not None:
         delay = max(delay, retry_after)
     if delay + ROOM_FOR_A_CALL_S > deadline.remaining():

@@ -6,7 +6,8 @@ what began, what a person should act on, and one summary.
 
 import json
 import re
-from typing import Any, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 from urllib.parse import quote
 
 from nflex_connector_utils import Logger
@@ -33,7 +34,7 @@ def secrets_in(credentials: Any) -> "list[str]":
 
     Each also as a URL and as JSON would write it, since it may come back in either.
     """
-    found = set()
+    found: set[str] = set()
     for secret in _secrets(credentials, secret=False):
         for text in (secret, secret.strip()):
             found.update((text, quote(text, safe=""), json.dumps(text)[1:-1]))

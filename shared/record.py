@@ -6,7 +6,8 @@ raises UnexpectedResponse naming the field: a guess would put a wrong fact into 
 
 import base64
 import datetime
-from typing import Any, Dict, List, Mapping, Optional, Type, TypeVar
+from collections.abc import Mapping
+from typing import Any, Optional, TypeVar
 
 from shared.errors import UnexpectedResponse
 
@@ -16,7 +17,7 @@ _WORDS = {str: "text", int: "a whole number", float: "a number", bool: "true or 
 _WORDS.update({dict: "an object", list: "a list", datetime.datetime: "a time"})
 
 
-def field(record: Mapping[str, Any], name: str, kind: Type[T]) -> Optional[T]:
+def field(record: Mapping[str, Any], name: str, kind: type[T]) -> Optional[T]:
     """The field's value, or None where it is absent or null.
 
     ``float`` also takes whole numbers; ``int`` does not take true and false.
@@ -38,7 +39,7 @@ def field(record: Mapping[str, Any], name: str, kind: Type[T]) -> Optional[T]:
     )
 
 
-def needed(record: Mapping[str, Any], name: str, kind: Type[T]) -> T:
+def needed(record: Mapping[str, Any], name: str, kind: type[T]) -> T:
     """The field's value; UnexpectedResponse where it is absent, null or an empty text."""
     value = field(record, name, kind)
     if value is None or value == "":
@@ -46,7 +47,7 @@ def needed(record: Mapping[str, Any], name: str, kind: Type[T]) -> T:
     return value
 
 
-def items(record: Mapping[str, Any], name: str, kind: Type[T]) -> List[T]:
+def items(record: Mapping[str, Any], name: str, kind: type[T]) -> list[T]:
     """The list in the field, each item of the given type; empty where the field is absent."""
     values = field(record, name, list) or []
     for value in values:
@@ -58,7 +59,7 @@ def items(record: Mapping[str, Any], name: str, kind: Type[T]) -> List[T]:
     return values
 
 
-def objects(record: Mapping[str, Any], name: str) -> List[Dict[str, Any]]:
+def objects(record: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
     """The list of objects in the field; empty where the field is absent."""
     return items(record, name, dict)
 

@@ -18,7 +18,9 @@ import pkgutil
 import queue
 import threading
 import traceback
-from typing import Any, Callable, Counter, Dict, Iterable, List, Optional, Sequence, Tuple, TypeVar
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any, Callable, Optional, TypeVar
 
 from nflex_connector_utils import set_task_percentage
 
@@ -59,12 +61,12 @@ class Answer:
     scope: str
     pages: int = 0
     records: int = 0
-    resources: Dict[Tuple[str, str], Dict[str, Any]] = dataclasses.field(default_factory=dict)
+    resources: dict[tuple[str, str], dict[str, Any]] = dataclasses.field(default_factory=dict)
     dropped: Counter[str] = dataclasses.field(default_factory=collections.Counter)
     error: Optional[ConnectorError] = None
 
 
-def poll(family: str, event: Any, context: Any) -> List[Dict[str, Any]]:
+def poll(family: str, event: Any, context: Any) -> list[dict[str, Any]]:
     """All resources of one family in one account, as CMP dicts, sorted by type and id.
 
     Complete, or an exception: see shared/errors.py. ``event`` and ``context`` are described in the
@@ -74,10 +76,10 @@ def poll(family: str, event: Any, context: Any) -> List[Dict[str, Any]]:
     return _guarded(event, context, lambda log: _poll(family, event, context, log))
 
 
-def validate(family: str, event: Any, context: Any) -> Dict[str, Any]:
+def validate(family: str, event: Any, context: Any) -> dict[str, Any]:
     """``{"ok": True, "account": ...}`` or ``{"ok": False, "reason": ...}``: a login, no listing."""
 
-    def check(log: Log) -> Dict[str, Any]:
+    def check(log: Log) -> dict[str, Any]:
         started = _start(family, event, context, log)
         account = _within(started.poll, started.provider, "login", started.account)
         return {"ok": True, "account": account}
@@ -88,7 +90,7 @@ def validate(family: str, event: Any, context: Any) -> Dict[str, Any]:
         return {"ok": False, "reason": f"{type(error).__name__}: {error}"}
 
 
-def cells(family: str) -> Dict[str, str]:
+def cells(family: str) -> dict[str, str]:
     """The family's cells: provider -> module name. A cell exists because its file does."""
     package = importlib.import_module(f"modules.{family}")
     return {
@@ -131,21 +133,22 @@ def _start(family: str, event: Any, context: Any, log: Log) -> _Started:
     return _Started(started, provider, cell, credentials)
 
 
-def _poll(family: str, event: Any, context: Any, log: Log) -> List[Dict[str, Any]]:
+def _poll(family: str, event: Any, context: Any, log: Log) -> list[dict[str, Any]]:
     started = _start(family, event, context, log)
     poll = started.poll
     scopes = _within(poll, started.provider, "login", started.scopes)
     answers = _side_by_side(started, scopes, context)
-    failed = [answer.error for answer in answers if answer.error]
-    absent = [error for error in failed if error.action == "skip"]
-    failed = [error for error in failed if error.action != "skip"]
-    for error in absent:
-        log.info("absent", scope=error.scope, why=error.message)
-    if failed and not poll.request.allow_partial:
-        raise failed[0] if len(failed) == 1 else IncompletePoll(failed)
+    failed = []
+    for answer in answers:
+        if answer.error and answer.error.action == "skip":
+            log.info("absent", scope=answer.scope, why=answer.error.message)
+        elif answer.error:
+            failed.append(answer)
+    if failed and (len(failed) == len(answers) or not poll.request.allow_partial):
+        raise _failure(poll, failed, answers)
     resources, dropped = _merge(answers)
     if failed:
-        missing = "; ".join(f"{type(error).__name__}: {error}" for error in failed)
+        missing = "; ".join(f"{type(each.error).__name__}: {each.error}" for each in failed)
         log.warn("incomplete", missing=missing)
         _header(context, log, "x-poll-incomplete", log.mask(missing))
     else:
@@ -166,15 +169,15 @@ def _poll(family: str, event: Any, context: Any, log: Log) -> List[Dict[str, Any
     return resources
 
 
-def _side_by_side(started: _Started, scopes: Sequence[Any], context: Any) -> List[Answer]:
+def _side_by_side(started: _Started, scopes: Sequence[Any], context: Any) -> list[Answer]:
     """The answer of every scope, in the scopes' order.
 
     Daemon threads, not an executor's: a socket that hangs must neither keep the poll beyond its
     deadline nor keep the process from ending.
     """
     poll = started.poll
-    todo: "queue.SimpleQueue[Tuple[int, Any]]" = queue.SimpleQueue()
-    done: "queue.SimpleQueue[Tuple[int, Any]]" = queue.SimpleQueue()
+    todo: queue.SimpleQueue[tuple[int, Any]] = queue.SimpleQueue()
+    done: queue.SimpleQueue[tuple[int, Any]] = queue.SimpleQueue()
     for each in enumerate(scopes):
         todo.put(each)
 
@@ -191,27 +194,21 @@ def _side_by_side(started: _Started, scopes: Sequence[Any], context: Any) -> Lis
 
     for _ in range(min(SCOPES_AT_ONCE, _threads(context), len(scopes))):
         threading.Thread(target=work, daemon=True).start()
-    answers: Dict[int, Answer] = {}
+    answers: dict[int, Answer] = {}
     reported = _report_progress(poll, context, 0, len(scopes), True)
     while len(answers) < len(scopes):
         try:
             number, answer = done.get(timeout=poll.deadline.timeout(threading.TIMEOUT_MAX))
         except queue.Empty:
-            _give_up(poll, scopes, answers)
+            break
         if isinstance(answer, BaseException):
             raise answer
         answers[number] = answer
         reported = _report_progress(poll, context, len(answers), len(scopes), reported)
+    for number, scope in enumerate(scopes):
+        if number not in answers:
+            answers[number] = Answer(scope.name, error=OutOfTime("not finished", scope=scope.name))
     return [answers[number] for number in sorted(answers)]
-
-
-def _give_up(poll: Poll, scopes: Sequence[Any], answers: Dict[int, Answer]) -> None:
-    finished = [scope.name for number, scope in enumerate(scopes) if number in answers]
-    unfinished = [scope.name for number, scope in enumerate(scopes) if number not in answers]
-    raise OutOfTime(
-        f"the deadline of {poll.deadline.seconds:g} s passed; "
-        f"unfinished: {', '.join(unfinished)}; finished: {', '.join(finished) or 'none'}"
-    )
 
 
 def _poll_scope(started: _Started, scope: Any) -> Answer:
@@ -220,9 +217,9 @@ def _poll_scope(started: _Started, scope: Any) -> Answer:
     try:
         lookups = cell.lookups(scope) if hasattr(cell, "lookups") else None
         for page in cell.fetch(scope, lookups):
-            started.poll.deadline.check(f"page {answer.pages + 2}")
             answer.pages += 1
             answer.records += len(page)
+            started.poll.deadline.check(f"page {answer.pages}")
             _convert_page(cell, page, scope, lookups, answer)
     except Exception as error:
         answer.error = _classified(started.provider, error)
@@ -231,9 +228,7 @@ def _poll_scope(started: _Started, scope: Any) -> Answer:
     return answer
 
 
-def _convert_page(
-    cell: Any, page: Iterable[Any], scope: Any, lookups: Any, answer: Answer
-) -> None:
+def _convert_page(cell: Any, page: Iterable[Any], scope: Any, lookups: Any, answer: Answer) -> None:
     for record in page:
         try:
             converted = cell.convert(record, scope, lookups)
@@ -260,9 +255,9 @@ def _called(record: Any) -> str:
     return "a record"
 
 
-def _merge(answers: Sequence[Answer]) -> Tuple[List[Dict[str, Any]], Counter[str]]:
+def _merge(answers: Sequence[Answer]) -> tuple[list[dict[str, Any]], Counter[str]]:
     """All scopes' resources, each once, and what was dropped; proves that no record got lost."""
-    merged: Dict[Tuple[str, str], Dict[str, Any]] = {}
+    merged: dict[tuple[str, str], dict[str, Any]] = {}
     dropped: Counter[str] = collections.Counter()
     records = 0
     for answer in answers:
@@ -303,6 +298,22 @@ def _guarded(event: Any, context: Any, action: Callable[[Log], T]) -> T:
         raise bug.with_traceback(bug.__traceback__) from None
 
 
+def _failure(poll: Poll, failed: Sequence[Answer], answers: Sequence[Answer]) -> ConnectorError:
+    """One error for all that failed."""
+    errors = [answer.error for answer in failed if answer.error]
+    names = ", ".join(answer.scope for answer in failed)
+    if all(isinstance(error, OutOfTime) for error in errors):
+        finished = ", ".join(answer.scope for answer in answers if not answer.error) or "none"
+        return OutOfTime(
+            f"the deadline of {poll.deadline.seconds:g} s passed; "
+            f"unfinished: {names}; finished: {finished}"
+        )
+    first = errors[0]
+    if len({(type(error), error.message) for error in errors}) == 1:
+        return type(first)(first.message, scope=names)
+    return IncompletePoll(errors)
+
+
 def _mask(error: ConnectorError, mask: Masker) -> None:
     error.message = mask(error.message)
     error.args = (error.message,)
@@ -320,7 +331,7 @@ def _classified(provider: Any, error: Exception) -> ConnectorError:
 
 def _within(poll: Poll, provider: Any, doing: str, action: Callable[[], T]) -> T:
     """Run the action in a thread, and give up at the deadline whatever it hangs in."""
-    done: "queue.SimpleQueue[Tuple[bool, Any]]" = queue.SimpleQueue()
+    done: queue.SimpleQueue[tuple[bool, Any]] = queue.SimpleQueue()
 
     def work() -> None:
         try:
@@ -332,7 +343,9 @@ def _within(poll: Poll, provider: Any, doing: str, action: Callable[[], T]) -> T
     try:
         good, result = done.get(timeout=poll.deadline.timeout(threading.TIMEOUT_MAX))
     except queue.Empty:
-        raise OutOfTime(f"the deadline of {poll.deadline.seconds:g} s passed during {doing}") from None
+        raise OutOfTime(
+            f"the deadline of {poll.deadline.seconds:g} s passed during {doing}"
+        ) from None
     if good:
         return result
     if not isinstance(result, Exception):
@@ -347,7 +360,7 @@ def _within(poll: Poll, provider: Any, doing: str, action: Callable[[], T]) -> T
 
 
 def _threads(context: Any) -> int:
-    """``context.config["scopes_at_once"]``: fewer threads, where a recording or a small host asks."""
+    """``context.config["scopes_at_once"]``: fewer threads, for a recording or a small host."""
     config = getattr(context, "config", None)
     given = config.get("scopes_at_once") if isinstance(config, dict) else None
     return given if isinstance(given, int) and given > 0 else SCOPES_AT_ONCE

@@ -1,13 +1,13 @@
 """Servers: the handlers that the runtime calls. Which providers: the files beside this one."""
 
-from typing import Any, Dict, List
+from typing import Any
 
 from shared import run
 
 FAMILY = "servers"
 
 
-def get(event: Any, context: Any) -> List[Dict[str, Any]]:
+def get(event: Any, context: Any) -> list[dict[str, Any]]:
     """All servers of the account as CMP resource dicts, or an exception (shared/errors.py)."""
     return run.poll(FAMILY, event, context)
 
@@ -15,6 +15,6 @@ def get(event: Any, context: Any) -> List[Dict[str, Any]]:
 get_resources = get
 
 
-def validate_credentials(event: Any, context: Any) -> Dict[str, Any]:
+def validate_credentials(event: Any, context: Any) -> dict[str, Any]:
     """Whether the account can log in; lists nothing. {"ok": bool, "account" or "reason": str}."""
     return run.validate(FAMILY, event, context)

@@ -1,11 +1,16 @@
 """One file a provider: how to log in, what to poll, what its errors mean. No CMP resource in here.
 
-Each file has four functions that the engine (``shared/run.py``) calls:
+The engine (``shared/run.py``) calls these functions of each file:
 
-- ``credentials(raw, options)``: the event's dict, checked; raises ``InvalidEvent``, calls nobody.
-- ``login(credentials, poll)``: a session; the first network call.
-- ``scopes(session)``: what is polled side by side (regions, projects, sites), in a stable order.
-- ``classify(error)``: the ``ConnectorError`` that a client library's exception means, or None.
+- ``credentials(raw, ambient)``: the event's dict, checked, as a dataclass; raises ``InvalidEvent``
+  naming the key and calls nobody. ``ambient``: the runtime's operator allows the host's own.
+- ``login(credentials, poll)``: a session; the first network call. ``poll`` is a ``run.Poll``: the
+  session counts its calls in ``poll.traffic`` and keeps to ``poll.deadline``.
+- ``scopes(session)``: what is polled side by side (regions, projects, sites), in a stable order;
+  each has a ``name``.
+- ``account(session)``: the provider's own name of the account, for ``validate_credentials``.
+- ``classify(error)``: the ``ConnectorError`` that an exception of its client library means, or None.
 
-and ``account(session)``, what ``validate_credentials`` answers with.
+``flexlocal permissions`` calls ``least_rights(permissions)``: what the cells' ``PERMISSIONS`` and
+the provider's own come to, as its operator would install it (an IAM policy, roles, ...).
 """

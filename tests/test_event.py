@@ -1,0 +1,110 @@
+"""Events, good and bad: what is wrong is named, and no value of a credential is shown."""
+
+import types
+
+import pytest
+
+from shared import event as events
+from shared.errors import InvalidEvent
+
+SECRET = "s3cr3t-canary"
+AWS = {"aws_access_key_id": "AKIAINVENTED", "aws_secret_access_key": SECRET}
+PROVIDERS = ("aws", "openstack")
+
+
+def parse(event, **kwargs):
+    return events.parse(event, PROVIDERS, **kwargs)
+
+
+@pytest.mark.parametrize(
+    "provider", ["aws", "AWS", " aws ", {"type": "aws"}, {"name": "AWS"}, None, "", {}]
+)
+def test_the_provider_in_each_form(provider):
+    assert parse({"provider": provider, "credentials": AWS}).provider == "aws"
+
+
+@pytest.mark.parametrize("key", ["auth_url", "OS_AUTH_URL"])
+def test_openstack_is_told_by_its_credentials(key):
+    assert parse({"credentials": {key: "https://keystone.example"}}).provider == "openstack"
+
+
+@pytest.mark.parametrize(
+    "event, words",
+    [
+        (None, "the event should be an object, but is NoneType"),
+        ("text", "the event should be an object, but is str"),
+        ([], "the event should be an object, but is list"),
+        ({"provider": "aws"}, "'credentials' is missing; expected an object"),
+        ({"provider": "aws", "credentials": {}}, "'credentials' is empty"),
+        ({"provider": "aws", "credentials": SECRET}, "'credentials' should be an object"),
+        ({"provider": "aws", "credentials": [SECRET]}, "'credentials' should be an object"),
+        ({"provider": "azure", "credentials": AWS}, r"'azure' is not one .* \(aws, openstack\)"),
+        ({"provider": "../../os", "credentials": AWS}, "is not one that this family polls"),
+        ({"provider": 7, "credentials": AWS}, "'provider' should be a name"),
+        ({"credentials": {"url": "https://x"}}, "'provider' is missing"),
+        ({"credentials": {**AWS, "auth_url": "https://x"}}, "'provider' is missing"),
+        ({"credentials": AWS, "options": "all"}, "'options' should be an object"),
+        (
+            {"credentials": AWS, "options": {"allow_partial": "yes"}},
+            "allow_partial' should",
+        ),
+        ({"credentials": AWS, "options": {"deadline_s": "9"}}, "deadline_s' should be a"),
+        ({"credentials": AWS, "options": {"deadline_s": True}}, "deadline_s' should be a"),
+        ({"credentials": AWS, "options": {"deadline_s": 0}}, "number of seconds above 0"),
+        ({"credentials": AWS, "account_id": 7}, "'account_id' should be text"),
+        ({"credentials": AWS, "task_id": {}}, "'task_id' should be text"),
+    ],
+)
+def test_what_is_wrong_is_named(event, words):
+    with pytest.raises(InvalidEvent, match=words) as caught:
+        parse(event)
+    assert SECRET not in str(caught.value)
+
+
+def test_a_request_does_not_show_its_credentials():
+    assert SECRET not in repr(parse({"credentials": AWS}))
+
+
+def test_credentials_may_be_left_out_only_where_the_operator_says_so():
+    assert parse({"provider": "aws"}, ambient=True).credentials == {}
+    for config, allowed in [
+        ({"ambient_credentials": True}, True),
+        ({"ambient_credentials": "true"}, False),
+        ({}, False),
+        (None, False),
+    ]:
+        context = types.SimpleNamespace(config=config)
+        assert events.ambient_credentials(context) is allowed
+    assert events.ambient_credentials(None) is False
+
+
+@pytest.mark.parametrize("given", ["600", True, -1, 0, float("nan")])
+def test_a_runtime_with_a_wrong_deadline_is_told(given):
+    request = parse({"credentials": AWS})
+    with pytest.raises(InvalidEvent, match="context.config.deadline_s"):
+        events.deadline(request, types.SimpleNamespace(config={"deadline_s": given}))
+
+
+def test_text_credentials():
+    raw = {"a": " x ", "b": "", "c": 7, "d": None}
+    assert events.text_credential(raw, "a") == "x"
+    assert [events.text_credential(raw, name) for name in "bde"] == [None] * 3
+    with pytest.raises(InvalidEvent, match="credentials.c should be text, but is int"):
+        events.text_credential(raw, "c")
+    for name in "bde":
+        with pytest.raises(InvalidEvent, match=f"credentials.{name} is missing or empty"):
+            events.needed_credential(raw, name)
+
+
+@pytest.mark.parametrize(
+    "value, flag",
+    [(True, True), (False, False), ("true", True), ("False", False), (None, True)],
+)
+def test_flag_credentials(value, flag):
+    assert events.flag_credential({"verify": value}, "verify", True) is flag
+
+
+@pytest.mark.parametrize("value", ["no", 0, []])
+def test_a_flag_is_not_guessed(value):
+    with pytest.raises(InvalidEvent, match="credentials.verify should be true or false"):
+        events.flag_credential({"verify": value}, "verify", True)

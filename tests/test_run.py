@@ -1,0 +1,429 @@
+"""The engine, with a provider and a family that exist only here."""
+
+import sys
+import threading
+import types
+
+import pytest
+from nflex_connector_utils import Network
+
+from shared import deadline, http, run
+from shared.errors import (
+    Absent,
+    IncompletePoll,
+    InsufficientPermission,
+    InvalidCredentials,
+    InvalidEvent,
+    OutOfTime,
+    UnexpectedResponse,
+    Unreachable,
+)
+
+SECRET = "s3cr3t-canary"
+EVENT = {
+    "account_id": "acc",
+    "provider": "fake",
+    "credentials": {"user": "reader", "password": SECRET},
+}
+
+
+class State(dict):
+    def set(self, key, value):
+        self[key] = value
+
+
+class Api:
+    """The part of the CMP API that a poll calls: task updates."""
+
+    def __init__(self, status=200):
+        self.posts = []
+        self.status = status
+
+    def post(self, path, data):
+        self.posts.append((path, data["percentage"]))
+        return types.SimpleNamespace(status_code=self.status, content=b"")
+
+
+class Context:
+    def __init__(self, **config):
+        self.config = config
+        self.state = State()
+        self.api = Api()
+        self.module_id = "m"
+        self.lines = []
+        self.headers = {}
+
+    def log(self, message, severity):
+        self.lines.append((severity, message))
+
+    def set_response_header(self, key, value):
+        self.headers[key] = value
+
+    def logged(self, word):
+        return [line for _, line in self.lines if word in line]
+
+
+class Scope:
+    def __init__(self, name, pages=(), error=None):
+        self.name = name
+        self.pages = pages
+        self.error = error
+
+
+class Provider(types.ModuleType):
+    """A provider whose scopes are given by the test."""
+
+    def __init__(self):
+        super().__init__("shared.providers.fake")
+        self.planned = []
+        self.logins = 0
+        self.login_error = None
+
+    def credentials(self, raw, ambient):
+        return raw
+
+    def login(self, credentials, poll):
+        self.logins += 1
+        poll.traffic.count()
+        if self.login_error:
+            raise self.login_error
+        return "session"
+
+    def scopes(self, session):
+        return self.planned
+
+    def account(self, session):
+        return "account-7"
+
+    def classify(self, error):
+        return Unreachable(str(error)) if isinstance(error, OSError) else None
+
+
+@pytest.fixture
+def provider(monkeypatch, tmp_path):
+    (tmp_path / "fake.py").write_text("")
+    (tmp_path / "main.py").write_text("")
+    family = types.ModuleType("modules.things")
+    family.__path__ = [str(tmp_path)]
+    cell = types.ModuleType("modules.things.fake")
+    cell.fetch = fetch
+    cell.convert = convert
+    made = Provider()
+    monkeypatch.setitem(sys.modules, "modules.things", family)
+    monkeypatch.setitem(sys.modules, "modules.things.fake", cell)
+    monkeypatch.setitem(sys.modules, "shared.providers.fake", made)
+    made.cell = cell
+    return made
+
+
+def fetch(scope, lookups):
+    yield from scope.pages
+    if scope.error:
+        raise scope.error
+
+
+def convert(record, scope, lookups):
+    if record.get("hidden"):
+        return run.Dropped("hidden")
+    if "id" not in record:
+        raise UnexpectedResponse("field 'id' is missing")
+    return Network(id=record["id"], name=record["id"])
+
+
+def ids(resources):
+    return [resource["id"] for resource in resources]
+
+
+def poll(context=None, **event):
+    return run.poll("things", {**EVENT, **event}, context or Context())
+
+
+def test_all_pages_of_all_scopes_sorted(provider):
+    provider.planned = [Scope("b", [[{"id": "3"}], [{"id": "1"}]]), Scope("a", [[{"id": "2"}]])]
+    assert ids(poll()) == ["1", "2", "3"]
+
+
+def test_no_scopes_is_an_empty_list(provider):
+    assert poll() == []
+
+
+def test_summary_counts_everything_and_proves_it(provider):
+    provider.planned = [
+        Scope("a", [[{"id": "1"}, {"id": "h", "hidden": True}], [{"id": "1"}]]),
+        Scope("b", [[{"id": "1"}, {"id": "2"}]]),
+    ]
+    context = Context()
+    assert ids(poll(context)) == ["1", "2"]
+    (line,) = context.logged("polled")
+    assert "scopes=2 pages=3 calls=1 retries=0 records=5 resources=2" in line
+    assert 'dropped="1 hidden, 1 listed twice, 1 seen in another scope"' in line
+
+
+def test_a_record_that_got_lost_is_a_bug_not_a_shorter_list(provider, monkeypatch):
+    def lossy(cell, page, scope, lookups, answer):
+        pass
+
+    provider.planned = [Scope("a", [[{"id": "1"}]])]
+    monkeypatch.setattr(run, "_convert_page", lossy)
+    with pytest.raises(AssertionError, match="1 records gave 0 resources"):
+        poll()
+
+
+def test_lookups_are_asked_once_a_scope_and_handed_on(provider):
+    asked = []
+    provider.cell.lookups = lambda scope: asked.append(scope.name) or {"of": scope.name}
+    seen = []
+    provider.cell.convert = lambda record, scope, lookups: (
+        seen.append(lookups["of"]) or convert(record, scope, lookups)
+    )
+    provider.planned = [Scope("a", [[{"id": "1"}], [{"id": "2"}]])]
+    poll()
+    assert (asked, seen) == (["a"], ["a", "a"])
+
+
+def test_a_failed_scope_fails_the_poll_and_is_named(provider):
+    provider.planned = [
+        Scope("a", [[{"id": "1"}]]),
+        Scope("b", [[{"id": "2"}]], ConnectionError("no route")),
+    ]
+    with pytest.raises(Unreachable, match="^b: no route"):
+        poll()
+
+
+def test_scopes_that_failed_differently_are_each_named(provider):
+    provider.planned = [
+        Scope("a", error=OSError("no route")),
+        Scope("b", error=InsufficientPermission("thing:List")),
+        Scope("c"),
+    ]
+    with pytest.raises(IncompletePoll) as caught:
+        poll()
+    assert "Unreachable: a: no route" in str(caught.value)
+    assert "InsufficientPermission: b: thing:List" in str(caught.value)
+    assert [error.scope for error in caught.value.errors] == ["a", "b"]
+
+
+def test_scopes_that_failed_alike_give_one_error_of_that_kind(provider):
+    provider.planned = [
+        Scope("a", error=InvalidCredentials("expired")),
+        Scope("b", error=InvalidCredentials("expired")),
+    ]
+    with pytest.raises(InvalidCredentials, match="^a, b: expired"):
+        poll()
+
+
+def test_allow_partial_gives_the_complete_scopes_and_says_what_is_missing(provider):
+    provider.planned = [
+        Scope("a", [[{"id": "1"}]]),
+        Scope("b", [[{"id": "2"}]], OSError("no route")),
+    ]
+    context = Context()
+    assert ids(poll(context, options={"allow_partial": True})) == ["1"]
+    assert context.headers == {
+        "x-poll-incomplete": "Unreachable: b: no route. " + Unreachable.advice
+    }
+    assert context.logged("incomplete")
+    assert not context.state, "a partial inventory must not become the size to compare with"
+
+
+def test_allow_partial_does_not_turn_total_failure_into_an_empty_list(provider):
+    provider.planned = [Scope("a", error=OSError("no route"))]
+    with pytest.raises(Unreachable):
+        poll(options={"allow_partial": True})
+
+
+def test_an_absent_service_is_no_failure(provider):
+    provider.planned = [Scope("a", error=Absent("no volumes here")), Scope("b", [[{"id": "1"}]])]
+    context = Context()
+    assert ids(poll(context)) == ["1"]
+    assert context.logged("absent scope=a")
+
+
+def test_an_unknown_error_is_a_bug_and_not_wrapped(provider):
+    provider.planned = [Scope("a", error=ZeroDivisionError(f"oops {SECRET}"))]
+    context = Context()
+    with pytest.raises(ZeroDivisionError) as caught:
+        poll(context)
+    assert SECRET not in str(caught.value)
+    assert SECRET not in str(context.lines)
+    assert context.logged("bug")
+
+
+def test_a_refused_record_is_named(provider):
+    provider.planned = [Scope("a", [[{"thingId": "t-9"}]])]
+    with pytest.raises(UnexpectedResponse, match="a: record t-9: field 'id' is missing"):
+        poll()
+
+
+def test_secrets_are_masked_in_errors_and_their_causes(provider):
+    provider.planned = [Scope("a", error=OSError(f"GET https://u:{SECRET}@host/"))]
+    context = Context()
+    with pytest.raises(Unreachable) as caught:
+        poll(context)
+    assert SECRET not in f"{caught.value} {caught.value.args}"
+    assert caught.value.__suppress_context__
+    assert SECRET not in str(context.lines)
+
+
+@pytest.fixture
+def hanging(provider, monkeypatch):
+    """Two scopes, of which "slow" hangs; gives a way to say which waits of the engine run out.
+
+    The deadline's waits are counted, not timed: a test must not depend on how fast a machine is.
+    """
+    released = threading.Event()
+
+    def hang(scope, lookups):
+        if scope.name == "slow":
+            released.wait(60)
+        yield from scope.pages
+
+    def run_out_at(wait):
+        waits = iter(range(1, 100))
+
+        def timeout(self, longest):
+            return 60.0 if next(waits) < wait else 0.001
+
+        monkeypatch.setattr(deadline.Deadline, "timeout", timeout)
+
+    provider.cell.fetch = hang
+    provider.planned = [Scope("quick", [[{"id": "1"}]]), Scope("slow")]
+    yield types.SimpleNamespace(released=released, run_out_at=run_out_at)
+    released.set()
+
+
+def test_a_scope_that_hangs_ends_at_the_deadline(hanging):
+    hanging.run_out_at(3)  # login, the quick scope, and then the slow one
+    with pytest.raises(OutOfTime, match="unfinished: slow; finished: quick"):
+        poll()
+
+
+def test_a_login_that_hangs_ends_at_the_deadline(provider, hanging, monkeypatch):
+    monkeypatch.setattr(provider, "login", lambda credentials, poll: hanging.released.wait(60))
+    hanging.run_out_at(1)
+    with pytest.raises(OutOfTime, match="during login"):
+        poll()
+
+
+def test_unfinished_scopes_may_be_left_out_where_the_account_says_so(hanging):
+    hanging.run_out_at(3)
+    context = Context()
+    assert ids(poll(context, options={"allow_partial": True})) == ["1"]
+    assert "OutOfTime: slow" in context.headers["x-poll-incomplete"]
+
+
+def test_at_most_eight_scopes_side_by_side(provider):
+    running, most, lock = set(), [0], threading.Lock()
+    full = threading.Barrier(8)
+
+    def tracked(scope, lookups):
+        with lock:
+            running.add(scope.name)
+            most[0] = max(most[0], len(running))
+        full.wait(30)  # passes only when eight are here together
+        with lock:
+            running.discard(scope.name)
+        yield []
+
+    provider.cell.fetch = tracked
+    provider.planned = [Scope(str(number)) for number in range(16)]
+    poll()
+    assert most[0] == 8
+
+
+def test_progress_is_reported_by_scope(provider):
+    provider.planned = [Scope("a"), Scope("b")]
+    context = Context()
+    poll(context, task_id="t1")
+    assert context.api.posts == [("/tasks/t1/update", n) for n in (0, 50, 100)]
+
+
+def test_no_task_no_report(provider):
+    provider.planned = [Scope("a")]
+    context = Context()
+    poll(context)
+    assert context.api.posts == []
+
+
+def test_a_progress_report_that_fails_does_not_fail_the_poll(provider):
+    provider.planned = [Scope("a", [[{"id": "1"}]]), Scope("b")]
+    context = Context()
+    context.api = Api(status=500)
+    assert ids(poll(context, task_id="t1")) == ["1"]
+    assert len(context.api.posts) == 1
+    assert len(context.logged("progress not reported")) == 1
+
+
+@pytest.mark.parametrize("now, warned", [(49, True), (50, False), (200, False)])
+def test_an_inventory_that_shrank_by_half_is_a_warning(provider, now, warned):
+    context = Context()
+    provider.planned = [Scope("a", [[{"id": str(n)} for n in range(100)]])]
+    poll(context)
+    provider.planned = [Scope("a", [[{"id": str(n)} for n in range(now)]])]
+    assert len(poll(context)) == now
+    lines = context.logged("shrunk")
+    assert [("last=100" in line, f"resources={now}" in line) for line in lines] == [
+        (True, True)
+    ] * warned
+
+
+def test_a_state_that_fails_does_not_fail_the_poll(provider):
+    context = Context()
+    context.state = None
+    provider.planned = [Scope("a", [[{"id": "1"}]])]
+    assert ids(poll(context)) == ["1"]
+    context.state = types.SimpleNamespace()
+    assert ids(poll(context)) == ["1"]
+    assert context.logged("state not kept")
+
+
+def test_a_log_that_fails_does_not_fail_the_poll(provider):
+    context = Context()
+    context.log = None
+    provider.planned = [Scope("a", [[{"id": "1"}]])]
+    assert ids(poll(context)) == ["1"]
+
+
+def test_validate_lists_nothing(provider):
+    provider.planned = None  # scopes() would fail
+    assert run.validate("things", EVENT, Context()) == {"ok": True, "account": "account-7"}
+    assert provider.logins == 1
+
+
+def test_validate_says_why_not(provider):
+    provider.login_error = InvalidCredentials(f"bad {SECRET}")
+    answer = run.validate("things", EVENT, Context())
+    assert answer["ok"] is False
+    assert answer["reason"].startswith("InvalidCredentials: login: bad ***")
+
+
+@pytest.mark.parametrize("event", [{}, None, {"provider": "fake"}, {**EVENT, "provider": "nope"}])
+def test_a_bad_event_is_refused_before_any_call(provider, event):
+    with pytest.raises(InvalidEvent):
+        run.poll("things", event, Context())
+    assert run.validate("things", event, Context())["ok"] is False
+    assert provider.logins == 0
+
+
+def test_the_deadline_of_the_context_reaches_the_provider(provider, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        provider, "login", lambda credentials, poll: seen.append(poll.deadline.seconds)
+    )
+    poll(Context(deadline_s=100), options={"deadline_s": 30})
+    poll(Context(deadline_s=20), options={"deadline_s": 30})
+    poll(Context())
+    assert seen == [30, 20, 600]
+
+
+def test_calls_and_retries_are_counted_by_all_threads():
+    traffic = http.Traffic()
+    threads = [
+        threading.Thread(target=lambda: [traffic.count(retry=True) for _ in range(2000)])
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (traffic.calls, traffic.retries) == (16000, 16000)
