@@ -1,0 +1,122 @@
+"""VPCs and their subnets in every enabled region; a subnet connects to its VPC.
+
+API: EC2 DescribeVpcs, DescribeSubnets and DescribeRouteTables, 1,000 a page.
+https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Vpc.html, .../API_Subnet.html
+
+A subnet that another account shares is listed, its VPC is not: such a subnet has no connection, or it
+would dangle (its VpcId stays in the metadata). A subnet is public if its route table (its own, or
+else its VPC's main one) has a route to an internet gateway.
+"""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+from nflex_connector_utils import Connections, Network
+
+from shared import places
+from shared.metadata import metadata
+from shared.providers import aws
+from shared.record import field, needed, objects
+
+PERMISSIONS = ("ec2:DescribeRouteTables", "ec2:DescribeSubnets", "ec2:DescribeVpcs")
+CALLS = (
+    "1 DescribeRegions; a region: ceil(route tables/1000) DescribeRouteTables "
+    "+ ceil(VPCs/1000) DescribeVpcs + ceil(subnets/1000) DescribeSubnets"
+)
+
+DETAILS = (
+    "AssignIpv6AddressOnCreation",
+    "AvailabilityZone",
+    "AvailabilityZoneId",
+    "AvailableIpAddressCount",
+    "DefaultForAz",
+    "DhcpOptionsId",
+    "EnableDns64",
+    "InstanceTenancy",
+    "Ipv6Native",
+    "IsDefault",
+    "MapCustomerOwnedIpOnLaunch",
+    "MapPublicIpOnLaunch",
+    "OutpostArn",
+    "OwnerId",
+    "State",
+    "VpcId",
+)
+
+
+@dataclasses.dataclass
+class Lookups:
+    """The region's VPCs, and which subnets and VPCs have a route to an internet gateway.
+
+    ``public_by_default`` holds the VPCs whose main route table has one; ``own_route`` says it for the
+    subnets with a route table of their own.
+    """
+
+    vpcs: list[dict[str, Any]]
+    vpc_ids: set[str]
+    public_by_default: set[str]
+    own_route: dict[str, bool]
+
+
+def lookups(scope: aws.Scope) -> Lookups:
+    vpcs = [vpc for page in aws.pages(scope, "ec2", "describe_vpcs", "Vpcs") for vpc in page]
+    made = Lookups(vpcs, {needed(vpc, "VpcId", str) for vpc in vpcs}, set(), {})
+    for page in aws.pages(scope, "ec2", "describe_route_tables", "RouteTables"):
+        for table in page:
+            public = any(_to_internet(route) for route in objects(table, "Routes"))
+            for association in objects(table, "Associations"):
+                subnet = field(association, "SubnetId", str)
+                if subnet:
+                    made.own_route[subnet] = public
+                elif public and field(association, "Main", bool):
+                    made.public_by_default.add(field(table, "VpcId", str) or "")
+    return made
+
+
+def _to_internet(route: dict[str, Any]) -> bool:
+    return (field(route, "GatewayId", str) or "").startswith("igw-")
+
+
+def fetch(scope: aws.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
+    yield lookups.vpcs
+    yield from aws.pages(scope, "ec2", "describe_subnets", "Subnets")
+
+
+def convert(record: dict[str, Any], scope: aws.Scope, lookups: Lookups) -> Network:
+    subnet_id = field(record, "SubnetId", str)
+    vpc_id = needed(record, "VpcId", str)
+    network_id = subnet_id or vpc_id
+    kind = "subnet" if subnet_id else "vpc"
+    tags = aws.tags(record)
+    joined = [vpc_id] if subnet_id and vpc_id in lookups.vpc_ids else []
+    page = "SubnetDetails:subnetId" if subnet_id else "VpcDetails:VpcId"
+    return Network(
+        id=network_id,
+        name=tags.get("Name") or network_id,
+        connections=Connections(networks=joined),
+        metadata=metadata(
+            record,
+            DETAILS,
+            tags,
+            network_kind=kind,
+            CidrBlocks=_cidrs(record, "CidrBlock", "CidrBlockAssociationSet"),
+            Ipv6CidrBlocks=_cidrs(record, "Ipv6CidrBlock", "Ipv6CidrBlockAssociationSet"),
+            public=lookups.own_route.get(subnet_id, vpc_id in lookups.public_by_default)
+            if subnet_id
+            else None,
+        ),
+        native_portal_link=scope.link("vpcconsole", f"{page}={network_id}"),
+        **places.aws(scope.name),
+    )
+
+
+def _cidrs(record: dict[str, Any], name: str, association_set: str) -> list[str]:
+    """The CIDRs in use: the first one, then those that were associated later."""
+    found = [field(record, name, str)]
+    for association in objects(record, association_set):
+        state_name = f"{name}State"
+        state = field(field(association, state_name, dict) or {}, "State", str)
+        if state in (None, "associated"):
+            found.append(field(association, name, str))
+    return list(dict.fromkeys(each for each in found if each))

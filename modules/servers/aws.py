@@ -1,0 +1,251 @@
+"""EC2 instances of every enabled region, in all states.
+
+API: EC2 DescribeInstances, 1,000 a page.
+https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Instance.html
+
+What an instance only names is asked in bulk: all subnets and volumes of the region, and the instance
+types and AMIs that a page uses and none before it did (instance types 100 a call, AMIs 200). An AMI
+that was deregistered since is not found: then its id is all that is known. A terminated instance
+stays listed for about an hour, without volumes and subnet.
+"""
+
+import dataclasses
+import datetime
+from collections.abc import Iterable, Iterator
+from typing import Any, Optional
+
+from nflex_connector_utils import Connections, ImageDetail, IpAddress, Server
+
+from shared import places
+from shared.metadata import metadata
+from shared.providers import aws
+from shared.record import field, needed, objects
+
+PERMISSIONS = (
+    "ec2:DescribeImages",
+    "ec2:DescribeInstanceTypes",
+    "ec2:DescribeInstances",
+    "ec2:DescribeSubnets",
+    "ec2:DescribeVolumes",
+)
+CALLS = (
+    "1 DescribeRegions; a region: ceil(instances/1000) DescribeInstances "
+    "+ ceil(subnets/1000) DescribeSubnets + ceil(volumes/1000) DescribeVolumes; a page with new ones: "
+    "ceil(new types/100) DescribeInstanceTypes + ceil(new AMIs/200) DescribeImages"
+)
+
+GIB = 1024**3
+MIB = 1024**2
+TYPES_A_CALL = 100  # the API's own limit of a DescribeInstanceTypes page
+IMAGES_A_CALL = 200  # the API's limit of values in a filter
+
+STATES = {
+    "pending": "pending",
+    "running": "running",
+    "shutting-down": "shutting",
+    "terminated": "terminated",
+    "stopping": "stopping",
+    "stopped": "stopped",
+}
+
+DETAILS = (
+    "Architecture",
+    "BootMode",
+    "CapacityReservationId",
+    "EbsOptimized",
+    "EnaSupport",
+    "HibernationOptions",
+    "Hypervisor",
+    "IamInstanceProfile",
+    "InstanceLifecycle",
+    "KeyName",
+    "LaunchTime",
+    "MetadataOptions",
+    "Monitoring",
+    "OutpostArn",
+    "Placement",
+    "PlatformDetails",
+    "PrivateDnsName",
+    "PublicDnsName",
+    "RootDeviceName",
+    "RootDeviceType",
+    "SecurityGroups",
+    "SpotInstanceRequestId",
+    "StateReason",
+    "StateTransitionReason",
+    "SubnetId",
+    "VirtualizationType",
+    "VpcId",
+)
+
+
+@dataclasses.dataclass
+class Lookups:
+    """What instances only name. ``types`` and ``images`` hold None for what AWS does not know."""
+
+    subnets: dict[str, str]  # id -> name
+    volumes: dict[str, int]  # id -> GiB
+    types: dict[str, Optional[dict[str, Any]]] = dataclasses.field(default_factory=dict)
+    images: dict[str, Optional[dict[str, Any]]] = dataclasses.field(default_factory=dict)
+
+
+def lookups(scope: aws.Scope) -> Lookups:
+    subnets, volumes = {}, {}
+    for page in aws.pages(scope, "ec2", "describe_subnets", "Subnets"):
+        for subnet in page:
+            subnet_id = needed(subnet, "SubnetId", str)
+            subnets[subnet_id] = aws.tags(subnet).get("Name") or subnet_id
+    for page in aws.pages(scope, "ec2", "describe_volumes", "Volumes"):
+        for volume in page:
+            volumes[needed(volume, "VolumeId", str)] = needed(volume, "Size", int)
+    return Lookups(subnets, volumes)
+
+
+def fetch(scope: aws.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
+    for reservations in aws.pages(scope, "ec2", "describe_instances", "Reservations"):
+        page = [each for group in reservations for each in objects(group, "Instances")]
+        _ask_types(scope, lookups, {field(each, "InstanceType", str) for each in page})
+        _ask_images(scope, lookups, {field(each, "ImageId", str) for each in page})
+        yield page
+
+
+def _ask_types(scope: aws.Scope, lookups: Lookups, names: Iterable[Optional[str]]) -> None:
+    # a filter, since one unknown name among InstanceTypes would fail the call
+    for some in _new(names, lookups.types, TYPES_A_CALL):
+        asked = [{"Name": "instance-type", "Values": some}]
+        operation = "describe_instance_types"
+        for page in aws.pages(
+            scope, "ec2", operation, "InstanceTypes", page_size=TYPES_A_CALL, Filters=asked
+        ):
+            lookups.types.update({needed(each, "InstanceType", str): each for each in page})
+
+
+def _ask_images(scope: aws.Scope, lookups: Lookups, ids: Iterable[Optional[str]]) -> None:
+    # a filter, since one deregistered AMI among ImageIds would fail the call
+    for some in _new(ids, lookups.images, IMAGES_A_CALL):
+        asked = {"Filters": [{"Name": "image-id", "Values": some}], "IncludeDeprecated": True}
+        for page in aws.pages(
+            scope, "ec2", "describe_images", "Images", IncludeDisabled=True, **asked
+        ):
+            lookups.images.update({needed(each, "ImageId", str): each for each in page})
+
+
+def _new(
+    names: Iterable[Optional[str]], known: dict[str, Optional[dict[str, Any]]], size: int
+) -> Iterator[list[str]]:
+    """The names not asked yet, some at a time; each is asked once, found or not."""
+    new = sorted(name for name in names if name and name not in known)
+    known.update(dict.fromkeys(new))
+    for start in range(0, len(new), size):
+        yield new[start : start + size]
+
+
+def convert(record: dict[str, Any], scope: aws.Scope, lookups: Lookups) -> Server:
+    instance_id = needed(record, "InstanceId", str)
+    type_name = field(record, "InstanceType", str)
+    instance_type = lookups.types.get(type_name or "") or {}
+    provider_state = field(field(record, "State", dict) or {}, "Name", str)
+    tags = aws.tags(record)
+    volumes = _volumes(record)
+    sizes = [lookups.volumes[each] for each in volumes if each in lookups.volumes]
+    return Server(
+        id=instance_id,
+        name=tags.get("Name") or instance_id,
+        cpu_cores=_vcpus(record, instance_type),
+        cpu_hz=_clock(instance_type),
+        ram_b=_ram(instance_type),
+        # a volume attached since the volumes were listed has no known size, nor has the sum then
+        volumes_b=sum(sizes) * GIB if len(sizes) == len(volumes) else None,
+        state=STATES.get(provider_state or "", "unknown"),
+        provider_state=provider_state,
+        instance_type=type_name,
+        is_virtual=_is_virtual(instance_type, type_name),
+        image_detail=_image(record, lookups),
+        ip_addresses=_addresses(record, lookups),
+        provider_created_at=field(record, "LaunchTime", datetime.datetime),
+        connections=Connections(volumes=volumes, networks=_networks(record)),
+        metadata=metadata(record, DETAILS, tags),
+        native_portal_link=scope.link("ec2", f"InstanceDetails:instanceId={instance_id}"),
+        **places.aws(scope.name),
+    )
+
+
+def _vcpus(record: dict[str, Any], instance_type: dict[str, Any]) -> Optional[int]:
+    """vCPUs: as launched (cores and threads can be chosen), or else the type's default."""
+    options = field(record, "CpuOptions", dict) or {}
+    cores, threads = field(options, "CoreCount", int), field(options, "ThreadsPerCore", int)
+    if cores and threads:
+        return cores * threads
+    return field(field(instance_type, "VCpuInfo", dict) or {}, "DefaultVCpus", int)
+
+
+def _clock(instance_type: dict[str, Any]) -> Optional[int]:
+    processor = field(instance_type, "ProcessorInfo", dict) or {}
+    ghz = field(processor, "SustainedClockSpeedInGhz", float)
+    return None if ghz is None else round(ghz * 1_000_000_000)
+
+
+def _ram(instance_type: dict[str, Any]) -> Optional[int]:
+    mib = field(field(instance_type, "MemoryInfo", dict) or {}, "SizeInMiB", int)
+    return None if mib is None else mib * MIB
+
+
+def _is_virtual(instance_type: dict[str, Any], type_name: Optional[str]) -> Optional[bool]:
+    bare_metal = field(instance_type, "BareMetal", bool)
+    if bare_metal is None and type_name:
+        bare_metal = ".metal" in type_name
+    return None if bare_metal is None else not bare_metal
+
+
+def _image(record: dict[str, Any], lookups: Lookups) -> Optional[ImageDetail]:
+    image_id = field(record, "ImageId", str)
+    if not image_id:
+        return None
+    image = lookups.images.get(image_id) or {}
+    # "Platform" is "windows" or absent: EC2 knows these two kinds
+    windows = (field(record, "Platform", str) or "").lower() == "windows"
+    return ImageDetail(
+        id=image_id,
+        name=field(image, "Name", str),
+        type="Windows" if windows else "Linux",
+        distribution=field(image, "PlatformDetails", str),
+        architecture=field(image, "Architecture", str) or field(record, "Architecture", str),
+    )
+
+
+def _volumes(record: dict[str, Any]) -> list[str]:
+    devices = objects(record, "BlockDeviceMappings")
+    found = {field(field(each, "Ebs", dict) or {}, "VolumeId", str) for each in devices}
+    return sorted(each for each in found if each)
+
+
+def _networks(record: dict[str, Any]) -> list[str]:
+    """The instance's VPC and the subnets of all its interfaces."""
+    found = {field(record, "VpcId", str), field(record, "SubnetId", str)}
+    for interface in objects(record, "NetworkInterfaces"):
+        found.add(field(interface, "SubnetId", str))
+    return sorted(each for each in found if each)
+
+
+def _addresses(record: dict[str, Any], lookups: Lookups) -> list[IpAddress]:
+    """Each address once, with its subnet; public ones are not in the subnet, only reach it."""
+    found: dict[str, IpAddress] = {}
+
+    def add(address: Optional[str], subnet: Optional[str], description: str) -> None:
+        if address and address not in found:
+            name = lookups.subnets.get(subnet or "")
+            found[address] = IpAddress(address, subnet if name else None, name, description)
+
+    for interface in objects(record, "NetworkInterfaces"):
+        subnet = field(interface, "SubnetId", str)
+        for private in objects(interface, "PrivateIpAddresses"):
+            add(field(private, "PrivateIpAddress", str), subnet, "private")
+            association = field(private, "Association", dict) or {}
+            add(field(association, "PublicIp", str), subnet, "public")
+        for ipv6 in objects(interface, "Ipv6Addresses"):
+            add(field(ipv6, "Ipv6Address", str), subnet, "IPv6")
+    subnet = field(record, "SubnetId", str)
+    add(field(record, "PrivateIpAddress", str), subnet, "private")
+    add(field(record, "PublicIpAddress", str), subnet, "public")
+    add(field(record, "Ipv6Address", str), subnet, "IPv6")
+    return list(found.values())

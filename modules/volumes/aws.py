@@ -1,0 +1,70 @@
+"""EBS volumes of every enabled region.
+
+API: EC2 DescribeVolumes, 1,000 a page.
+https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Volume.html
+
+Sizes come in GiB, throughput in MiB/s. ``Iops`` is absent for magnetic types. A volume with
+``MultiAttachEnabled`` has several attachments. An attachment without ``InstanceId`` is to a resource
+that AWS runs for the account (a Fargate task, say): no server that the servers family reports.
+"""
+
+import datetime
+from collections.abc import Iterator
+from typing import Any
+
+from nflex_connector_utils import Connections, Volume
+
+from shared import places
+from shared.metadata import metadata
+from shared.providers import aws
+from shared.record import field, needed, objects
+
+PERMISSIONS = ("ec2:DescribeVolumes",)
+CALLS = "1 DescribeRegions; a region: ceil(volumes/1000) DescribeVolumes"
+
+GIB = 1024**3
+DETAILS = (
+    "Attachments",
+    "AvailabilityZoneId",
+    "FastRestored",
+    "KmsKeyId",
+    "MultiAttachEnabled",
+    "Operator",
+    "OutpostArn",
+    "SnapshotId",
+    "SourceVolumeId",
+    "SseType",
+    "State",
+    "Throughput",
+    "VolumeInitializationRate",
+    "VolumeType",
+)
+
+
+def fetch(scope: aws.Scope, lookups: None) -> Iterator[list[dict[str, Any]]]:
+    return aws.pages(scope, "ec2", "describe_volumes", "Volumes")
+
+
+def convert(record: dict[str, Any], scope: aws.Scope, lookups: None) -> Volume:
+    volume_id = needed(record, "VolumeId", str)
+    size_gib = field(record, "Size", int)
+    tags = aws.tags(record)
+    return Volume(
+        id=volume_id,
+        name=tags.get("Name") or volume_id,
+        size_b=None if size_gib is None else size_gib * GIB,
+        encrypted=field(record, "Encrypted", bool),
+        iops=field(record, "Iops", int),
+        zone_name=field(record, "AvailabilityZone", str),
+        provider_created_at=field(record, "CreateTime", datetime.datetime),
+        connections=Connections(servers=_servers(record)),
+        metadata=metadata(record, DETAILS, tags),
+        native_portal_link=scope.link("ec2", f"VolumeDetails:volumeId={volume_id}"),
+        **places.aws(scope.name),
+    )
+
+
+def _servers(record: dict[str, Any]) -> list[str]:
+    attachments = objects(record, "Attachments")
+    attached = [each for each in attachments if field(each, "State", str) != "detached"]
+    return sorted({field(each, "InstanceId", str) or "" for each in attached} - {""})

@@ -1,0 +1,414 @@
+"""AWS: botocore sessions from the event's credentials only, and the account's enabled regions.
+
+botocore alone, not boto3: nothing of what boto3 adds is used, and it costs size and import time.
+
+Retries are ours (shared/http.py), hooked into botocore's ``needs-retry`` event, so that none outlives
+the deadline: botocore's own know no deadline, and its defaults changed between releases.
+"""
+
+import dataclasses
+import fnmatch
+import os
+import re
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timezone
+from typing import Any, Optional
+
+import botocore.config
+import botocore.exceptions as aws_errors
+import botocore.parsers
+import botocore.session
+from botocore.utils import parse_timestamp
+
+from shared import http
+from shared.errors import (
+    Absent,
+    ConnectorError,
+    InsufficientPermission,
+    InvalidCredentials,
+    InvalidEvent,
+    Throttled,
+    UnexpectedResponse,
+    Unreachable,
+)
+from shared.event import flag_credential, needed_credential, text_credential
+from shared.record import field, needed, objects, parse_time
+
+PAGE_SIZE = 1000
+RESTARTS = 3  # of a listing whose page token the service no longer takes
+PERMISSIONS = ("ec2:DescribeRegions",)
+
+# The region that answers for the whole account, by partition.
+_HOME = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
+_CONSOLE = {
+    "aws": "console.aws.amazon.com",
+    "aws-cn": "console.amazonaws.cn",
+    "aws-us-gov": "console.amazonaws-us-gov.com",
+}
+
+# Error codes: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
+_WRONG_CREDENTIALS = {
+    "AuthFailure",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "IncompleteSignature",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "InvalidToken",
+    "MissingAuthenticationToken",
+    "SignatureDoesNotMatch",
+    "TokenRefreshRequired",
+    "UnrecognizedClientException",
+    "Blocked",
+    "PendingVerification",
+}
+_CLOCK = {"RequestExpired", "RequestTimeTooSkewed", "RequestInTheFuture"}
+_DENIED = {
+    "AccessDenied",
+    "AccessDeniedException",
+    "UnauthorizedOperation",
+    "UnauthorizedAccess",
+    "NotAuthorized",
+}
+_THROTTLED = {
+    "BandwidthLimitExceeded",
+    "EC2ThrottledException",
+    "LimitExceededException",
+    "PriorRequestNotComplete",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "SlowDown",
+    "ThrottledException",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+}
+_THEIR_FAULT = {
+    "InternalError",
+    "InternalFailure",
+    "InternalServerError",
+    "RequestTimeout",
+    "RequestTimeoutException",
+    "ServiceUnavailable",
+    "Unavailable",
+}
+_ABSENT = {"OptInRequired", "UnsupportedOperation.RegionNotSupported"}
+_OLD_PAGE_TOKEN = {"InvalidNextToken", "InvalidPaginationToken", "InvalidPagination"}
+_UNREACHED = (
+    aws_errors.HTTPClientError,
+    aws_errors.ConnectionError,
+    aws_errors.EndpointConnectionError,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Credentials:
+    """The event's credentials. ``key_id`` is None only with the host's own (ambient) ones."""
+
+    key_id: Optional[str] = dataclasses.field(repr=False)
+    secret: Optional[str] = dataclasses.field(repr=False)
+    token: Optional[str] = dataclasses.field(repr=False)
+    role_arn: Optional[str]
+    external_id: Optional[str] = dataclasses.field(repr=False)
+    regions: tuple[str, ...]
+    endpoint_url: Optional[str]
+    verify: Any  # True, False, or the path of a CA bundle
+
+
+def credentials(raw: Mapping[str, Any], ambient: bool) -> Credentials:
+    """The credentials of an event, checked; see the README for the keys."""
+    own = ambient and not raw.get("aws_access_key_id") and not raw.get("aws_secret_access_key")
+    endpoint_url = text_credential(raw, "endpoint_url")
+    if endpoint_url and not endpoint_url.startswith(("http://", "https://")):
+        raise InvalidEvent("credentials.endpoint_url should be an http or https URL")
+    role_arn = text_credential(raw, "role_arn")
+    if role_arn and len(role_arn.split(":")) != 6:
+        raise InvalidEvent("credentials.role_arn should be an ARN (arn:aws:iam::ACCOUNT:role/NAME)")
+    verify: Any = flag_credential(raw, "verify", True)
+    cacert = text_credential(raw, "cacert")
+    return Credentials(
+        key_id=None if own else needed_credential(raw, "aws_access_key_id"),
+        secret=None if own else needed_credential(raw, "aws_secret_access_key"),
+        token=text_credential(raw, "aws_session_token"),
+        role_arn=role_arn,
+        external_id=text_credential(raw, "external_id"),
+        regions=_region_patterns(raw.get("regions")),
+        endpoint_url=endpoint_url,
+        verify=cacert if verify and cacert else verify,
+    )
+
+
+def _region_patterns(value: Any) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    given = value.split(",") if isinstance(value, str) else value
+    if not isinstance(given, list) or not all(isinstance(each, str) for each in given):
+        raise InvalidEvent("credentials.regions should be a list of names, or comma-separated text")
+    return tuple(each.strip() for each in given if each.strip())
+
+
+class Session:
+    """One poll's login: botocore clients by service and region, made once each."""
+
+    def __init__(self, credentials: Credentials, poll: Any):
+        self.credentials = credentials
+        self._poll = poll
+        self._lock = threading.Lock()
+        self._clients: dict[tuple[str, str], Any] = {}
+        self._botocore = _botocore_session(credentials)
+        self.home = _home_region(credentials)
+        self.partition = self._botocore.get_partition_for_region(self.home)
+
+    def client(self, service: str, region: str) -> Any:
+        """The client; botocore's sessions are not safe to share by threads, its clients are."""
+        with self._lock:
+            made = self._clients.get((service, region))
+            if made is None:
+                made = self._clients[service, region] = self._make(service, region)
+        return made
+
+    def _make(self, service: str, region: str) -> Any:
+        deadline = self._poll.deadline
+        client = self._botocore.create_client(
+            service,
+            region_name=region,
+            endpoint_url=self.credentials.endpoint_url,
+            verify=self.credentials.verify,
+            config=botocore.config.Config(
+                connect_timeout=deadline.timeout(http.CONNECT_TIMEOUT_S),
+                read_timeout=deadline.timeout(http.READ_TIMEOUT_S),
+                max_pool_connections=http.POOL,
+                retries={"mode": "standard", "total_max_attempts": 1},
+                ignore_configured_endpoint_urls=self.credentials.key_id is not None,
+            ),
+        )
+        client.meta.events.register_first("before-send.*", self._before_send)
+        client.meta.events.register_last("needs-retry.*", self._needs_retry)
+        return client
+
+    def assume(self, role_arn: str, external_id: Optional[str]) -> None:
+        """Go on with the role's own temporary credentials (an hour by STS's default)."""
+        asked = {"RoleArn": role_arn, "RoleSessionName": "cmp-connectors"}
+        if external_id:
+            asked["ExternalId"] = external_id
+        given = self.client("sts", self.home).assume_role(**asked)["Credentials"]
+        with self._lock:
+            self._clients.clear()
+            self._botocore.set_credentials(
+                given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"]
+            )
+
+    def _before_send(self, request: Any, **_: Any) -> None:
+        self._poll.deadline.check(f"{request.method} {http.without_query(request.url)}")
+        attempt = re.search(r"attempt=(\d+)", str(request.headers.get("amz-sdk-request", "")))
+        self._poll.traffic.count(retry=attempt is not None and attempt.group(1) != "1")
+
+    def _needs_retry(
+        self, response: Any, attempts: int, caught_exception: Optional[Exception], **_: Any
+    ) -> Optional[float]:
+        """botocore sleeps for what this answers and tries again; None ends the tries."""
+        error: Optional[ConnectorError] = None
+        asked = None
+        if caught_exception is not None:
+            error = classify(caught_exception)
+        elif response is not None and response[0].status_code >= 300:
+            answer, parsed = response
+            asked = http.retry_after(answer.headers.get("Retry-After"))
+            error = _by_code(parsed.get("Error", {}).get("Code", ""), answer.status_code, "")
+        if error is None or error.action != "retry":
+            return None
+        if isinstance(caught_exception, aws_errors.SSLError):
+            return None  # a certificate does not get better
+        return http.delay_before_retry(attempts, self._poll.deadline, asked)
+
+
+@dataclasses.dataclass(frozen=True)
+class Scope:
+    """One region of the account."""
+
+    name: str
+    session: Session = dataclasses.field(repr=False, compare=False)
+
+    def link(self, console: str, page: str) -> str:
+        """A page of the AWS console ("ec2" or "vpcconsole") in this region."""
+        host = _CONSOLE.get(self.session.partition, _CONSOLE["aws"])
+        return f"https://{self.name}.{host}/{console}/home?region={self.name}#{page}"
+
+
+def login(credentials: Credentials, poll: Any) -> Session:
+    """A session; calls STS only where a role is to be assumed."""
+    if credentials.verify is False:
+        poll.log.warn("TLS not verified", why="the account says verify: false")
+    session = Session(credentials, poll)
+    if credentials.role_arn:
+        session.assume(credentials.role_arn, credentials.external_id)
+    return session
+
+
+def scopes(session: Session) -> list[Scope]:
+    """The account's enabled regions, or those of them that ``regions`` chooses, by name."""
+    answer = session.client("ec2", session.home).describe_regions()
+    enabled = sorted(region["RegionName"] for region in answer.get("Regions", []))
+    chosen = _choose(enabled, session.credentials.regions)
+    return [Scope(name, session) for name in chosen]
+
+
+def _choose(enabled: list[str], patterns: tuple[str, ...]) -> list[str]:
+    wanted = [pattern for pattern in patterns if not pattern.startswith("!")] or ["*"]
+    unwanted = [pattern[1:].strip() for pattern in patterns if pattern.startswith("!")]
+    for pattern in wanted:
+        if pattern != "*" and not fnmatch.filter(enabled, pattern):
+            raise InvalidEvent(
+                f"credentials.regions: {pattern!r} is no enabled region of the account "
+                f"({', '.join(enabled)})"
+            )
+    return [
+        name
+        for name in enabled
+        if any(fnmatch.fnmatchcase(name, each) for each in wanted)
+        and not any(fnmatch.fnmatchcase(name, each) for each in unwanted)
+    ]
+
+
+def account(session: Session) -> str:
+    """The AWS account number (STS GetCallerIdentity, which needs no permission)."""
+    return session.client("sts", session.home).get_caller_identity()["Account"]
+
+
+def pages(
+    scope: Scope, service: str, operation: str, key: str, *, page_size: int = PAGE_SIZE, **params: Any
+) -> Iterator[list[dict[str, Any]]]:
+    """The listing, page by page; ``key`` names the list in the answers.
+
+    A page token that the service no longer takes starts the listing anew (the engine drops what it
+    then sees twice). A token that comes back is a loop: UnexpectedResponse.
+    """
+    client = scope.session.client(service, scope.name)
+    paginator = client.get_paginator(operation)
+    for restart in range(RESTARTS + 1):
+        try:
+            for page in paginator.paginate(PaginationConfig={"PageSize": page_size}, **params):
+                yield page.get(key) or []
+            return
+        except aws_errors.ClientError as error:
+            code = error.response.get("Error", {}).get("Code", "")
+            if code not in _OLD_PAGE_TOKEN or restart == RESTARTS:
+                raise
+
+
+def tags(record: Mapping[str, Any]) -> dict[str, str]:
+    """The record's tags, as a dict."""
+    return {
+        needed(tag, "Key", str): field(tag, "Value", str) or "" for tag in objects(record, "Tags")
+    }
+
+
+def least_rights(permissions: Iterable[str]) -> dict[str, Any]:
+    """An IAM policy document that allows just these actions and the provider's own."""
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Action": sorted({*permissions, *PERMISSIONS}),
+                "Resource": "*",
+            }
+        ],
+    }
+
+
+def classify(error: Exception) -> Optional[ConnectorError]:
+    """What a botocore exception means; None for what is not botocore's."""
+    if isinstance(error, aws_errors.ClientError):
+        details = error.response.get("Error", {})
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        code = str(details.get("Code", ""))
+        about = f"{error.operation_name}: {code}: {details.get('Message', '')}"
+        known = _by_code(code, status, about)
+        if isinstance(known, InsufficientPermission):
+            known.message = f"the account may not {_action(error)} ({code})"
+        return known or UnexpectedResponse(about)
+    if isinstance(error, aws_errors.SSLError):
+        return Unreachable(f"TLS failed: {error}")
+    if isinstance(error, _UNREACHED):
+        return Unreachable(str(error))
+    if isinstance(error, (aws_errors.NoCredentialsError, aws_errors.PartialCredentialsError)):
+        return InvalidCredentials(str(error))
+    if isinstance(error, (aws_errors.PaginationError, aws_errors.IncompleteReadError)):
+        return UnexpectedResponse(str(error))
+    if isinstance(error, botocore.parsers.ResponseParserError):
+        return UnexpectedResponse(f"the answer is not what the API sends: {_first_line(error)}")
+    if isinstance(error, (aws_errors.UnknownEndpointError, aws_errors.UnknownRegionError)):
+        return Absent(str(error))
+    if isinstance(error, aws_errors.BotoCoreError):
+        return UnexpectedResponse(f"{type(error).__name__}: {error}")
+    return None
+
+
+def _by_code(code: str, status: int, about: str) -> Optional[ConnectorError]:
+    if code in _WRONG_CREDENTIALS:
+        return InvalidCredentials(about)
+    if code in _CLOCK:
+        return InvalidCredentials(f"{about} (is this host's clock right?)")
+    if code in _DENIED or code.startswith("AccessDenied"):
+        return InsufficientPermission(about)
+    if code in _THROTTLED or status == 429:
+        return Throttled(about)
+    if code in _ABSENT:
+        return Absent(about)
+    if code in _THEIR_FAULT or status >= 500:
+        return Unreachable(about)
+    return None
+
+
+def _action(error: aws_errors.ClientError) -> str:
+    """The IAM action of a refused call: EC2 and STS name their actions as their operations."""
+    service = "sts" if error.operation_name in ("AssumeRole", "GetCallerIdentity") else "ec2"
+    return f"{service}:{error.operation_name}"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).split("\n")[0][:200]
+
+
+def _botocore_session(credentials: Credentials) -> Any:
+    """A session that looks at no profile, file or variable of the host, unless it has to."""
+    if credentials.key_id is None:
+        session = botocore.session.Session()
+    else:
+        session = botocore.session.Session(
+            session_vars={
+                "profile": (None, None, None, None),
+                "config_file": (None, None, os.devnull, None),
+                "credentials_file": (None, None, os.devnull, None),
+                "region": (None, None, None, None),
+                "use_fips_endpoint": (None, None, None, None),
+                "use_dualstack_endpoint": (None, None, None, None),
+            }
+        )
+        session.set_credentials(credentials.key_id, credentials.secret, credentials.token)
+    parsers = session.get_component("response_parser_factory")
+    parsers.set_parser_defaults(timestamp_parser=_timestamp)
+    return session
+
+
+def _timestamp(value: Any) -> datetime:
+    """botocore's own parser takes 25 us a time (dateutil), a quarter of a listing's cost."""
+    moment = parse_time(value) if isinstance(value, str) else None
+    return moment or parse_timestamp(value).astimezone(timezone.utc)
+
+
+def _home_region(credentials: Credentials) -> str:
+    if credentials.role_arn:
+        partition = credentials.role_arn.split(":")[1]
+        if partition in _HOME:
+            return _HOME[partition]
+    for name in credentials.regions:
+        if name.startswith("cn-"):
+            return _HOME["aws-cn"]
+        if name.startswith("us-gov-"):
+            return _HOME["aws-us-gov"]
+    return _HOME["aws"]
