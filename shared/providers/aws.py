@@ -279,7 +279,13 @@ def account(session: Session) -> str:
 
 
 def pages(
-    scope: Scope, service: str, operation: str, key: str, *, page_size: int = PAGE_SIZE, **params: Any
+    scope: Scope,
+    service: str,
+    operation: str,
+    key: str,
+    *,
+    page_size: int = PAGE_SIZE,
+    **params: Any,
 ) -> Iterator[list[dict[str, Any]]]:
     """The listing, page by page; ``key`` names the list in the answers.
 

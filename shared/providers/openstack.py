@@ -1,0 +1,483 @@
+"""OpenStack: Keystone v3 login by keystoneauth1, the project's regions, and paged listings.
+
+keystoneauth1 keeps the token, renews it on a 401 and speaks microversions; the HTTP below it is
+shared/http.py's. Identity v2 is gone from every release since Queens (2018) and not spoken.
+"""
+
+import dataclasses
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Optional
+from urllib.parse import parse_qs, urlsplit
+
+import keystoneauth1.discover
+import keystoneauth1.exceptions as ks_errors
+import keystoneauth1.session
+from keystoneauth1.identity import v3
+
+from shared import http
+from shared.errors import (
+    Absent,
+    ConnectorError,
+    InsufficientPermission,
+    InvalidCredentials,
+    InvalidEvent,
+    Throttled,
+    UnexpectedResponse,
+    Unreachable,
+)
+from shared.event import flag_credential, needed_credential, text_credential
+from shared.record import field, objects
+
+PAGE_SIZE = 1000  # the largest page that the services answer with as shipped
+RESTARTS = 3  # of a listing whose marker was deleted between two pages
+NOVA_NEWEST = (2, 96)  # the newest microversion whose servers were looked at
+NOVA_OLDEST = (2, 1)
+
+NotFound = ks_errors.NotFound
+
+# The catalog's names of a service, and the version that belongs behind its URL where that lacks it.
+# https://specs.openstack.org/openstack/service-types-authority/
+_SERVICES = {
+    "compute": (("compute",), ""),
+    "network": (("network",), "v2.0"),
+    "volume": (("block-storage", "volumev3"), ""),
+    "image": (("image",), "v2"),
+}
+# The names that an openrc file has beyond OS_ + the name that clouds.yaml has.
+_OPENRC = {
+    "tenant_name": "project_name",
+    "tenant_id": "project_id",
+    "endpoint_type": "interface",
+}
+_TEXTS = (
+    "username",
+    "user_id",
+    "password",
+    "project_name",
+    "project_id",
+    "user_domain_name",
+    "user_domain_id",
+    "project_domain_name",
+    "project_domain_id",
+    "application_credential_id",
+    "application_credential_name",
+    "application_credential_secret",
+    "token",
+    "region_name",
+    "cacert",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Credentials:
+    """The event's credentials; ``login`` holds the texts by clouds.yaml's names."""
+
+    auth_url: str
+    login: Mapping[str, Optional[str]] = dataclasses.field(repr=False)
+    interface: str
+    verify: bool
+    all_projects: bool
+
+
+def credentials(raw: Mapping[str, Any], ambient: bool) -> Credentials:
+    """The credentials of an event, by clouds.yaml's names or openrc's; see the README."""
+    if ambient and not raw:
+        raw = {name: value for name, value in os.environ.items() if name.startswith("OS_")}
+    raw = _clouds_yaml_names(raw)
+    auth_url = needed_credential(raw, "auth_url")
+    if urlsplit(auth_url).scheme not in ("http", "https") or not urlsplit(auth_url).hostname:
+        raise InvalidEvent("credentials.auth_url should be an http or https URL")
+    login = {name: text_credential(raw, name) for name in _TEXTS}
+    _check_login(login)
+    interface = (text_credential(raw, "interface") or "public").replace("URL", "")
+    if interface not in ("public", "internal", "admin"):
+        raise InvalidEvent("credentials.interface should be public, internal or admin")
+    verify = flag_credential(raw, "verify", not flag_credential(raw, "insecure", False))
+    all_projects = flag_credential(raw, "all_projects", False)
+    return Credentials(auth_url, login, interface, verify, all_projects)
+
+
+def _clouds_yaml_names(raw: Mapping[str, Any]) -> dict[str, Any]:
+    named: dict[str, Any] = {}
+    for name, value in raw.items():
+        if name.startswith("OS_"):
+            name = name[3:].lower()
+            name = _OPENRC.get(name, name)
+        named.setdefault(name, value)
+    return named
+
+
+def _check_login(login: Mapping[str, Optional[str]]) -> None:
+    """That one of the three ways to log in is complete."""
+    if login["application_credential_id"] or login["application_credential_name"]:
+        if not login["application_credential_secret"]:
+            raise InvalidEvent("credentials.application_credential_secret is missing or empty")
+        if not login["application_credential_id"] and not (login["username"] or login["user_id"]):
+            raise InvalidEvent(
+                "credentials.username (or user_id) is missing: "
+                "application_credential_name is only unique to a user"
+            )
+    elif not login["token"]:
+        if not (login["username"] or login["user_id"]):
+            raise InvalidEvent(
+                "credentials.username (or user_id, application_credential_id or token) is missing"
+            )
+        if not login["password"]:
+            raise InvalidEvent("credentials.password is missing or empty; expected text")
+        if not (login["project_name"] or login["project_id"]):
+            raise InvalidEvent(
+                "credentials.project_name (or project_id) is missing: what is polled is a project"
+            )
+
+
+class Session:
+    """One poll's login: the token with its project and catalog."""
+
+    def __init__(self, credentials: Credentials, poll: Any):
+        self.credentials = credentials
+        verify: Any = credentials.verify
+        if verify and credentials.login["cacert"]:
+            verify = _ca_file(credentials.login["cacert"])
+        web = http.session(poll.deadline, poll.traffic, verify=verify)
+        self.auth = _plugin(credentials)
+        self.keystone = keystoneauth1.session.Session(
+            auth=self.auth, session=web, verify=verify, user_agent="cmp-connectors"
+        )
+        self.access = self.auth.get_access(self.keystone)
+        if not self.access.project_id or not self.access.has_service_catalog():
+            raise InvalidCredentials(
+                "the login is not for a project (no catalog); give project_name or project_id"
+            )
+
+    @property
+    def project(self) -> str:
+        return self.access.project_name or self.access.project_id
+
+    @property
+    def catalog(self) -> list[dict[str, Any]]:
+        return self.access.service_catalog.catalog
+
+
+def _plugin(credentials: Credentials) -> Any:
+    given = credentials.login
+    url = credentials.auth_url.rstrip("/")
+    if url.endswith(("/v2.0", "/v2")):
+        url = url.rpartition("/")[0]
+    if not url.endswith("/v3"):
+        url += "/v3"
+    user = {name: given[name] for name in ("user_id", "username")}
+    if given["username"] and not given["user_id"]:
+        user.update(_domain(given, "user"))
+    project = {name: given[name] for name in ("project_id", "project_name")}
+    if given["project_name"] and not given["project_id"]:
+        project.update(_domain(given, "project"))
+    if given["application_credential_id"] or given["application_credential_name"]:
+        return v3.ApplicationCredential(
+            url,
+            application_credential_secret=given["application_credential_secret"],
+            application_credential_id=given["application_credential_id"],
+            application_credential_name=given["application_credential_name"],
+            **user,
+        )
+    if given["token"]:
+        return v3.Token(url, token=given["token"], **project)
+    return v3.Password(url, password=given["password"], **user, **project)
+
+
+def _domain(given: Mapping[str, Optional[str]], of: str) -> dict[str, Optional[str]]:
+    by_id, by_name = f"{of}_domain_id", f"{of}_domain_name"
+    if given[by_id] or given[by_name]:
+        return {by_id: given[by_id], by_name: None if given[by_id] else given[by_name]}
+    return {by_id: "default"}  # Keystone's own first domain
+
+
+def _ca_file(cacert: str) -> str:
+    """The path of a CA bundle: as given, or of a file with the PEM text that was given."""
+    if "-----BEGIN" not in cacert:
+        if not os.path.exists(cacert):
+            raise InvalidEvent("credentials.cacert should be PEM text or the path of a file")
+        return cacert
+    handle, path = tempfile.mkstemp(prefix="cmp-ca-", suffix=".pem")
+    with os.fdopen(handle, "w") as file:
+        file.write(cacert)
+    return path
+
+
+@dataclasses.dataclass(frozen=True)
+class Scope:
+    """One project (or all projects) in one region."""
+
+    name: str
+    region: str
+    session: Session = dataclasses.field(repr=False, compare=False)
+
+    @property
+    def all_projects(self) -> bool:
+        return self.session.credentials.all_projects
+
+    @property
+    def project_id(self) -> str:
+        return self.session.access.project_id
+
+    @property
+    def all_tenants(self) -> dict[str, Any]:
+        """Nova's and Cinder's parameter for "of all projects"; Neutron's admin sees them unasked."""
+        return {"all_tenants": 1} if self.all_projects else {}
+
+
+def login(credentials: Credentials, poll: Any) -> Session:
+    """A session with a token (one call)."""
+    if not credentials.verify:
+        poll.log.warn("TLS not verified", why="the account says verify: false")
+    return Session(credentials, poll)
+
+
+def scopes(session: Session) -> list[Scope]:
+    """The project in each region of the catalog, or in the account's ``region_name``."""
+    regions = sorted(
+        {
+            endpoint.get("region_id") or endpoint.get("region") or ""
+            for service in session.catalog
+            if service.get("type") != "identity"
+            for endpoint in service.get("endpoints", [])
+        }
+    )
+    wanted = session.credentials.login["region_name"]
+    if wanted and wanted not in regions:
+        raise InvalidEvent(
+            f"credentials.region_name {wanted!r} is not in the catalog ({', '.join(regions)})"
+        )
+    whose = "all projects" if session.credentials.all_projects else session.project
+    return [
+        Scope(f"{whose}/{region}", region, session)
+        for region in regions
+        if not wanted or region == wanted
+    ]
+
+
+def account(session: Session) -> str:
+    """Project and user."""
+    return f"{session.project} ({session.access.username or session.access.user_id})"
+
+
+def get(
+    scope: Scope,
+    service: str,
+    path: str,
+    params: Optional[Mapping[str, Any]] = None,
+    microversion: Optional[tuple[int, int]] = None,
+) -> dict[str, Any]:
+    """The JSON object that a service answers with. A 403 names the roles; a 404 is ``NotFound``."""
+    url = _endpoint(scope, service) + path
+    shown = http.without_query(url)
+    asked: dict[str, Any] = {
+        "params": params or {},
+        "headers": {"Accept": "application/json"},
+    }
+    if microversion and microversion > NOVA_OLDEST:
+        asked["microversion"] = ".".join(map(str, microversion))
+        asked["microversion_service_type"] = service
+    try:
+        response = scope.session.keystone.get(url, **asked)
+    except ks_errors.Forbidden as error:
+        access = scope.session.access
+        raise InsufficientPermission(
+            f"{service} {path} is not allowed for user {access.username or access.user_id} in project "
+            f"{scope.session.project} with role {', '.join(access.role_names) or 'none'}"
+            f"{' (all_projects needs role admin)' if scope.all_projects else ' (role reader is needed)'}"
+            f": {_said(error)}"
+        ) from error
+    try:
+        answer = response.json()
+    except (json.JSONDecodeError, ValueError):
+        kind = response.headers.get("Content-Type", "no content type")
+        raise UnexpectedResponse(f"{shown} did not answer with JSON ({kind})") from None
+    if not isinstance(answer, dict):
+        raise UnexpectedResponse(f"{shown} should answer with an object")
+    return answer
+
+
+def pages(
+    scope: Scope,
+    service: str,
+    path: str,
+    key: str,
+    params: Optional[Mapping[str, Any]] = None,
+    microversion: Optional[tuple[int, int]] = None,
+) -> Iterator[list[dict[str, Any]]]:
+    """A listing page by page; ``key`` names the list in the answers.
+
+    Of the ``next`` link only the marker is taken: behind proxies the link often names another host or
+    scheme, and the token must not go there. A marker that was deleted between two pages starts the
+    listing anew (the engine drops what it then sees twice).
+    """
+    for restart in range(RESTARTS + 1):
+        marker: Optional[str] = None
+        seen: set[str] = set()
+        while True:
+            asked = {**(params or {}), "limit": PAGE_SIZE}
+            if marker:
+                asked["marker"] = marker
+            try:
+                answer = get(scope, service, path, asked, microversion)
+            except (ks_errors.BadRequest, NotFound):
+                if marker is None or restart == RESTARTS:
+                    raise
+                break  # Nova and Glance say 400 to a marker that is gone, Cinder and Neutron 404
+            if key not in answer:
+                raise UnexpectedResponse(f"the answer of {service} {path} has no {key!r}")
+            yield objects(answer, key)
+            marker = _next_marker(answer)
+            if marker is None:
+                return
+            if marker in seen:
+                raise UnexpectedResponse(f"{service} {path} pages in a loop (marker {marker})")
+            seen.add(marker)
+
+
+def _next_marker(answer: Mapping[str, Any]) -> Optional[str]:
+    links = [
+        field(link, "href", str)
+        for name in answer
+        if name.endswith("_links")
+        for link in objects(answer, name)
+        if link.get("rel") == "next"
+    ]
+    links.append(field(answer, "next", str))
+    for link in links:
+        if link:
+            markers = parse_qs(urlsplit(link).query).get("marker")
+            if not markers:
+                raise UnexpectedResponse("a 'next' link has no marker")
+            return markers[0]
+    return None
+
+
+def offers(scope: Scope, service: str) -> bool:
+    """Whether the catalog has the service in this region."""
+    try:
+        _endpoint(scope, service)
+    except Absent:
+        return False
+    return True
+
+
+def _endpoint(scope: Scope, service: str) -> str:
+    """The service's URL in the catalog, with its version, without a slash at the end."""
+    types, version = _SERVICES[service]
+    interface = scope.session.credentials.interface
+    for wanted in types:
+        for entry in scope.session.catalog:
+            if entry.get("type") != wanted:
+                continue
+            for endpoint in entry.get("endpoints", []):
+                region = endpoint.get("region_id") or endpoint.get("region")
+                if endpoint.get("interface") == interface and region == scope.region:
+                    url = str(endpoint.get("url", "")).rstrip("/")
+                    has_version = url.rpartition("/")[2].startswith("v")
+                    return url if has_version or not version else f"{url}/{version}"
+    raise Absent(f"the catalog has no {interface} {types[0]} endpoint in {scope.region}")
+
+
+def nova_microversion(scope: Scope) -> tuple[int, int]:
+    """The newest microversion that this Nova and the servers cell both know (one call)."""
+    url = _endpoint(scope, "compute")
+    if url.endswith(f"/{scope.project_id}"):  # older catalogs: .../v2.1/PROJECT
+        url = url.rpartition("/")[0]
+    found = keystoneauth1.discover.Discover(scope.session.keystone, url)
+    newest = [data.get("max_microversion") for data in found.version_data()]
+    return min(NOVA_NEWEST, max((each for each in newest if each), default=NOVA_OLDEST))
+
+
+def project_of(record: Mapping[str, Any]) -> Optional[str]:
+    """The project that a record belongs to (Neutron's older name for it is tenant)."""
+    return field(record, "project_id", str) or field(record, "tenant_id", str)
+
+
+def require_network_rights(scope: Scope, records: Iterable[Mapping[str, Any]]) -> None:
+    """Fail where the login's role means nothing to Neutron.
+
+    Neutron answers such a role with 200 and what everybody may see: shared and external networks. A
+    private record of the project (with ``all_projects``: of another project) proves the right. Without
+    one it is asked for what every project has, a security group (with ``all_projects``: for what only
+    an admin may list, the quotas).
+    """
+    for record in records:
+        whose = project_of(record)
+        public = record.get("shared") or record.get("router:external")
+        if whose and not public and (whose != scope.project_id) == scope.all_projects:
+            return
+    roles = ", ".join(scope.session.access.role_names) or "none"
+    try:
+        if scope.all_projects:
+            get(scope, "network", "/quotas")
+            return
+        asked = {"project_id": scope.project_id, "fields": "id", "limit": 1}
+        if objects(get(scope, "network", "/security-groups", asked), "security_groups"):
+            return
+    except NotFound:
+        return  # a cloud without this extension: no way to tell
+    raise InsufficientPermission(
+        f"network: role {roles} of the login does not let it see project {scope.session.project} "
+        "(Neutron shows it not even the security group that each project has); role reader is needed"
+    )
+
+
+def least_rights(permissions: Iterable[str]) -> dict[str, Any]:
+    """The role to give, and the policy rules that it has to cover."""
+    return {
+        "role": "reader",
+        "role_with_all_projects": "admin",
+        "policies": sorted(set(permissions)),
+    }
+
+
+def classify(error: Exception) -> Optional[ConnectorError]:
+    """What a keystoneauth exception means; None for what is not keystoneauth's."""
+    if isinstance(error, ks_errors.connection.SSLError):
+        return Unreachable(f"TLS failed: {_one_line(error.message)}")
+    if isinstance(error, ks_errors.HttpError):
+        return _by_status(error)
+    if isinstance(error, (ks_errors.ConnectionError, ks_errors.DiscoveryFailure)):
+        return Unreachable(_one_line(error.message))
+    if isinstance(error, (ks_errors.EmptyCatalog, ks_errors.EndpointNotFound)):
+        return Absent(_one_line(error.message))
+    if isinstance(error, (ks_errors.AuthPluginException, ks_errors.AuthorizationFailure)):
+        return InvalidCredentials(_one_line(error.message))
+    if isinstance(error, ks_errors.ClientException):
+        return UnexpectedResponse(f"{type(error).__name__}: {_one_line(error.message)}")
+    return None
+
+
+def _by_status(error: Any) -> ConnectorError:
+    status = error.http_status
+    where = http.without_query(error.url) if error.url else "the service"
+    about = f"{where} answered {status}: {_said(error)}"
+    if status == 401:
+        return InvalidCredentials(about)
+    if status == 403:
+        return InsufficientPermission(about)
+    if status in http.THROTTLED:
+        return Throttled(about)
+    if status >= 500 or status in http.TRANSIENT:
+        return Unreachable(about)
+    return UnexpectedResponse(about)
+
+
+def _said(error: Any) -> str:
+    """The service's own words: each nests its message under another name, some keystoneauth lacks."""
+    try:
+        body = error.response.json()
+    except (AttributeError, ValueError):
+        body = None
+    for each in body.values() if isinstance(body, dict) else ():
+        if isinstance(each, dict) and isinstance(each.get("message"), str):
+            return _one_line(each["message"])
+    return _one_line(error.message)
+
+
+def _one_line(message: Any) -> str:
+    return " ".join(str(message).split())[:300]
