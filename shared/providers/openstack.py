@@ -415,7 +415,7 @@ def require_network_rights(scope: Scope, records: Iterable[Mapping[str, Any]]) -
         if scope.all_projects:
             get(scope, "network", "/quotas")
             return
-        asked = {"project_id": scope.project_id, "fields": "id", "limit": 1}
+        asked = {"tenant_id": scope.project_id, "fields": "id", "limit": 1}
         if objects(get(scope, "network", "/security-groups", asked), "security_groups"):
             return
     except NotFound:
