@@ -147,6 +147,9 @@ def _poll(family: str, event: Any, context: Any, log: Log) -> list[dict[str, Any
     if failed and (len(failed) == len(answers) or not poll.request.allow_partial):
         raise _failure(poll, failed, answers)
     resources, dropped = _merge(answers)
+    unknown = _unknown_states(resources)
+    if unknown:
+        log.info("unknown states", of=", ".join(unknown))
     if failed:
         missing = "; ".join(f"{type(each.error).__name__}: {each.error}" for each in failed)
         log.warn("incomplete", missing=missing)
@@ -275,6 +278,18 @@ def _merge(answers: Sequence[Answer]) -> tuple[list[dict[str, Any]], Counter[str
             f"{records} records gave {len(merged)} resources and {dict(dropped)} dropped"
         )
     return [merged[key] for key in sorted(merged)], dropped
+
+
+def _unknown_states(resources: Iterable[dict[str, Any]]) -> list[str]:
+    """The provider's words for states that CMP has no word for, each once."""
+    return sorted(
+        {
+            str(details.get("provider_state"))
+            for resource in resources
+            for details in resource.get("details", {}).values()
+            if details.get("state") == "unknown"
+        }
+    )
 
 
 # --- errors -----------------------------------------------------------------------------------

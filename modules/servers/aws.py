@@ -123,9 +123,14 @@ def _ask_types(scope: aws.Scope, lookups: Lookups, names: Iterable[Optional[str]
 def _ask_images(scope: aws.Scope, lookups: Lookups, ids: Iterable[Optional[str]]) -> None:
     # a filter, since one deregistered AMI among ImageIds would fail the call
     for some in _new(ids, lookups.images, IMAGES_A_CALL):
-        asked = {"Filters": [{"Name": "image-id", "Values": some}], "IncludeDeprecated": True}
         for page in aws.pages(
-            scope, "ec2", "describe_images", "Images", IncludeDisabled=True, **asked
+            scope,
+            "ec2",
+            "describe_images",
+            "Images",
+            Filters=[{"Name": "image-id", "Values": some}],
+            IncludeDeprecated=True,
+            IncludeDisabled=True,
         ):
             lookups.images.update({needed(each, "ImageId", str): each for each in page})
 

@@ -161,14 +161,14 @@ def _look_up_networks(scope: openstack.Scope, made: Lookups) -> None:
             made.port_networks[server, field(port, "mac_address", str) or ""] = network
             made.networks_of[server].add(network)
     for page in openstack.pages(scope, "network", "/networks", "networks"):
-        for network in page:
-            network_id = needed(network, "id", str)
-            made.network_names[network_id] = field(network, "name", str) or network_id
+        for each in page:
+            network_id = needed(each, "id", str)
+            made.network_names[network_id] = field(each, "name", str) or network_id
     try:
         for page in openstack.pages(scope, "network", "/floatingips", "floatingips"):
             for each in page:
-                address = needed(each, "floating_ip_address", str)
-                made.floating[address] = needed(each, "floating_network_id", str)
+                floating = needed(each, "floating_ip_address", str)
+                made.floating[floating] = needed(each, "floating_network_id", str)
     except openstack.NotFound:
         pass  # a cloud without routers has no floating addresses
 

@@ -112,10 +112,14 @@ def _clouds_yaml_names(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 def _check_login(login: Mapping[str, Optional[str]]) -> None:
     """That one of the three ways to log in is complete."""
-    if login["application_credential_id"] or login["application_credential_name"]:
-        if not login["application_credential_secret"]:
+    by_id, by_name = login["application_credential_id"], login["application_credential_name"]
+    secret = login["application_credential_secret"]
+    if by_id or by_name or secret:
+        if not secret:
             raise InvalidEvent("credentials.application_credential_secret is missing or empty")
-        if not login["application_credential_id"] and not (login["username"] or login["user_id"]):
+        if not (by_id or by_name):
+            raise InvalidEvent("credentials.application_credential_id is missing or empty")
+        if not by_id and not (login["username"] or login["user_id"]):
             raise InvalidEvent(
                 "credentials.username (or user_id) is missing: "
                 "application_credential_name is only unique to a user"
@@ -168,23 +172,25 @@ def _plugin(credentials: Credentials) -> Any:
         url = url.rpartition("/")[0]
     if not url.endswith("/v3"):
         url += "/v3"
-    user = {name: given[name] for name in ("user_id", "username")}
+    user: Any = {name: given[name] for name in ("user_id", "username")}
     if given["username"] and not given["user_id"]:
         user.update(_domain(given, "user"))
-    project = {name: given[name] for name in ("project_id", "project_name")}
+    project: Any = {name: given[name] for name in ("project_id", "project_name")}
     if given["project_name"] and not given["project_id"]:
         project.update(_domain(given, "project"))
-    if given["application_credential_id"] or given["application_credential_name"]:
+    secret = given["application_credential_secret"]
+    if secret:
+        by_id, by_name = given["application_credential_id"], given["application_credential_name"]
         return v3.ApplicationCredential(
             url,
-            application_credential_secret=given["application_credential_secret"],
-            application_credential_id=given["application_credential_id"],
-            application_credential_name=given["application_credential_name"],
+            secret,
+            application_credential_id=by_id,
+            application_credential_name=by_name,
             **user,
         )
     if given["token"]:
-        return v3.Token(url, token=given["token"], **project)
-    return v3.Password(url, password=given["password"], **user, **project)
+        return v3.Token(url, given["token"], **project)
+    return v3.Password(url, given["password"] or "", **user, **project)
 
 
 def _domain(given: Mapping[str, Optional[str]], of: str) -> dict[str, Optional[str]]:
