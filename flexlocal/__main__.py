@@ -1,0 +1,214 @@
+"""``flexlocal``: run the connectors' handlers on a laptop.
+
+stdout carries what the handler returned and nothing else. Exit status: 0; 1 for a failed poll;
+2 for bad usage.
+"""
+
+import argparse
+import contextlib
+import importlib
+import json
+import pkgutil
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Optional
+
+import modules
+from flexlocal import accounts, cassettes
+from flexlocal.context import Context
+from shared import run
+
+FAILED = 1
+BAD_USAGE = 2
+
+
+class BadUsage(Exception):
+    """What was asked for can't be done as it was asked."""
+
+
+def main(arguments: Optional[list[str]] = None) -> int:
+    parser = _parser()
+    asked = parser.parse_args(arguments)
+    try:
+        return asked.command(asked)
+    except (BadUsage, accounts.AccountsError) as error:
+        print(f"flexlocal: {error}", file=sys.stderr)
+        return BAD_USAGE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="flexlocal", description="CMP connectors on a laptop")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    one = commands.add_parser("run", help="call a handler of a family for one account")
+    one.set_defaults(command=_run)
+    one.add_argument("family", metavar="FAMILY")
+    whose = one.add_mutually_exclusive_group(required=True)
+    whose.add_argument("--account", metavar="NAME", help="an account of the accounts file")
+    whose.add_argument("--event", metavar="FILE-or-JSON", help="the event itself")
+    one.add_argument("--handler", default="get", help="get, get_resources, validate_credentials")
+    how = one.add_mutually_exclusive_group()
+    for mode, text in (
+        ("live", "call the provider (the default but for demo accounts)"),
+        ("replay", "answer from the cassette (the default for demo accounts)"),
+        ("record", "call the provider and record a new cassette"),
+    ):
+        how.add_argument(f"--{mode}", dest="mode", action="store_const", const=mode, help=text)
+    one.add_argument("--format", choices=("table", "json", "ndjson"), default="table")
+    _accounts_option(one)
+
+    listed = commands.add_parser("families", help="the families and their providers")
+    listed.set_defaults(command=_families)
+
+    listed = commands.add_parser("accounts", help="the accounts, without their credentials")
+    listed.set_defaults(command=_accounts)
+    _accounts_option(listed)
+
+    rights = commands.add_parser("permissions", help="the least rights that the polls need")
+    rights.set_defaults(command=_permissions)
+    rights.add_argument("--family", metavar="FAMILY")
+    rights.add_argument("--provider", metavar="PROVIDER")
+    return parser
+
+
+def _accounts_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--accounts", metavar="FILE", help=f"instead of ${accounts.VARIABLE}")
+
+
+def families() -> dict[str, dict[str, str]]:
+    """family -> provider -> module name of the cell."""
+    found = sorted(name for _, name, _ in pkgutil.iter_modules(modules.__path__))
+    return {family: run.cells(family) for family in found}
+
+
+def _families(asked: argparse.Namespace) -> int:
+    for family, cells in families().items():
+        print(f"{family}: {', '.join(sorted(cells))}")
+    return 0
+
+
+def _accounts(asked: argparse.Namespace) -> int:
+    for account in accounts.load(asked.accounts).values():
+        print(f"{account.name}: {account.provider}{' (demo, replayed)' if account.demo else ''}")
+    return 0
+
+
+def _permissions(asked: argparse.Namespace) -> int:
+    known = families()
+    if asked.family and asked.family not in known:
+        raise BadUsage(f"no family {asked.family!r}; there are {', '.join(known)}")
+    wanted: dict[str, set[str]] = {}
+    for family, cells in known.items():
+        for provider, module in cells.items():
+            if asked.family in (None, family) and asked.provider in (None, provider):
+                cell = importlib.import_module(module)
+                wanted.setdefault(provider, set()).update(cell.PERMISSIONS)
+    if not wanted:
+        providers = sorted({provider for cells in known.values() for provider in cells})
+        raise BadUsage(f"no cell of provider {asked.provider!r}; there are {', '.join(providers)}")
+    documents = {
+        provider: importlib.import_module(f"shared.providers.{provider}").least_rights(rights)
+        for provider, rights in sorted(wanted.items())
+    }
+    print(json.dumps(documents[asked.provider] if asked.provider else documents, indent=2))
+    return 0
+
+
+# --- run ----------------------------------------------------------------------------------------
+
+
+def _run(asked: argparse.Namespace) -> int:
+    handler = _handler(asked.family, asked.handler)
+    event, account = _event(asked)
+    mode = asked.mode or ("replay" if account and account.demo else "live")
+    context = Context(config={} if mode == "live" else dict(cassettes.CONFIG))
+    if sys.stderr.isatty():
+        context = Context(context.config, progress=lambda n: _progress(asked.family, n))
+        if isinstance(event, dict):
+            event.setdefault("task_id", str(uuid.uuid4()))
+    try:
+        with _cassette(mode, asked.family, event), contextlib.redirect_stdout(sys.stderr):
+            answer = handler(event, context)
+    except cassettes.NotRecorded as error:
+        print(f"NotRecorded: {error}", file=sys.stderr)
+        return FAILED
+    except Exception as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return FAILED
+    _show(asked, answer)
+    return FAILED if isinstance(answer, dict) and answer.get("ok") is False else 0
+
+
+def _handler(family: str, name: str) -> Any:
+    known = families()
+    if family not in known:
+        raise BadUsage(f"no family {family!r}; there are {', '.join(known)}")
+    main_module = importlib.import_module(f"modules.{family}.main")
+    handler = getattr(main_module, name, None)
+    if name.startswith("_") or getattr(handler, "__module__", None) != main_module.__name__:
+        handlers = [
+            each
+            for each, value in sorted(vars(main_module).items())
+            if getattr(value, "__module__", None) == main_module.__name__
+        ]
+        raise BadUsage(f"{family} has no handler {name!r}; it has {', '.join(handlers)}")
+    return handler
+
+
+def _event(asked: argparse.Namespace) -> tuple[Any, Optional[accounts.Account]]:
+    if asked.account:
+        known = accounts.load(asked.accounts)
+        account = known.get(asked.account)
+        if account is None:
+            raise BadUsage(f"no account {asked.account!r}; there are {', '.join(sorted(known))}")
+        return account.event(), account
+    text = asked.event
+    if not text.lstrip().startswith(("{", "[")):
+        try:
+            text = Path(text).read_text(encoding="utf-8")
+        except OSError as error:
+            raise BadUsage(f"--event {asked.event}: {error.strerror}") from None
+    try:
+        return json.loads(text), None
+    except ValueError as error:
+        raise BadUsage(f"--event is no JSON: {error}") from None
+
+
+@contextlib.contextmanager
+def _cassette(mode: str, family: str, event: Any) -> Iterator[None]:
+    if mode == "live":
+        yield
+        return
+    provider = event.get("provider") if isinstance(event, dict) else None
+    if provider not in families()[family]:
+        # refuses the event with the handler's own words
+        yield
+        return
+    file = cassettes.path(family, provider)
+    with cassettes.record(file) if mode == "record" else cassettes.replay(file):
+        yield
+
+
+def _show(asked: argparse.Namespace, answer: Any) -> None:
+    if asked.format == "ndjson" and isinstance(answer, list):
+        for each in answer:
+            print(json.dumps(each, ensure_ascii=False))
+    elif asked.format == "table" and isinstance(answer, list):
+        from flexlocal import show  # rich takes a while to import
+
+        show.table(asked.family, answer)
+        whose = asked.account or "the event"
+        print(f"{asked.family}: {len(answer)} resources ({whose})")
+    else:
+        print(json.dumps(answer, ensure_ascii=False))
+
+
+def _progress(family: str, percentage: int) -> None:
+    end = "\n" if percentage >= 100 else ""
+    print(f"\r{family}: {percentage:3d} %", end=end, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,120 @@
+"""Accounts: the demo accounts that the cassettes were recorded with, and the user's own.
+
+A file is ``{version: 1, accounts: {NAME: {provider, credentials, options?}}}``.
+"""
+
+import dataclasses
+import os
+import stat
+from pathlib import Path
+from typing import Any, Optional
+
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+DEMO = ROOT / "cassettes" / "accounts.yaml"
+VARIABLE = "FLEXLOCAL_ACCOUNTS"
+USUAL = Path("~/.config/flexlocal/accounts.yaml")
+
+
+class AccountsError(Exception):
+    """An accounts file that can't be used; the message says where and what to do."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Account:
+    name: str
+    provider: str
+    credentials: dict[str, Any] = dataclasses.field(repr=False)
+    options: dict[str, Any]
+    demo: bool
+
+    def event(self) -> dict[str, Any]:
+        """The event that the platform's scheduler would send for this account."""
+        return {
+            "account_id": self.name,
+            "customer_id": "local",
+            "user_id": "local",
+            "provider": self.provider,
+            "poll_interval": 3600,
+            "poll_type": "resources",
+            "credentials": self.credentials,
+            "options": self.options,
+            "resource": {
+                "id": self.name,
+                "type": "account",
+                "account_id": self.name,
+                "customer_id": "local",
+                "poll_interval": 3600,
+            },
+        }
+
+
+def load(path: Optional[str] = None) -> dict[str, Account]:
+    """All accounts by name: the demo ones, and those of ``path`` or of the user's own file."""
+    accounts = _read(DEMO, demo=True)
+    own = path or os.environ.get(VARIABLE)
+    file = Path(own) if own else USUAL.expanduser()
+    if not own and not file.exists():
+        return accounts
+    for name, account in _read(file, demo=False).items():
+        if name in accounts:
+            raise AccountsError(f"{file}: account {name!r} is a demo account's name; choose another")
+        accounts[name] = account
+    return accounts
+
+
+def _read(file: Path, demo: bool) -> dict[str, Account]:
+    try:
+        if not demo:
+            _check_mode(file)
+        content = yaml.load(file.read_text(encoding="utf-8"), Loader=_UniqueKeys)  # noqa: S506
+    except OSError as error:
+        raise AccountsError(f"{file}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        where = getattr(error, "problem_mark", None)
+        what = getattr(error, "problem", None) or "it is no YAML"
+        line = f" line {where.line + 1}:" if where else ""
+        raise AccountsError(f"{file}:{line} {what}") from None
+    if not isinstance(content, dict) or content.get("version") != 1:
+        raise AccountsError(f"{file}: 'version: 1' is missing")
+    accounts = content.get("accounts")
+    if not isinstance(accounts, dict):
+        raise AccountsError(f"{file}: 'accounts' should be a map of name to account")
+    return {str(name): _account(file, str(name), given, demo) for name, given in accounts.items()}
+
+
+def _account(file: Path, name: str, given: Any, demo: bool) -> Account:
+    if not isinstance(given, dict):
+        raise AccountsError(f"{file}: account {name!r} should be a map")
+    unknown = given.keys() - {"provider", "credentials", "options"}
+    if unknown:
+        raise AccountsError(f"{file}: account {name!r} has unknown keys: {', '.join(sorted(unknown))}")
+    provider, credentials = given.get("provider"), given.get("credentials")
+    options = given.get("options") or {}
+    if not isinstance(provider, str):
+        raise AccountsError(f"{file}: account {name!r} needs a 'provider'")
+    if not isinstance(credentials, dict) or not isinstance(options, dict):
+        raise AccountsError(f"{file}: 'credentials' (and 'options') of {name!r} should be maps")
+    return Account(name, provider, credentials, options, demo)
+
+
+def _check_mode(file: Path) -> None:
+    mode = file.stat().st_mode
+    if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise AccountsError(f"{file} holds secrets and others may read it: chmod 600 {file}")
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """A safe loader that refuses a key given twice, where YAML would silently take the last."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"{key!r} is given twice", key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep)

@@ -1,0 +1,203 @@
+"""Recorded exchanges, by vcrpy: one file a cell, scrubbed while it is recorded.
+
+What is scrubbed, on the way in and again when a request is looked up: AWS's signature (its region and
+service stay, since all regions of a test server have one URL), keys and tokens in headers and bodies,
+passwords. A replayed token must not expire, so its ``expires_at`` is set far ahead.
+
+vcrpy exchanges connection classes for the whole process, so recording and replaying poll one scope at
+a time (``CONFIG``).
+"""
+
+import contextlib
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Optional
+from urllib.parse import parse_qsl, urlencode
+
+import vcr
+import yaml
+
+from shared.http import without_query
+
+ROOT = Path(__file__).resolve().parent.parent / "cassettes"
+CONFIG = {"scopes_at_once": 1}
+REDACTED = "REDACTED"
+NEVER = "2999-12-31T23:59:59.000000Z"
+
+# The headers that matter for finding an exchange again; all others change from run to run.
+_REQUEST_HEADERS = {"Accept", "Content-Type", "OpenStack-API-Version", "Signed-For", "X-Auth-Token"}
+_RESPONSE_HEADERS = {"Content-Type", "Location", "Retry-After", "X-Subject-Token"}
+_SIGNED_FOR = re.compile(r"Credential=[^/]+/\d+/([^/]+)/([^/]+)/aws4_request")
+_AWS_SECRETS = ("AccessKeyId", "SecretAccessKey", "SessionToken")
+
+
+class NotRecorded(BaseException):
+    """A request that the cassette has no answer to.
+
+    No ``Exception``, since it must not be taken for a network error and tried again.
+    """
+
+
+def path(family: str, provider: str) -> Path:
+    """The cassette of a cell."""
+    return ROOT / family / f"{provider}.yaml"
+
+
+@contextlib.contextmanager
+def replay(file: Path) -> Iterator[Any]:
+    """Answer from the file alone: no network. Raises NotRecorded on a request it does not have.
+
+    Gives the vcrpy cassette, whose ``all_played`` tells whether every exchange was used.
+    """
+    if not file.exists():
+        raise NotRecorded(f"there is no cassette {file.parent.name}/{file.name}; record it first")
+    with _vcr().use_cassette(str(file), record_mode="none") as cassette:
+        can_play = cassette.can_play_response_for
+
+        def must_play(request: Any) -> bool:
+            if not can_play(request):
+                shown = f"{request.method} {without_query(request.uri)}"
+                about = _about(request)
+                raise NotRecorded(f"{shown}{about} is not in {file.parent.name}/{file.name}")
+            return True
+
+        cassette.can_play_response_for = must_play
+        yield cassette
+
+
+@contextlib.contextmanager
+def record(file: Path) -> Iterator[None]:
+    """Record into a new file, which takes the place of the old one only when all went well."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    fresh = file.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    try:
+        with _vcr().use_cassette(str(fresh), record_mode="all"):
+            yield
+        os.replace(fresh, file)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def _vcr() -> vcr.VCR:
+    made = vcr.VCR(
+        serializer="readable",
+        decode_compressed_response=True,
+        before_record_request=_scrub_request,
+        before_record_response=_scrub_response,
+        match_on=("method", "scheme", "host", "port", "path", "query", "signed for", "same body"),
+    )
+    made.register_matcher("signed for", _same_region)
+    made.register_matcher("same body", _same_body)
+    made.register_serializer("readable", _Readable)
+    return made
+
+
+class _Readable:
+    """YAML that keeps names in their own script and long bodies whole."""
+
+    @staticmethod
+    def serialize(cassette: dict[str, Any]) -> str:
+        return yaml.safe_dump(cassette, allow_unicode=True, width=1_000_000, sort_keys=True)
+
+    @staticmethod
+    def deserialize(text: str) -> Any:
+        return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+
+
+def _same_region(one: Any, other: Any) -> None:
+    assert one.headers.get("Signed-For") == other.headers.get("Signed-For")
+
+
+def _same_body(one: Any, other: Any) -> None:
+    assert _text(one.body) == _text(other.body)
+
+
+def _about(request: Any) -> str:
+    action = dict(parse_qsl(_text(request.body))).get("Action")
+    return f" {action}" if action else ""
+
+
+def _scrub_request(request: Any) -> Any:
+    signature = _SIGNED_FOR.search(_text(request.headers.get("Authorization") or ""))
+    if signature:
+        request.headers["Signed-For"] = "/".join(signature.groups())
+    kept = {name.lower(): name for name in _REQUEST_HEADERS}
+    for name in list(request.headers):
+        if name.lower() not in kept:
+            del request.headers[name]
+    if "X-Auth-Token" in request.headers:
+        request.headers["X-Auth-Token"] = REDACTED
+    if request.body:
+        request.body = _scrub_body(_text(request.body)).encode()
+    return request
+
+
+def _scrub_response(response: dict[str, Any]) -> dict[str, Any]:
+    kept = {name.lower() for name in _RESPONSE_HEADERS}
+    headers = {name: each for name, each in response["headers"].items() if name.lower() in kept}
+    for name in headers:
+        if name.lower() == "x-subject-token":
+            headers[name] = [REDACTED]
+    text = response["body"].get("string", b"")
+    try:
+        scrubbed = _scrub_body(text.decode() if isinstance(text, bytes) else text)
+    except UnicodeDecodeError:
+        scrubbed = None
+    return {
+        **response,
+        "headers": headers,
+        "body": {"string": text if scrubbed is None else scrubbed.encode()},
+    }
+
+
+def _scrub_body(text: str) -> str:
+    document = _json_object(text)
+    if document is not None and ("auth" in document or "token" in document):
+        return json.dumps(_scrub_login(document), ensure_ascii=False)
+    for name in _AWS_SECRETS:
+        text = re.sub(f"(<{name}>)[^<]*(</{name}>)", rf"\1{REDACTED}\2", text)
+    if "Action=AssumeRole" in text:
+        secret = {"ExternalId"}
+        pairs = [(name, REDACTED if name in secret else each) for name, each in parse_qsl(text)]
+        return urlencode(pairs)
+    return text
+
+
+def _json_object(text: str) -> Optional[dict[str, Any]]:
+    if not text.startswith("{"):
+        return None
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+def _scrub_login(value: Any) -> Any:
+    """A Keystone login or token without its secrets; a token's own id is one."""
+    if isinstance(value, list):
+        return [_scrub_login(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    scrubbed = {}
+    for name, each in value.items():
+        if name in ("password", "secret") and isinstance(each, str):
+            scrubbed[name] = REDACTED
+        elif name == "token" and isinstance(each, dict) and isinstance(each.get("id"), str):
+            scrubbed[name] = {**each, "id": REDACTED}
+        elif name == "expires_at":
+            scrubbed[name] = NEVER
+        elif name == "audit_ids":
+            scrubbed[name] = [REDACTED]
+        else:
+            scrubbed[name] = _scrub_login(each)
+    return scrubbed
+
+
+def _text(body: Any) -> str:
+    if hasattr(body, "read"):
+        body = body.read()
+    return body.decode("utf-8", "replace") if isinstance(body, (bytes, bytearray)) else str(body or "")

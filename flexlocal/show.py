@@ -1,0 +1,113 @@
+"""Resources as a table that a person can read."""
+
+import sys
+from typing import Any, Callable, TextIO
+
+from rich.console import Console
+from rich.table import Table
+
+WIDTH = 150  # where the output is no terminal
+
+Column = tuple[str, Callable[[dict[str, Any]], Any]]
+
+
+def table(family: str, resources: list[dict[str, Any]], out: TextIO = sys.stdout) -> None:
+    """One row a resource, with what matters for its type."""
+    columns = _columns(family)
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for title, _ in columns:
+        shown.add_column(title, overflow="fold")
+    for resource in resources:
+        shown.add_row(*(_text(value(resource)) for _, value in columns))
+    terminal = out.isatty()
+    console = Console(file=out, width=None if terminal else WIDTH, markup=False, highlight=False)
+    console.print(shown)
+
+
+def _columns(family: str) -> list[Column]:
+    first: list[Column] = [
+        ("NAME", lambda each: each["base"]["name"]),
+        ("ID", lambda each: each["id"]),
+        ("REGION", _region),
+    ]
+    return first + _OF_FAMILY.get(family, [])
+
+
+def _details(name: str) -> Callable[[dict[str, Any]], Any]:
+    return lambda each: each["details"].get(each["type"], {}).get(name)
+
+
+def _specific(name: str) -> Callable[[dict[str, Any]], Any]:
+    return lambda each: each["metadata"].get("provider_specific", {}).get(name)
+
+
+def _region(resource: dict[str, Any]) -> Any:
+    base = resource["base"]
+    places = [place.get("region", {}) for place in base.get("locations", [])]
+    return ", ".join(place.get("id", "") for place in places or base.get("regions", []))
+
+
+def _addresses(resource: dict[str, Any]) -> Any:
+    return [each.get("ip_address") for each in _details("ip_addresses")(resource) or []]
+
+
+def _cidrs(resource: dict[str, Any]) -> Any:
+    found: list[Any] = []
+    for name in ("CidrBlocks", "Ipv6CidrBlocks", "cidrs"):
+        found.extend(_specific(name)(resource) or [])
+    return found
+
+
+def _connected(type_: str) -> Callable[[dict[str, Any]], Any]:
+    return lambda each: len(each["connections"].get(type_, [])) or None
+
+
+def _size(name: str) -> Callable[[dict[str, Any]], Any]:
+    """Bytes in the largest binary unit that leaves a number of one or more."""
+
+    def size(resource: dict[str, Any]) -> Any:
+        value = _details(name)(resource)
+        if value is None:
+            return None
+        for unit in ("B", "KiB", "MiB", "GiB"):
+            if value < 1024:
+                return f"{value:g} {unit}"
+            value /= 1024
+        return f"{value:g} TiB"
+
+    return size
+
+
+_OF_FAMILY: dict[str, list[Column]] = {
+    "servers": [
+        ("STATE", _details("state")),
+        ("TYPE", _details("instance_type")),
+        ("CORES", _details("cpu_cores")),
+        ("RAM", _size("ram_b")),
+        ("VOLUMES", _size("volumes_b")),
+        ("ADDRESSES", _addresses),
+    ],
+    "networks": [
+        ("KIND", _specific("network_kind")),
+        ("CIDRS", _cidrs),
+        ("NETWORKS", _connected("network")),
+        ("ROUTERS", _connected("appliance")),
+    ],
+    "volumes": [
+        ("SIZE", _size("size_b")),
+        ("ENCRYPTED", _details("encrypted")),
+        ("IOPS", _details("iops")),
+        ("ZONE", _details("zone_name")),
+        ("SERVERS", _connected("server")),
+    ],
+}
+
+
+def _text(value: Any) -> str:
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return "\n".join(str(each) for each in value) or "-"
+    return str(value)

@@ -1,0 +1,607 @@
+"""OpenStack, whole polls: the handlers against the simulator in tests/fakes/openstack.py."""
+
+import importlib
+import json
+import math
+
+import pytest
+
+from shared import http
+from shared.errors import (
+    ConnectorError,
+    InsufficientPermission,
+    InvalidCredentials,
+    InvalidEvent,
+    OutOfTime,
+    UnexpectedResponse,
+    Unreachable,
+)
+from shared.providers import openstack
+from tests.fakes import openstack as fakes
+
+FAMILIES = ("servers", "networks", "volumes")
+LISTS = {
+    "servers": "/compute/v2.1/servers/detail",
+    "networks": "/network/v2.0/networks",
+    "volumes": f"/volume/v3/{fakes.PROJECT}/volumes/detail",
+}
+SIZES = {"servers": 7, "networks": 7, "volumes": 7}
+LOGIN = "/identity/v3/auth/tokens"
+
+
+class Context:
+    module_id = "m"
+
+    def __init__(self, **config):
+        self.config = config
+        self.lines = []
+
+    def log(self, message, severity):
+        self.lines.append(f"{severity} {message}")
+
+    def set_response_header(self, key, value):
+        self.lines.append(f"{key} {value}")
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(http, "FIRST_DELAY_S", 0)
+    monkeypatch.setattr(openstack, "PAGE_SIZE", 3)
+
+
+@pytest.fixture
+def cloud():
+    made = fakes.Cloud()
+    yield made
+    made.stop()
+
+
+def poll(family, cloud, user="reader", context=None, options=None, **more):
+    event = {
+        "account_id": "acc",
+        "provider": "openstack",
+        "credentials": cloud.credentials(user, **more),
+        "options": options or {},
+    }
+    return get(family, event, context or Context())
+
+
+def get(family, event, context=None):
+    return importlib.import_module(f"modules.{family}.main").get(
+        event, context or Context()
+    )
+
+
+def ids(resources):
+    return [each["id"] for each in resources]
+
+
+def expected_ids(cloud, family):
+    kinds = {"servers": "compute", "networks": "network", "volumes": "volume"}
+    return sorted(each["id"] for each in cloud.lists[kinds[family], family])
+
+
+def without_time(resources):
+    return json.loads(
+        json.dumps(resources),
+        object_hook=lambda o: {**o, "last_seen_at": None} if "name" in o else o,
+    )
+
+
+# --- complete -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_more_pages_than_one_are_complete_and_without_duplicates(cloud, family):
+    cloud.fill(**SIZES)
+    found = ids(poll(family, cloud))
+    assert found == expected_ids(cloud, family)
+    assert cloud.counts[LISTS[family]] == 3
+
+
+def pages_of(count):
+    return (
+        math.floor(count / 3) + 1
+    )  # a full page links to another one, which may be empty
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_calls_are_those_that_the_cell_states(cloud, family):
+    cloud.fill(**SIZES)
+    cloud.lists["network", "routers"] = [
+        {"id": f"r{n}", "project_id": fakes.PROJECT, "external_gateway_info": None}
+        for n in range(4)
+    ]
+    poll(family, cloud)
+    volume, network = f"/volume/v3/{fakes.PROJECT}", "/network/v2.0"
+    expected = {
+        "servers": {
+            LISTS["servers"]: pages_of(7),
+            f"{network}/ports": pages_of(7),
+            f"{network}/networks": pages_of(7),
+            f"{network}/floatingips": 1,
+            f"{volume}/volumes/detail": pages_of(7),
+            "/image/v2/images": 1,
+            "/compute/v2.1": 1,
+        },
+        "networks": {
+            f"{network}/networks": pages_of(7),
+            f"{network}/subnets": pages_of(7),
+            f"{network}/routers": pages_of(4),
+            f"{network}/ports": 1,
+        },
+        "volumes": {
+            LISTS["volumes"]: pages_of(7),
+            f"{volume}/types": 1,
+            f"{volume}/qos-specs": 1,
+        },
+    }[family]
+    assert dict(cloud.counts) == {LOGIN: 1, **expected}
+
+
+def test_one_call_for_each_image_that_is_not_listed_and_none_for_each_server(cloud):
+    cloud.fill(servers=7)
+    for each in cloud.lists["compute", "servers"]:
+        each["image"] = (
+            {"id": "hidden"} if each["name"][-1] in "135" else {"id": "deleted"}
+        )
+    cloud.unlisted = [fakes.image(9, id="hidden", os_type="windows", name="Win")]
+    found = poll("servers", cloud)
+    details = {json.dumps(each["details"]["server"]["image_detail"]) for each in found}
+    assert {
+        (json.loads(d)["id"], json.loads(d)["type"], json.loads(d)["name"])
+        for d in details
+    } == {
+        ("hidden", "Windows", "Win"),
+        ("deleted", None, None),
+    }
+    assert cloud.counts["/image/v2/images/hidden"] == 1
+    assert cloud.counts["/image/v2/images/deleted"] == 1
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_an_empty_project_is_an_empty_list(cloud, family):
+    assert poll(family, cloud) == []
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_two_polls_are_alike_but_for_the_time(cloud, family):
+    cloud.fill(**SIZES)
+    assert without_time(poll(family, cloud)) == without_time(poll(family, cloud))
+
+
+def test_connections_join_up(cloud):
+    cloud.fill(**SIZES)
+    found = [each for family in FAMILIES for each in poll(family, cloud)]
+    known = {(each["type"], each["id"]) for each in found}
+    used = {
+        (k, c["id"])
+        for each in found
+        for k, cs in each["connections"].items()
+        for c in cs
+    }
+    assert {kind for kind, _ in used} == {"server", "network", "volume"}
+    assert used <= known
+
+
+def test_a_service_that_the_catalog_lacks_is_no_failure(cloud):
+    cloud.fill(**SIZES)
+    cloud.absent = {"volumev3", "image", "network"}
+    assert poll("volumes", cloud) == []
+    found = poll("servers", cloud)
+    assert ids(found) == expected_ids(cloud, "servers")
+    assert {each["details"]["server"]["image_detail"]["name"] for each in found} == {
+        None
+    }
+
+
+def test_an_old_nova_says_the_same_in_what_both_know(cloud):
+    cloud.fill(**SIZES)
+    new = poll("servers", cloud)
+    cloud.newest, cloud.old_urls = "2.1", True
+    old = poll("servers", cloud)
+    assert cloud.counts["/compute/v2.1/flavors/detail"] == 1
+    for before, after in zip(old, new):
+        assert before["details"] == after["details"]
+        assert before["connections"] == after["connections"]
+        assert before["base"]["name"] == after["base"]["name"]
+        theirs = after["metadata"]["provider_specific"]
+        mine = before["metadata"]["provider_specific"]
+        assert {k: v for k, v in mine.items() if k != "flavor"} == {
+            k: theirs[k] for k in mine if k != "flavor"
+        }
+
+
+def test_a_flavor_that_is_not_listed_is_asked_for_once(cloud):
+    cloud.fill(servers=7)
+    cloud.newest, cloud.lists["compute", "flavors"] = "2.1", []
+    cloud.unlisted = [fakes.FLAVOR]
+    assert {
+        each["details"]["server"]["cpu_cores"] for each in poll("servers", cloud)
+    } == {4}
+    assert cloud.counts["/compute/v2.1/flavors/f1"] == 1
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_links_that_name_another_host_keep_the_token_here(cloud, family):
+    cloud.fill(**SIZES)
+    cloud.links_host = "http://192.0.2.1:1"
+    assert ids(poll(family, cloud)) == expected_ids(cloud, family)
+
+
+@pytest.mark.parametrize(
+    "login",
+    [
+        {
+            "application_credential_id": "x",
+            "application_credential_secret": "app-secret",
+        },
+        {
+            "OS_USERNAME": "reader",
+            "OS_PASSWORD": "reader-pw",
+            "OS_TENANT_NAME": "alpha",
+        },
+        {"user_id": "reader", "password": "reader-pw", "project_id": fakes.PROJECT},
+    ],
+)
+def test_ways_to_log_in(cloud, login):
+    cloud.fill(volumes=2)
+    if "user_id" in login:
+        login = {**login, "username": login["user_id"]}
+        del login["user_id"]
+    event = {
+        "provider": "openstack",
+        "credentials": {"auth_url": cloud.auth_url, **login},
+    }
+    assert len(get("volumes", event)) == 2
+
+
+def test_a_token_is_a_login(cloud):
+    cloud.fill(volumes=2)
+    cloud.tokens["the-token"] = "reader"
+    given = {"auth_url": cloud.auth_url, "token": "the-token", "project_name": "alpha"}
+    assert len(get("volumes", {"provider": "openstack", "credentials": given})) == 2
+
+
+def test_credentials_are_validated_by_a_login_alone(cloud):
+    validate = importlib.import_module("modules.servers.main").validate_credentials
+    event = {"provider": "openstack", "credentials": cloud.credentials()}
+    assert validate(event, Context()) == {"ok": True, "account": "alpha (reader)"}
+    assert dict(cloud.counts) == {LOGIN: 1}
+    event["credentials"]["password"] = "wrong-one"
+    answer = validate(event, Context())
+    assert answer["ok"] is False and "InvalidCredentials" in answer["reason"]
+
+
+# --- too few rights -------------------------------------------------------------------------------
+
+
+def test_an_admin_of_one_project_gets_that_project(cloud):
+    cloud.fill(networks=3)
+    others = [
+        fakes.network(90, fakes.OTHER),
+        fakes.network(91, fakes.OTHER, shared=True),
+        fakes.network(92, fakes.OTHER, **{"router:external": True}),
+    ]
+    cloud.lists["network", "networks"] += others
+    context = Context()
+    found = set(ids(poll("networks", cloud, "admin", context)))
+    assert found == set(expected_ids(cloud, "networks")) - {others[0]["id"]}
+    assert any("of another project" in line for line in context.lines)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_all_projects_for_an_admin(cloud, family):
+    cloud.fill(**SIZES)
+    make = {
+        "servers": fakes.server,
+        "networks": fakes.network,
+        "volumes": fakes.volume,
+    }[family]
+    kind = {"servers": "compute", "networks": "network", "volumes": "volume"}[family]
+    cloud.lists[kind, family].append(make(99, fakes.OTHER))
+    assert len(poll(family, cloud, "admin", all_projects=True)) == 8
+    assert len(poll(family, cloud, "reader")) == 7
+
+
+@pytest.mark.parametrize("records", [0, 7])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_all_projects_for_a_reader_is_refused(cloud, family, records):
+    cloud.fill(records, records, records)
+    with pytest.raises(InsufficientPermission, match="admin"):
+        poll(family, cloud, "reader", all_projects=True)
+
+
+@pytest.mark.parametrize("records", [0, 7])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_role_that_no_policy_knows_is_refused(cloud, family, records):
+    cloud.fill(records, records, records)
+    cloud.lists["network", "networks"].append(
+        fakes.network(91, fakes.OTHER, shared=True)
+    )
+    with pytest.raises(InsufficientPermission, match="reader"):
+        poll(family, cloud, "useless")
+
+
+def test_a_user_without_a_project(cloud):
+    with pytest.raises((InvalidCredentials, InsufficientPermission), match="project"):
+        poll("servers", cloud, "nobody")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_denied_call_is_named(cloud, family):
+    cloud.fill(**SIZES)
+    cloud.fault(LISTS[family], 403)
+    with pytest.raises(
+        InsufficientPermission, match=LISTS[family].rpartition("/")[2]
+    ) as caught:
+        poll(family, cloud)
+    assert "alpha/RegionOne" in str(caught.value)
+
+
+# --- faults ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_wrong_password(cloud, family):
+    context = Context()
+    with pytest.raises(InvalidCredentials) as caught:
+        poll(family, cloud, context=context, password="wr0ng-canary")
+    assert "wr0ng-canary" not in str(caught.value) + "".join(context.lines)
+    assert dict(cloud.counts) == {LOGIN: 1}
+
+
+@pytest.mark.parametrize("kind", [500, 502, 503, "drop", "cut"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_service_that_is_down(cloud, family, kind):
+    cloud.fill(**SIZES)
+    cloud.fault(LISTS[family], kind)
+    with pytest.raises(Unreachable, match="alpha/RegionOne"):
+        poll(family, cloud)
+    assert cloud.counts[LISTS[family]] == http.ATTEMPTS
+
+
+def test_keystone_down():
+    cloud = fakes.Cloud()
+    cloud.stop()
+    with pytest.raises(Unreachable):
+        poll("servers", cloud)
+
+
+@pytest.mark.parametrize("path", [LOGIN, *LISTS.values()])
+def test_throttled_three_times_then_complete(cloud, path):
+    cloud.fill(**SIZES)
+    cloud.fault(path, (429, {"Retry-After": "0"}), times=3)
+    family = next((name for name in FAMILIES if LISTS[name] == path), "servers")
+    assert ids(poll(family, cloud)) == expected_ids(cloud, family)
+
+
+@pytest.mark.parametrize("kind", [500, "cut", "drop"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_one_fault_that_passes(cloud, family, kind):
+    cloud.fill(**SIZES)
+    cloud.fault(LISTS[family], kind, times=1)
+    assert ids(poll(family, cloud)) == expected_ids(cloud, family)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_marker_deleted_between_two_pages_restarts_the_listing(cloud, family):
+    cloud.fill(**SIZES)
+    cloud.delete_marker[{"networks": "networks"}.get(family, f"{family}/detail")] = 1
+    found = ids(poll(family, cloud))
+    assert set(expected_ids(cloud, family)) <= set(found)
+    assert len(found) == len(set(found))
+    assert len(expected_ids(cloud, family)) == 6
+
+
+def test_a_marker_that_is_always_gone_is_an_error(cloud):
+    cloud.fill(volumes=50)
+    cloud.delete_marker["volumes/detail"] = 100
+    with pytest.raises(ConnectorError):
+        poll("volumes", cloud)
+    assert cloud.counts[LISTS["volumes"]] == 2 * (openstack.RESTARTS + 1)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_page_loop(cloud, family):
+    cloud.fill(**SIZES)
+
+    def loop(body):
+        href = (
+            f"http://192.0.2.1/x?marker={body[family][0]['id']}" if body[family] else ""
+        )
+        return {
+            family: body[family],
+            f"{family}_links": [{"rel": "next", "href": href}],
+        }
+
+    cloud.fault(LISTS[family], lambda body: loop(body))
+    cloud.delete_marker.clear()
+    with pytest.raises(UnexpectedResponse, match="loop|marker"):
+        poll(family, cloud)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "html",
+        lambda body: {},
+        lambda body: [],
+        lambda body: {key: None for key in body},
+        lambda body: {key: "text" for key in body},
+        lambda body: {key: [1] for key in body},
+    ],
+    ids=["html", "no key", "a list", "null", "text", "numbers"],
+)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_an_answer_that_is_no_listing(cloud, family, kind):
+    cloud.fill(**SIZES)
+    cloud.fault(LISTS[family], kind)
+    with pytest.raises(UnexpectedResponse):
+        poll(family, cloud)
+
+
+@pytest.mark.parametrize(
+    "kind", ["html", lambda body: {}, lambda body: {"token": None}]
+)
+def test_a_keystone_that_is_none(cloud, kind):
+    cloud.fault(LOGIN, kind)
+    with pytest.raises(UnexpectedResponse):
+        poll("servers", cloud)
+
+
+@pytest.mark.parametrize("interface", ["internal", "admin"])
+def test_an_interface_that_the_catalog_lacks_is_no_empty_cloud(cloud, interface):
+    cloud.fill(**SIZES)
+    with pytest.raises(InvalidEvent, match="interface"):
+        poll("servers", cloud, interface=interface)
+
+
+def test_a_catalog_without_services_is_no_empty_cloud(cloud):
+    cloud.absent = {"compute", "network", "volumev3", "image"}
+    with pytest.raises(ConnectorError, match="catalog"):
+        poll("servers", cloud)
+
+
+def test_a_region_that_the_catalog_lacks(cloud):
+    with pytest.raises(InvalidEvent, match="region_name.*RegionOne"):
+        poll("servers", cloud, region_name="Elsewhere")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_an_expired_token_is_renewed(cloud, family):
+    cloud.fill(**SIZES)
+
+    def expire(body):
+        cloud.expire_tokens()
+        return body
+
+    cloud.fault(LISTS[family], expire, times=1)
+    assert ids(poll(family, cloud)) == expected_ids(cloud, family)
+    assert cloud.counts[LOGIN] == 2
+
+
+def test_a_token_that_is_refused_for_good(cloud):
+    cloud.fill(**SIZES)
+    cloud.fault(LISTS["volumes"], 401)
+    with pytest.raises(InvalidCredentials):
+        poll("volumes", cloud)
+    assert cloud.counts[LISTS["volumes"]] == 2
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 305, 307, 308])
+def test_a_redirect_never_takes_the_token_along(cloud, status):
+    other = fakes.Cloud()
+    try:
+        cloud.fill(**SIZES)
+        to = other.url.replace("127.0.0.1", "localhost") + LISTS["volumes"]
+        cloud.fault(LISTS["volumes"], (status, {"Location": to}))
+        with pytest.raises(UnexpectedResponse):
+            poll("volumes", cloud)
+        assert not other.counts
+    finally:
+        other.stop()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_stalled_service_ends_at_the_deadline(cloud, family):
+    cloud.fill(**SIZES)
+    cloud.fault(LISTS[family], "stall")
+    with pytest.raises((OutOfTime, Unreachable), match="alpha/RegionOne"):
+        poll(family, cloud, options={"deadline_s": 0.7})
+
+
+def test_no_secret_is_shown(cloud, capsys):
+    secrets = ["reader-pw", "gAAAA"]
+    cloud.fill(**SIZES)
+    for kind in (403, 500, "html"):
+        context = Context()
+        cloud._faults.clear()
+        cloud.fault(LISTS["servers"], kind)
+        with pytest.raises(ConnectorError) as caught:
+            poll("servers", cloud, context=context)
+        shown = str(caught.value) + repr(caught.value) + "".join(context.lines)
+        assert not [each for each in secrets if each in shown]
+    out = capsys.readouterr()
+    assert not [each for each in secrets if each in out.out + out.err]
+    assert "reader-pw" not in repr(openstack.credentials(cloud.credentials(), False))
+
+
+def test_an_unverified_endpoint_is_logged_at_each_poll(cloud):
+    context = Context()
+    poll("volumes", cloud, context=context, verify=False)
+    assert any("TLS" in line for line in context.lines)
+
+
+# --- bad events: no call is made --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "credentials, names",
+    [
+        ({}, "credentials"),
+        ({"auth_url": None, "password": "x"}, "auth_url"),
+        ({"auth_url": "URL"}, "username"),
+        ({"auth_url": "URL", "username": "u"}, "password"),
+        ({"auth_url": "URL", "username": "u", "password": ""}, "password"),
+        ({"auth_url": "URL", "username": "u", "password": 5}, "password"),
+        ({"auth_url": "URL", "password": "p"}, "username"),
+        (
+            {"auth_url": "URL", "application_credential_id": "x"},
+            "application_credential_secret",
+        ),
+        (
+            {
+                "auth_url": "URL",
+                "application_credential_name": "x",
+                "application_credential_secret": "y",
+            },
+            "username",
+        ),
+        ({"auth_url": "no url", "username": "u", "password": "p"}, "auth_url"),
+        ({"auth_url": "file:///etc/x", "username": "u", "password": "p"}, "auth_url"),
+        (
+            {
+                "auth_url": "URL",
+                "username": "u",
+                "password": "p",
+                "project_name": "p",
+                "interface": "outside",
+            },
+            "interface",
+        ),
+        (
+            {
+                "auth_url": "URL",
+                "username": "u",
+                "password": "p",
+                "project_name": "p",
+                "verify": "perhaps",
+            },
+            "verify",
+        ),
+    ],
+)
+def test_a_bad_event_makes_no_call_even_with_the_hosts_own_credentials(
+    cloud, monkeypatch, credentials, names
+):
+    for name, value in cloud.credentials().items():
+        monkeypatch.setenv(f"OS_{name.upper()}", value)
+    given = {k: cloud.auth_url if v == "URL" else v for k, v in credentials.items()}
+    with pytest.raises(InvalidEvent, match=names):
+        get("servers", {"provider": "openstack", "credentials": given})
+    assert not cloud.counts
+
+
+def test_the_hosts_own_credentials_where_the_operator_allows_them(cloud, monkeypatch):
+    cloud.fill(volumes=2)
+    for name, value in cloud.credentials().items():
+        monkeypatch.setenv(f"OS_{name.upper()}", value)
+    event = {"provider": "openstack", "credentials": {}}
+    assert len(get("volumes", event, Context(ambient_credentials=True))) == 2
+
+
+def test_the_least_rights():
+    rights = openstack.least_rights(("get_port", "get_network", "get_port"))
+    assert "reader" in json.dumps(rights) and "admin" in json.dumps(rights)
+    assert rights["policies"] == ["get_network", "get_port"]
