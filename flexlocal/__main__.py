@@ -198,7 +198,7 @@ def _show(asked: argparse.Namespace, answer: Any) -> None:
     elif asked.format == "table" and isinstance(answer, list):
         from flexlocal import show  # rich takes a while to import
 
-        show.table(asked.family, answer)
+        show.table(asked.family, answer, sys.stdout)
         whose = asked.account or "the event"
         print(f"{asked.family}: {len(answer)} resources ({whose})")
     else:

@@ -59,7 +59,9 @@ def load(path: Optional[str] = None) -> dict[str, Account]:
         return accounts
     for name, account in _read(file, demo=False).items():
         if name in accounts:
-            raise AccountsError(f"{file}: account {name!r} is a demo account's name; choose another")
+            raise AccountsError(
+                f"{file}: account {name!r} is a demo account's name; choose another"
+            )
         accounts[name] = account
     return accounts
 
@@ -89,7 +91,9 @@ def _account(file: Path, name: str, given: Any, demo: bool) -> Account:
         raise AccountsError(f"{file}: account {name!r} should be a map")
     unknown = given.keys() - {"provider", "credentials", "options"}
     if unknown:
-        raise AccountsError(f"{file}: account {name!r} has unknown keys: {', '.join(sorted(unknown))}")
+        raise AccountsError(
+            f"{file}: account {name!r} has unknown keys: {', '.join(sorted(unknown))}"
+        )
     provider, credentials = given.get("provider"), given.get("credentials")
     options = given.get("options") or {}
     if not isinstance(provider, str):

@@ -182,7 +182,7 @@ def _scrub_login(value: Any) -> Any:
         return [_scrub_login(each) for each in value]
     if not isinstance(value, dict):
         return value
-    scrubbed = {}
+    scrubbed: dict[str, Any] = {}
     for name, each in value.items():
         if name in ("password", "secret") and isinstance(each, str):
             scrubbed[name] = REDACTED
@@ -200,4 +200,6 @@ def _scrub_login(value: Any) -> Any:
 def _text(body: Any) -> str:
     if hasattr(body, "read"):
         body = body.read()
-    return body.decode("utf-8", "replace") if isinstance(body, (bytes, bytearray)) else str(body or "")
+    return (
+        body.decode("utf-8", "replace") if isinstance(body, (bytes, bytearray)) else str(body or "")
+    )

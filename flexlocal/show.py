@@ -1,6 +1,5 @@
 """Resources as a table that a person can read."""
 
-import sys
 from typing import Any, Callable, TextIO
 
 from rich.console import Console
@@ -11,7 +10,7 @@ WIDTH = 150  # where the output is no terminal
 Column = tuple[str, Callable[[dict[str, Any]], Any]]
 
 
-def table(family: str, resources: list[dict[str, Any]], out: TextIO = sys.stdout) -> None:
+def table(family: str, resources: list[dict[str, Any]], out: TextIO) -> None:
     """One row a resource, with what matters for its type."""
     columns = _columns(family)
     shown = Table(box=None, pad_edge=False, header_style="bold")

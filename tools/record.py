@@ -29,7 +29,7 @@ def _start_moto(endpoint_url: str):  # type: ignore[no-untyped-def]
     from moto.server import ThreadedMotoServer
 
     where = urlsplit(endpoint_url)
-    server = ThreadedMotoServer(where.hostname, where.port or 0, verbose=False)
+    server = ThreadedMotoServer(where.hostname or "127.0.0.1", where.port or 0, verbose=False)
     server.start()
     demo_aws.seed(endpoint_url)
     return server

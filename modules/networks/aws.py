@@ -1,6 +1,6 @@
 """VPCs and their subnets in every enabled region; a subnet connects to its VPC.
 
-API: EC2 DescribeVpcs, DescribeSubnets and DescribeRouteTables, 1,000 a page.
+API: EC2 DescribeVpcs and DescribeSubnets, 1,000 a page, and DescribeRouteTables, 100 a page.
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Vpc.html, .../API_Subnet.html
 
 A subnet that another account shares is listed, its VPC is not: such a subnet has no connection, or it
@@ -21,10 +21,11 @@ from shared.record import field, needed, objects
 
 PERMISSIONS = ("ec2:DescribeRouteTables", "ec2:DescribeSubnets", "ec2:DescribeVpcs")
 CALLS = (
-    "1 DescribeRegions; a region: ceil(route tables/1000) DescribeRouteTables "
+    "1 DescribeRegions; a region: ceil(route tables/100) DescribeRouteTables "
     "+ ceil(VPCs/1000) DescribeVpcs + ceil(subnets/1000) DescribeSubnets"
 )
 
+ROUTE_TABLES_A_CALL = 100  # the API's own limit of a DescribeRouteTables page
 DETAILS = (
     "AssignIpv6AddressOnCreation",
     "AvailabilityZone",
@@ -62,7 +63,9 @@ class Lookups:
 def lookups(scope: aws.Scope) -> Lookups:
     vpcs = [vpc for page in aws.pages(scope, "ec2", "describe_vpcs", "Vpcs") for vpc in page]
     made = Lookups(vpcs, {needed(vpc, "VpcId", str) for vpc in vpcs}, set(), {})
-    for page in aws.pages(scope, "ec2", "describe_route_tables", "RouteTables"):
+    for page in aws.pages(
+        scope, "ec2", "describe_route_tables", "RouteTables", page_size=ROUTE_TABLES_A_CALL
+    ):
         for table in page:
             public = any(_to_internet(route) for route in objects(table, "Routes"))
             for association in objects(table, "Associations"):

@@ -125,7 +125,7 @@ def convert(
         metadata=metadata(
             record,
             DETAILS,
-            {tag: "" for tag in items(record, "tags", str)},
+            dict.fromkeys(items(record, "tags", str), ""),
             cidrs=[field(subnet, "cidr", str) for subnet in subnets],
             subnets=[{name: subnet.get(name) for name in SUBNET_DETAILS} for subnet in subnets],
         ),

@@ -213,9 +213,15 @@ def _image(record: dict[str, Any], lookups: Lookups) -> Optional[ImageDetail]:
         id=image_id,
         name=field(image, "Name", str),
         type="Windows" if windows else "Linux",
-        distribution=field(image, "PlatformDetails", str),
+        distribution=_distribution(image),
         architecture=field(image, "Architecture", str) or field(record, "Architecture", str),
     )
+
+
+def _distribution(image: dict[str, Any]) -> Optional[str]:
+    """What the AMI is billed as (Red Hat Enterprise Linux, Windows with SQL Server Web, ...)."""
+    billed = field(image, "PlatformDetails", str)
+    return None if billed == "Linux/UNIX" else billed  # that says no more than the type
 
 
 def _volumes(record: dict[str, Any]) -> list[str]:

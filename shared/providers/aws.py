@@ -96,6 +96,8 @@ _THEIR_FAULT = {
     "Unavailable",
 }
 _ABSENT = {"OptInRequired", "UnsupportedOperation.RegionNotSupported"}
+# EC2's and STS's answers are XML: an element named after the operation.
+_ANSWER = re.compile(rb"\s*(<\?xml[^>]*>\s*)?<\w+Response[\s>]")
 _OLD_PAGE_TOKEN = {"InvalidNextToken", "InvalidPaginationToken", "InvalidPagination"}
 _UNREACHED = (
     aws_errors.HTTPClientError,
@@ -185,7 +187,13 @@ class Session:
                 ignore_configured_endpoint_urls=self.credentials.key_id is not None,
             ),
         )
-        client.meta.events.register_first("before-send.*", self._before_send)
+        http_session = client._endpoint.http_session
+
+        def before_send(request: Any, **_: Any) -> Any:
+            self._before_send(request)
+            return _whole(request, http_session.send(request))
+
+        client.meta.events.register_first("before-send.*", before_send)
         client.meta.events.register_last("needs-retry.*", self._needs_retry)
         return client
 
@@ -194,14 +202,16 @@ class Session:
         asked = {"RoleArn": role_arn, "RoleSessionName": "cmp-connectors"}
         if external_id:
             asked["ExternalId"] = external_id
-        given = self.client("sts", self.home).assume_role(**asked)["Credentials"]
+        given = needed(self.client("sts", self.home).assume_role(**asked), "Credentials", dict)
         with self._lock:
             self._clients.clear()
             self._botocore.set_credentials(
-                given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"]
+                needed(given, "AccessKeyId", str),
+                needed(given, "SecretAccessKey", str),
+                needed(given, "SessionToken", str),
             )
 
-    def _before_send(self, request: Any, **_: Any) -> None:
+    def _before_send(self, request: Any) -> None:
         self._poll.deadline.check(f"{request.method} {http.without_query(request.url)}")
         attempt = re.search(r"attempt=(\d+)", str(request.headers.get("amz-sdk-request", "")))
         self._poll.traffic.count(retry=attempt is not None and attempt.group(1) != "1")
@@ -251,9 +261,28 @@ def login(credentials: Credentials, poll: Any) -> Session:
 def scopes(session: Session) -> list[Scope]:
     """The account's enabled regions, or those of them that ``regions`` chooses, by name."""
     answer = session.client("ec2", session.home).describe_regions()
-    enabled = sorted(region["RegionName"] for region in answer.get("Regions", []))
+    enabled = sorted(needed(region, "RegionName", str) for region in objects(answer, "Regions"))
+    if not enabled:  # each account has some
+        raise UnexpectedResponse(f"{_where(session.client('ec2', session.home))} names no region")
     chosen = _choose(enabled, session.credentials.regions)
     return [Scope(name, session) for name in chosen]
+
+
+def _whole(request: Any, response: Any) -> Any:
+    """The answer, if it is all there and is the API's.
+
+    botocore checks neither: a body cut short is not tried again, and a proxy's page that happens to be
+    well-formed would read like an empty listing.
+    """
+    length = response.headers.get("Content-Length")
+    if length and length.isdigit() and len(response.content) < int(length):
+        raise aws_errors.ConnectionClosedError(endpoint_url=http.without_query(request.url))
+    if response.status_code < 300 and not _ANSWER.match(response.content):
+        kind = response.headers.get("Content-Type", "no content type")
+        raise UnexpectedResponse(
+            f"{http.without_query(request.url)} did not answer as an AWS API ({kind})"
+        )
+    return response
 
 
 def _choose(enabled: list[str], patterns: tuple[str, ...]) -> list[str]:
@@ -265,17 +294,22 @@ def _choose(enabled: list[str], patterns: tuple[str, ...]) -> list[str]:
                 f"credentials.regions: {pattern!r} is no enabled region of the account "
                 f"({', '.join(enabled)})"
             )
-    return [
+    chosen = [
         name
         for name in enabled
         if any(fnmatch.fnmatchcase(name, each) for each in wanted)
         and not any(fnmatch.fnmatchcase(name, each) for each in unwanted)
     ]
+    if not chosen:  # an empty inventory would say that everything was deleted
+        raise InvalidEvent(
+            f"credentials.regions excludes every enabled region ({', '.join(enabled)})"
+        )
+    return chosen
 
 
 def account(session: Session) -> str:
     """The AWS account number (STS GetCallerIdentity, which needs no permission)."""
-    return session.client("sts", session.home).get_caller_identity()["Account"]
+    return needed(session.client("sts", session.home).get_caller_identity(), "Account", str)
 
 
 def pages(
@@ -290,19 +324,31 @@ def pages(
     """The listing, page by page; ``key`` names the list in the answers.
 
     A page token that the service no longer takes starts the listing anew (the engine drops what it
-    then sees twice). A token that comes back is a loop: UnexpectedResponse.
+    then sees twice). A token that comes back is a loop, and an answer without the list (which EC2 also
+    sends where it is empty) is not EC2's: UnexpectedResponse.
     """
     client = scope.session.client(service, scope.name)
     paginator = client.get_paginator(operation)
     for restart in range(RESTARTS + 1):
+        tokens: set[str] = set()
         try:
             for page in paginator.paginate(PaginationConfig={"PageSize": page_size}, **params):
-                yield page.get(key) or []
+                if key not in page:
+                    raise UnexpectedResponse(f"{_where(client)}: {operation} gave no {key}")
+                yield objects(page, key)
+                token = page.get("NextToken")
+                if token and token in tokens:
+                    raise UnexpectedResponse(f"{_where(client)}: {operation} pages in a loop")
+                tokens.add(token)
             return
         except aws_errors.ClientError as error:
             code = error.response.get("Error", {}).get("Code", "")
             if code not in _OLD_PAGE_TOKEN or restart == RESTARTS:
                 raise
+
+
+def _where(client: Any) -> str:
+    return http.without_query(client.meta.endpoint_url)
 
 
 def tags(record: Mapping[str, Any]) -> dict[str, str]:

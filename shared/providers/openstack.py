@@ -150,8 +150,12 @@ class Session:
         self.keystone = keystoneauth1.session.Session(
             auth=self.auth, session=web, verify=verify, user_agent="cmp-connectors"
         )
-        self.access = self.auth.get_access(self.keystone)
-        if not self.access.project_id or not self.access.has_service_catalog():
+        try:
+            self.access = self.auth.get_access(self.keystone)
+            usable = self.access.project_id and self.access.has_service_catalog()
+        except (AttributeError, KeyError, TypeError):  # keystoneauth takes any JSON for a token
+            raise UnexpectedResponse("Keystone's answer to the login is not a token") from None
+        if not usable:
             raise InvalidCredentials(
                 "the login is not for a project (no catalog); give project_name or project_id"
             )
@@ -243,14 +247,20 @@ def login(credentials: Credentials, poll: Any) -> Session:
 
 def scopes(session: Session) -> list[Scope]:
     """The project in each region of the catalog, or in the account's ``region_name``."""
+    interface = session.credentials.interface
     regions = sorted(
         {
             endpoint.get("region_id") or endpoint.get("region") or ""
             for service in session.catalog
             if service.get("type") != "identity"
             for endpoint in service.get("endpoints", [])
+            if endpoint.get("interface") == interface
         }
     )
+    if not regions:  # no scope would be an empty list, and everything would look deleted
+        raise InvalidEvent(
+            f"the catalog has no service with a {interface} endpoint; see credentials.interface"
+        )
     wanted = session.credentials.login["region_name"]
     if wanted and wanted not in regions:
         raise InvalidEvent(
@@ -333,7 +343,7 @@ def pages(
                 if marker is None or restart == RESTARTS:
                     raise
                 break  # Nova and Glance say 400 to a marker that is gone, Cinder and Neutron 404
-            if key not in answer:
+            if answer.get(key) is None:  # null would pass for an empty list
                 raise UnexpectedResponse(f"the answer of {service} {path} has no {key!r}")
             yield objects(answer, key)
             marker = _next_marker(answer)

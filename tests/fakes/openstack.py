@@ -35,9 +35,7 @@ def server(number, project=PROJECT, **changed):
         "user_id": "u" * 32,
         "created": "2026-11-20T23:58:18Z",
         "updated": "2026-11-20T23:58:20Z",
-        "addresses": {
-            "net-0": [{"addr": f"10.0.{number // 250}.{number % 250 + 1}", **fixed}]
-        },
+        "addresses": {"net-0": [{"addr": f"10.0.{number // 250}.{number % 250 + 1}", **fixed}]},
         "flavor": {
             "vcpus": 4,
             "ram": 8192,
@@ -111,9 +109,7 @@ def port(number, project=PROJECT, **changed):
         "mac_address": f"fa:16:3e:00:{number // 256:02x}:{number % 256:02x}",
         "device_id": identifier("server", number),
         "device_owner": "compute:nova",
-        "fixed_ips": [
-            {"subnet_id": identifier("subnet", 0), "ip_address": f"10.0.0.{number}"}
-        ],
+        "fixed_ips": [{"subnet_id": identifier("subnet", 0), "ip_address": f"10.0.0.{number}"}],
         "status": "ACTIVE",
         **changed,
     }
@@ -241,18 +237,14 @@ class Cloud:
                 {"id": "g1", "name": "default", "project_id": PROJECT}
             ],
             ("volume", "volumes"): [],
-            ("volume", "volume_types"): [
-                {"id": "t1", "name": "standard", "extra_specs": {}}
-            ],
+            ("volume", "volume_types"): [{"id": "t1", "name": "standard", "extra_specs": {}}],
             ("volume", "qos_specs"): [],
             ("image", "images"): [image(0), image(1)],
         }
         self.absent = set()  # services that the catalog lacks
         self.counts = Counter()
         self.tokens = {}  # token -> user
-        self.passwords = {
-            name: f"{name}-pw" for name in ("reader", "admin", "useless", "nobody")
-        }
+        self.passwords = {name: f"{name}-pw" for name in ("reader", "admin", "useless", "nobody")}
         self.passwords["app"] = "app-secret"
         self.headers_seen = []
         self._faults = []
@@ -262,6 +254,7 @@ class Cloud:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = 1 << 20  # one packet an answer: two would wait for a delayed ACK
 
             def do_GET(self):
                 cloud._handle(self)
@@ -273,7 +266,8 @@ class Cloud:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        serve = self._server.serve_forever
+        threading.Thread(target=serve, args=(0.01,), daemon=True).start()
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self.auth_url = f"{self.url}/identity/v3"
 
@@ -335,9 +329,7 @@ class Cloud:
         if isinstance(kind, tuple):
             self._send(request, kind[0], {"error": {"message": "injected"}}, kind[1])
         elif kind == "html":
-            self._send_bytes(
-                request, 200, b"<html>a portal</html>", {"Content-Type": "text/html"}
-            )
+            self._send_bytes(request, 200, b"<html>a portal</html>", {"Content-Type": "text/html"})
         else:
             with self._lock:
                 query = parse_qs(parts.query, keep_blank_values=True)
@@ -429,9 +421,7 @@ class Cloud:
                 "name": "alpha",
                 "domain": {"id": "default"},
             }
-            body["roles"] = [
-                {"id": "r", "name": "auditor" if user == "useless" else user}
-            ]
+            body["roles"] = [{"id": "r", "name": "auditor" if user == "useless" else user}]
             body["catalog"] = self._catalog()
         return 201, {"token": body}, {"X-Subject-Token": token}
 
@@ -470,9 +460,7 @@ class Cloud:
             "version": self.newest,
             "min_version": "2.1",
         }
-        return {
-            "version": {**version, "updated": "2013-07-23T11:33:21Z", "links": [link]}
-        }
+        return {"version": {**version, "updated": "2013-07-23T11:33:21Z", "links": [link]}}
 
     def _resource(self, service, rest, query, user, microversion):
         known, admin = user in ("reader", "admin"), user == "admin"
@@ -492,9 +480,7 @@ class Cloud:
         key = rest.split("/")[0].replace("-", "_").replace("types", "volume_types")
         records = self.lists.get((service, key))
         if records is None:
-            return 404, {
-                "itemNotFound": {"code": 404, "message": "The resource is not found."}
-            }
+            return 404, {"itemNotFound": {"code": 404, "message": "The resource is not found."}}
         one = rest.split("/")[1:]
         if one and one[0] != "detail":
             found = [each for each in records if each["id"] == one[0]]
@@ -504,11 +490,7 @@ class Cloud:
             if not found:
                 return 404, {"itemNotFound": {"code": 404, "message": "not found"}}
             return 200, found[0] if service == "image" else {key[:-1]: found[0]}
-        records = [
-            each
-            for each in records
-            if self._shown(service, each, known, admin, everybody)
-        ]
+        records = [each for each in records if self._shown(service, each, known, admin, everybody)]
         for name in ("tenant_id", "device_owner", "name"):
             if name in query:
                 mine = {"tenant_id": "project_id"}.get(name, name)
@@ -532,22 +514,16 @@ class Cloud:
             if self.delete_marker.get(rest, 0) > 0:
                 self.delete_marker[rest] -= 1
                 gone = [each for each in records if each["id"] == query["marker"][0]]
-                self.lists[service, key] = [
-                    e for e in self.lists[service, key] if e not in gone
-                ]
+                self.lists[service, key] = [e for e in self.lists[service, key] if e not in gone]
                 records = [each for each in records if each not in gone]
             ids = [each["id"] for each in records]
             if query["marker"][0] not in ids:
                 status = MARKER_GONE[service]
-                return status, {
-                    "badRequest": {"code": status, "message": "marker not found"}
-                }
+                return status, {"badRequest": {"code": status, "message": "marker not found"}}
             start = ids.index(query["marker"][0]) + 1
         page = records[start : start + limit]
         body = {key: [_fields(each, query.get("fields")) for each in page]}
-        if (
-            page and len(page) == limit
-        ):  # all five link to a next page whenever this one is full
+        if page and len(page) == limit:  # all five link to a next page whenever this one is full
             href = f"/{service}/{rest}?" + urlencode(
                 [*((n, v) for n, vs in query.items() if n != "marker" for v in vs)]
                 + [("marker", page[-1]["id"])]
@@ -564,9 +540,7 @@ class Cloud:
 
 
 def _fields(record, fields):
-    return (
-        {name: record[name] for name in fields if name in record} if fields else record
-    )
+    return {name: record[name] for name in fields if name in record} if fields else record
 
 
 def _at_2_1(record):

@@ -1,0 +1,65 @@
+"""The README says what is so: its table, its commands, its links."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from flexlocal.__main__ import main
+from tools import cells_table
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = [
+    line
+    for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    for line in block.splitlines()
+    if line.strip()
+]
+FLEXLOCAL = [line for line in COMMANDS if line.startswith(".venv/bin/flexlocal ")]
+MAKE = [line for line in COMMANDS if line.startswith("make ")]
+
+
+def test_every_command_is_of_a_kind_that_is_tested():
+    assert COMMANDS
+    assert set(COMMANDS) == {*FLEXLOCAL, *MAKE}
+
+
+@pytest.mark.usefixtures("no_network")
+@pytest.mark.parametrize("command", FLEXLOCAL)
+def test_flexlocal_commands_run(command, monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert main(shlex.split(command)[1:]) == 0
+    assert capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", MAKE)
+def test_make_targets_exist(command):
+    # run by hand or by CI: make test is what runs this test
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (target,) = shlex.split(command)[1:]
+    assert re.search(rf"^{target}:", makefile, re.MULTILINE)
+
+
+@pytest.mark.usefixtures("no_network")
+def test_make_demo_shows_every_cell(capsys):
+    """What make demo runs, one command a cell."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    accounts = re.search(r"^ACCOUNTS := (.*)$", makefile, re.MULTILINE).group(1).split()
+    families = re.search(r"^FAMILIES := (.*)$", makefile, re.MULTILINE).group(1).split()
+    for account in accounts:
+        for family in families:
+            assert main(["run", family, "--account", account, "--replay"]) == 0
+            out = capsys.readouterr().out
+            assert re.search(rf"^{family}: [1-9]\d* resources \({account}\)$", out, re.MULTILINE)
+
+
+def test_the_table_of_cells_is_fresh():
+    assert cells_table.with_table(README) == README, "run: make readme"
+
+
+def test_files_named_in_the_readme_exist():
+    named = re.findall(r"\]\(([\w./-]+)\)|`((?:modules|shared|tests|cassettes)/[\w./-]+)`", README)
+    for link, name in named:
+        assert (ROOT / (link or name)).exists(), link or name
