@@ -120,7 +120,7 @@ class PollAdapter(requests.adapters.HTTPAdapter):
             )
             try:
                 response = super().send(request, **kwargs)
-                response.content  # noqa: B018 - a body cut short must fail here, where it is retried
+                _read_all(response)
             except requests.exceptions.SSLError:
                 raise  # a certificate does not get better
             except (
@@ -141,6 +141,16 @@ class PollAdapter(requests.adapters.HTTPAdapter):
                 if delay is None:
                     return response
             time.sleep(delay)
+
+
+def _read_all(response: requests.Response) -> None:
+    """Read the body here, where a fault is retried; urllib3 1.26 does not see that it was cut short."""
+    response.content  # noqa: B018
+    length = response.headers.get("Content-Length", "")
+    if length.isdigit() and response.raw.tell() < int(length):
+        raise requests.exceptions.ChunkedEncodingError(
+            f"{response.raw.tell()} of {length} bytes came", response=response
+        )
 
 
 def _refuse_foreign_redirect(

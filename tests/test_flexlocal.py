@@ -1,0 +1,378 @@
+"""flexlocal as its users call it: output, exit status, accounts, cassettes, context."""
+
+import http.server
+import json
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+import requests
+
+from flexlocal import accounts, cassettes
+from flexlocal.__main__ import main
+from flexlocal.context import Context, NotLocal
+
+ROOT = Path(__file__).resolve().parent.parent
+SECRET = "s3cr3t-canary"
+
+
+@pytest.fixture(autouse=True)
+def home(monkeypatch, tmp_path):
+    """A home without accounts."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return tmp_path
+
+
+def write(file, text, mode=0o600):
+    file.write_text(text, encoding="utf-8")
+    file.chmod(mode)
+    return str(file)
+
+
+OWN = f"""
+version: 1
+accounts:
+  own:
+    provider: aws
+    credentials: {{aws_access_key_id: AKIAINVENTED, aws_secret_access_key: {SECRET}}}
+"""
+
+
+# --- commands ------------------------------------------------------------------------------------
+
+
+def test_families(capsys):
+    assert main(["families"]) == 0
+    assert "servers: aws, openstack\n" in capsys.readouterr().out
+
+
+def test_accounts_show_no_credential(capsys, tmp_path):
+    file = write(tmp_path / "a.yaml", OWN)
+    assert main(["accounts", "--accounts", file]) == 0
+    out = capsys.readouterr().out
+    assert out.splitlines() == [
+        "demo-aws: aws (demo, replayed)",
+        "demo-openstack: openstack (demo, replayed)",
+        "own: aws",
+    ]
+
+
+def test_permissions_of_a_provider_are_a_policy(capsys):
+    assert main(["permissions", "--provider", "aws", "--family", "volumes"]) == 0
+    (statement,) = json.loads(capsys.readouterr().out)["Statement"]
+    assert statement["Action"] == ["ec2:DescribeRegions", "ec2:DescribeVolumes"]
+
+
+def test_permissions_of_all_providers(capsys):
+    assert main(["permissions"]) == 0
+    documents = json.loads(capsys.readouterr().out)
+    assert set(documents) == {"aws", "openstack"}
+    assert "ec2:DescribeInstances" in documents["aws"]["Statement"][0]["Action"]
+    assert documents["openstack"]["role"] == "reader"
+
+
+@pytest.mark.usefixtures("no_network")
+def test_json_is_what_the_handler_returned_and_nothing_else(capsys):
+    assert main(["run", "volumes", "--account", "demo-openstack", "--format", "json"]) == 0
+    out, err = capsys.readouterr()
+    resources = json.loads(out)
+    assert {each["type"] for each in resources} == {"volume"}
+    assert "polled family=volumes" in err
+
+
+@pytest.mark.usefixtures("no_network")
+def test_ndjson_is_one_resource_a_line(capsys):
+    assert main(["run", "networks", "--account", "demo-aws", "--format", "ndjson"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) > 3
+    assert all(json.loads(line)["type"] == "network" for line in lines)
+
+
+@pytest.mark.usefixtures("no_network")
+def test_table_ends_with_the_count(capsys):
+    assert main(["run", "servers", "--account", "demo-aws"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[:2] == ["NAME", "ID"]
+    assert lines[-1].startswith("servers: ")
+    assert lines[-1].endswith(" resources (demo-aws)")
+
+
+@pytest.mark.usefixtures("no_network")
+def test_a_failed_poll(capsys):
+    event = {"provider": "aws", "credentials": {"aws_access_key_id": SECRET}}
+    assert main(["run", "servers", "--event", json.dumps(event), "--format", "json"]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "InvalidEvent: credentials.aws_secret_access_key is missing" in err
+    assert SECRET not in err
+
+
+@pytest.mark.usefixtures("no_network")
+def test_credentials_that_are_not_ok(capsys):
+    asked = ["run", "servers", "--event", "{}", "--handler", "validate_credentials"]
+    assert main(asked) == 1
+    assert json.loads(capsys.readouterr().out)["ok"] is False
+
+
+@pytest.mark.parametrize(
+    "asked, words",
+    [
+        (["run", "serers", "--account", "demo-aws"], "no family 'serers'; there are networks, s"),
+        (["run", "servers", "--account", "nope"], "no account 'nope'; there are demo-aws, demo-o"),
+        (["run", "servers", "--account", "demo-aws", "--handler", "drop"], "no handler 'drop'"),
+        (["run", "servers", "--account", "demo-aws", "--handler", "run"], "no handler 'run'"),
+        (["run", "servers", "--event", "no-such-file"], "--event no-such-file: No such file"),
+        (["run", "servers", "--event", "{broken"], "--event is no JSON"),
+        (["permissions", "--family", "x"], "no family 'x'"),
+        (["permissions", "--provider", "x"], "no cell of provider 'x'; there are aws, openstack"),
+        (["accounts", "--accounts", "no-such-file"], "no-such-file: No such file"),
+    ],
+)
+def test_bad_usage_is_status_2_and_says_what_there_is(capsys, asked, words):
+    assert main(asked) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert words in err
+
+
+@pytest.mark.parametrize("asked", [[], ["run"], ["run", "servers"], ["fly"]])
+def test_usage_errors_of_the_parser_are_status_2(asked):
+    with pytest.raises(SystemExit) as caught:
+        main(asked)
+    assert caught.value.code == 2
+
+
+def test_an_event_may_come_from_a_file(capsys, tmp_path):
+    file = write(tmp_path / "event.json", '{"provider": "nope", "credentials": {"a": "b"}}')
+    assert main(["run", "servers", "--event", file]) == 1
+    assert "'provider' 'nope' is not one" in capsys.readouterr().err
+
+
+def test_it_runs_as_a_program():
+    done = subprocess.run(
+        [sys.executable, "-m", "flexlocal", "families"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+# --- accounts -------------------------------------------------------------------------------------
+
+
+def test_an_account_gives_the_event_of_the_scheduler():
+    event = accounts.load()["demo-aws"].event()
+    assert {
+        "account_id",
+        "customer_id",
+        "user_id",
+        "provider",
+        "poll_interval",
+        "credentials",
+        "resource",
+    } <= event.keys()
+    assert SECRET not in repr(accounts.load())
+
+
+def test_the_users_own_file_and_the_variable(home, monkeypatch, tmp_path):
+    assert set(accounts.load()) == {"demo-aws", "demo-openstack"}
+    folder = home / ".config" / "flexlocal"
+    folder.mkdir(parents=True)
+    write(folder / "accounts.yaml", OWN)
+    assert "own" in accounts.load()
+    monkeypatch.setenv("FLEXLOCAL_ACCOUNTS", write(tmp_path / "b.yaml", OWN.replace("own", "two")))
+    assert "two" in accounts.load()
+    assert "own" not in accounts.load()
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o644])
+def test_a_file_that_others_may_read_is_refused(tmp_path, mode):
+    file = write(tmp_path / "a.yaml", OWN, mode)
+    with pytest.raises(accounts.AccountsError, match=f"chmod 600 {file}"):
+        accounts.load(file)
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("accounts: {}", "'version: 1' is missing"),
+        ("version: 2\naccounts: {}", "'version: 1' is missing"),
+        ("version: 1", "'accounts' should be a map"),
+        ("version: 1\naccounts:\n  a: [", "a.yaml: line "),
+        ("version: 1\naccounts:\n  a: {}\n  a: {}", "line 4: 'a' is given twice"),
+        ("version: 1\naccounts: {a: 7}", "account 'a' should be a map"),
+        ("version: 1\naccounts: {a: {credentials: {}}}", "account 'a' needs a 'provider'"),
+        ("version: 1\naccounts: {a: {provider: aws}}", "'credentials' .* should be maps"),
+        ("version: 1\naccounts: {a: {provider: aws, pass: x}}", "unknown keys: pass"),
+        (OWN.replace("own", "demo-aws"), "'demo-aws' is a demo account's name"),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_said(tmp_path, text, words):
+    with pytest.raises(accounts.AccountsError, match=words) as caught:
+        accounts.load(write(tmp_path / "a.yaml", text))
+    assert SECRET not in str(caught.value)
+
+
+# --- cassettes ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def server():
+    """A loopback server that answers like a login and like a listing, with secrets in both."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.answer({"token": {"expires_at": "2020-01-01T00:00:00Z", "audit_ids": [SECRET]}})
+
+        def do_GET(self):
+            self.answer({"servers": [self.path]})
+
+        def answer(self, document):
+            body = json.dumps(document).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("X-Subject-Token", SECRET)
+            self.send_header("Set-Cookie", f"session={SECRET}")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args):
+            pass
+
+    made = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=made.serve_forever, args=(0.01,), daemon=True).start()
+    yield f"http://127.0.0.1:{made.server_port}"
+    made.shutdown()
+    made.server_close()
+
+
+LOGIN = {"auth": {"identity": {"password": {"user": {"name": "bob", "password": SECRET}}}}}
+SIGNED = (
+    f"AWS4-HMAC-SHA256 Credential={SECRET}/20260101/eu-west-1/ec2/aws4_request, Signature={SECRET}"
+)
+
+
+def exchange(url):
+    login = requests.post(f"{url}/v3/auth/tokens", json=LOGIN, timeout=5)
+    listing = requests.get(
+        f"{url}/servers?limit=1",
+        headers={"X-Auth-Token": SECRET, "Authorization": SIGNED, "X-Amz-Security-Token": SECRET},
+        timeout=5,
+    )
+    return login.json(), listing.json()
+
+
+def test_a_recording_is_scrubbed_and_replays_without_a_network(server, tmp_path, request):
+    file = tmp_path / "family" / "provider.yaml"
+    with cassettes.record(file):
+        _, listing = exchange(server)
+    text = file.read_text()
+    assert SECRET not in text
+    assert "Signed-For: eu-west-1/ec2" in text.replace("- ", "").replace("\n      ", " ")
+    request.getfixturevalue("no_network")
+    with cassettes.replay(file) as cassette:
+        login, again = exchange(server)
+    assert again == listing == {"servers": ["/servers?limit=1"]}
+    assert login["token"]["expires_at"] == cassettes.NEVER
+    assert cassette.all_played
+
+
+def test_a_request_that_was_not_recorded_fails_and_is_named(server, tmp_path, no_network_after):
+    file = tmp_path / "family" / "provider.yaml"
+    with cassettes.record(file):
+        exchange(server)
+    no_network_after()
+    with cassettes.replay(file), pytest.raises(cassettes.NotRecorded) as caught:
+        requests.get(f"{server}/volumes?token={SECRET}", timeout=5)
+    assert str(caught.value) == f"GET {server}/volumes is not in family/provider.yaml"
+
+
+def test_each_recorded_exchange_answers_once(server, tmp_path):
+    file = tmp_path / "family" / "provider.yaml"
+    with cassettes.record(file):
+        exchange(server)
+    with cassettes.replay(file):
+        exchange(server)
+        with pytest.raises(cassettes.NotRecorded):
+            exchange(server)
+
+
+def test_another_region_is_another_request(server, tmp_path):
+    file = tmp_path / "family" / "provider.yaml"
+    with cassettes.record(file):
+        exchange(server)
+    other = {"Authorization": SIGNED.replace("eu-west-1", "us-east-1"), "X-Auth-Token": "x"}
+    with cassettes.replay(file), pytest.raises(cassettes.NotRecorded):
+        requests.get(f"{server}/servers?limit=1", headers=other, timeout=5)
+
+
+def test_a_recording_that_fails_leaves_the_old_one(server, tmp_path):
+    file = tmp_path / "family" / "provider.yaml"
+    with cassettes.record(file):
+        exchange(server)
+    before = file.read_bytes()
+    with pytest.raises(ZeroDivisionError), cassettes.record(file):
+        exchange(server)
+        raise ZeroDivisionError
+    assert file.read_bytes() == before
+    assert list(file.parent.iterdir()) == [file]
+
+
+def test_a_cell_without_a_cassette(tmp_path):
+    missing = tmp_path / "family" / "p.yaml"
+    with pytest.raises(cassettes.NotRecorded, match="no cassette family/p.yaml"):
+        with cassettes.replay(missing):
+            pass
+
+
+@pytest.fixture
+def no_network_after(request):
+    """The network, blocked from when it is called."""
+    return lambda: request.getfixturevalue("no_network")
+
+
+# --- the context ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name",
+    """config secrets state api api_url api_auth api_token customer_id user_id user_name region
+    platform version module_id log mail database set_response_header response_headers""".split(),
+)
+def test_the_context_has_what_the_runtimes_has(name):
+    assert hasattr(Context(), name)
+
+
+def test_state_is_kept():
+    state = Context().state
+    state.set("a", 1)
+    state.set_multi({"b": 2, "c": 3})
+    state.delete("a")
+    state.delete_multi(["b", "none"])
+    assert (state.get("c"), state.get("a"), state.get_all()) == (3, None, {"c": 3})
+
+
+def test_response_headers_are_kept():
+    context = Context()
+    context.set_response_header("x-poll-incomplete", "eu")
+    assert context.response_headers == {"x-poll-incomplete": "eu"}
+
+
+def test_progress_of_a_task_is_handed_on():
+    seen = []
+    Context(progress=seen.append).api.post(path="/tasks/t/update", data={"percentage": 50})
+    assert seen == [50]
+
+
+def test_what_only_the_platform_has_says_so():
+    context = Context()
+    for call in (
+        lambda: context.api.get("/x"),
+        lambda: context.api.post("/x", data={}),
+        lambda: context.mail("x"),
+        lambda: context.database("x"),
+    ):
+        with pytest.raises(NotLocal, match="here"):
+            call()
