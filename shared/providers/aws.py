@@ -97,7 +97,8 @@ _THEIR_FAULT = {
 }
 _ABSENT = {"OptInRequired", "UnsupportedOperation.RegionNotSupported"}
 # EC2's and STS's answers are XML: an element named after the operation.
-_ANSWER = re.compile(rb"\s*(<\?xml[^>]*>\s*)?<\w+Response[\s>]")
+_BEGIN = re.compile(rb"\s*(<\?xml[^>]*>\s*)?<\w+Response[\s>]")
+_END = re.compile(rb"</\w+Response>\s*$")
 _OLD_PAGE_TOKEN = {"InvalidNextToken", "InvalidPaginationToken", "InvalidPagination"}
 _UNREACHED = (
     aws_errors.HTTPClientError,
@@ -131,6 +132,8 @@ def credentials(raw: Mapping[str, Any], ambient: bool) -> Credentials:
         raise InvalidEvent("credentials.role_arn should be an ARN (arn:aws:iam::ACCOUNT:role/NAME)")
     verify: Any = flag_credential(raw, "verify", True)
     cacert = text_credential(raw, "cacert")
+    if cacert and not os.path.exists(cacert):
+        raise InvalidEvent("credentials.cacert should be the path of a file")
     return Credentials(
         key_id=None if own else needed_credential(raw, "aws_access_key_id"),
         secret=None if own else needed_credential(raw, "aws_secret_access_key"),
@@ -271,17 +274,17 @@ def scopes(session: Session) -> list[Scope]:
 def _whole(request: Any, response: Any) -> Any:
     """The answer, if it is all there and is the API's.
 
-    botocore checks neither: a body cut short is not tried again, and a proxy's page that happens to be
-    well-formed would read like an empty listing.
+    botocore checks neither: it does not retry a body that was cut short, and a proxy's page that
+    happens to be well-formed would read like an empty listing.
     """
-    length = response.headers.get("Content-Length")
-    if length and length.isdigit() and len(response.content) < int(length):
-        raise aws_errors.ConnectionClosedError(endpoint_url=http.without_query(request.url))
-    if response.status_code < 300 and not _ANSWER.match(response.content):
+    if response.status_code >= 300:
+        return response
+    where = http.without_query(request.url)
+    if not _BEGIN.match(response.content):
         kind = response.headers.get("Content-Type", "no content type")
-        raise UnexpectedResponse(
-            f"{http.without_query(request.url)} did not answer as an AWS API ({kind})"
-        )
+        raise UnexpectedResponse(f"{where} did not answer as an AWS API ({kind})")
+    if not _END.search(response.content[-200:]):
+        raise aws_errors.ConnectionClosedError(endpoint_url=where)
     return response
 
 
@@ -392,7 +395,7 @@ def classify(error: Exception) -> Optional[ConnectorError]:
     if isinstance(error, (aws_errors.PaginationError, aws_errors.IncompleteReadError)):
         return UnexpectedResponse(str(error))
     if isinstance(error, botocore.parsers.ResponseParserError):
-        return UnexpectedResponse(f"the answer is not what the API sends: {_first_line(error)}")
+        return UnexpectedResponse("the answer is not XML as the API sends it")
     if isinstance(error, (aws_errors.UnknownEndpointError, aws_errors.UnknownRegionError)):
         return Absent(str(error))
     if isinstance(error, aws_errors.BotoCoreError):
@@ -420,10 +423,6 @@ def _action(error: aws_errors.ClientError) -> str:
     """The IAM action of a refused call: EC2 and STS name their actions as their operations."""
     service = "sts" if error.operation_name in ("AssumeRole", "GetCallerIdentity") else "ec2"
     return f"{service}:{error.operation_name}"
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).split("\n")[0][:200]
 
 
 def _botocore_session(credentials: Credentials) -> Any:

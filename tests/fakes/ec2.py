@@ -52,7 +52,8 @@ CUT = "cut"  # half the body, then the connection closes
 DROP = "drop"  # the connection closes without an answer
 STALL = "stall"  # no answer until the cloud stops
 LOOP = "loop"  # the same NextToken for ever
-FAULTY_XML = "xml"  # an answer that begins well and is no XML
+SHORT = "short"  # half the body, and a Content-Length that fits it
+GARBLED = "garbled"  # an answer that begins and ends well and is no XML
 
 
 class Cloud:
@@ -64,6 +65,8 @@ class Cloud:
     def __init__(self, records):
         self.records = records
         self.calls = Counter()  # (region, operation) -> requests
+        self.users = {}  # operation -> the access keys that it was asked with
+        self.stale_tokens = 0  # how many page tokens are refused as expired
         self.faults = {}  # (region, operation) -> [fault, how many times (None: always)]
         self.accounts = {KEY: (SECRET, None)}
         self._lock = threading.Lock()
@@ -85,8 +88,9 @@ class Cloud:
         """Let the next requests of the operation in the region (None: any) end like this."""
         self.faults[region, operation] = [fault, times]
 
-    def fault_of(self, region, operation):
+    def fault_of(self, region, operation, key):
         with self._lock:
+            self.users.setdefault(operation, set()).add(key)
             self.calls[region, operation] += 1
             for place in ((region, operation), (region, None), (None, operation), (None, None)):
                 fault = self.faults.get(place)
@@ -125,8 +129,11 @@ class Cloud:
             raise Refusal(400, "InvalidParameterValue", f"MaxResults {size} is out of range")
         found = _filtered(self.records[region].get(operation, []), asked)
         token = asked.get("NextToken", "0")
-        if not token.isdigit():
-            raise Refusal(400, "InvalidPaginationToken", "the token is not ours")
+        with self._lock:
+            stale = token != "0" and self.stale_tokens > 0
+            self.stale_tokens -= stale
+        if stale or not token.isdigit():
+            raise Refusal(400, "InvalidPaginationToken", "the token has expired")
         start = int(token)
         lists = [n for n, s in model.output_shape.members.items() if s.type_name == "list"]
         page = {lists[0]: found[start : start + size]}
@@ -170,7 +177,7 @@ class _Handler(BaseHTTPRequestHandler):
             if not found:
                 raise Refusal(400, "MissingAuthenticationToken")
             key, region, service = found.groups()
-            fault = cloud.fault_of(region, operation)
+            fault = cloud.fault_of(region, operation, key)
             _check_signature(cloud, self, body, key, region, service)
             if isinstance(fault, Refusal):
                 raise fault
@@ -189,8 +196,10 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if fault == HTML:
             text = "<html><body><p>Please log in to the hotel</p></body></html>"
-        if fault == FAULTY_XML:
+        if fault == SHORT:
             text = text[: len(text) // 2]
+        if fault == GARBLED:
+            text = text.replace("</", "<", 1)
         content = text.encode()
         self.send_response(status)
         self.send_header("Content-Type", "text/html" if fault == HTML else "text/xml")

@@ -216,6 +216,11 @@ def image(number, **changed):
     }
 
 
+class _Quiet(ThreadingHTTPServer):
+    def handle_error(self, request, client_address):
+        pass  # a client that hung up, which the faults are there for
+
+
 class Cloud:
     """A running cloud. Its lists may be changed while it runs; ``counts`` counts each path asked."""
 
@@ -264,7 +269,7 @@ class Cloud:
             def log_message(self, *args):
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = _Quiet(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         serve = self._server.serve_forever
         threading.Thread(target=serve, args=(0.01,), daemon=True).start()

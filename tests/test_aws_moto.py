@@ -1,0 +1,181 @@
+"""AWS against moto's server (a simulator of AWS) on loopback, seeded as the demo account is.
+
+What botocore's own client lists is what the families must report. It also compares the simulator of
+the other tests (tests/fakes/ec2.py) with moto: the same records, read by botocore from both.
+"""
+
+import importlib
+import json
+
+import botocore.session
+import pytest
+from moto.server import ThreadedMotoServer
+
+from tests.fakes import ec2
+from tests.test_aws import FAMILIES, Context
+from tools import demo_aws
+
+
+@pytest.fixture(scope="module")
+def url():
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    demo_aws.seed(f"http://{host}:{port}")
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+def client(url, region, key=demo_aws.KEY, secret=demo_aws.SECRET):
+    session = botocore.session.Session(session_vars={"profile": (None, None, None, None)})
+    session.set_credentials(key, secret)
+    return session.create_client("ec2", region_name=region, endpoint_url=url)
+
+
+def listed(url, operation, key, regions=demo_aws.REGIONS):
+    """What botocore lists, region by region."""
+    return [
+        (region, record)
+        for region in regions
+        for page in client(url, region).get_paginator(operation).paginate()
+        for record in page[key]
+    ]
+
+
+@pytest.fixture(scope="module")
+def found(url):
+    credentials = {
+        "aws_access_key_id": demo_aws.KEY,
+        "aws_secret_access_key": demo_aws.SECRET,
+        "regions": list(demo_aws.REGIONS),
+        "endpoint_url": url,
+    }
+    asked = {"provider": "aws", "credentials": credentials}
+    return {
+        family: importlib.import_module(f"modules.{family}.main").get(asked, Context())
+        for family in FAMILIES
+    }
+
+
+def instances(url):
+    groups = listed(url, "describe_instances", "Reservations")
+    return [(region, each) for region, group in groups for each in group["Instances"]]
+
+
+def ids(resources):
+    return sorted(resource["id"] for resource in resources)
+
+
+def test_servers_are_what_botocore_lists(url, found):
+    expected = {each["InstanceId"]: (region, each) for region, each in instances(url)}
+    assert ids(found["servers"]) == sorted(expected)
+    assert len(expected) == 24
+    for server in found["servers"]:
+        region, instance = expected[server["id"]]
+        details = server["details"]["server"]
+        assert details["provider_state"] == instance["State"]["Name"]
+        assert details["instance_type"] == instance["InstanceType"]
+        assert server["base"]["locations"][0]["region"]["id"] == region
+
+
+def test_volumes_are_what_botocore_lists(url, found):
+    expected = {each["VolumeId"]: each for _, each in listed(url, "describe_volumes", "Volumes")}
+    assert ids(found["volumes"]) == sorted(expected)
+    for volume in found["volumes"]:
+        record, details = expected[volume["id"]], volume["details"]["volume"]
+        assert details["size_b"] == record["Size"] * 1024**3
+        assert details["zone_name"] == record["AvailabilityZone"]
+        assert details["encrypted"] is record["Encrypted"]
+        servers = {each["id"] for each in volume["connections"].get("server", [])}
+        assert servers == {each["InstanceId"] for each in record["Attachments"]}
+
+
+def test_networks_are_what_botocore_lists(url, found):
+    vpcs = [each["VpcId"] for _, each in listed(url, "describe_vpcs", "Vpcs")]
+    subnets = [each["SubnetId"] for _, each in listed(url, "describe_subnets", "Subnets")]
+    assert ids(found["networks"]) == sorted(vpcs + subnets)
+    assert len(vpcs) == 6  # a default one a region, and the demo's
+
+
+def test_connections_join_up_across_the_families(found):
+    everything = {each["id"]: each for family in FAMILIES for each in found[family]}
+    joined = 0
+    for resource in everything.values():
+        for kind, others in resource["connections"].items():
+            for other in others:
+                assert everything[other["id"]]["type"] == kind
+                joined += 1
+    assert joined > 100
+
+
+def test_connections_between_servers_and_volumes_are_the_same_from_both_ends(found):
+    def pairs(family, other):
+        return {
+            frozenset((each["id"], joined["id"]))
+            for each in found[family]
+            for joined in each["connections"].get(other, [])
+        }
+
+    assert pairs("servers", "volume") == pairs("volumes", "server")
+
+
+def test_json_and_no_secret(found):
+    text = json.dumps(found)
+    assert demo_aws.SECRET not in text
+    assert demo_aws.KEY not in text
+
+
+def test_the_demo_shows_what_it_should(found):
+    servers = {each["base"]["name"]: each for each in found["servers"]}
+    states = {each["details"]["server"]["state"] for each in found["servers"]}
+    assert states == {"running", "stopped", "terminated"}
+    assert {"東京-db", "сервер-1", 'cache <&> "1"', "edge-🚀"} <= set(servers)
+    detail = {name: each["details"]["server"] for name, each in servers.items()}
+    assert detail["ad-1"]["image_detail"]["type"] == "Windows"
+    gone = detail["from-deregistered-image"]["image_detail"]
+    assert gone["name"] is None
+    assert gone["id"].startswith("ami-")
+    assert detail["metal-1"]["is_virtual"] is False
+    assert detail["app-1"]["is_virtual"] is True
+    assert (detail["app-1"]["cpu_cores"], detail["app-1"]["ram_b"]) == (2, 8 * 1024**3)
+    assert any(each["id"] == each["base"]["name"] for each in found["servers"])  # no name tag
+    described = {ip["description"] for ip in detail["web-1"]["ip_addresses"]}
+    assert described >= {"private", "public"}
+    volumes = {each["base"]["name"]: each for each in found["volumes"]}
+    assert not volumes["nicht-angehängt"]["connections"]
+    assert len(volumes["quorum"]["connections"]["server"]) == 1
+    assert volumes["data"]["details"]["volume"]["encrypted"] is True
+    public = {
+        each["base"]["name"]: each["metadata"]["provider_specific"].get("public")
+        for each in found["networks"]
+    }
+    assert public["public-a"] is public["public-b"] is True
+    assert public["private-a"] is public["private-b"] is False
+
+
+@pytest.mark.parametrize(
+    "operation, name, key",
+    [
+        ("describe_instances", "DescribeInstances", "Reservations"),
+        ("describe_volumes", "DescribeVolumes", "Volumes"),
+        ("describe_subnets", "DescribeSubnets", "Subnets"),
+        ("describe_vpcs", "DescribeVpcs", "Vpcs"),
+        ("describe_route_tables", "DescribeRouteTables", "RouteTables"),
+    ],
+)
+def test_the_simulator_of_the_other_tests_answers_as_moto_does(url, operation, name, key):
+    region = "us-east-1"
+    records = [record for _, record in listed(url, operation, key, [region])]
+    assert records
+    with ec2.Cloud({region: {name: records}}) as cloud:
+        theirs = client(cloud.url, region, ec2.KEY, ec2.SECRET)
+        pages = theirs.get_paginator(operation).paginate(PaginationConfig={"PageSize": 5})
+        assert [record for page in pages for record in page[key]] == records
+
+
+def test_both_simulators_send_the_list_also_where_it_is_empty(url):
+    nobody = "eu-central-1"
+    with ec2.Cloud({nobody: {}}) as cloud:
+        for ec2_client in (client(url, nobody), client(cloud.url, nobody, ec2.KEY, ec2.SECRET)):
+            assert ec2_client.describe_instances()["Reservations"] == []
+            assert ec2_client.describe_volumes()["Volumes"] == []
