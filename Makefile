@@ -58,7 +58,7 @@ $(VENV)/bin/python:
 # requirements.txt, and with what its set-up script needs on Python 3.12 and newer.
 $(VENV)/.demo: requirements.txt requirements-flexlocal.txt pyproject.toml | $(VENV)/bin/python
 	$(PIP) install -q -r requirements-flexlocal.txt
-	PYTHONPATH=tools/nflex_setup $(PIP) install -q --no-deps --no-build-isolation $(NFLEX)
+	PYTHONPATH="$(CURDIR)/tools/nflex_setup" $(PIP) install -q --no-deps --no-build-isolation $(NFLEX)
 	$(PIP) install -q --no-deps --no-build-isolation -e .
 	touch $@
 

@@ -7,6 +7,7 @@ file hooks ``delay_before_retry`` and ``Traffic`` into it.
 
 import email.utils
 import random
+import ssl
 import threading
 import time
 from typing import Any, Optional, Union
@@ -103,10 +104,14 @@ class PollAdapter(requests.adapters.HTTPAdapter):
     A redirect to another host is refused: the headers that go along hold the account's token.
     """
 
-    def __init__(self, deadline: Deadline, traffic: Traffic):
+    def __init__(self, deadline: Deadline, traffic: Traffic, tls: Optional[ssl.SSLContext] = None):
         self._deadline = deadline
         self._traffic = traffic
+        self._tls = tls
         super().__init__(pool_connections=POOL, pool_maxsize=POOL, max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, ssl_context=self._tls, **kwargs)
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:  # type: ignore[override]
         attempt = 0
@@ -173,16 +178,18 @@ def session(
     traffic: Traffic,
     *,
     verify: Union[bool, str] = True,
+    tls: Optional[ssl.SSLContext] = None,
 ) -> requests.Session:
     """A requests session for one poll.
 
-    ``verify`` is True, False, or the path of a CA bundle. The host's ``.netrc`` is not read (it
+    ``verify`` is True, False, or the path of a CA bundle; ``tls`` a context that knows one more CA (a
+    FaaS has no files, so an account may hold its CA as text). The host's ``.netrc`` is not read (it
     would be an ambient credential); its proxy settings are.
     """
     made = requests.Session()
     made.verify = verify
     made.auth = _no_netrc
-    adapter = PollAdapter(deadline, traffic)
+    adapter = PollAdapter(deadline, traffic, tls)
     made.mount("https://", adapter)
     made.mount("http://", adapter)
     return made

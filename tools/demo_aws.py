@@ -109,7 +109,7 @@ def _servers(ec2: Any, region: str, subnets: dict[str, str]) -> dict[str, str]:
     windows = [each for each in images if each.get("Platform") == "windows"]
     linux = [each for each in images if each.get("Platform") != "windows"]
     by_name = sorted(linux, key=lambda image: image["Name"])
-    made = {}
+    made: dict[str, str] = {}
     for name, kind, subnet, is_windows, _ in SERVERS[region]:
         image = windows[0] if is_windows else by_name[len(made) % 3]
         more: dict[str, Any] = {}

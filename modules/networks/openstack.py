@@ -22,8 +22,8 @@ from shared.run import Dropped
 
 PERMISSIONS = ("get_network", "get_port", "get_router", "get_security_group", "get_subnet")
 CALLS = (
-    "1 token; a region: ceil(networks/1000) /networks + ceil(subnets/1000) /subnets "
-    "+ ceil(routers/1000) /routers + ceil(router ports/1000) /ports; "
+    "1 token; a region: p(networks) /networks + p(subnets) /subnets "
+    "+ p(routers) /routers + p(router ports) /ports; "
     "+ 1 /security-groups where the project has no network (all_projects: /quotas)"
 )
 
@@ -85,8 +85,10 @@ def lookups(scope: openstack.Scope) -> Lookups:
     for page in openstack.pages(scope, "network", "/subnets", "subnets"):
         for subnet in page:
             made.subnets[needed(subnet, "network_id", str)].append(subnet)
+    # an admin would see every project's routers
+    own = {} if scope.all_projects else {"tenant_id": scope.project_id}
     try:
-        for page in openstack.pages(scope, "network", "/routers", "routers"):
+        for page in openstack.pages(scope, "network", "/routers", "routers", params=own):
             for router in page:
                 gateway = field(router, "external_gateway_info", dict) or {}
                 external = field(gateway, "network_id", str)
@@ -94,7 +96,7 @@ def lookups(scope: openstack.Scope) -> Lookups:
                     made.routers[external].add(needed(router, "id", str))
     except openstack.NotFound:
         return made  # a cloud without routers
-    asked = {"device_owner": ROUTER_PORTS, "fields": ("id", "device_id", "network_id")}
+    asked = {**own, "device_owner": ROUTER_PORTS, "fields": ("id", "device_id", "network_id")}
     for page in openstack.pages(scope, "network", "/ports", "ports", params=asked):
         for port in page:
             made.routers[needed(port, "network_id", str)].add(needed(port, "device_id", str))

@@ -33,10 +33,10 @@ PERMISSIONS = (
     "volume:get_all",
 )
 CALLS = (
-    "1 token; a region: 1 version of Nova + ceil(servers/1000) /servers/detail "
-    "+ ceil(ports/1000) /ports + ceil(networks/1000) /networks + ceil(floating/1000) /floatingips "
-    "+ ceil(volumes/1000) /volumes/detail + ceil(images/1000) /images; "
-    "+ 1 an image that is used but not listed; Nova before 2.47: + ceil(flavors/1000) /flavors/detail "
+    "1 token; a region: 1 version of Nova + p(servers) /servers/detail "
+    "+ p(ports) /ports + p(networks) /networks + p(floating) /floatingips "
+    "+ p(volumes) /volumes/detail + p(images) /images; "
+    "+ 1 an image that is used but not listed; Nova before 2.47: + p(flavors) /flavors/detail "
     "+ 1 a flavor that is used but not listed; "
     "+ 1 /security-groups where the project has no port (all_projects: /quotas)"
 )
@@ -96,7 +96,6 @@ DETAILS = (
     "OS-SRV-USG:terminated_at",
     "config_drive",
     "description",
-    "fault",
     "hostId",
     "host_status",
     "key_name",
@@ -232,10 +231,21 @@ def convert(record: dict[str, Any], scope: openstack.Scope, lookups: Lookups) ->
             networks=sorted(lookups.networks_of.get(server_id, ())), volumes=volumes
         ),
         metadata=metadata(
-            record, DETAILS, field(record, "metadata", dict), zone=zone, flavor=flavor
+            record,
+            DETAILS,
+            field(record, "metadata", dict),
+            zone=zone,
+            flavor=flavor,
+            fault=_fault(record),
         ),
         region=Region(scope.region),
     )
+
+
+def _fault(record: dict[str, Any]) -> dict[str, Any]:
+    """Why a server is in ERROR; without Nova's traceback, which is for its developers."""
+    fault = field(record, "fault", dict) or {}
+    return {name: value for name, value in fault.items() if name != "details"}
 
 
 def _state(record: dict[str, Any]) -> str:

@@ -21,7 +21,7 @@ from shared.providers import openstack
 from shared.record import field, needed, objects, time
 
 PERMISSIONS = ("volume:get_all", "volume_extension:type_get_all")
-CALLS = "1 token; a region: ceil(volumes/1000) /volumes/detail + 1 /types + 1 /qos-specs"
+CALLS = "1 token; a region: p(volumes) /volumes/detail + 1 /types + 1 /qos-specs"
 
 GIB = 1024**3
 PROJECT = "os-vol-tenant-attr:tenant_id"

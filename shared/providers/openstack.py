@@ -7,7 +7,7 @@ shared/http.py's. Identity v2 is gone from every release since Queens (2018) and
 import dataclasses
 import json
 import os
-import tempfile
+import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Optional
 from urllib.parse import parse_qs, urlsplit
@@ -92,6 +92,7 @@ def credentials(raw: Mapping[str, Any], ambient: bool) -> Credentials:
         raise InvalidEvent("credentials.auth_url should be an http or https URL")
     login = {name: text_credential(raw, name) for name in _TEXTS}
     _check_login(login)
+    _own_ca(login["cacert"])
     interface = (text_credential(raw, "interface") or "public").replace("URL", "")
     if interface not in ("public", "internal", "admin"):
         raise InvalidEvent("credentials.interface should be public, internal or admin")
@@ -142,10 +143,10 @@ class Session:
 
     def __init__(self, credentials: Credentials, poll: Any):
         self.credentials = credentials
-        verify: Any = credentials.verify
-        if verify and credentials.login["cacert"]:
-            verify = _ca_file(credentials.login["cacert"])
-        web = http.session(poll.deadline, poll.traffic, verify=verify)
+        cacert = credentials.login["cacert"]
+        tls = _own_ca(cacert) if credentials.verify else None
+        verify: Any = cacert if credentials.verify and cacert and not tls else credentials.verify
+        web = http.session(poll.deadline, poll.traffic, verify=verify, tls=tls)
         self.auth = _plugin(credentials)
         self.keystone = keystoneauth1.session.Session(
             auth=self.auth, session=web, verify=verify, user_agent="cmp-connectors"
@@ -204,16 +205,18 @@ def _domain(given: Mapping[str, Optional[str]], of: str) -> dict[str, Optional[s
     return {by_id: "default"}  # Keystone's own first domain
 
 
-def _ca_file(cacert: str) -> str:
-    """The path of a CA bundle: as given, or of a file with the PEM text that was given."""
+def _own_ca(cacert: Optional[str]) -> Optional[ssl.SSLContext]:
+    """A TLS context that trusts the CA given as PEM text; None where a path or nothing is given."""
+    if not cacert:
+        return None
     if "-----BEGIN" not in cacert:
-        if not os.path.exists(cacert):
+        if not os.path.isfile(cacert):
             raise InvalidEvent("credentials.cacert should be PEM text or the path of a file")
-        return cacert
-    handle, path = tempfile.mkstemp(prefix="cmp-ca-", suffix=".pem")
-    with os.fdopen(handle, "w") as file:
-        file.write(cacert)
-    return path
+        return None
+    try:
+        return ssl.create_default_context(cadata=cacert)
+    except (ssl.SSLError, ValueError):
+        raise InvalidEvent("credentials.cacert is no usable PEM text") from None
 
 
 @dataclasses.dataclass(frozen=True)
