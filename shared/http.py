@@ -104,9 +104,16 @@ class PollAdapter(requests.adapters.HTTPAdapter):
     A redirect to another host is refused: the headers that go along hold the account's token.
     """
 
-    def __init__(self, deadline: Deadline, traffic: Traffic, tls: Optional[ssl.SSLContext] = None):
+    def __init__(
+        self,
+        deadline: Deadline,
+        traffic: Traffic,
+        verify: Union[bool, str],
+        tls: Optional[ssl.SSLContext],
+    ):
         self._deadline = deadline
         self._traffic = traffic
+        self._verify = verify
         self._tls = tls
         super().__init__(pool_connections=POOL, pool_maxsize=POOL, max_retries=0)
 
@@ -119,6 +126,8 @@ class PollAdapter(requests.adapters.HTTPAdapter):
             self._deadline.check(f"{request.method} {without_query(request.url or '')}")
             attempt += 1
             self._traffic.count(retry=attempt > 1)
+            if self._verify is not True:  # else requests lets the host's *_CA_BUNDLE overrule it
+                kwargs["verify"] = self._verify
             kwargs["timeout"] = (
                 self._deadline.timeout(CONNECT_TIMEOUT_S),
                 self._deadline.timeout(READ_TIMEOUT_S),
@@ -187,9 +196,8 @@ def session(
     would be an ambient credential); its proxy settings are.
     """
     made = requests.Session()
-    made.verify = verify
     made.auth = _no_netrc
-    adapter = PollAdapter(deadline, traffic, tls)
+    adapter = PollAdapter(deadline, traffic, verify, tls)
     made.mount("https://", adapter)
     made.mount("http://", adapter)
     return made

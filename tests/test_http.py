@@ -1,12 +1,19 @@
 """The HTTP session against a loopback server: bounded, retried where it helps, true to its host."""
 
+import datetime
 import email.utils
 import http.server
+import ipaddress
+import ssl
 import threading
 import time
 
 import pytest
 import requests
+import urllib3
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from shared import http as our_http
 from shared.deadline import Deadline
@@ -198,3 +205,68 @@ def test_urls_are_shown_without_query_and_user(url, shown):
 @pytest.mark.parametrize("value", [None, "", "soon", "-5"])
 def test_a_retry_after_that_says_nothing(value):
     assert our_http.retry_after(value) in (None, 0)
+
+
+# --- TLS ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def own_ca(tmp_path_factory):
+    """A self-signed certificate for 127.0.0.1, made for this run: (PEM text, path of cert and key)."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "loopback")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False
+        )
+        .sign(key, hashes.SHA256())
+    )
+    pem = made.public_bytes(serialization.Encoding.PEM)
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    file = tmp_path_factory.mktemp("tls") / "both.pem"
+    file.write_bytes(pem + private)
+    return pem.decode(), str(file)
+
+
+@pytest.fixture
+def tls_server(server, own_ca):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(own_ca[1])
+    server.server.socket = context.wrap_socket(server.server.socket, server_side=True)
+    server.server.handle_error = lambda *args: None  # a client that refuses the certificate
+    server.url = server.url.replace("http:", "https:")
+    return server
+
+
+def test_an_unknown_certificate_is_refused_at_once(tls_server, slept):
+    web, traffic = session()
+    with pytest.raises(requests.exceptions.SSLError):
+        web.get(tls_server.url)
+    assert (traffic.calls, slept) == (1, [])
+
+
+def test_a_ca_may_be_given_as_text_or_as_a_path(tls_server, own_ca):
+    text, path = own_ca
+    web, _ = session(tls=ssl.create_default_context(cadata=text))
+    assert web.get(tls_server.url).status_code == 200
+    web, _ = session(verify=path)
+    assert web.get(tls_server.url).status_code == 200
+
+
+def test_verification_can_be_turned_off(tls_server):
+    web, _ = session(verify=False)
+    with pytest.warns(urllib3.exceptions.InsecureRequestWarning):
+        assert web.get(tls_server.url).status_code == 200
