@@ -26,7 +26,7 @@ lint: $(VENV)/.test
 	$(VENV)/bin/mypy
 
 # Needs a running OpenStack: LAB is a folder with its clouds.yaml (tests/lab/ says what it must have).
-test-openstack: $(VENV)/.test
+test-openstack: $(VENV)/.lab
 	$(PY) -m pytest -m lab tests/lab
 
 # Records the demo accounts' cassettes anew: AWS from moto's server, OpenStack from the services at
@@ -34,7 +34,7 @@ test-openstack: $(VENV)/.test
 record-aws: $(VENV)/.test
 	$(PY) -m tools.record aws
 
-record-openstack: $(VENV)/.test
+record-openstack: $(VENV)/.lab
 	$(PY) -m tools.record openstack
 
 # Writes the golden files from the cassettes. Read the diff: it is what the platform will see change.
@@ -64,4 +64,8 @@ $(VENV)/.demo: requirements.txt requirements-flexlocal.txt pyproject.toml | $(VE
 
 $(VENV)/.test: $(VENV)/.demo requirements-test.txt
 	$(PIP) install -q -r requirements-test.txt
+	touch $@
+
+$(VENV)/.lab: $(VENV)/.test requirements-lab.txt
+	$(PIP) install -q -r requirements-lab.txt
 	touch $@

@@ -52,6 +52,7 @@ CUT = "cut"  # half the body, then the connection closes
 DROP = "drop"  # the connection closes without an answer
 STALL = "stall"  # no answer until the cloud stops
 LOOP = "loop"  # the same NextToken for ever
+CIRCLE = "circle"  # two NextTokens in turn, for ever
 SHORT = "short"  # half the body, and a Content-Length that fits it
 GARBLED = "garbled"  # an answer that begins and ends well and is no XML
 
@@ -103,12 +104,12 @@ class Cloud:
     def wait_until_stopped(self):
         self._stopped.wait(60)
 
-    def answer(self, service, region, operation, asked, looping):
+    def answer(self, service, region, operation, asked, fault):
         if service == "sts":
             return getattr(self, operation)(asked)
         if operation == "DescribeRegions":
             return {"Regions": [{"RegionName": each} for each in self.records]}
-        return self._listing(region, operation, asked, looping)
+        return self._listing(region, operation, asked, fault)
 
     def AssumeRole(self, asked):
         if asked.get("RoleArn") != ROLE or asked.get("ExternalId") != EXTERNAL_ID:
@@ -121,7 +122,7 @@ class Cloud:
     def GetCallerIdentity(self, asked):
         return {"Account": ACCOUNT, "UserId": "U", "Arn": f"arn:aws:iam::{ACCOUNT}:user/poller"}
 
-    def _listing(self, region, operation, asked, looping):
+    def _listing(self, region, operation, asked, fault):
         model = _MODELS["ec2"].operation_model(operation)
         size = int(asked.get("MaxResults", PAGE))
         limits = model.input_shape.members["MaxResults"].metadata
@@ -137,8 +138,10 @@ class Cloud:
         start = int(token)
         lists = [n for n, s in model.output_shape.members.items() if s.type_name == "list"]
         page = {lists[0]: found[start : start + size]}
-        if looping:
+        if fault == LOOP:
             return {**page, "NextToken": "0"}
+        if fault == CIRCLE:
+            return {**page, "NextToken": "1" if token == "0" else "0"}
         if start + size < len(found):
             page["NextToken"] = str(start + size)
         return page
@@ -181,7 +184,7 @@ class _Handler(BaseHTTPRequestHandler):
             _check_signature(cloud, self, body, key, region, service)
             if isinstance(fault, Refusal):
                 raise fault
-            answer = cloud.answer(service, region, operation, asked, fault == LOOP)
+            answer = cloud.answer(service, region, operation, asked, fault)
             self._send(200, _rendered(service, operation, answer), fault)
         except Refusal as refusal:
             text = _error(service, refusal)

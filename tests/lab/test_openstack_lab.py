@@ -360,3 +360,19 @@ def test_the_simulator_shows_the_default_security_group_alike(both, user):
     mine = fake_get(cloud, "network", path + fakes.PROJECT, user=user).json()
     theirs = real.get(real.urls["network"] + path + real.project["id"]).json()
     assert len(mine["security_groups"]) == len(theirs["security_groups"])
+
+
+@pytest.mark.parametrize("cloud", WHO)
+def test_what_openstacks_own_client_lists_is_reported_once_and_nothing_else(cloud):
+    """openstacksdk pages, parses and filters by itself, and sees what its login may see."""
+    sdk = pytest.importorskip("openstack")
+    given = clouds()[cloud]["auth"]
+    client = sdk.connection.Connection(region_name="RegionOne", auth=given)
+    everybody = {"all_projects": True} if cloud == "admin" else {}
+    listed = {
+        "servers": client.compute.servers(**everybody),
+        "networks": client.network.networks(),
+        "volumes": client.block_storage.volumes(**everybody),
+    }
+    for family, listing in listed.items():
+        assert ids(poll(family, cloud)) == sorted(each.id for each in listing), family
