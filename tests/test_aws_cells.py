@@ -32,6 +32,7 @@ def server_lookups():
     kinds = [ec2.instance_type(), ec2.instance_type("m5.metal")]
     return servers.Lookups(
         subnets={f"subnet-{REGION}": "front"},
+        subnet_owners={f"subnet-{REGION}": "111111111111", "subnet-shared": "222222222222"},
         volumes={f"vol-{REGION}-000001": 8, "vol-2": 100},
         types={each["InstanceType"]: each for each in kinds},
         images={"ami-linux": ec2.image()},
@@ -415,3 +416,14 @@ def test_a_damaged_record_is_answered_or_refused(kind):
             answered += 1
     assert answered > 50
     assert refused > 20
+
+
+def test_the_vpc_of_a_shared_subnet_is_not_connected_to():
+    """Another account's VPC is not listed: the connection would dangle."""
+    for subnet, connected in (
+        (f"subnet-{REGION}", [f"subnet-{REGION}", f"vpc-{REGION}"]),
+        ("subnet-shared", ["subnet-shared"]),
+    ):
+        interface = {"SubnetId": subnet, "OwnerId": "111111111111"}
+        found = server(SubnetId=subnet, NetworkInterfaces=[interface])
+        assert [each["id"] for each in found["connections"]["network"]] == connected

@@ -84,21 +84,23 @@ class Lookups:
     """What instances only name. ``types`` and ``images`` hold None for what AWS does not know."""
 
     subnets: dict[str, str]  # id -> name
+    subnet_owners: dict[str, Optional[str]]  # id -> account
     volumes: dict[str, int]  # id -> GiB
     types: dict[str, Optional[dict[str, Any]]] = dataclasses.field(default_factory=dict)
     images: dict[str, Optional[dict[str, Any]]] = dataclasses.field(default_factory=dict)
 
 
 def lookups(scope: aws.Scope) -> Lookups:
-    subnets, volumes = {}, {}
+    subnets, owners, volumes = {}, {}, {}
     for page in aws.pages(scope, "ec2", "describe_subnets", "Subnets"):
         for subnet in page:
             subnet_id = needed(subnet, "SubnetId", str)
             subnets[subnet_id] = aws.tags(subnet).get("Name") or subnet_id
+            owners[subnet_id] = field(subnet, "OwnerId", str)
     for page in aws.pages(scope, "ec2", "describe_volumes", "Volumes"):
         for volume in page:
             volumes[needed(volume, "VolumeId", str)] = needed(volume, "Size", int)
-    return Lookups(subnets, volumes)
+    return Lookups(subnets, owners, volumes)
 
 
 def fetch(scope: aws.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
@@ -168,7 +170,7 @@ def convert(record: dict[str, Any], scope: aws.Scope, lookups: Lookups) -> Serve
         image_detail=_image(record, lookups),
         ip_addresses=_addresses(record, lookups),
         provider_created_at=field(record, "LaunchTime", datetime.datetime),
-        connections=Connections(volumes=volumes, networks=_networks(record)),
+        connections=Connections(volumes=volumes, networks=_networks(record, lookups)),
         metadata=metadata(record, DETAILS, tags),
         native_portal_link=scope.link("ec2", f"InstanceDetails:instanceId={instance_id}"),
         **places.aws(scope.name),
@@ -230,11 +232,20 @@ def _volumes(record: dict[str, Any]) -> list[str]:
     return sorted(each for each in found if each)
 
 
-def _networks(record: dict[str, Any]) -> list[str]:
-    """The instance's VPC and the subnets of all its interfaces."""
-    found = {field(record, "VpcId", str), field(record, "SubnetId", str)}
+def _networks(record: dict[str, Any], lookups: Lookups) -> list[str]:
+    """The subnets of all interfaces, and the VPC if it is the account's own.
+
+    The VPC of a subnet that another account shares is not listed: a connection to it would dangle.
+    """
+    subnet = field(record, "SubnetId", str)
+    found, shared = {subnet}, False
     for interface in objects(record, "NetworkInterfaces"):
         found.add(field(interface, "SubnetId", str))
+        account = field(interface, "OwnerId", str)
+        owner = lookups.subnet_owners.get(field(interface, "SubnetId", str) or "")
+        shared = shared or (owner and account and owner != account) is True
+    if not shared:
+        found.add(field(record, "VpcId", str))
     return sorted(each for each in found if each)
 
 
