@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import requests
 import requests.adapters
+from urllib3.util.ssl_ import create_urllib3_context
 
 from shared.deadline import Deadline
 from shared.errors import UnexpectedResponse
@@ -182,6 +183,17 @@ def _refuse_foreign_redirect(
     )
 
 
+def trusting(pem: str) -> ssl.SSLContext:
+    """A TLS context for ``session`` that trusts the CA in this PEM text too.
+
+    Raises ssl.SSLError or ValueError if the text is none. urllib3's own kind of context: with any other,
+    urllib3 1.26 does not check the host's name where that is an address.
+    """
+    made = create_urllib3_context()
+    made.load_verify_locations(cadata=pem)
+    return made
+
+
 def session(
     deadline: Deadline,
     traffic: Traffic,
@@ -191,7 +203,7 @@ def session(
 ) -> requests.Session:
     """A requests session for one poll.
 
-    ``verify`` is True, False, or the path of a CA bundle; ``tls`` a context that knows one more CA (a
+    ``verify`` is True, False, or the path of a CA bundle; ``tls`` a context of ``trusting`` (a
     FaaS has no files, so an account may hold its CA as text). The host's ``.netrc`` is not read (it
     would be an ambient credential); its proxy settings are.
     """

@@ -260,10 +260,18 @@ def test_an_unknown_certificate_is_refused_at_once(tls_server, slept):
 
 def test_a_ca_may_be_given_as_text_or_as_a_path(tls_server, own_ca):
     text, path = own_ca
-    web, _ = session(tls=ssl.create_default_context(cadata=text))
+    web, _ = session(tls=our_http.trusting(text))
     assert web.get(tls_server.url).status_code == 200
     web, _ = session(verify=path)
     assert web.get(tls_server.url).status_code == 200
+
+
+def test_a_certificate_of_another_host_is_refused_whoever_signed_it(tls_server, own_ca):
+    other = tls_server.url.replace("127.0.0.1", "localhost")
+    for kwargs in ({"tls": our_http.trusting(own_ca[0])}, {"verify": own_ca[1]}):
+        web, _ = session(**kwargs)
+        with pytest.raises(requests.exceptions.SSLError):
+            web.get(other)
 
 
 def test_verification_can_be_turned_off(tls_server):

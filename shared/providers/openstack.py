@@ -214,7 +214,7 @@ def _own_ca(cacert: Optional[str]) -> Optional[ssl.SSLContext]:
             raise InvalidEvent("credentials.cacert should be PEM text or the path of a file")
         return None
     try:
-        return ssl.create_default_context(cadata=cacert)
+        return http.trusting(cacert)
     except (ssl.SSLError, ValueError):
         raise InvalidEvent("credentials.cacert is no usable PEM text") from None
 
