@@ -8,6 +8,7 @@ import argparse
 import contextlib
 import importlib
 import json
+import os
 import pkgutil
 import sys
 import uuid
@@ -22,6 +23,7 @@ from shared import run
 
 FAILED = 1
 BAD_USAGE = 2
+INTERRUPTED = 130  # as shells say it
 
 
 class BadUsage(Exception):
@@ -36,6 +38,11 @@ def main(arguments: Optional[list[str]] = None) -> int:
     except (BadUsage, accounts.AccountsError) as error:
         print(f"flexlocal: {error}", file=sys.stderr)
         return BAD_USAGE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader (head, less) has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -15,7 +15,7 @@ def table(family: str, resources: list[dict[str, Any]], out: TextIO) -> None:
     columns = _columns(family)
     shown = Table(box=None, pad_edge=False, header_style="bold")
     for title, _ in columns:
-        shown.add_column(title, overflow="fold")
+        shown.add_column(title, overflow="fold", no_wrap=title == "ID")  # an id is copied whole
     for resource in resources:
         shown.add_row(*(_text(value(resource)) for _, value in columns))
     terminal = out.isatty()
