@@ -1,8 +1,12 @@
 """What all tests share."""
 
+import os
 import socket
+import threading
 
 import pytest
+
+from shared.deadline import Deadline
 
 
 @pytest.fixture
@@ -20,8 +24,27 @@ def no_network(monkeypatch):
 @pytest.fixture(autouse=True)
 def no_ambient_credentials(monkeypatch):
     """Tests see no account of the host they run on."""
-    import os
-
     for name in list(os.environ):
         if name.startswith(("AWS_", "OS_", "FLEXLOCAL_")) and name != "AWS_CA_BUNDLE":
             monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def run_out_at(monkeypatch):
+    """Lets the engine's n-th wait (the login is the first, then an answer each) run out at once.
+
+    Waits are counted, not timed: a test must not depend on how fast a machine is.
+    """
+    timeout = Deadline.timeout
+
+    def choose(wait):
+        waits = iter(range(1, 1000))
+
+        def counted(self, longest):
+            if longest < threading.TIMEOUT_MAX:
+                return timeout(self, longest)  # of a call, not of the engine
+            return 60.0 if next(waits) < wait else 0.001
+
+        monkeypatch.setattr(Deadline, "timeout", counted)
+
+    return choose

@@ -7,7 +7,7 @@ import types
 import pytest
 from nflex_connector_utils import Network
 
-from shared import deadline, http, run
+from shared import http, run
 from shared.errors import (
     Absent,
     IncompletePoll,
@@ -266,11 +266,8 @@ def test_secrets_are_masked_in_errors_and_their_causes(provider):
 
 
 @pytest.fixture
-def hanging(provider, monkeypatch):
-    """Two scopes, of which "slow" hangs; gives a way to say which waits of the engine run out.
-
-    The deadline's waits are counted, not timed: a test must not depend on how fast a machine is.
-    """
+def hanging(provider):
+    """Two scopes, of which "slow" hangs until this event is set."""
     released = threading.Event()
 
     def hang(scope, lookups):
@@ -278,35 +275,27 @@ def hanging(provider, monkeypatch):
             released.wait(60)
         yield from scope.pages
 
-    def run_out_at(wait):
-        waits = iter(range(1, 100))
-
-        def timeout(self, longest):
-            return 60.0 if next(waits) < wait else 0.001
-
-        monkeypatch.setattr(deadline.Deadline, "timeout", timeout)
-
     provider.cell.fetch = hang
     provider.planned = [Scope("quick", [[{"id": "1"}]]), Scope("slow")]
-    yield types.SimpleNamespace(released=released, run_out_at=run_out_at)
+    yield released
     released.set()
 
 
-def test_a_scope_that_hangs_ends_at_the_deadline(hanging):
-    hanging.run_out_at(3)  # login, the quick scope, and then the slow one
+def test_a_scope_that_hangs_ends_at_the_deadline(hanging, run_out_at):
+    run_out_at(3)  # login, the quick scope, and then the slow one
     with pytest.raises(OutOfTime, match="unfinished: slow; finished: quick"):
         poll()
 
 
-def test_a_login_that_hangs_ends_at_the_deadline(provider, hanging, monkeypatch):
-    monkeypatch.setattr(provider, "login", lambda credentials, poll: hanging.released.wait(60))
-    hanging.run_out_at(1)
+def test_a_login_that_hangs_ends_at_the_deadline(provider, hanging, monkeypatch, run_out_at):
+    monkeypatch.setattr(provider, "login", lambda credentials, poll: hanging.wait(60))
+    run_out_at(1)
     with pytest.raises(OutOfTime, match="during login"):
         poll()
 
 
-def test_unfinished_scopes_may_be_left_out_where_the_account_says_so(hanging):
-    hanging.run_out_at(3)
+def test_unfinished_scopes_may_be_left_out_where_the_account_says_so(hanging, run_out_at):
+    run_out_at(3)
     context = Context()
     assert ids(poll(context, options={"allow_partial": True})) == ["1"]
     assert "OutOfTime: slow" in context.headers["x-poll-incomplete"]
