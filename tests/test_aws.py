@@ -22,6 +22,7 @@ from shared.errors import (
 )
 from shared.providers import aws
 from tests.fakes import ec2
+from tests.fakes.context import Context
 
 FAMILIES = ("servers", "networks", "volumes")
 LISTING = {
@@ -45,24 +46,6 @@ POISON = {
     "AWS_RETRY_MODE": "poison",
     "AWS_MAX_ATTEMPTS": "poison",
 }
-
-
-class Context:
-    """What the runtime passes, as far as a poll looks at it."""
-
-    module_id = "m"
-    state = None
-
-    def __init__(self, **config):
-        self.config = config
-        self.lines = []
-        self.headers = {}
-
-    def log(self, message, severity):
-        self.lines.append(f"{severity} {message}")
-
-    def set_response_header(self, key, value):
-        self.headers[key] = value
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,8 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from tests.fakes import ec2
-from tests.test_aws import FAMILIES, Context
+from tests.fakes.context import Context
+from tests.test_aws import FAMILIES
 from tools import demo_aws
 
 

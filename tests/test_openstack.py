@@ -18,6 +18,7 @@ from shared.errors import (
 )
 from shared.providers import openstack
 from tests.fakes import openstack as fakes
+from tests.fakes.context import Context
 
 FAMILIES = ("servers", "networks", "volumes")
 LISTS = {
@@ -27,20 +28,6 @@ LISTS = {
 }
 SIZES = {"servers": 7, "networks": 7, "volumes": 7}
 LOGIN = "/identity/v3/auth/tokens"
-
-
-class Context:
-    module_id = "m"
-
-    def __init__(self, **config):
-        self.config = config
-        self.lines = []
-
-    def log(self, message, severity):
-        self.lines.append(f"{severity} {message}")
-
-    def set_response_header(self, key, value):
-        self.lines.append(f"{key} {value}")
 
 
 @pytest.fixture(autouse=True)

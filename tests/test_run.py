@@ -18,6 +18,7 @@ from shared.errors import (
     UnexpectedResponse,
     Unreachable,
 )
+from tests.fakes.context import Api, Context
 
 SECRET = "s3cr3t-canary"
 EVENT = {
@@ -25,42 +26,6 @@ EVENT = {
     "provider": "fake",
     "credentials": {"user": "reader", "password": SECRET},
 }
-
-
-class State(dict):
-    def set(self, key, value):
-        self[key] = value
-
-
-class Api:
-    """The part of the CMP API that a poll calls: task updates."""
-
-    def __init__(self, status=200):
-        self.posts = []
-        self.status = status
-
-    def post(self, path, data):
-        self.posts.append((path, data["percentage"]))
-        return types.SimpleNamespace(status_code=self.status, content=b"")
-
-
-class Context:
-    def __init__(self, **config):
-        self.config = config
-        self.state = State()
-        self.api = Api()
-        self.module_id = "m"
-        self.lines = []
-        self.headers = {}
-
-    def log(self, message, severity):
-        self.lines.append((severity, message))
-
-    def set_response_header(self, key, value):
-        self.headers[key] = value
-
-    def logged(self, word):
-        return [line for _, line in self.lines if word in line]
 
 
 class Scope:
