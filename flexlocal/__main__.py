@@ -19,7 +19,9 @@ from typing import Any, Optional
 import modules
 from flexlocal import accounts, cassettes
 from flexlocal.context import Context
+from shared import event as events
 from shared import run
+from shared.errors import InvalidEvent
 
 FAILED = 1
 BAD_USAGE = 2
@@ -130,6 +132,8 @@ def _run(asked: argparse.Namespace) -> int:
     handler = _handler(asked.family, asked.handler)
     event, account = _event(asked)
     mode = asked.mode or ("replay" if account and account.demo else "live")
+    if mode == "record" and handler.__name__ != "get":
+        raise BadUsage("--record goes with the handler get: a cassette holds a whole poll")
     context = Context(config={} if mode == "live" else dict(cassettes.CONFIG))
     if sys.stderr.isatty():
         context = Context(context.config, progress=lambda n: _progress(asked.family, n))
@@ -188,10 +192,10 @@ def _cassette(mode: str, family: str, event: Any) -> Iterator[None]:
     if mode == "live":
         yield
         return
-    provider = event.get("provider") if isinstance(event, dict) else None
-    if provider not in families()[family]:
-        # refuses the event with the handler's own words
-        yield
+    try:
+        provider = events.parse(event, families()[family]).provider  # found as the handler finds it
+    except InvalidEvent:
+        yield  # the handler refuses the event in its own words, before any network call
         return
     file = cassettes.path(family, provider)
     with cassettes.record(file) if mode == "record" else cassettes.replay(file):

@@ -13,6 +13,7 @@ import requests
 from flexlocal import accounts, cassettes
 from flexlocal.__main__ import main
 from flexlocal.context import Context, NotLocal
+from tests.fakes import openstack as fakes
 
 ROOT = Path(__file__).resolve().parent.parent
 SECRET = "s3cr3t-canary"
@@ -128,6 +129,10 @@ def test_credentials_that_are_not_ok(capsys):
         (["permissions", "--family", "x"], "no family 'x'"),
         (["permissions", "--provider", "x"], "no cell of provider 'x'; there are aws, openstack"),
         (["accounts", "--accounts", "no-such-file"], "no-such-file: No such file"),
+        (
+            "run servers --account demo-aws --record --handler validate_credentials".split(),
+            "--record goes with the handler get",
+        ),
     ],
 )
 def test_bad_usage_is_status_2_and_says_what_there_is(capsys, asked, words):
@@ -135,6 +140,39 @@ def test_bad_usage_is_status_2_and_says_what_there_is(capsys, asked, words):
     out, err = capsys.readouterr()
     assert out == ""
     assert words in err
+
+
+@pytest.mark.usefixtures("no_network")
+@pytest.mark.parametrize("provider", ["aws", "AWS", {"type": "aws"}, {"name": " Aws "}, None])
+def test_a_replay_calls_nobody_however_the_event_names_its_provider(capsys, provider):
+    event = accounts.load()["demo-aws"].event()
+    event["provider"] = provider
+    if provider is None:
+        del event["provider"]  # the credentials tell it
+    asked = ["run", "volumes", "--event", json.dumps(event), "--replay", "--format", "json"]
+    assert main(asked) == 0
+    assert {each["type"] for each in json.loads(capsys.readouterr().out)} == {"volume"}
+
+
+@pytest.mark.usefixtures("no_network")
+@pytest.mark.parametrize("mode", ["--replay", "--record"])
+def test_an_event_without_a_provider_is_refused_in_every_mode(capsys, mode):
+    assert main(["run", "volumes", "--event", '{"credentials": {"a": "b"}}', mode]) == 1
+    assert "InvalidEvent: 'provider' is missing" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("no_network")
+def test_progress_shows_on_a_terminal_only(capsys, monkeypatch):
+    asked = ["run", "volumes", "--account", "demo-aws", "--format", "json"]
+    assert main(asked) == 0
+    plain = capsys.readouterr()
+    assert "%" not in plain.err
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    assert main(asked) == 0
+    shown = capsys.readouterr()
+    assert "\rvolumes:  33 %" in shown.err
+    assert "\rvolumes: 100 %\n" in shown.err
+    assert without_seen_at(shown.out) == without_seen_at(plain.out)
 
 
 @pytest.mark.parametrize("asked", [[], ["run"], ["run", "servers"], ["fly"]])
@@ -204,6 +242,8 @@ def test_a_file_that_others_may_read_is_refused(tmp_path, mode):
         ("version: 1\naccounts: {a: {credentials: {}}}", "account 'a' needs a 'provider'"),
         ("version: 1\naccounts: {a: {provider: aws}}", "'credentials' .* should be maps"),
         ("version: 1\naccounts: {a: {provider: aws, pass: x}}", "unknown keys: pass"),
+        ("version: 1\naccounts:\n  7: {}\n  '7': {}", "line 4: '7' is given twice"),
+        ("version: 1\naccounts:\n  a: {b: {{ c }} }", "line 3: found unhashable key"),
         (OWN.replace("own", "demo-aws"), "'demo-aws' is a demo account's name"),
     ],
 )
@@ -331,6 +371,55 @@ def test_a_cell_without_a_cassette(tmp_path):
 def no_network_after(request):
     """The network, blocked from when it is called."""
     return lambda: request.getfixturevalue("no_network")
+
+
+def without_seen_at(out):
+    resources = json.loads(out)
+    for resource in resources:
+        del resource["base"]["last_seen_at"]
+    return resources
+
+
+@pytest.fixture
+def cloud(monkeypatch, tmp_path):
+    """A simulated cloud with three volumes, and a folder of cassettes of its own."""
+    monkeypatch.setattr(cassettes, "ROOT", tmp_path / "cassettes")
+    monkeypatch.setattr("shared.http.FIRST_DELAY_S", 0)
+    made = fakes.Cloud()
+    made.fill(volumes=3)
+    yield made
+    made.stop()
+
+
+def run_volumes(cloud, mode, **credentials):
+    event = {"provider": "openstack", "credentials": {**cloud.credentials(), **credentials}}
+    return main(["run", "volumes", "--event", json.dumps(event), mode, "--format", "json"])
+
+
+def test_a_poll_is_recorded_and_replayed(cloud, capsys, no_network_after):
+    assert run_volumes(cloud, "--record") == 0
+    recorded = capsys.readouterr().out
+    text = cassettes.path("volumes", "openstack").read_text(encoding="utf-8")
+    assert cloud.credentials()["password"] not in text
+    no_network_after()
+    assert run_volumes(cloud, "--replay") == 0
+    replayed = capsys.readouterr().out
+    assert len(json.loads(replayed)) == 3
+    assert without_seen_at(replayed) == without_seen_at(recorded)
+    assert run_volumes(cloud, "--replay", project_name="other") == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "NotRecorded: POST http://127.0.0.1:" in err
+
+
+def test_a_poll_that_fails_leaves_the_old_cassette(cloud, capsys):
+    assert run_volumes(cloud, "--record") == 0
+    file = cassettes.path("volumes", "openstack")
+    before = file.read_bytes()
+    assert run_volumes(cloud, "--record", password="wrong") == 1
+    assert "InvalidCredentials" in capsys.readouterr().err
+    assert file.read_bytes() == before
+    assert list(file.parent.iterdir()) == [file]
 
 
 # --- the context ----------------------------------------------------------------------------------

@@ -22,7 +22,6 @@ from tools import cells_table, expected
 ROOT = Path(__file__).resolve().parent.parent
 CELLS = [(family, provider) for family, cells in families().items() for provider in sorted(cells)]
 STATES = {"unknown", "pending", "running", "shutting", "terminated", "stopping", "stopped"}
-MOST_DAMAGES = 4000  # a cell; records of one shape are damaged once
 
 pytestmark = pytest.mark.usefixtures("no_network")
 
@@ -126,7 +125,10 @@ def test_no_secret_in_cassette_or_golden_file(cell):
 
 
 def test_damaged_records_are_answered_or_refused(cell):
-    """Each field of each record removed, nulled or of another type: no other exception, ever."""
+    """Each field of each record removed, nulled or of another type: no other exception, ever.
+
+    Records of one shape are damaged once; all shapes are, or the rarest fields would go untested.
+    """
     family, provider = cell
     module = importlib.import_module(f"modules.{family}.{provider}")
     damages, refused = 0, 0
@@ -143,8 +145,6 @@ def test_damaged_records_are_answered_or_refused(cell):
                     json.dumps(answer.serialize())
             assert damaged == before, f"convert changed its record: {what}"
             damages += 1
-            if damages >= MOST_DAMAGES:
-                return
     assert 0 < refused < damages
 
 

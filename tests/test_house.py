@@ -1,6 +1,7 @@
 """The rules of the house: who may import whom, what a cold start loads, what no file may hold."""
 
 import ast
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +21,9 @@ def imports(file):
         if isinstance(node, ast.Import):
             found.update(name.name for name in node.names)
         elif isinstance(node, ast.ImportFrom):
-            found.update(f"{node.module}.{name.name}" for name in node.names)
+            folder = file.relative_to(ROOT).parts[: -node.level] if node.level else ()
+            module = ".".join([*folder, *filter(None, [node.module])])
+            found.update(f"{module}.{name.name}" for name in node.names)
     return found
 
 
@@ -28,6 +31,24 @@ def test_there_is_something_to_check():
     assert MODULES
     assert SHARED
     assert PROVIDERS
+
+
+@pytest.mark.parametrize(
+    "line, name",
+    [
+        ("import modules.servers.aws", "modules.servers.aws"),
+        ("from modules.servers import aws", "modules.servers.aws"),
+        ("from . import aws", "modules.volumes.aws"),
+        ("from .aws import convert", "modules.volumes.aws.convert"),
+        ("from ..servers.aws import convert", "modules.servers.aws.convert"),
+    ],
+)
+def test_an_import_is_seen_however_it_is_written(monkeypatch, tmp_path, line, name):
+    monkeypatch.setitem(globals(), "ROOT", tmp_path)
+    file = tmp_path / "modules" / "volumes" / "openstack.py"
+    file.parent.mkdir(parents=True)
+    file.write_text(line)
+    assert imports(file) == {name}
 
 
 def test_shared_knows_no_family():
@@ -81,6 +102,58 @@ def test_a_cold_start_loads_only_what_is_asked_for(code, loaded, not_loaded):
     names = set(done.stdout.split())
     assert set(loaded) <= names
     assert names.isdisjoint(not_loaded)
+
+
+@pytest.mark.parametrize(
+    "provider, credentials, loaded, not_loaded",
+    [
+        (
+            "aws",
+            {"aws_access_key_id": "A", "aws_secret_access_key": "b", "endpoint_url": "URL"},
+            "botocore",
+            "keystoneauth1",
+        ),
+        (
+            "openstack",
+            {"auth_url": "URL", "username": "a", "password": "b", "project_name": "c"},
+            "keystoneauth1",
+            "botocore",
+        ),
+    ],
+)
+def test_a_poll_loads_no_other_providers_client(provider, credentials, loaded, not_loaded):
+    """A whole poll, as far as a port that nobody listens on."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    given = {key: url if value == "URL" else value for key, value in credentials.items()}
+    script = f"""
+import sys, types, modules.servers.main, shared.http
+shared.http.FIRST_DELAY_S = 0
+event = {{"provider": {provider!r}, "credentials": {given!r}}}
+try:
+    modules.servers.main.get(event, types.SimpleNamespace(module_id=None))
+except Exception as error:
+    print(type(error).__name__)
+print(' '.join(sys.modules))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    names = set(done.stdout.split())
+    assert {"Unreachable", loaded, f"modules.servers.{provider}"} <= names
+    assert not_loaded not in names
+
+
+def test_no_package_index_is_named_in_any_file():
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    # written in two parts: this file is looked at too
+    hosts = [f"{name}.org" for name in ("pypi", "pythonhosted", "npmjs")]
+    for name in listed:
+        text = (ROOT / name).read_text(encoding="utf-8", errors="replace")
+        assert not [host for host in hosts if host in text], name
 
 
 def test_no_absolute_path_of_a_machine_in_any_file():

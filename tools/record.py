@@ -4,6 +4,7 @@ AWS: from moto's server, which this starts on the endpoint_url of the account an
 OpenStack: from the services at the account's auth_url, which must be running.
 """
 
+import socket
 import sys
 from urllib.parse import urlsplit
 
@@ -29,7 +30,11 @@ def _start_moto(endpoint_url: str):  # type: ignore[no-untyped-def]
     from moto.server import ThreadedMotoServer
 
     where = urlsplit(endpoint_url)
-    server = ThreadedMotoServer(where.hostname or "127.0.0.1", where.port or 0, verbose=False)
+    host, port = where.hostname or "127.0.0.1", where.port or 80
+    with socket.socket() as probe:  # moto waits for ever for a server that can't start
+        if probe.connect_ex((host, port)) == 0:
+            sys.exit(f"{endpoint_url} is in use: stop what listens there, then record again")
+    server = ThreadedMotoServer(host, port, verbose=False)
     server.start()
     demo_aws.seed(endpoint_url)
     return server
