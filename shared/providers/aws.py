@@ -398,6 +398,8 @@ def classify(error: Exception) -> Optional[ConnectorError]:
         return UnexpectedResponse("the answer is not XML as the API sends it")
     if isinstance(error, (aws_errors.UnknownEndpointError, aws_errors.UnknownRegionError)):
         return Absent(str(error))
+    if isinstance(error, aws_errors.DataNotFoundError):
+        return None  # botocore lacks a service's model: the module was not built for it
     if isinstance(error, aws_errors.BotoCoreError):
         return UnexpectedResponse(f"{type(error).__name__}: {error}")
     return None
