@@ -50,9 +50,14 @@ class Account:
         }
 
 
+def demo() -> dict[str, Account]:
+    """The demo accounts by name."""
+    return _read(DEMO, demo=True)
+
+
 def load(path: Optional[str] = None) -> dict[str, Account]:
     """All accounts by name: the demo ones, and those of ``path`` or of the user's own file."""
-    accounts = _read(DEMO, demo=True)
+    accounts = demo()
     own = path or os.environ.get(VARIABLE)
     file = Path(own) if own else USUAL.expanduser()
     if not own and not file.exists():
@@ -70,7 +75,7 @@ def _read(file: Path, demo: bool) -> dict[str, Account]:
     try:
         if not demo:
             _check_mode(file)
-        content = yaml.load(file.read_text(encoding="utf-8"), Loader=_UniqueKeys)  # noqa: S506
+        content = yaml.load(file.read_text(encoding="utf-8"), Loader=UniqueKeys)  # noqa: S506
     except OSError as error:
         raise AccountsError(f"{file}: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -109,7 +114,7 @@ def _check_mode(file: Path) -> None:
         raise AccountsError(f"{file} holds secrets and others may read it: chmod 600 {file}")
 
 
-class _UniqueKeys(yaml.SafeLoader):
+class UniqueKeys(yaml.SafeLoader):
     """A safe loader that refuses a key given twice, where YAML would silently take the last."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> Any:

@@ -1,0 +1,130 @@
+"""flexer.yaml, read and checked: which modules there are, and how each is built and uploaded.
+
+flexer.schema.json beside this file says what each key may hold.
+"""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from flexlocal.accounts import ROOT, UniqueKeys
+
+FILE = ROOT / "flexer.yaml"
+SCHEMA = Path(__file__).with_name("flexer.schema.json")
+
+
+class ManifestError(Exception):
+    """A manifest that can't be used; the message says where and what to do."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Provider:
+    """What the cells of one provider need."""
+
+    requires: tuple[str, ...]
+    botocore_data: tuple[str, ...]
+    credentials_keys: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Module:
+    """What is uploaded for one family. ``python`` is "" where no byte code is to be shipped."""
+
+    family: str
+    name: str
+    description: str
+    language: str
+    events: Mapping[str, str]
+    requires: tuple[str, ...]
+    botocore_data: tuple[str, ...]
+    python: str
+    oldest: str
+    schedule: int
+
+    @property
+    def event_source(self) -> str:
+        """The event source that the module is uploaded for."""
+        return next(iter(self.events))
+
+
+@dataclasses.dataclass(frozen=True)
+class Manifest:
+    modules: Mapping[str, Module]
+    providers: Mapping[str, Provider]
+    metadata: tuple[str, ...]
+    without_distributions: tuple[str, ...]
+    without_files: tuple[str, ...]
+
+
+def load(file: Path = FILE) -> Manifest:
+    """The manifest. Raises ManifestError naming the key, what it holds and what was expected."""
+    try:
+        content = yaml.load(file.read_text(encoding="utf-8"), Loader=UniqueKeys)  # noqa: S506
+    except OSError as error:
+        raise ManifestError(f"{file.name}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ManifestError(f"{file.name} is no YAML: {' '.join(str(error).split())}") from None
+    _check(content, file.name)
+    defaults = content.get("defaults", {})
+    modules = {}
+    for family, own in content["modules"].items():
+        given = {**defaults, **own}
+        lacking = [key for key in ("language", "target", "events") if key not in given]
+        if lacking:
+            raise ManifestError(
+                f"{file.name}: modules.{family} has no {lacking[0]!r}, and 'defaults' has none"
+            )
+        modules[family] = Module(
+            family=family,
+            name=given["name"],
+            description=given["description"],
+            language=given["language"],
+            events=given["events"],
+            requires=tuple(given.get("requires", ())),
+            botocore_data=tuple(given.get("botocore_data", ())),
+            python=given["target"].get("python", ""),
+            oldest=given["target"]["oldest"],
+            schedule=given.get("schedule", 3600),
+        )
+    _check_names(modules, file.name)
+    providers = {
+        name: Provider(
+            requires=tuple(given["requires"]),
+            botocore_data=tuple(given.get("botocore_data", ())),
+            credentials_keys=tuple(given["credentials_keys"]),
+        )
+        for name, given in content["providers"].items()
+    }
+    without = content.get("leave_out", {})
+    return Manifest(
+        modules,
+        providers,
+        tuple(content.get("metadata", ())),
+        tuple(without.get("distributions", ())),
+        tuple(without.get("files", ())),
+    )
+
+
+def _check(content: Any, name: str) -> None:
+    validator = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
+    errors = sorted(validator.iter_errors(content), key=lambda error: error.json_path)
+    if errors:
+        lines = [f"{error.json_path[2:] or 'the file'}: {error.message}" for error in errors]
+        raise ManifestError(f"{name}: " + "; ".join(lines))
+
+
+def _check_names(modules: Mapping[str, Module], name: str) -> None:
+    """Modules are told apart by their names in a region."""
+    families: dict[str, str] = {}
+    for family, module in modules.items():
+        if module.name in families:
+            raise ManifestError(
+                f"{name}: modules.{family} and modules.{families[module.name]} are both named "
+                f"{module.name!r}; a region tells modules apart by their names"
+            )
+        families[module.name] = family
