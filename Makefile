@@ -6,10 +6,11 @@ PIP := $(VENV)/bin/pip --disable-pip-version-check
 PY := $(VENV)/bin/python
 CHECKED := flexlocal modules shared tests tools
 NFLEX := nflex-connector-utils==0.2.0
+FLEXER := flexer==1.8.0
 ACCOUNTS := demo-aws demo-openstack
 FAMILIES := servers networks volumes
 
-.PHONY: demo test lint test-openstack record-aws record-openstack expected readme clean
+.PHONY: demo build test test-pythons lint test-openstack record-aws record-openstack expected readme lock clean
 
 demo: $(VENV)/.demo
 	@for account in $(ACCOUNTS); do for family in $(FAMILIES); do \
@@ -17,8 +18,16 @@ demo: $(VENV)/.demo
 	  $(VENV)/bin/flexlocal run $$family --account $$account --replay || exit 1; \
 	done; done
 
-test: lint
+# Needs a package index the first time; what it got is kept in dist/.cache.
+build: $(VENV)/.demo
+	$(VENV)/bin/flexlocal build
+
+test: lint build
 	$(PY) -m pytest
+
+# Each built module on each Python that this host has, with nothing installed beside it.
+test-pythons: $(VENV)/.test build
+	$(PY) -m pytest -m pythons tests/test_zips.py
 
 lint: $(VENV)/.test
 	$(VENV)/bin/ruff check $(CHECKED)
@@ -41,11 +50,17 @@ record-openstack: $(VENV)/.lab
 expected: $(VENV)/.test
 	$(PY) -m tools.expected
 
-readme: $(VENV)/.test
+# Writes the README's tables: of cells, and of what is built.
+readme: $(VENV)/.test build
 	$(PY) -m tools.cells_table
+	$(PY) -m tools.builds_table
+
+# Resolves requirements.txt anew for what is built.
+lock: $(VENV)/.test
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m tools.lock
 
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache
+	rm -rf $(VENV) dist .pytest_cache .ruff_cache .mypy_cache
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 9) <= sys.version_info < (3, 14))' || \
@@ -62,8 +77,11 @@ $(VENV)/.demo: requirements.txt requirements-flexlocal.txt pyproject.toml | $(VE
 	$(PIP) install -q --no-deps --no-build-isolation -e .
 	touch $@
 
+# The vendor's command line is installed without its requirements too: it pins a pymongo that no Python
+# from 3.10 on can import; requirements-test.txt has a newer one.
 $(VENV)/.test: $(VENV)/.demo requirements-test.txt
 	$(PIP) install -q -r requirements-test.txt
+	$(PIP) install -q --no-deps --no-build-isolation $(FLEXER)
 	touch $@
 
 $(VENV)/.lab: $(VENV)/.test requirements-lab.txt

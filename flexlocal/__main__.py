@@ -13,12 +13,16 @@ import pkgutil
 import sys
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Optional
 
 import modules
-from flexlocal import accounts, cassettes
+from flexlocal import accounts, cassettes, shipping
+from flexlocal import asked as options
+from flexlocal.asked import BadUsage
+from flexlocal.build import BuildError
 from flexlocal.context import Context
+from flexlocal.manifest import ManifestError
+from flexlocal.region import RegionError
 from shared import event as events
 from shared import run
 from shared.errors import InvalidEvent
@@ -28,18 +32,17 @@ BAD_USAGE = 2
 INTERRUPTED = 130  # as shells say it
 
 
-class BadUsage(Exception):
-    """What was asked for can't be done as it was asked."""
-
-
 def main(arguments: Optional[list[str]] = None) -> int:
     parser = _parser()
     asked = parser.parse_args(arguments)
     try:
         return asked.command(asked)
-    except (BadUsage, accounts.AccountsError) as error:
+    except (BadUsage, accounts.AccountsError, ManifestError) as error:
         print(f"flexlocal: {error}", file=sys.stderr)
         return BAD_USAGE
+    except (BuildError, RegionError, cassettes.NotRecorded) as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # the reader (head, less) has seen enough
@@ -54,9 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     one = commands.add_parser("run", help="call a handler of a family for one account")
     one.set_defaults(command=_run)
     one.add_argument("family", metavar="FAMILY")
-    whose = one.add_mutually_exclusive_group(required=True)
-    whose.add_argument("--account", metavar="NAME", help="an account of the accounts file")
-    whose.add_argument("--event", metavar="FILE-or-JSON", help="the event itself")
+    options.add_event_options(one)
     one.add_argument("--handler", default="get", help="get, get_resources, validate_credentials")
     how = one.add_mutually_exclusive_group()
     for mode, text in (
@@ -66,29 +67,27 @@ def _parser() -> argparse.ArgumentParser:
     ):
         how.add_argument(f"--{mode}", dest="mode", action="store_const", const=mode, help=text)
     one.add_argument("--format", choices=("table", "json", "ndjson"), default="table")
-    _accounts_option(one)
 
     listed = commands.add_parser("families", help="the families and their providers")
     listed.set_defaults(command=_families)
 
     listed = commands.add_parser("accounts", help="the accounts, without their credentials")
     listed.set_defaults(command=_accounts)
-    _accounts_option(listed)
+    options.add_accounts_option(listed)
 
     rights = commands.add_parser("permissions", help="the least rights that the polls need")
     rights.set_defaults(command=_permissions)
     rights.add_argument("--family", metavar="FAMILY")
     rights.add_argument("--provider", metavar="PROVIDER")
+
+    shipping.add_commands(commands)
     return parser
-
-
-def _accounts_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--accounts", metavar="FILE", help=f"instead of ${accounts.VARIABLE}")
 
 
 def families() -> dict[str, dict[str, str]]:
     """family -> provider -> module name of the cell."""
-    found = sorted(name for _, name, _ in pkgutil.iter_modules(modules.__path__))
+    there = pkgutil.iter_modules(modules.__path__)
+    found = sorted(name for _, name, is_package in there if is_package)
     return {family: run.cells(family) for family in found}
 
 
@@ -130,7 +129,7 @@ def _permissions(asked: argparse.Namespace) -> int:
 
 def _run(asked: argparse.Namespace) -> int:
     handler = _handler(asked.family, asked.handler)
-    event, account = _event(asked)
+    event, account = options.event(asked)
     mode = asked.mode or ("replay" if account and account.demo else "live")
     if mode == "record" and handler.__name__ != "get":
         raise BadUsage("--record goes with the handler get: a cassette holds a whole poll")
@@ -142,9 +141,6 @@ def _run(asked: argparse.Namespace) -> int:
     try:
         with _cassette(mode, asked.family, event), contextlib.redirect_stdout(sys.stderr):
             answer = handler(event, context)
-    except cassettes.NotRecorded as error:
-        print(f"NotRecorded: {error}", file=sys.stderr)
-        return FAILED
     except Exception as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return FAILED
@@ -166,25 +162,6 @@ def _handler(family: str, name: str) -> Any:
         ]
         raise BadUsage(f"{family} has no handler {name!r}; it has {', '.join(handlers)}")
     return handler
-
-
-def _event(asked: argparse.Namespace) -> tuple[Any, Optional[accounts.Account]]:
-    if asked.account:
-        known = accounts.load(asked.accounts)
-        account = known.get(asked.account)
-        if account is None:
-            raise BadUsage(f"no account {asked.account!r}; there are {', '.join(sorted(known))}")
-        return account.event(), account
-    text = asked.event
-    if not text.lstrip().startswith(("{", "[")):
-        try:
-            text = Path(text).read_text(encoding="utf-8")
-        except OSError as error:
-            raise BadUsage(f"--event {asked.event}: {error.strerror}") from None
-    try:
-        return json.loads(text), None
-    except ValueError as error:
-        raise BadUsage(f"--event is no JSON: {error}") from None
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ a time (``CONFIG``).
 """
 
 import contextlib
+import inspect
 import json
 import os
 import re
@@ -18,6 +19,7 @@ from typing import Any, Optional
 from urllib.parse import parse_qsl, urlencode
 
 import vcr
+import vcr.cassette
 import yaml
 
 from shared.http import without_query
@@ -52,16 +54,13 @@ def replay(file: Path) -> Iterator[Any]:
 
     Gives the vcrpy cassette, whose ``all_played`` tells whether every exchange was used.
     """
-    if not file.exists():
-        raise NotRecorded(f"there is no cassette {file.parent.name}/{file.name}; record it first")
+    _must_exist(file)
     with _vcr().use_cassette(str(file), record_mode="none") as cassette:
         can_play = cassette.can_play_response_for
 
         def must_play(request: Any) -> bool:
             if not can_play(request):
-                shown = f"{request.method} {without_query(request.uri)}"
-                about = _about(request)
-                raise NotRecorded(f"{shown}{about} is not in {file.parent.name}/{file.name}")
+                raise NotRecorded(f"{shown(request)} is not in {file.parent.name}/{file.name}")
             return True
 
         cassette.can_play_response_for = must_play
@@ -80,6 +79,27 @@ def record(file: Path) -> Iterator[None]:
         os.replace(fresh, file)
     finally:
         fresh.unlink(missing_ok=True)
+
+
+def read(file: Path) -> Any:
+    """The vcrpy cassette, to look answers up in; nothing in this process is patched."""
+    _must_exist(file)
+    known = inspect.signature(vcr.cassette.Cassette).parameters
+    config = _vcr().get_merged_config(record_mode="none", path=str(file))
+    return vcr.cassette.Cassette.load(
+        **{name: value for name, value in config.items() if name in known}
+    )
+
+
+def shown(request: Any) -> str:
+    """A request as messages name it: without its query, and with what AWS calls the action."""
+    action = dict(parse_qsl(_text(request.body))).get("Action")
+    return f"{request.method} {without_query(request.uri)}" + (f" {action}" if action else "")
+
+
+def _must_exist(file: Path) -> None:
+    if not file.exists():
+        raise NotRecorded(f"there is no cassette {file.parent.name}/{file.name}; record it first")
 
 
 def _vcr() -> vcr.VCR:
@@ -114,11 +134,6 @@ def _same_region(one: Any, other: Any) -> None:
 
 def _same_body(one: Any, other: Any) -> None:
     assert _text(one.body) == _text(other.body)
-
-
-def _about(request: Any) -> str:
-    action = dict(parse_qsl(_text(request.body))).get("Action")
-    return f" {action}" if action else ""
 
 
 def _scrub_request(request: Any) -> Any:

@@ -1,0 +1,191 @@
+"""The commands that build modules and deal with a CMP region."""
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from flexlocal import asked as options
+from flexlocal import build, manifest, publish, region
+from flexlocal.asked import BadUsage
+from flexlocal.build import Built
+
+FAILED = 1
+
+
+def add_commands(commands: Any) -> None:
+    """The commands' parsers; each sets ``command``."""
+    one = commands.add_parser("build", help="build modules into dist/")
+    _families_option(one)
+    _providers_option(one)
+    one.set_defaults(command=_build)
+
+    for name, text, command in (
+        ("upload", "build; create what a region lacks, update what changed", _upload),
+        ("update", "build; update what changed, create nothing", _update),
+    ):
+        one = commands.add_parser(name, help=text)
+        _families_option(one)
+        _providers_option(one)
+        _region_option(one)
+        one.add_argument("--dry-run", action="store_true", help="only say what would be done")
+        one.set_defaults(command=command)
+
+    one = commands.add_parser("list", help="the modules of a region")
+    _region_option(one)
+    one.set_defaults(command=_list)
+
+    one = commands.add_parser("execute", help="call a handler of a family's module in a region")
+    one.add_argument("family", metavar="FAMILY")
+    one.add_argument("--handler", default="get_resources")
+    one.add_argument("--async", dest="is_async", action="store_true", help="do not wait for it")
+    options.add_event_options(one)
+    _region_option(one)
+    one.set_defaults(command=_execute)
+
+    one = commands.add_parser("logs", help="what a family's module logged in the last 24 hours")
+    one.add_argument("family", metavar="FAMILY")
+    _region_option(one)
+    one.set_defaults(command=_logs)
+
+    one = commands.add_parser("delete", help="delete families' modules from a region")
+    one.add_argument("families", nargs="+", metavar="FAMILY")
+    _region_option(one)
+    one.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    one.set_defaults(command=_delete)
+
+
+def _families_option(command: argparse.ArgumentParser) -> None:
+    command.add_argument("families", nargs="*", metavar="FAMILY", help="default: all")
+
+
+def _providers_option(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--provider", action="append", metavar="PROVIDER", help="only its cells (may be repeated)"
+    )
+
+
+def _region_option(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--region", default="default", help=f"of {region.CONFIG} (default: default)"
+    )
+
+
+def _build(asked: argparse.Namespace) -> int:
+    for built in _built(asked):
+        _show(built)
+    return 0
+
+
+def _built(asked: argparse.Namespace) -> list[Built]:
+    known = manifest.load()
+    families = asked.families or list(known.modules)
+    for family in families:
+        if family not in known.modules:
+            raise BadUsage(
+                f"flexer.yaml has no module {family!r}; it has {', '.join(known.modules)}"
+            )
+    for name in asked.provider or ():
+        if name not in known.providers:
+            raise BadUsage(f"no provider {name!r}; there are {', '.join(known.providers)}")
+    built = [build.build(known, family, asked.provider) for family in families]
+    for each in built:
+        if each.module.python and not each.byte_code:
+            print(
+                f"warning: {each.module.family} has no byte code, since python{each.module.python} is "
+                "not here: a cold start will take two to three times as long",
+                file=sys.stderr,
+            )
+    return built
+
+
+def _show(built: Built) -> None:
+    unpacked = sum(built.sizes.values())
+    code = f", byte code for {built.module.python}" if built.byte_code else ""
+    print(
+        f"{built.module.family}: {_mb(built.zip.stat().st_size)} MB zip, {_mb(unpacked)} MB "
+        f"unpacked{code}; imports in {built.import_s * 1000:.0f} ms"
+    )
+    largest = sorted(built.sizes.items(), key=lambda item: -item[1])
+    print("  " + ", ".join(f"{name} {_mb(size)}" for name, size in largest if size >= 50_000))
+    found = ", ".join(f"{count} of {name}" for name, count in built.replayed.items())
+    print(f"  by itself it replays {found}")
+
+
+def _mb(size: int) -> str:
+    return f"{size / 1e6:.2f}"
+
+
+def _upload(asked: argparse.Namespace) -> int:
+    return _publish(asked, creates=True)
+
+
+def _update(asked: argparse.Namespace) -> int:
+    return _publish(asked, creates=False)
+
+
+def _publish(asked: argparse.Namespace, *, creates: bool) -> int:
+    there = region.connect(asked.region)
+    built = _built(asked)
+    steps = publish.plan(there, built)
+    missing = [step.family for step in steps if step.why and step.module_id is None]
+    if missing and not creates:
+        raise region.RegionError(
+            f"region {there.name} has no module of {', '.join(missing)}: "
+            f"flexlocal upload {' '.join(missing)}"
+        )
+    for step in steps:
+        print(f"would {step}" if asked.dry_run and step.why else str(step))
+    if not asked.dry_run:
+        publish.carry_out(there, steps, built)
+    return 0
+
+
+def _list(asked: argparse.Namespace) -> int:
+    there = region.connect(asked.region)
+    families = publish.families(there)
+    with region.explained(there):
+        modules = there.client.list()
+    for module in sorted(modules, key=lambda module: (module["name"], module["id"])):
+        family = families.get(module["id"], "-")
+        print(f"{module['id']}  {family:12}  {module['event_source']}  {module['name']}")
+    return 0
+
+
+def _execute(asked: argparse.Namespace) -> int:
+    event, _ = options.event(asked)
+    there = region.connect(asked.region)
+    module_id = publish.module_id(there, asked.family)
+    with region.explained(there):
+        told = there.client.execute(module_id, asked.handler, asked.is_async, json.dumps(event))
+    if told.get("logs"):
+        print(told["logs"], file=sys.stderr)
+    error = told.get("error")
+    if error:
+        print(f"{error['exc_type']}: {error['exc_message']}", file=sys.stderr)
+        return FAILED
+    value = told.get("value")
+    print(json.dumps(value, ensure_ascii=False))
+    return FAILED if isinstance(value, dict) and value.get("ok") is False else 0
+
+
+def _logs(asked: argparse.Namespace) -> int:
+    there = region.connect(asked.region)
+    module_id = publish.module_id(there, asked.family)
+    with region.explained(there):
+        hits = there.client.logs(module_id).get("hits", [])
+    for hit in hits:
+        print(f"{hit['timestamp']}  {hit['severity']:5}  {hit['message']}")
+    return 0
+
+
+def _delete(asked: argparse.Namespace) -> int:
+    there = region.connect(asked.region)
+    known = {family: publish.module_id(there, family) for family in asked.families}
+    for family, module_id in known.items():
+        if asked.dry_run:
+            print(f"would delete {family}: {module_id}")
+        else:
+            publish.delete(there, family)
+            print(f"{family}: deleted {module_id}")
+    return 0

@@ -1,0 +1,388 @@
+"""What `flexlocal build` ships, what it leaves out, and what it refuses to ship."""
+
+import dataclasses
+import filecmp
+import fnmatch
+import json
+import shutil
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+
+from flexlocal import accounts, build, cassette_server, cassettes, pythons, shipping
+from flexlocal.__main__ import main
+from flexlocal.build import BuildError
+from tests.built import DIST, MANIFEST, ROOT, module
+
+FAMILIES = sorted(MANIFEST.modules)
+MB = 1_000_000
+
+
+def names(built):
+    with zipfile.ZipFile(built.zip) as packed:
+        return packed.namelist()
+
+
+def changed(**what):
+    return dataclasses.replace(MANIFEST, **what)
+
+
+def provider_changed(name, **what):
+    provider = dataclasses.replace(MANIFEST.providers[name], **what)
+    return changed(providers={**MANIFEST.providers, name: provider})
+
+
+def module_changed(family, **what):
+    return changed(
+        modules={**MANIFEST.modules, family: dataclasses.replace(MANIFEST.modules[family], **what)}
+    )
+
+
+# --- what is in it --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_folder_and_the_zip_are_the_same(family, tmp_path):
+    built = module(family)
+    with zipfile.ZipFile(built.zip) as packed:
+        assert packed.testzip() is None
+        packed.extractall(tmp_path)
+    compared = filecmp.dircmp(built.folder, tmp_path)
+    assert set(compared.common) >= {"main.py", "aws_lambda.py", "config.yaml", "lib"}
+    assert sorted(names(built)) == sorted(
+        file.relative_to(built.folder).as_posix()
+        for file in built.folder.rglob("*")
+        if file.is_file()
+    )
+    for name in names(built):
+        assert filecmp.cmp(built.folder / name, tmp_path / name, shallow=False), name
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_our_own_code_is_that_of_the_checkout(family):
+    folder = module(family).folder
+    assert filecmp.cmp(folder / "main.py", ROOT / "modules" / family / "main.py", shallow=False)
+    own = {file.relative_to(folder / "lib") for file in (folder / "lib/shared").rglob("*.py")}
+    assert own == {file.relative_to(ROOT) for file in (ROOT / "shared").rglob("*.py")}
+    cells = {file.name for file in (folder / "lib/modules" / family).glob("*.py")}
+    assert cells == {file.name for file in (ROOT / "modules" / family).glob("*.py")} - {"main.py"}
+    families = {each.name for each in (folder / "lib/modules").iterdir() if each.is_dir()}
+    assert families - {"__pycache__"} == {family}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_nothing_is_shipped_that_is_not_needed(family):
+    unwanted = ["*.so", "*.pyd", "*/tests/*", "*.pyi", "lib/flexlocal/*", "lib/vcr/*", "lib/pip/*"]
+    unwanted += ["lib/setuptools/*", "lib/zope/*", "lib/freezegun/*", "*.dist-info/RECORD"]
+    found = names(module(family))
+    assert not [name for name in found for each in unwanted if fnmatch.fnmatchcase(name, each)]
+    with_metadata = {
+        name.split("/")[1].split("-")[0] for name in found if name.endswith("/METADATA")
+    }
+    assert with_metadata == {"keystoneauth1", "os_service_types"}
+    models = {name.split("/")[3] for name in found if name.endswith("/service-2.json.gz")}
+    assert models == {"ec2", "sts"}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_terms_of_use_come_along(family):
+    licences = {
+        name.split("/")[1].split("-")[0]
+        for name in names(module(family))
+        if fnmatch.fnmatchcase(name, "*.dist-info/*") and not name.endswith("/METADATA")
+    }
+    assert licences >= {"botocore", "requests", "urllib3", "keystoneauth1", "pyyaml", "certifi"}
+
+
+def test_one_provider_alone_ships_nothing_of_the_others(tmp_path):
+    built = build.build(MANIFEST, "servers", ["openstack"], tmp_path)
+    found = names(built)
+    assert "lib/modules/servers/openstack.py" in found
+    assert "lib/shared/providers/openstack.py" in found
+    assert not [name for name in found if "aws.py" in name or name.startswith("lib/botocore")]
+    assert yaml.safe_load((built.folder / "config.yaml").read_text())["provider"] == "openstack"
+    assert built.zip.stat().st_size <= 2 * MB
+    assert built.replayed == {"openstack": 24}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_with_all_providers_a_module_is_small(family):
+    built = module(family)
+    assert built.zip.stat().st_size <= 5 * MB
+    assert sum(built.sizes.values()) == sum(
+        file.stat().st_size
+        for file in built.folder.rglob("*")
+        if file.is_file() and file.parent / file.stem.split(".")[0] != built.folder / "config"
+    )
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_vendors_test_configuration(family):
+    built = module(family)
+    for provider, keys in (("aws", "aws_access_key_id"), ("openstack", "auth_url")):
+        config = yaml.safe_load((built.folder / f"config.{provider}.yaml").read_text())
+        assert config["provider"] == provider
+        assert keys in config["credentials_keys"]
+        assert config["expected_resources"] == [{"networks": "network"}.get(family, family[:-1])]
+        assert config["poll_interval"] == 3600
+    first = (built.folder / "config.aws.yaml").read_bytes()
+    assert (built.folder / "config.yaml").read_bytes() == first
+
+
+def test_no_secret_gets_into_a_zip(tmp_path, monkeypatch):
+    """Neither of the environment, nor of a file that lies about in the checkout."""
+    checkout = tmp_path / "checkout"
+    for name in ("modules", "shared"):
+        shutil.copytree(ROOT / name, checkout / name)
+    secret = "invented-secret-of-a-customer"
+    for name in ("accounts.yaml", "modules/servers/.env", "modules/servers/dump.json",
+                 "modules/servers/notes.py.orig", "shared/providers/key.pem"):  # fmt: skip
+        (checkout / name).write_text(secret)
+    monkeypatch.setenv("AUTH_AWS_SECRET_ACCESS_KEY", secret)
+    monkeypatch.setattr(build, "ROOT", checkout)
+    built = build.build(MANIFEST, "servers", dist=tmp_path / "dist")
+    with zipfile.ZipFile(built.zip) as packed:
+        for name in packed.namelist():
+            assert secret.encode() not in packed.read(name), name
+    assert names(built) == names(module("servers"))
+
+
+# --- the same twice -------------------------------------------------------------------------------
+
+
+def test_the_same_inputs_give_the_same_bytes(tmp_path, monkeypatch):
+    """From the wheels on: unpacked, compiled, copied and packed anew, elsewhere."""
+    (tmp_path / "cache").mkdir()
+    for wheels in build.CACHE.glob("wheels-*"):
+        shutil.copytree(wheels, tmp_path / "cache" / wheels.name)
+    monkeypatch.setattr(build, "CACHE", tmp_path / "cache")
+    monkeypatch.setenv("PYTHONHASHSEED", "7")
+    again = build.build(MANIFEST, "servers", dist=tmp_path / "somewhere" / "else")
+    assert again.zip.read_bytes() == module("servers").zip.read_bytes()
+
+
+def test_byte_code_is_used_without_a_look_at_its_source(tmp_path):
+    """What was unpacked has another time than what was compiled; that must not cost a cold start."""
+    built = module("servers")
+    python = pythons.find(MANIFEST.modules["servers"].python)
+    if python is None:
+        pytest.skip("the target's Python is not here, so there is no byte code")
+    shutil.copytree(built.folder, tmp_path / "servers")
+    for name in ("main.py", "lib/shared/run.py", "lib/urllib3/response.py"):
+        (tmp_path / "servers" / name).write_text("this is no Python")
+    told = build.alone(tmp_path / "servers", "get_resources", {}, python)
+    assert told["error"][0] == "InvalidEvent"
+
+
+def test_tracebacks_name_files_as_they_lie_in_the_zip():
+    built = module("servers")
+    found = [name for name in names(built) if name.endswith(".pyc")]
+    with zipfile.ZipFile(built.zip) as packed:
+        for name in found:
+            source = name.replace("__pycache__/", "").rsplit(".", 2)[0] + ".py"
+            assert source.encode() in packed.read(name), name
+            assert str(ROOT).encode() not in packed.read(name), name
+
+
+def test_without_a_python_in_the_manifest_there_is_no_byte_code(tmp_path):
+    known = module_changed("volumes", python="")
+    built = build.build(known, "volumes", ["openstack"], tmp_path)
+    assert not [name for name in names(built) if name.endswith(".pyc")]
+    assert not built.byte_code
+
+
+# --- what is not whole is not shipped -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "known, told",
+    [
+        (changed(without_distributions=("urllib3", "setuptools")), "urllib3"),
+        (changed(without_files=("jmespath/*",)), "jmespath"),
+        (changed(metadata=()), "pbr"),
+        (provider_changed("aws", requires=()), "botocore"),
+        (provider_changed("aws", botocore_data=("sts",)), "ec2"),
+        (provider_changed("aws", botocore_data=("ec2",)), "sts"),
+        (module_changed("volumes", requires=("requests",)), "nflex_connector_utils"),
+        (module_changed("volumes", requires=("boto3",)), "boto3 is not in requirements.lock"),
+        (
+            module_changed(
+                "volumes",
+                events={**MANIFEST.modules["volumes"].events, "cmp-connector.status": "get_status"},
+            ),
+            "no handler 'get_status'",
+        ),
+    ],
+)
+def test_what_the_manifest_leaves_out_is_found_at_build(known, told, tmp_path):
+    (tmp_path / "volumes").mkdir()
+    (tmp_path / "volumes" / "of-the-last-build").touch()
+    with pytest.raises(BuildError) as refused:
+        build.build(known, "volumes", dist=tmp_path)
+    assert told in str(refused.value)
+    assert [each.name for each in tmp_path.iterdir()] == ["volumes"]
+    assert [each.name for each in (tmp_path / "volumes").iterdir()] == ["of-the-last-build"]
+
+
+def test_a_cell_of_a_provider_that_the_manifest_lacks(tmp_path):
+    known = changed(providers={"aws": MANIFEST.providers["aws"]})
+    with pytest.raises(BuildError, match=r"modules/volumes/openstack.py: .*'openstack'"):
+        build.build(known, "volumes", dist=tmp_path)
+
+
+def test_code_that_the_targets_python_can_not_read(tmp_path, monkeypatch):
+    checkout = tmp_path / "checkout"
+    for name in ("modules", "shared"):
+        shutil.copytree(ROOT / name, checkout / name)
+    (checkout / "modules" / "volumes" / "aws.py").write_text("def fetch(:\n")
+    monkeypatch.setattr(build, "ROOT", checkout)
+    with pytest.raises(BuildError, match="lib/modules/volumes/aws.py"):
+        build.build(MANIFEST, "volumes", dist=tmp_path / "dist")
+
+
+def test_a_wheel_that_is_not_the_locked_one(tmp_path, monkeypatch):
+    """pip is asked for hashes, so that nobody can slip in another file."""
+    lock = tmp_path / "requirements.lock"
+    lock.write_text(f"six==1.17.0 \\\n    --hash=sha256:{'0' * 64}\n")
+    asked = []
+
+    def refuse(command, **_):
+        asked.append(command)
+        return subprocess.CompletedProcess(command, 1, "", "THESE PACKAGES DO NOT MATCH THE HASHES")
+
+    monkeypatch.setattr(build, "LOCK", lock)
+    monkeypatch.setattr(build, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(build.subprocess, "run", refuse)
+    with pytest.raises(BuildError, match="requirements.lock.*\n.*DO NOT MATCH"):
+        build.build(MANIFEST, "volumes", dist=tmp_path / "dist")
+    assert {"--require-hashes", "--only-binary=:all:"} <= set(asked[0])
+    assert not list((tmp_path / "cache").iterdir())
+
+
+def test_the_lock_file_satisfies_the_requirements():
+    from packaging.requirements import Requirement
+
+    locked = dict(line.split(" ")[0].split("==") for line in build._locked())
+    for line in (ROOT / "requirements.txt").read_text().splitlines():
+        text = line.partition("#")[0].strip()
+        if text:
+            wanted = Requirement(text)
+            assert locked[wanted.name.lower()] in wanted.specifier, "run: make lock"
+
+
+# --- the command ----------------------------------------------------------------------------------
+
+
+def test_the_command_says_what_it_built(capsys, monkeypatch):
+    monkeypatch.setattr(shipping.build, "build", lambda known, family, _: module(family))
+    assert main(["build", "servers"]) == 0
+    out = capsys.readouterr().out
+    size = module("servers").zip.stat().st_size / MB
+    assert f"servers: {size:.2f} MB zip, " in out
+    assert "botocore 4." in out
+    assert "by itself it replays 24 of aws, 24 of openstack" in out
+
+
+def test_a_missing_target_python_is_said(capsys, monkeypatch):
+    without = dataclasses.replace(module("servers"), byte_code=False)
+    monkeypatch.setattr(shipping.build, "build", lambda known, family, _: without)
+    assert main(["build", "servers"]) == 0
+    err = capsys.readouterr().err
+    assert "servers has no byte code, since python3.11 is not here" in err
+
+
+@pytest.mark.parametrize(
+    "arguments, told",
+    [
+        (["build", "server"], "no module 'server'; it has networks, servers, volumes"),
+        (["build", "--provider", "gcp"], "no provider 'gcp'; there are aws, openstack"),
+    ],
+)
+def test_what_does_not_exist_is_named(arguments, told, capsys):
+    assert main(arguments) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_a_module_that_is_not_whole_fails_the_command(capsys, monkeypatch):
+    def refused(*_):
+        raise BuildError("servers of aws does not run")
+
+    monkeypatch.setattr(shipping.build, "build", refused)
+    assert main(["build", "servers"]) == 1
+    assert capsys.readouterr().err == "BuildError: servers of aws does not run\n"
+
+
+# --- the parts ------------------------------------------------------------------------------------
+
+
+def test_what_a_cassette_lacks_is_refused_and_named():
+    with cassette_server.serving(cassettes.path("servers", "aws")) as server:
+        url = f"http://127.0.0.1:{server.port}/nothing?secret=1"
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(url)
+    assert refused.value.code == 403
+    assert server.missing == [f"GET http://127.0.0.1:{server.port}/nothing"]
+    assert server.unused == 16
+
+
+def test_an_isolated_module_reaches_no_host_but_the_port_given(tmp_path):
+    (tmp_path / "main.py").write_text(
+        "import http.client\n"
+        "def get(event, context):\n"
+        "    print('to stderr')\n"
+        "    asked = http.client.HTTPConnection(event['host'])\n"
+        "    asked.request('GET', '/')\n"
+        "    return asked.getresponse().status\n"
+    )
+    with cassette_server.serving(cassettes.path("servers", "aws")) as server:
+        told = build.alone(tmp_path, "get", {"host": "cloud.invalid"}, sys.executable, server.port)
+    assert told["answer"] == 403
+    assert server.missing == ["GET http://cloud.invalid/"]
+
+
+def test_an_isolated_bug_is_told_with_its_trace(tmp_path):
+    (tmp_path / "main.py").write_text("def get(event, context):\n    return event['gone']\n")
+    told = build.alone(tmp_path, "get", {})
+    assert told["error"][:2] == ["KeyError", "'gone'"]
+    assert "main.py" in told["error"][2]
+
+
+def test_what_ends_a_process_is_no_answer(tmp_path):
+    (tmp_path / "main.py").write_text("import os\nos._exit(3)\n")
+    with pytest.raises(BuildError, match="get did not end"):
+        build.alone(tmp_path, "get", {})
+
+
+def test_a_python_that_does_not_run_is_not_found(tmp_path, monkeypatch):
+    broken = tmp_path / "python3.99"
+    broken.write_text("#!/bin/sh\nexit 127\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
+    assert pythons.find("3.99") is None
+    good = tmp_path / "versions" / "3.99.1" / "bin" / "python3.99"
+    good.parent.mkdir(parents=True)
+    good.write_text("#!/bin/sh\necho 3.99\n")
+    good.chmod(0o755)
+    pythons.find.cache_clear()
+    assert pythons.find("3.99") == str(good)
+    pythons.find.cache_clear()
+
+
+def test_demo_accounts_are_found_without_the_users_own(monkeypatch, tmp_path):
+    own = tmp_path / "accounts.yaml"
+    own.write_text("version: 1\naccounts: {}\n")
+    own.chmod(0o644)  # refused, were it read
+    monkeypatch.setenv(accounts.VARIABLE, str(own))
+    assert {"demo-aws", "demo-openstack"} <= set(accounts.demo())
+    assert json.dumps(accounts.demo()["demo-aws"].event())
+
+
+def test_where_builds_go():
+    assert DIST.parent == build.DIST == Path(ROOT) / "dist"

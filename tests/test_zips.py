@@ -1,0 +1,73 @@
+"""Each built module, unpacked from its zip, with nothing else on the path: what does it replay?
+
+In `make test` on the Python that runs the tests; `make test-pythons` does it on all that the host has.
+"""
+
+import subprocess
+import sys
+import zipfile
+
+import pytest
+
+from flexlocal import accounts, build, cassette_server, cassettes, pythons
+from tests.built import CELLS, MANIFEST, expected, module, without_clock
+
+RUNNING = "%d.%d" % sys.version_info[:2]
+VERSIONS = [
+    pytest.param(each, marks=() if each == RUNNING else pytest.mark.pythons)
+    for each in pythons.VERSIONS
+]
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory):
+    """Unpacks a family's zip once; the folder."""
+    folders = {}
+
+    def unpack(family):
+        if family not in folders:
+            folders[family] = tmp_path_factory.mktemp(family)
+            with zipfile.ZipFile(module(family).zip) as packed:
+                packed.extractall(folders[family])
+        return folders[family]
+
+    return unpack
+
+
+def python_of(version):
+    found = pythons.find(version)
+    if found is None:
+        pytest.skip(f"no Python {version} here")
+    return found
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("family, provider", CELLS)
+def test_a_zip_replays_its_cassette(unpacked, family, provider, version):
+    python = python_of(version)
+    event = accounts.demo()[f"demo-{provider}"].event()
+    handlers = MANIFEST.modules[family].events
+    with cassette_server.serving(cassettes.path(family, provider)) as server:
+        told = build.alone(unpacked(family), handlers[build.RESOURCES], event, python, server.port)
+    assert "error" not in told
+    assert without_clock(told["answer"]) == expected(family, provider)
+    assert (server.missing, server.unused) == ([], 0)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("family, provider", CELLS)
+def test_bad_credentials_are_an_error_there_too(unpacked, family, provider, version):
+    python = python_of(version)
+    event = {**accounts.demo()[f"demo-{provider}"].event(), "credentials": {}}
+    told = build.alone(unpacked(family), "get_resources", event, python)
+    assert told["error"][0] == "InvalidEvent"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_environment_is_empty(unpacked, version):
+    """What the tests above show is worth something only if nothing of this host helps."""
+    python = python_of(version)
+    script = "import sys; print([p for p in sys.path if 'site-packages' in p]); import requests"
+    done = subprocess.run([python, "-I", "-S", "-c", script], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"
+    assert "No module named 'requests'" in done.stderr
