@@ -1,0 +1,111 @@
+"""Every built module in the vendor's runtime, flexer 1.8.0 as it is: its `run` and its own `test`.
+
+AWS is moto's server with its IAM switched on, so that a wrong key is refused; OpenStack is the
+simulator of tests/fakes/openstack.py, and the real services in `make test-openstack`.
+"""
+
+import botocore.session
+import pytest
+import requests
+from moto.server import ThreadedMotoServer
+
+from tests import vendor
+from tests.built import CELLS, module
+from tests.fakes.openstack import Cloud
+from tools import demo_aws
+
+pytestmark = pytest.mark.usefixtures("needs_flexer")
+
+
+@pytest.fixture(scope="module")
+def needs_flexer():
+    vendor.needs_flexer()
+
+
+@pytest.fixture(scope="module")
+def aws():
+    """Credentials of a user of a moto server that knows its users."""
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    url = f"http://{host}:{port}"
+    demo_aws.seed(url)
+    session = botocore.session.Session(session_vars={"profile": (None, None, None, None)})
+    session.set_credentials("AKIAINVENTEDROOT0000", "invented")
+    iam = session.create_client("iam", region_name="us-east-1", endpoint_url=url)
+    iam.create_user(UserName="inventory")
+    iam.put_user_policy(
+        UserName="inventory",
+        PolicyName="read",
+        PolicyDocument='{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Resource": "*",'
+        ' "Action": ["ec2:Describe*", "sts:*"]}]}',
+    )
+    key = iam.create_access_key(UserName="inventory")["AccessKey"]
+    requests.post(f"{url}/moto-api/reset-auth", data=b"0", timeout=60)  # from now on
+    yield {
+        "aws_access_key_id": key["AccessKeyId"],
+        "aws_secret_access_key": key["SecretAccessKey"],
+        "regions": demo_aws.REGIONS[0],
+        "endpoint_url": url,
+    }
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def openstack():
+    made = Cloud()
+    made.fill(servers=4, networks=3, volumes=2)
+    yield made.credentials(user_domain_name="Default", project_domain_name="Default")
+    made.stop()
+
+
+@pytest.fixture
+def credentials(request):
+    """Of the provider that a test is about."""
+    return request.getfixturevalue
+
+
+def wrong(credentials, provider):
+    """The same account with another secret."""
+    secret = {"aws": "aws_secret_access_key", "openstack": "password"}[provider]
+    return {**credentials, secret: "wrong-secret"}
+
+
+@pytest.mark.parametrize("family, provider", CELLS)
+def test_the_vendors_own_tests_pass(family, provider, credentials, tmp_path):
+    done = vendor.test(module(family).folder, tmp_path, provider, credentials(provider))
+    assert done.returncode == 0, done.stderr
+    assert "test_get_resources (" in done.stderr
+    assert "OK (skipped=3)" in done.stderr  # metrics, logs and status: no such handlers
+
+
+@pytest.mark.parametrize("family, provider", CELLS)
+def test_the_vendors_tests_fail_where_nothing_is_found(family, provider, credentials, tmp_path):
+    """That they can fail: the account of the wrong secret has no resource and is not valid."""
+    bad = wrong(credentials(provider), provider)
+    done = vendor.test(module(family).folder, tmp_path, provider, bad)
+    assert done.returncode == 1
+    assert "FAILED (failures=2" in done.stderr
+    assert "wrong-secret" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("family, provider", CELLS)
+def test_the_vendors_runtime_gives_what_our_own_gives(family, provider, credentials, tmp_path):
+    event = {"provider": provider, "credentials": credentials(provider), "account_id": "a"}
+    resources, logged = vendor.run("get_resources", event, module(family).folder, tmp_path)
+    assert resources
+    assert f"polled family={family} provider={provider}" in logged
+    assert f"resources={len(resources)} " in logged
+    valid, _ = vendor.run("validate_credentials", event, module(family).folder, tmp_path)
+    assert valid["ok"] is True
+
+
+@pytest.mark.parametrize("family, provider", CELLS)
+def test_a_wrong_secret_in_the_vendors_runtime(family, provider, credentials, tmp_path):
+    event = {"provider": provider, "credentials": wrong(credentials(provider), provider)}
+    error, logged = vendor.run("get_resources", event, module(family).folder, tmp_path)
+    assert error["exc_type"] == "InvalidCredentials"
+    assert "wrong-secret" not in str(error) + logged
+    valid, _ = vendor.run("validate_credentials", event, module(family).folder, tmp_path)
+    assert valid["ok"] is False
+    assert "InvalidCredentials" in valid["reason"]

@@ -1,0 +1,46 @@
+"""The vendor's command line, flexer 1.8.0 as it is, run on a built module."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.built import clean_environment
+
+_CLI = "from flexer.cli import cli; cli()"
+
+
+def needs_flexer():
+    """Skips where the vendor's runtime can't be imported: it uses imp, which Python 3.12 removed."""
+    if sys.version_info >= (3, 12):
+        pytest.skip("flexer 1.8.0 does not run on Python 3.12 and newer")
+
+
+def flexer(arguments, folder, home, url="http://127.0.0.1:9/cmp", **environment):
+    """The finished process of `flexer ARGUMENTS` in the folder; ``url`` is the CMP region's."""
+    regions = {"default": {"cmp_url": url, "cmp_api_key": "key", "cmp_api_secret": "invented"}}
+    (home / ".flexer.yaml").write_text(json.dumps({"verify_ssl": True, "regions": regions}))
+    return subprocess.run(
+        [sys.executable, "-c", _CLI, *arguments],
+        cwd=folder,
+        env=clean_environment(home, **environment),
+        capture_output=True,
+        text=True,
+    )
+
+
+def run(handler, event, folder, home):
+    """What `flexer run HANDLER` prints: the handler's value, or the error as a dict."""
+    done = flexer(["run", handler, "--event", json.dumps(event)], folder, home)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout), done.stderr
+
+
+def test(folder, home, provider, credentials):
+    """`flexer test` with the provider's configuration; the credentials go by the environment."""
+    known = {f"AUTH_{name.upper()}": value for name, value in credentials.items()}
+    return flexer(["test", "-v"], folder, home, CONFIG_YAML=f"config.{provider}.yaml", **known)
+
+
+test.__test__ = False  # no test of ours
