@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from flexlocal import build
 from flexlocal.__main__ import main
-from tools import cells_table
+from tests.built import MANIFEST, module
+from tools import builds_table, cells_table
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -27,11 +29,20 @@ def test_every_command_is_of_a_kind_that_is_tested():
 
 
 @pytest.mark.usefixtures("no_network")
-@pytest.mark.parametrize("command", FLEXLOCAL)
+@pytest.mark.parametrize("command", [each for each in FLEXLOCAL if " build " not in each])
 def test_flexlocal_commands_run(command, monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert main(shlex.split(command)[1:]) == 0
     assert capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", [each for each in FLEXLOCAL if " build " in each])
+def test_build_commands_run(command, monkeypatch, capsys, tmp_path):
+    """Into another folder: what `make build` made stays."""
+    monkeypatch.setattr(build.build, "__defaults__", (None, tmp_path))
+    assert main(shlex.split(command)[1:]) == 0
+    assert list(tmp_path.glob("*.zip"))
+    assert " MB zip, " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("command", MAKE)
@@ -57,6 +68,26 @@ def test_make_demo_shows_every_cell(capsys):
 
 def test_the_table_of_cells_is_fresh():
     assert cells_table.with_table(README) == README, "run: make readme"
+
+
+def test_the_table_of_builds_is_fresh():
+    """Sizes to 2 %, for a line of code more is no news; the time is of the machine that wrote it."""
+    built = {family: module(family) for family in MANIFEST.modules}
+    if not all(each.byte_code for each in built.values()):
+        pytest.skip("the target's Python is not here: builds have no byte code")
+    told = builds_table.rows(README)
+    fresh = builds_table.rows(
+        builds_table.START + builds_table.table(list(built.values())) + builds_table.END
+    )
+    assert list(told) == list(fresh), "run: make readme"
+    for family, (*sizes, import_ms) in told.items():
+        assert sizes == pytest.approx(fresh[family][:-1], rel=0.02), "run: make readme"
+        assert import_ms > 0
+
+
+def test_the_commands_of_a_region_are_all_told():
+    told = re.findall(r"^\| `flexlocal (\w+)", README, re.MULTILINE)
+    assert told == ["upload", "update", "list", "execute", "logs", "delete"]
 
 
 def test_files_named_in_the_readme_exist():

@@ -17,9 +17,17 @@ def needs_flexer():
         pytest.skip("flexer 1.8.0 does not run on Python 3.12 and newer")
 
 
-def flexer(arguments, folder, home, url="http://127.0.0.1:9/cmp", **environment):
-    """The finished process of `flexer ARGUMENTS` in the folder; ``url`` is the CMP region's."""
-    regions = {"default": {"cmp_url": url, "cmp_api_key": "key", "cmp_api_secret": "invented"}}
+def flexer(
+    arguments,
+    folder,
+    home,
+    url="http://127.0.0.1:9/cmp",
+    key="key",
+    secret="invented",
+    **environment,
+):
+    """The finished process of `flexer ARGUMENTS` in the folder, for the CMP region at this URL."""
+    regions = {"default": {"cmp_url": url, "cmp_api_key": key, "cmp_api_secret": secret}}
     (home / ".flexer.yaml").write_text(json.dumps({"verify_ssl": True, "regions": regions}))
     return subprocess.run(
         [sys.executable, "-c", _CLI, *arguments],

@@ -1,0 +1,306 @@
+"""A simulator of the CMP API on loopback: the calls that flexer 1.8.0 and a running module make.
+
+It is no CMP. Its paths, parameters and documents are those that flexer's client sends and reads
+(flexer/clients, flexer/context.py), and tests/test_cmp.py runs the vendor's own command line against
+it. It can't show a real region's rights, limits, validation, schedules, or what else its documents
+hold. A module is really run, as the runtime does: unpacked, in a process of its own that sees nothing
+but the module and the standard library (tests/fakes/cmp_runtime.py).
+"""
+
+import base64
+import collections
+import email
+import email.policy
+import io
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import uuid
+import zipfile
+from datetime import datetime, timezone
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+BASE = "/cmp/basic/api"
+RUNTIME = Path(__file__).with_name("cmp_runtime.py")
+PATIENCE_S = 120  # a module that hangs must not hang the tests
+# flexer/cli.py, EVENT_SOURCES and LANGUAGES
+EVENT_SOURCES = """
+    alert-notification api-hook cmp-connector.alerts cmp-connector.credentials cmp-connector.logs
+    cmp-connector.metrics cmp-connector.resources cmp-connector.spend cmp-connector.status
+    cmp-connector.tickets cmp-resource-notification insight monitor resource-action rest-api
+    service-catalog storage-notification test timer workflow
+""".split()
+LANGUAGES = ("javascript", "javascript-node14", "python", "python3")
+
+
+class Refused(Exception):
+    """An answer that is no success."""
+
+    def __init__(self, status, message):
+        super().__init__(message)
+        self.status = status
+
+
+class Cmp:
+    """One region. What it holds may be looked at and changed by tests.
+
+    ``modules`` and ``zips`` are by id; ``state`` and ``config`` by module id; ``tasks`` has the
+    percentages told, ``logs`` all log entries, ``requests`` all (method, path with its query).
+    """
+
+    key, secret, token = "invented-key", "invented-secret-of-cmp", "invented-token"
+
+    def __init__(self, page_size=50):
+        self.page_size = page_size
+        self.modules, self.zips = {}, {}
+        self.state = collections.defaultdict(dict)
+        self.config = collections.defaultdict(dict)
+        self.tasks = collections.defaultdict(list)
+        self.logs, self.requests = [], []
+        self._faults = []
+        self._running = []
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}{BASE}"
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def stop(self):
+        """End, once what runs asynchronously has ended."""
+        self.wait()
+        self._server.shutdown()
+        self._server.server_close()
+
+    def wait(self):
+        """Until all that was started asynchronously has ended."""
+        while self._running:
+            self._running.pop().join()
+
+    def fail(self, method, path, status, times=1):
+        """Answer the next calls of this method, on paths that begin so, with this status."""
+        self._faults += [(method, path, status)] * times
+
+    def answer(self, method, path, query, headers, body):
+        """(status, headers, document) of one call; raises Refused."""
+        for fault in self._faults:
+            if method == fault[0] and path.startswith(fault[1]):
+                self._faults.remove(fault)
+                raise Refused(fault[2], "a fault that a test asked for")
+        basic = base64.b64encode(f"{self.key}:{self.secret}".encode()).decode()
+        if headers["Authorization"] not in (f"Basic {basic}", f"Bearer {self.token}"):
+            raise Refused(401, "not authenticated")
+        first, *rest = path.strip("/").split("/")
+        call = getattr(self, f"_{method.lower()}_{first}", None)
+        if call is None:
+            raise Refused(404, f"no {method} {path}")
+        return call(rest, query, headers, body)
+
+    # --- modules ---
+
+    def _module(self, module_id):
+        if module_id not in self.modules:
+            raise Refused(404, f"no module {module_id}")
+        return self.modules[module_id]
+
+    def _get_modules(self, rest, query, headers, body):
+        if not rest:
+            page = int(query.get("page", 1))
+            found = list(self.modules.values())[(page - 1) * self.page_size :][: self.page_size]
+            return 200, {"x-total-count": len(self.modules), "x-page": page}, found
+        module = self._module(rest[0])
+        if rest[1:] == ["zipfile"]:
+            if rest[0] not in self.zips:
+                raise Refused(404, f"module {rest[0]} has no zip file")
+            return 200, {}, base64.b64encode(self.zips[rest[0]]).decode()
+        if rest[1:] == ["state"]:
+            return 200, {}, self.state[rest[0]]
+        return 200, {}, module
+
+    def _post_modules(self, rest, query, headers, body):
+        if not rest:
+            return 201, {}, self._create(_json(body))
+        module_id, call = rest[0], "/".join(rest[1:])
+        self._module(module_id)
+        if call == "zipfile":
+            self.zips[module_id] = _module_zip(headers, body)
+            return 200, {}, self.modules[module_id]
+        if call == "execute":
+            return 200, {}, self._execute(module_id, _json(body))
+        if call == "state/delete":
+            for key in _json(body):
+                self.state[module_id].pop(key, None)
+            return 200, {}, {}
+        raise Refused(404, f"no POST {call}")
+
+    def _create(self, asked):
+        if not asked.get("name"):
+            raise Refused(400, "name: missing")
+        for key, known in (
+            ("event_source", EVENT_SOURCES),
+            ("language", LANGUAGES),
+            ("file_type", ("inline", "zip")),
+        ):
+            if asked.get(key) not in known:
+                raise Refused(400, f"{key}: {asked.get(key)!r} is not known")
+        module_id = str(uuid.uuid4())
+        self.modules[module_id] = {
+            "id": module_id,
+            "user_name": "inventory",
+            "handlers": [],
+            **asked,
+            "description": asked.get("description") or "",
+        }
+        return self.modules[module_id]
+
+    def _patch_modules(self, rest, query, headers, body):
+        module = self._module(rest[0])
+        if rest[1:] == ["state"]:
+            self.state[rest[0]].update(_json(body))
+        else:
+            changes = _json(body)
+            known = {"description", "file_type", "handlers", "language", "source_code"}
+            if set(changes) - known:
+                raise Refused(400, f"can't be changed: {sorted(set(changes) - known)}")
+            module.update(changes)
+        return 200, {}, module
+
+    def _delete_modules(self, rest, query, headers, body):
+        self._module(rest[0])
+        del self.modules[rest[0]]
+        self.zips.pop(rest[0], None)
+        return 204, {}, None
+
+    # --- running one ---
+
+    def _execute(self, module_id, asked):
+        if module_id not in self.zips:
+            raise Refused(400, f"module {module_id} has no code yet")
+        if asked.get("async"):
+            thread = threading.Thread(target=self._run, args=(module_id, asked))
+            self._running.append(thread)
+            thread.start()
+            return {"value": None, "logs": "", "error": None}
+        return self._run(module_id, asked)
+
+    def _run(self, module_id, asked):
+        with tempfile.TemporaryDirectory() as folder:
+            with zipfile.ZipFile(io.BytesIO(self.zips[module_id])) as packed:
+                packed.extractall(folder)
+            told = {
+                "handler": asked["handler"],
+                "event": asked["event"],
+                "module_id": module_id,
+                "config": self.config[module_id],
+                "api_url": self.url,
+                "api_token": self.token,
+            }
+            done = subprocess.run(
+                [sys.executable, "-I", "-S", str(RUNTIME)],
+                cwd=folder,
+                env={"PATH": ""},
+                input=json.dumps(told),
+                capture_output=True,
+                text=True,
+                timeout=PATIENCE_S,
+            )
+        if done.returncode:
+            raise Refused(500, done.stderr)
+        return json.loads(done.stdout)
+
+    # --- logs, tasks, accounts ---
+
+    def _get_logs(self, rest, query, headers, body):
+        hits = [
+            each
+            for each in self.logs
+            if each.get("resource_id") == query.get("resource_id")
+            and query["start"] <= each["timestamp"] <= query["end"]
+        ]
+        hits.sort(key=lambda each: each["timestamp"], reverse=query.get("order") == "desc")
+        return 200, {}, {"hits": hits}
+
+    def _post_logs(self, rest, query, headers, body):
+        now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        self.logs += [{"timestamp": now, "extra": {}, **each} for each in _json(body)]
+        return 200, {}, {}
+
+    def _post_tasks(self, rest, query, headers, body):
+        if rest[1:] != ["update"]:
+            raise Refused(404, "no such call of a task")
+        self.tasks[rest[0]].append(_json(body)["percentage"])
+        return 200, {}, {}
+
+    def _get_accounts(self, rest, query, headers, body):
+        account = {"id": "account-1", "name": "Account 1", "provider": "aws"}
+        if not rest:
+            return 200, {"x-total-count": 1, "x-page": 1}, [account]
+        if rest != [account["id"]]:
+            raise Refused(404, f"no account {rest[0]}")
+        return 200, {}, account
+
+
+def _json(body):
+    try:
+        return json.loads(body)
+    except ValueError:
+        raise Refused(400, "the body is no JSON") from None
+
+
+def _module_zip(headers, body):
+    """The file of a multipart form, if it is a zip with a main.py at its root."""
+    head = f"Content-Type: {headers['Content-Type']}\r\n\r\n".encode()
+    form = email.message_from_bytes(head + body, policy=email.policy.default)
+    for part in form.iter_parts() if form.is_multipart() else ():
+        if part.get_param("name", header="Content-Disposition") == "file":
+            content = part.get_payload(decode=True)
+            try:
+                with zipfile.ZipFile(io.BytesIO(content)) as packed:
+                    if "main.py" not in packed.namelist():
+                        raise Refused(400, "file: it has no main.py at its root")
+            except zipfile.BadZipFile:
+                raise Refused(400, "file: it is no zip file") from None
+            return content
+    raise Refused(400, "file: missing")
+
+
+def _handler(cmp):
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _any(self):
+            asked = urlsplit(self.path)
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            path = asked.path[len(BASE) :]
+            cmp.requests.append((self.command, path + ("?" + asked.query if asked.query else "")))
+            query = {name: values[0] for name, values in parse_qs(asked.query).items()}
+            try:
+                status, headers, document = cmp.answer(
+                    self.command, path, query, self.headers, body
+                )
+            except Refused as refused:
+                status, headers, document = refused.status, {}, {"message": str(refused)}
+            # the zip file comes as text, all else as JSON
+            text = document if isinstance(document, str) else json.dumps(document)
+            sent = b"" if status == 204 else text.encode()
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, str(value))
+            self.send_header("Content-Length", str(len(sent)))
+            self.end_headers()
+            self.wfile.write(sent)
+
+        do_GET = do_POST = do_PATCH = do_DELETE = do_PUT = _any
+
+        def log_message(self, *_):
+            pass
+
+    return Handler
