@@ -11,7 +11,7 @@ from typing import Any
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 
-import main  # type: ignore[import-not-found]  # noqa: E402 - it is beside this file in a build
+import main  # type: ignore[import-not-found]  # beside this file in a build
 
 ROOM_S = 2.0  # for the answer, after the poll's deadline
 
