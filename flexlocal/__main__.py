@@ -19,8 +19,8 @@ import modules
 from flexlocal import accounts, cassettes, shipping
 from flexlocal import asked as options
 from flexlocal.asked import BadUsage
-from flexlocal.build import BuildError
 from flexlocal.context import Context
+from flexlocal.distributions import BuildError
 from flexlocal.manifest import ManifestError
 from flexlocal.region import RegionError
 from shared import event as events

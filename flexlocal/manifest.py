@@ -91,7 +91,7 @@ def load(file: Path = FILE) -> Manifest:
             oldest=given["target"]["oldest"],
             schedule=given.get("schedule", 3600),
         )
-    _check_names(modules, file.name)
+    _check_together(modules, file.name)
     providers = {
         name: Provider(
             requires=tuple(given["requires"]),
@@ -118,8 +118,14 @@ def _check(content: Any, name: str) -> None:
         raise ManifestError(f"{name}: " + "; ".join(lines))
 
 
-def _check_names(modules: Mapping[str, Module], name: str) -> None:
-    """Modules are told apart by their names in a region."""
+def _check_together(modules: Mapping[str, Module], name: str) -> None:
+    """What no module can be asked alone: their names, and the Python that the lock file is for."""
+    oldest = {module.oldest for module in modules.values()}
+    if len(oldest) > 1:
+        raise ManifestError(
+            f"{name}: modules have different target.oldest ({', '.join(sorted(oldest))}), "
+            "but there is one requirements.lock"
+        )
     families: dict[str, str] = {}
     for family, module in modules.items():
         if module.name in families:

@@ -5,7 +5,7 @@ import json
 import os
 from pathlib import Path
 
-from flexlocal import build, manifest
+from flexlocal import build, distributions, manifest
 from flexlocal.__main__ import families
 
 ROOT = build.ROOT
@@ -17,7 +17,7 @@ DIST = build.DIST / ".tests"
 @functools.cache
 def module(family):
     """The family's module with all its cells, built beside what `make build` built."""
-    wheels = list(build.CACHE.glob("wheels-*"))
+    wheels = list(distributions.CACHE.glob("wheels-*"))
     assert wheels, "run `make build` first: the tests get nothing from the network"
     return build.build(MANIFEST, family, dist=DIST)
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from flexlocal import accounts, build, cassette_server, cassettes, pythons, shipping
+from flexlocal import accounts, build, cassette_server, cassettes, distributions, pythons, shipping
 from flexlocal.__main__ import main
-from flexlocal.build import BuildError
+from flexlocal.distributions import BuildError
 from tests.built import DIST, MANIFEST, ROOT, module
 
 FAMILIES = sorted(MANIFEST.modules)
@@ -159,9 +159,9 @@ def test_no_secret_gets_into_a_zip(tmp_path, monkeypatch):
 def test_the_same_inputs_give_the_same_bytes(tmp_path, monkeypatch):
     """From the wheels on: unpacked, compiled, copied and packed anew, elsewhere."""
     (tmp_path / "cache").mkdir()
-    for wheels in build.CACHE.glob("wheels-*"):
+    for wheels in distributions.CACHE.glob("wheels-*"):
         shutil.copytree(wheels, tmp_path / "cache" / wheels.name)
-    monkeypatch.setattr(build, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(distributions, "CACHE", tmp_path / "cache")
     monkeypatch.setenv("PYTHONHASHSEED", "7")
     again = build.build(MANIFEST, "servers", dist=tmp_path / "somewhere" / "else")
     assert again.zip.read_bytes() == module("servers").zip.read_bytes()
@@ -256,9 +256,9 @@ def test_a_wheel_that_is_not_the_locked_one(tmp_path, monkeypatch):
         asked.append(command)
         return subprocess.CompletedProcess(command, 1, "", "THESE PACKAGES DO NOT MATCH THE HASHES")
 
-    monkeypatch.setattr(build, "LOCK", lock)
-    monkeypatch.setattr(build, "CACHE", tmp_path / "cache")
-    monkeypatch.setattr(build.subprocess, "run", refuse)
+    monkeypatch.setattr(distributions, "LOCK", lock)
+    monkeypatch.setattr(distributions, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(distributions.subprocess, "run", refuse)
     with pytest.raises(BuildError, match="requirements.lock.*\n.*DO NOT MATCH"):
         build.build(MANIFEST, "volumes", dist=tmp_path / "dist")
     assert {"--require-hashes", "--only-binary=:all:"} <= set(asked[0])
@@ -268,7 +268,7 @@ def test_a_wheel_that_is_not_the_locked_one(tmp_path, monkeypatch):
 def test_the_lock_file_satisfies_the_requirements():
     from packaging.requirements import Requirement
 
-    locked = dict(line.split(" ")[0].split("==") for line in build._locked())
+    locked = dict(line.split(" ")[0].split("==") for line in distributions._locked())
     for line in (ROOT / "requirements.txt").read_text().splitlines():
         text = line.partition("#")[0].strip()
         if text:

@@ -51,9 +51,9 @@ def test_a_module_has_its_own_and_the_defaults():
 
 def test_what_a_module_says_itself_wins(tmp_path):
     content = changed("modules/servers/schedule", 60)
-    content["modules"]["servers"]["target"] = {"oldest": "3.10", "platform": "any"}
+    content["modules"]["servers"]["target"] = {"oldest": "3.9", "platform": "any"}
     module = load(tmp_path, content).modules["servers"]
-    assert (module.schedule, module.python, module.oldest) == (60, "", "3.10")
+    assert (module.schedule, module.python, module.oldest) == (60, "", "3.9")
     assert load(tmp_path, content).modules["volumes"].schedule == 3600
 
 
@@ -101,6 +101,12 @@ def test_what_is_no_manifest_at_all(tmp_path, text, told):
     with pytest.raises(ManifestError, match="flexer.yaml") as refused:
         load(tmp_path, text)
     assert told in str(refused.value)
+
+
+def test_modules_for_different_pythons_can_not_share_a_lock_file(tmp_path):
+    content = changed("modules/servers/target", {"oldest": "3.12", "platform": "any"})
+    with pytest.raises(ManifestError, match=r"target.oldest \(3.12, 3.9\)"):
+        load(tmp_path, content)
 
 
 def test_a_missing_manifest(tmp_path):

@@ -7,7 +7,7 @@ that one build is like the other. It is resolved by uv, since pip resolves for t
 import subprocess
 from pathlib import Path
 
-from flexlocal import build, manifest
+from flexlocal import distributions, manifest
 
 HEADER = """\
 # What the modules are built with: requirements.txt, resolved for Python %s by `make lock`.
@@ -17,10 +17,12 @@ HEADER = """\
 def resolved(oldest: str) -> str:
     command = ["uv", "pip", "compile", "requirements.txt", "--quiet", "--no-header"]
     command += ["--no-annotate", "--generate-hashes", "--python-version", oldest]
-    done = subprocess.run(command, cwd=build.ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run(
+        command, cwd=distributions.ROOT, stdout=subprocess.PIPE, text=True, check=True
+    )
     return HEADER % oldest + done.stdout
 
 
 if __name__ == "__main__":
-    (oldest,) = {module.oldest for module in manifest.load().modules.values()}
-    Path(build.LOCK).write_text(resolved(oldest), encoding="utf-8")
+    oldest = next(iter(manifest.load().modules.values())).oldest  # the same for all
+    Path(distributions.LOCK).write_text(resolved(oldest), encoding="utf-8")
