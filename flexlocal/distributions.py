@@ -184,7 +184,8 @@ def closure(
 
 def compile_files(files: dict[Path, str], python: str) -> None:
     """Byte code beside the files, which tracebacks call by the names given."""
-    # Sets of constants are written in the order of their hashes; columns are for carets in tracebacks.
+    # Before 3.11, sets of constants are written in the order of their hashes. Columns are only for the
+    # carets in tracebacks, and a fifth of the size.
     environment = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONNODEBUGRANGES": "1"}
     listed = json.dumps([(str(file), shown) for file, shown in files.items()])
     command = [python, "-S", "-s", str(BYTECODE)]

@@ -199,6 +199,21 @@ def test_an_update_that_broke_off_is_done_again(home, cmp, built, tmp_path):
     assert cmp.zips[servers] == built["servers"].zip.read_bytes()
 
 
+def test_after_an_update_that_broke_off_nothing_is_taken_as_sent(
+    home, cmp, built, tmp_path, capsys
+):
+    """Not even what was sent before: nobody knows what the region has now."""
+    main(["upload"])
+    servers = lock(home)["servers"]["id"]
+    good, built["servers"] = built["servers"], other_zip(built["servers"], tmp_path)
+    cmp.fail("POST", f"/modules/{servers}/zipfile", 500)
+    assert main(["update"]) == 1
+    built["servers"] = good
+    capsys.readouterr()
+    assert main(["update"]) == 0
+    assert f"servers: update {servers} (zip changed" in capsys.readouterr().out
+
+
 def test_a_dry_run_says_all_and_does_nothing(home, cmp, capsys):
     for command in ("upload", "delete"):
         families = [] if command == "upload" else ["servers"]
