@@ -51,7 +51,7 @@ def site(known: Manifest, module: Module, python: Optional[str]) -> Path:
         Path(__file__).read_text(encoding="utf-8"),
         BYTECODE.read_text(encoding="utf-8"),
         importlib.metadata.version(NFLEX),
-        python and module.python,
+        python and subprocess.check_output([python, "-VV"], text=True),
         known.without_files,
         known.metadata,
         sorted(services),
