@@ -249,7 +249,9 @@ def balancer(alpha, network, addresses):
     ready()
     subnet = addresses[0]["subnet_id"]
     known = [(each["ip_address"], each["subnet_id"]) for each in addresses]
-    for number, (address, of) in enumerate([*known, ("10.250.0.250", subnet), ("192.0.2.80", None)]):
+    for number, (address, of) in enumerate(
+        [*known, ("10.250.0.250", subnet), ("192.0.2.80", None)]
+    ):
         made(
             lbaas,
             f"/lbaas/pools/{pool['id']}/members",
@@ -307,7 +309,9 @@ def circuits(admin, alpha):
 
 def site_connections(alpha, router):
     net = alpha.network
-    inside = first(alpha.network.ports(device_id=router.id), device_owner="network:router_interface")
+    inside = first(
+        alpha.network.ports(device_id=router.id), device_owner="network:router_interface"
+    )
     subnet = inside.fixed_ips[0]["subnet_id"]
     secure = {"auth_algorithm": "sha256"}
     ike = made(net, "/vpn/ikepolicies", "ikepolicy", "demo", **secure)
@@ -337,14 +341,33 @@ def site_connections(alpha, router):
         peer_ep_group_id=peer["id"],
         **both,
     )
+    # as before endpoint groups
+    second = by_name(net.routers(project_id=alpha.current_project_id), "cache-é-rtr-0002")
+    inside = first(net.ports(device_id=second.id), device_owner="network:router_interface")
+    old = made(
+        net,
+        "/vpn/vpnservices",
+        "vpnservice",
+        "demo-old",
+        router_id=second.id,
+        subnet_id=inside.fixed_ips[0]["subnet_id"],
+    )
+    made(
+        net,
+        "/vpn/ipsec-site-connections",
+        "ipsec_site_connection",
+        "demo-москва",
+        peer_address="198.51.100.9",
+        peer_id="198.51.100.9",
+        peer_cidrs=["10.81.0.0/16"],
+        **{**both, "vpnservice_id": old["id"]},
+    )
 
 
 def bgpvpns(alpha, router, network):
     net = alpha.network
     of = {
-        name: made(
-            net, "/bgpvpn/bgpvpns", "bgpvpn", name, type="l3", route_targets=[target]
-        )
+        name: made(net, "/bgpvpn/bgpvpns", "bgpvpn", name, type="l3", route_targets=[target])
         for name, target in (("demo-mpls", "64512:10"), ("demo-unused", "64512:20"))
     }
     vpn = of["demo-mpls"]

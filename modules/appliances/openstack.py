@@ -213,27 +213,35 @@ def lookups(scope: openstack.Scope) -> Lookups:
 
 def fetch(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
     if "router" in lookups.extensions:
-        asked = openstack.own(scope)
-        for page in openstack.pages(scope, "network", "/routers", "routers", params=asked):
-            lookups.routers.update(needed(router, "id", str) for router in page)
-            yield _of_kind("router", page)
-    if "fwaas_v2" in lookups.extensions:  # after all routers, which they connect to
-        path, key = "/fwaas/firewall_groups", "firewall_groups"
-        for page in openstack.pages(scope, "network", path, key):
-            ports = (port for group in page for port in items(group, "ports", str))
-            _look_up_servers(scope, lookups, (_server_of(port, lookups) for port in ports))
-            yield _of_kind("firewall_group", page)
+        yield from _of_kind("router", _routers(scope, lookups))
+    if "fwaas_v2" in lookups.extensions:  # after all routers, which firewall groups connect to
+        yield from _of_kind("firewall_group", _firewall_groups(scope, lookups))
     if openstack.offers(scope, "load-balancer"):
-        yield from _balancers(scope, lookups)
+        yield from _of_kind("load_balancer", _load_balancers(scope, lookups))
     if openstack.offers(scope, "shared-file-system"):
-        yield from _shares(scope, lookups)
+        yield from _of_kind("share", _shares(scope, lookups))
 
 
-def _of_kind(kind: str, page: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{**record, KIND: kind} for record in page]
+def _of_kind(kind: str, pages: Iterable[list[dict[str, Any]]]) -> Iterator[list[dict[str, Any]]]:
+    for page in pages:
+        yield [{**record, KIND: kind} for record in page]
 
 
-def _balancers(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
+def _routers(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
+    asked = openstack.own(scope)
+    for page in openstack.pages(scope, "network", "/routers", "routers", params=asked):
+        lookups.routers.update(needed(router, "id", str) for router in page)
+        yield page
+
+
+def _firewall_groups(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
+    for page in openstack.pages(scope, "network", "/fwaas/firewall_groups", "firewall_groups"):
+        ports = (port for group in page for port in items(group, "ports", str))
+        _look_up_servers(scope, lookups, (_server_of(port, lookups) for port in ports))
+        yield page
+
+
+def _load_balancers(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
     own = {} if scope.all_projects else {"project_id": scope.project_id}
     path, key = "/lbaas/loadbalancers", "loadbalancers"
     for number, page in enumerate(openstack.pages(scope, "load-balancer", path, key, params=own)):
@@ -246,7 +254,7 @@ def _balancers(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[s
             for member in _members(pool, lookups)
         )
         _look_up_servers(scope, lookups, members)
-        yield _of_kind("load_balancer", page)
+        yield page
 
 
 def _look_up_pools(scope: openstack.Scope, lookups: Lookups, own: dict[str, Any]) -> None:
@@ -286,7 +294,7 @@ def _shares(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str,
     for page in openstack.offset_pages(scope, service, path, "shares", params=asked):
         if lookups.share_networks is None and any(share.get("share_network_id") for share in page):
             lookups.share_networks = _share_networks(scope)
-        yield _of_kind("share", page)
+        yield page
 
 
 def _share_networks(scope: openstack.Scope) -> dict[str, dict[str, Any]]:

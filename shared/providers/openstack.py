@@ -148,6 +148,7 @@ class Session:
 
     def __init__(self, credentials: Credentials, poll: Any):
         self.credentials = credentials
+        self.log = poll.log
         cacert = credentials.login["cacert"]
         tls = _own_ca(cacert) if credentials.verify else None
         verify: Any = cacert if credentials.verify and cacert and not tls else credentials.verify
@@ -407,7 +408,9 @@ def offset_pages(
                 return
             yield page
             last, offset = needed(page[-1], "id", str), offset + len(page) - (last is None)
-    raise UnexpectedResponse(f"{service} {path} changed between two pages, {RESTARTS + 1} times over")
+    raise UnexpectedResponse(
+        f"{service} {path} changed between two pages, {RESTARTS + 1} times over"
+    )
 
 
 def _next_marker(answer: Mapping[str, Any]) -> Optional[str]:
@@ -498,6 +501,11 @@ def extensions(scope: Scope) -> set[str]:
     if answer.get("extensions") is None:
         raise UnexpectedResponse("the answer of network /extensions has no 'extensions'")
     return {needed(each, "alias", str) for each in objects(answer, "extensions")}
+
+
+def note(scope: Scope, message: str, **facts: str) -> None:
+    """A line in the poll's log about the scope."""
+    scope.session.log.info(message, scope=scope.name, **facts)
 
 
 def name_of(record: Mapping[str, Any]) -> str:
