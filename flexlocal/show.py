@@ -59,7 +59,7 @@ def _cidrs(resource: dict[str, Any]) -> Any:
 
 def _status(resource: dict[str, Any]) -> Any:
     """The provider's word, where CMP's type has no state."""
-    names = ("status", "operating_status", "State", "state")
+    names = ("status", "operating_status")
     return next(filter(None, (_specific(name)(resource) for name in names)), None)
 
 

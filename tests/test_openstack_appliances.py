@@ -381,9 +381,7 @@ def of_type(found):
 
 
 def expected(cloud, *types):
-    return {
-        kind: sorted(each["id"] for each in cloud.lists[KEYS[kind]]) for kind in types or KEYS
-    }
+    return {kind: sorted(each["id"] for each in cloud.lists[KEYS[kind]]) for kind in types or KEYS}
 
 
 def the(found, kind, number):
@@ -448,7 +446,9 @@ def test_what_is_connected_to_what(cloud):
 
 
 def test_routers_are_those_that_networks_connect_to(cloud):
-    theirs = {id_ for each in poll(cloud, family="networks") for id_ in connected(each, "appliance")}
+    theirs = {
+        id_ for each in poll(cloud, family="networks") for id_ in connected(each, "appliance")
+    }
     assert theirs == set(of_type(poll(cloud))["router"])
 
 
@@ -492,7 +492,9 @@ def test_a_service_that_the_catalog_lacks_takes_no_other_along(cloud, absent, le
 def test_an_extension_that_neutron_lacks_takes_no_other_along(cloud, alias, gone):
     cloud.extensions -= {alias}
     found = of_type(poll(cloud))
-    assert {kind: sorted(ids) for kind, ids in found.items()} == expected(cloud, *set(KEYS) - {gone})
+    assert {kind: sorted(ids) for kind, ids in found.items()} == expected(
+        cloud, *set(KEYS) - {gone}
+    )
 
 
 @pytest.mark.parametrize("kind", KEYS)

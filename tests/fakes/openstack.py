@@ -560,6 +560,7 @@ class Cloud:
         self.members = {}  # pool id -> its members
         self.extensions = {"router", "security-group", "quotas"}
         self.also = set()  # services that the catalog has besides: load-balancer, sharev2
+        self.shows_vpn_to = {"member", "admin"}
         self.manila_newest, self.manila_limit = "2.99", 1000
         self.before_page = {}  # path -> called before its second page: the world moves on
         self.queries = []  # (path, query) of each call
@@ -797,7 +798,10 @@ class Cloud:
     def _octavia(self, rest, query, user):
         known = user in ("reader", "member", "admin")
         if not known:
-            return 403, {"faultcode": "Client", "faultstring": "Policy does not allow this request."}
+            return 403, {
+                "faultcode": "Client",
+                "faultstring": "Policy does not allow this request.",
+            }
         key = rest.rpartition("/")[2]
         if key == "members":
             pool_id = rest.split("/")[2]
@@ -848,9 +852,11 @@ class Cloud:
             return 404, {"NeutronError": {"type": "HTTPNotFound", "message": "not found"}}
         admin = user == "admin"
         if rest.startswith("l2-") and not admin:
-            message = "User does not have admin privileges: Cannot GET resource for non admin tenant."
+            message = (
+                "User does not have admin privileges: Cannot GET resource for non admin tenant."
+            )
             return 403, {"NeutronError": {"type": "AdminRequired", "message": message}}
-        sees_vpn = user in ("member", "admin")
+        sees_vpn = user in self.shows_vpn_to
         known = user in ("reader", "member", "admin")
         records = []
         for each in self.lists["network", key]:
