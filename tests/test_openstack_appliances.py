@@ -424,6 +424,15 @@ def test_what_is_not_there_is_not_asked_for_in_detail(cloud):
     assert cloud.counts[f"{SHARE}/shares/detail"] == 1
 
 
+def test_no_server_is_asked_for_where_no_port_is_of_one(cloud):
+    """A member can be another load balancer."""
+    cloud.lists["network", "firewall_groups"] = []
+    cloud.members[id_("pool", 0)][:] = [fakes.member(1)]
+    cloud.lists["network", "ports"] = [fakes.port(1, device_owner="Octavia", device_id="lb-x")]
+    poll(cloud)
+    assert not cloud.counts["/compute/v2.1/servers"]
+
+
 def test_connections_join_up(cloud):
     families = ("appliances", "networks", "servers", "volumes")
     found = [each for family in families for each in poll(cloud, family=family)]
@@ -533,6 +542,12 @@ def test_who_may_read_load_balancers_is_said(cloud):
     cloud.fault(LISTS["load_balancer"], 403)
     with pytest.raises(InsufficientPermission, match="load-balancer_observer"):
         poll(cloud)
+
+
+def test_octavias_own_words_are_told(cloud):
+    cloud.absent = {"network"}
+    with pytest.raises(InsufficientPermission, match="Policy does not allow this request"):
+        poll(cloud, "useless")
 
 
 @pytest.mark.parametrize("kind", [500, "drop", "cut"])
@@ -658,6 +673,12 @@ def test_shares_that_never_hold_still_are_an_error(cloud):
     cloud.before_page = Restless({"shares/detail": first})
     with pytest.raises(UnexpectedResponse, match="changed between two pages"):
         poll(cloud)
+
+
+def test_a_share_network_of_several_subnets(cloud):
+    network = cloud.lists["share", "share_networks"][0]
+    network["share_network_subnets"] += [{**subnet(NET[1], "nova"), "cidr": "10.0.1.0/24"}]
+    assert connected(the(poll(cloud), "share", 3), "network") == [NET[1]]
 
 
 def test_an_old_manila_tells_a_share_networks_one_subnet(cloud):

@@ -117,6 +117,7 @@ def test_a_router_without_a_name_is_more_than_an_id():
         ({"peer_address": ""}, "203.0.113.7"),
         ({"peer_address": None, "peer_id": "vpn.example"}, "vpn.example"),
         ({"peer_address": None, "peer_id": None}, None),
+        ({"peer_address": "", "peer_id": ""}, None),
     ],
 )
 def test_a_missing_peer_is_none(changed, end):
