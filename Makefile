@@ -8,12 +8,13 @@ CHECKED := flexlocal modules shared tests tools
 NFLEX := nflex-connector-utils==0.2.0
 FLEXER := flexer==1.8.0
 ACCOUNTS := demo-aws demo-openstack
-FAMILIES := servers networks volumes
+FAMILIES := servers networks volumes appliances circuits
 
 .PHONY: demo build test test-pythons lint test-openstack record-aws record-openstack expected readme lock clean
 
 demo: $(VENV)/.demo
 	@for account in $(ACCOUNTS); do for family in $(FAMILIES); do \
+	  test -e modules/$$family/$${account#demo-}.py || continue; \
 	  echo; echo "== $$family of $$account"; \
 	  $(VENV)/bin/flexlocal run $$family --account $$account --replay || exit 1; \
 	done; done

@@ -57,6 +57,12 @@ def _cidrs(resource: dict[str, Any]) -> Any:
     return found
 
 
+def _status(resource: dict[str, Any]) -> Any:
+    """The provider's word, where CMP's type has no state."""
+    names = ("status", "operating_status")
+    return next(filter(None, (_specific(name)(resource) for name in names)), None)
+
+
 def _connected(type_: str) -> Callable[[dict[str, Any]], Any]:
     return lambda each: len(each["connections"].get(type_, [])) or None
 
@@ -98,6 +104,18 @@ _OF_FAMILY: dict[str, list[Column]] = {
         ("IOPS", _details("iops")),
         ("ZONE", _details("zone_name")),
         ("SERVERS", _connected("server")),
+    ],
+    "appliances": [
+        ("TYPE", _details("type_id")),
+        ("STATUS", _status),
+        ("NETWORKS", _connected("network")),
+        ("SERVERS", _connected("server")),
+    ],
+    "circuits": [
+        ("TYPE", _details("type_id")),
+        ("STATUS", _status),
+        ("END A", _details("endpoint_a")),
+        ("END B", _details("endpoint_b")),
     ],
 }
 

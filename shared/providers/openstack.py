@@ -29,7 +29,7 @@ from shared.errors import (
     Unreachable,
 )
 from shared.event import flag_credential, needed_credential, text_credential
-from shared.record import field, objects
+from shared.record import field, needed, objects
 
 PAGE_SIZE = 1000  # the largest page that the services answer with as shipped
 RESTARTS = 3  # of a listing whose marker was deleted between two pages
@@ -37,6 +37,7 @@ NOVA_NEWEST = (2, 96)  # the newest microversion whose servers were looked at
 NOVA_OLDEST = (2, 1)
 
 NotFound = ks_errors.NotFound
+NotAcceptable = ks_errors.NotAcceptable  # a microversion that the service does not have
 
 # The catalog's names of a service, and the version that belongs behind its URL where that lacks it.
 # https://specs.openstack.org/openstack/service-types-authority/
@@ -45,7 +46,11 @@ _SERVICES = {
     "network": (("network",), "v2.0"),
     "volume": (("block-storage", "volumev3"), ""),
     "image": (("image",), "v2"),
+    "load-balancer": (("load-balancer",), "v2.0"),
+    "shared-file-system": (("shared-file-system", "sharev2"), ""),
 }
+# The role that a service's own policy asks of who only reads a project; of others it is reader.
+_READERS = {"load-balancer": "reader, in older releases load-balancer_observer,"}
 # The names that an openrc file has beyond OS_ + the name that clouds.yaml has.
 _OPENRC = {
     "tenant_name": "project_name",
@@ -143,6 +148,7 @@ class Session:
 
     def __init__(self, credentials: Credentials, poll: Any):
         self.credentials = credentials
+        self.log = poll.log
         cacert = credentials.login["cacert"]
         tls = _own_ca(cacert) if credentials.verify else None
         verify: Any = cacert if credentials.verify and cacert and not tls else credentials.verify
@@ -306,7 +312,7 @@ def get(
         raise InsufficientPermission(
             f"{service} {path} is not allowed for user {access.username or access.user_id} in project "
             f"{scope.session.project} with role {', '.join(access.role_names) or 'none'}"
-            f"{' (all_projects needs role admin)' if scope.all_projects else ' (role reader is needed)'}"
+            f" ({_role_needed(scope, service)})"
             f": {_said(error)}"
         ) from error
     try:
@@ -317,6 +323,12 @@ def get(
     if not isinstance(answer, dict):
         raise UnexpectedResponse(f"{shown} should answer with an object")
     return answer
+
+
+def _role_needed(scope: Scope, service: str) -> str:
+    if scope.all_projects:
+        return "all_projects needs role admin"
+    return f"role {_READERS.get(service, 'reader')} is needed"
 
 
 def pages(
@@ -331,7 +343,9 @@ def pages(
 
     Of the ``next`` link only the marker is taken: behind proxies the link often names another host or
     scheme, and the token must not go there. A marker that was deleted between two pages starts the
-    listing anew (the engine drops what it then sees twice).
+    listing anew (the engine drops what it then sees twice). Neutron's FWaaS, VPNaaS, BGP VPN and L2
+    gateways answer such a marker with 200 and nothing, as if the list were at its end: where nothing
+    follows a marker of Neutron's, it is asked whether that is still there.
     """
     for restart in range(RESTARTS + 1):
         marker: Optional[str] = None
@@ -348,13 +362,55 @@ def pages(
                 break  # Nova and Glance say 400 to a marker that is gone, Cinder and Neutron 404
             if answer.get(key) is None:  # null would pass for an empty list
                 raise UnexpectedResponse(f"the answer of {service} {path} has no {key!r}")
-            yield objects(answer, key)
+            page = objects(answer, key)
+            if marker and not page and service == "network":
+                still = get(scope, service, path, {"id": marker, "fields": "id"})
+                if not objects(still, key):
+                    if restart == RESTARTS:
+                        raise UnexpectedResponse(f"{service} {path}: every marker is gone")
+                    break
+            yield page
             marker = _next_marker(answer)
             if marker is None:
                 return
             if marker in seen:
                 raise UnexpectedResponse(f"{service} {path} pages in a loop (marker {marker})")
             seen.add(marker)
+
+
+def offset_pages(
+    scope: Scope,
+    service: str,
+    path: str,
+    key: str,
+    params: Optional[Mapping[str, Any]] = None,
+    microversion: Optional[tuple[int, int]] = None,
+) -> Iterator[list[dict[str, Any]]]:
+    """A listing of Manila's, which pages by offset and ignores the markers that its own links name.
+
+    A record that is deleted between two pages moves all others forward, and one would be missed: so
+    each page begins with the last record of the one before. Where it does not, the listing starts anew.
+    Manila may answer with fewer than asked for, so the end is where nothing follows.
+    """
+    for _ in range(RESTARTS + 1):
+        last, offset = None, 0
+        while True:
+            asked = {**(params or {}), "limit": PAGE_SIZE, "offset": offset}
+            answer = get(scope, service, path, asked, microversion)
+            if answer.get(key) is None:
+                raise UnexpectedResponse(f"the answer of {service} {path} has no {key!r}")
+            page = objects(answer, key)
+            if last is not None:
+                if not page or needed(page[0], "id", str) != last:
+                    break
+                page = page[1:]
+            if not page:
+                return
+            yield page
+            last, offset = needed(page[-1], "id", str), offset + len(page) - (last is None)
+    raise UnexpectedResponse(
+        f"{service} {path} changed between two pages, {RESTARTS + 1} times over"
+    )
 
 
 def _next_marker(answer: Mapping[str, Any]) -> Optional[str]:
@@ -414,6 +470,47 @@ def nova_microversion(scope: Scope) -> tuple[int, int]:
 def project_of(record: Mapping[str, Any]) -> Optional[str]:
     """The project that a record belongs to (Neutron's older name for it is tenant)."""
     return field(record, "project_id", str) or field(record, "tenant_id", str)
+
+
+def own(scope: Scope) -> dict[str, Any]:
+    """Neutron's parameter for "of the polled project": an admin would see every project's."""
+    return {} if scope.all_projects else {"tenant_id": scope.project_id}
+
+
+def of_another_project(scope: Scope, record: Mapping[str, Any]) -> bool:
+    """Whether the record says that it is neither of the polled project nor for everybody."""
+    if scope.all_projects or record.get("shared") or record.get("router:external"):
+        return False
+    return project_of(record) not in (None, scope.project_id)
+
+
+def networks(scope: Scope) -> dict[str, dict[str, Any]]:
+    """By id the networks that the family of networks reports: what else connects to must be of these."""
+    fields = ("id", "name", "project_id", "shared", "router:external")
+    return {
+        needed(network, "id", str): network
+        for page in pages(scope, "network", "/networks", "networks", params={"fields": fields})
+        for network in page
+        if not of_another_project(scope, network)
+    }
+
+
+def extensions(scope: Scope) -> set[str]:
+    """The aliases of the extensions that this Neutron has (one call)."""
+    answer = get(scope, "network", "/extensions")
+    if answer.get("extensions") is None:
+        raise UnexpectedResponse("the answer of network /extensions has no 'extensions'")
+    return {needed(each, "alias", str) for each in objects(answer, "extensions")}
+
+
+def note(scope: Scope, message: str, **facts: str) -> None:
+    """A line in the poll's log about the scope."""
+    scope.session.log.info(message, scope=scope.name, **facts)
+
+
+def name_of(record: Mapping[str, Any]) -> str:
+    """The record's name, or else its id."""
+    return field(record, "name", str) or needed(record, "id", str)
 
 
 def require_network_rights(scope: Scope, records: Iterable[Mapping[str, Any]]) -> None:
@@ -492,9 +589,11 @@ def _said(error: Any) -> str:
         body = error.response.json()
     except (AttributeError, ValueError):
         body = None
-    for each in body.values() if isinstance(body, dict) else ():
+    for name, each in body.items() if isinstance(body, dict) else ():
         if isinstance(each, dict) and isinstance(each.get("message"), str):
             return _one_line(each["message"])
+        if name == "faultstring" and isinstance(each, str):  # Octavia
+            return _one_line(each)
     return _one_line(error.message)
 
 

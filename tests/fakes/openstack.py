@@ -4,6 +4,11 @@ It is no OpenStack. Its record shapes, paging links, statuses for an unknown mar
 role is shown were copied from real services (Nova 34, Neutron 29, Cinder 29, Glance 33, Keystone 30), and
 tests/lab/test_openstack_lab.py compares it with them. Users: ``reader``, ``admin``, ``useless`` (a
 role that no policy knows) and ``nobody`` (no role); each password is the name + "-pw".
+
+Not each cloud has them: Octavia and Manila (``also``), FWaaS, VPNaaS, BGP VPN and L2 gateways
+(``extensions``), and with them the user ``member``. Copied from Octavia 19, Manila 23, neutron-fwaas 25,
+neutron-vpnaas 29, networking-bgpvpn 25 and networking-l2gw 22; tests/lab/test_openstack_network_lab.py
+compares. What those services leave to agents (the statuses) it can't show.
 """
 
 import json
@@ -15,8 +20,20 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 PROJECT, OTHER = "a" * 32, "b" * 32
-MARKER_GONE = {"compute": 400, "image": 400, "volume": 404, "network": 404}
+MARKER_GONE = {"compute": 400, "image": 400, "volume": 404, "network": 404, "load-balancer": 400}
 LINKS = {"volume_types": "volume_type_links"}
+# path of an extension's listing -> (key, alias)
+EXTENSIONS = {
+    "fwaas/firewall_groups": ("firewall_groups", "fwaas_v2"),
+    "vpn/ipsec-site-connections": ("ipsec_site_connections", "vpnaas"),
+    "vpn/vpnservices": ("vpnservices", "vpnaas"),
+    "vpn/endpoint-groups": ("endpoint_groups", "vpn-endpoint-groups"),
+    "bgpvpn/bgpvpns": ("bgpvpns", "bgpvpn"),
+    "l2-gateways": ("l2_gateways", "l2-gateway"),
+    "l2-gateway-connections": ("l2_gateway_connections", "l2-gateway-connection"),
+}
+USERS = ("reader", "member", "admin", "useless", "nobody")
+SHOWN_TO_ADMINS = {"route_targets", "import_targets", "export_targets", "route_distinguishers"}
 
 
 def identifier(kind, number):
@@ -216,6 +233,294 @@ def image(number, **changed):
     }
 
 
+def router(number, project=PROJECT, **changed):
+    return {
+        "id": identifier("router", number),
+        "name": f"rtr-ü-{number}",
+        "project_id": project,
+        "tenant_id": project,
+        "admin_state_up": True,
+        "status": "ACTIVE",
+        "external_gateway_info": None,
+        "description": "",
+        "availability_zones": [],
+        "availability_zone_hints": [],
+        "routes": [],
+        "flavor_id": None,
+        "tags": ["тег"],
+        "created_at": "2026-11-20T23:57:21Z",
+        "updated_at": "2026-11-20T23:57:25Z",
+        "revision_number": 3,
+        **changed,
+    }
+
+
+def interface(number, router_number, network_number, project=PROJECT, **changed):
+    """A router's port on a network."""
+    fixed = {"subnet_id": identifier("subnet", network_number), "ip_address": "10.0.0.1"}
+    return port(
+        number,
+        project,
+        id=identifier("interface", number),
+        mac_address=f"fa:16:3e:01:00:{number:02x}",
+        network_id=identifier("network", network_number),
+        device_id=identifier("router", router_number),
+        device_owner="network:router_interface",
+        **{"fixed_ips": [fixed], **changed},
+    )
+
+
+def firewall_group(number, project=PROJECT, **changed):
+    return {
+        "id": identifier("firewall group", number),
+        "name": f"fw-{number}",
+        "project_id": project,
+        "tenant_id": project,
+        "description": "",
+        "ingress_firewall_policy_id": identifier("policy", 0),
+        "egress_firewall_policy_id": None,
+        "admin_state_up": True,
+        "status": "ACTIVE",
+        "shared": False,
+        "ports": [],
+        "tags": [],
+        "created_at": "2026-11-21T03:32:02Z",
+        "updated_at": "2026-11-21T03:32:02Z",
+        "revision_number": 0,
+        **changed,
+    }
+
+
+def load_balancer(number, project=PROJECT, **changed):
+    return {
+        "id": identifier("load balancer", number),
+        "name": f"lb-{number}",
+        "description": "",
+        "provisioning_status": "ACTIVE",
+        "operating_status": "ONLINE",
+        "admin_state_up": True,
+        "project_id": project,
+        "tenant_id": project,
+        "created_at": "2026-11-21T03:38:39",
+        "updated_at": "2026-11-21T03:38:42",
+        "vip_address": "10.0.0.200",
+        "vip_port_id": identifier("vip port", number),
+        "vip_subnet_id": identifier("subnet", 0),
+        "vip_network_id": identifier("network", 0),
+        "vip_qos_policy_id": None,
+        "vip_sg_ids": [],
+        "vip_vnic_type": "normal",
+        "additional_vips": [],
+        "listeners": [],
+        "pools": [],
+        "provider": "amphora",
+        "flavor_id": None,
+        "availability_zone": None,
+        "tags": ["demo"],
+        **changed,
+    }
+
+
+def listener(number, balancer_number, **changed):
+    return {
+        "id": identifier("listener", number),
+        "name": f"listener-{number}",
+        "protocol": "TCP",
+        "protocol_port": 443,
+        "admin_state_up": True,
+        "operating_status": "ONLINE",
+        "provisioning_status": "ACTIVE",
+        "project_id": PROJECT,
+        "connection_limit": -1,
+        "default_pool_id": None,
+        "default_tls_container_ref": None,
+        "allowed_cidrs": None,
+        "loadbalancers": [{"id": identifier("load balancer", balancer_number)}],
+        **changed,
+    }
+
+
+def pool(number, balancer_number, members=(), **changed):
+    return {
+        "id": identifier("pool", number),
+        "name": f"pool-{number}",
+        "protocol": "TCP",
+        "lb_algorithm": "ROUND_ROBIN",
+        "admin_state_up": True,
+        "operating_status": "ONLINE",
+        "provisioning_status": "ACTIVE",
+        "project_id": PROJECT,
+        "session_persistence": None,
+        "loadbalancers": [{"id": identifier("load balancer", balancer_number)}],
+        "listeners": [],
+        "members": [{"id": each["id"]} for each in members],
+        **changed,
+    }
+
+
+def member(number, **changed):
+    return {
+        "id": identifier("member", number),
+        "name": f"member-{number}",
+        "address": f"10.0.0.{number}",
+        "protocol_port": 8443,
+        "subnet_id": identifier("subnet", 0),
+        "weight": 1,
+        "backup": False,
+        "admin_state_up": True,
+        "operating_status": "NO_MONITOR",
+        "provisioning_status": "ACTIVE",
+        "project_id": PROJECT,
+        "monitor_address": None,
+        "monitor_port": None,
+        **changed,
+    }
+
+
+def share(number, project=PROJECT, **changed):
+    return {
+        "id": identifier("share", number),
+        "name": f"share-{number}",
+        "size": 2,
+        "availability_zone": "nova",
+        "created_at": "2026-11-21T03:38:44.888752",
+        "status": "available",
+        "description": None,
+        "project_id": project,
+        "snapshot_id": None,
+        "share_network_id": None,
+        "share_proto": "NFS",
+        "export_location": f"192.0.2.5:/shares/{number}",
+        "export_locations": [f"192.0.2.5:/shares/{number}"],
+        "metadata": {"env": "тест"},
+        "share_type": "standard",
+        "volume_type": "standard",
+        "is_public": False,
+        "links": [],
+        **changed,
+    }
+
+
+def share_network(number, project=PROJECT, **changed):
+    """As at 2.51 and later; before, the one subnet's fields are the share network's own."""
+    subnet = {
+        "id": identifier("share network subnet", number),
+        "availability_zone": None,
+        "neutron_net_id": identifier("network", number),
+        "neutron_subnet_id": identifier("subnet", number),
+        "cidr": "10.0.0.0/24",
+    }
+    return {
+        "id": identifier("share network", number),
+        "name": f"for-shares-{number}",
+        "project_id": project,
+        "created_at": "2026-11-21T03:38:43.090212",
+        "updated_at": None,
+        "description": None,
+        "share_network_subnets": [subnet],
+        **changed,
+    }
+
+
+def site_connection(number, project=PROJECT, **changed):
+    return {
+        "id": identifier("site connection", number),
+        "name": f"site-{number}",
+        "project_id": project,
+        "tenant_id": project,
+        "description": "",
+        "peer_address": f"203.0.113.{number}",
+        "peer_id": f"203.0.113.{number}",
+        "peer_cidrs": [],
+        "local_id": "",
+        "route_mode": "static",
+        "mtu": 1500,
+        "auth_mode": "psk",
+        "psk": "pre-shared-canary",
+        "initiator": "bi-directional",
+        "dpd": {"action": "hold", "interval": 30, "timeout": 120},
+        "admin_state_up": True,
+        "status": "ACTIVE",
+        "vpnservice_id": identifier("vpnservice", 0),
+        "ikepolicy_id": identifier("ikepolicy", 0),
+        "ipsecpolicy_id": identifier("ipsecpolicy", 0),
+        "local_ep_group_id": identifier("endpoint group", 0),
+        "peer_ep_group_id": identifier("endpoint group", 1),
+        **changed,
+    }
+
+
+def vpnservice(number, router_number=0, project=PROJECT, **changed):
+    return {
+        "id": identifier("vpnservice", number),
+        "name": f"vpn-{number}",
+        "project_id": project,
+        "tenant_id": project,
+        "description": "",
+        "router_id": identifier("router", router_number),
+        "subnet_id": None,
+        "flavor_id": None,
+        "admin_state_up": True,
+        "external_v4_ip": "172.24.3.156",
+        "external_v6_ip": None,
+        "status": "ACTIVE",
+        **changed,
+    }
+
+
+def endpoint_group(number, kind, endpoints, project=PROJECT):
+    return {
+        "id": identifier("endpoint group", number),
+        "name": f"ends-{number}",
+        "project_id": project,
+        "tenant_id": project,
+        "description": "",
+        "type": kind,
+        "endpoints": endpoints,
+    }
+
+
+def bgpvpn(number, project=PROJECT, **changed):
+    return {
+        "id": identifier("bgpvpn", number),
+        "name": f"mpls-{number}",
+        "project_id": project,
+        "tenant_id": project,
+        "type": "l3",
+        "networks": [],
+        "routers": [],
+        "route_targets": [f"64512:{number}"],
+        "import_targets": [],
+        "export_targets": [],
+        "route_distinguishers": [],
+        **changed,
+    }
+
+
+def l2_gateway(number, project=PROJECT, **changed):
+    interfaces = [{"name": "eth1/7", "segmentation_id": ["77"]}]
+    return {
+        "id": identifier("l2 gateway", number),
+        "name": f"rack-{number}",
+        "tenant_id": project,
+        "devices": [
+            {"id": identifier("device", number), "device_name": "tor-1", "interfaces": interfaces}
+        ],
+        **changed,
+    }
+
+
+def l2_connection(number, project=PROJECT, **changed):
+    return {
+        "id": identifier("l2 connection", number),
+        "l2_gateway_id": identifier("l2 gateway", 0),
+        "network_id": identifier("network", 0),
+        "segmentation_id": "",
+        "tenant_id": project,
+        **changed,
+    }
+
+
 class _Quiet(ThreadingHTTPServer):
     def handle_error(self, request, client_address):
         pass  # a client that hung up, which the faults are there for
@@ -246,10 +551,23 @@ class Cloud:
             ("volume", "qos_specs"): [],
             ("image", "images"): [image(0), image(1)],
         }
+        for key, _ in EXTENSIONS.values():
+            self.lists["network", key] = []
+        for key in ("loadbalancers", "listeners", "pools"):
+            self.lists["load-balancer", key] = []
+        for key in ("shares", "share_networks"):
+            self.lists["share", key] = []
+        self.members = {}  # pool id -> its members
+        self.extensions = {"router", "security-group", "quotas"}
+        self.also = set()  # services that the catalog has besides: load-balancer, sharev2
+        self.shows_vpn_to = {"member", "admin"}
+        self.manila_newest, self.manila_limit = "2.99", 1000
+        self.before_page = {}  # path -> called before its second page: the world moves on
+        self.queries = []  # (path, query) of each call
         self.absent = set()  # services that the catalog lacks
         self.counts = Counter()
         self.tokens = {}  # token -> user
-        self.passwords = {name: f"{name}-pw" for name in ("reader", "admin", "useless", "nobody")}
+        self.passwords = {name: f"{name}-pw" for name in USERS}
         self.passwords["app"] = "app-secret"
         self.headers_seen = []
         self._faults = []
@@ -323,6 +641,7 @@ class Cloud:
         with self._lock:
             self.counts[parts.path] += 1
             self.headers_seen.append(dict(request.headers))
+            self.queries.append((parts.path, parse_qs(parts.query)))
             kind = self._due(parts.path)
         if kind == "stall":
             self.released.wait(30)
@@ -385,6 +704,11 @@ class Cloud:
         asked = request.headers.get("X-OpenStack-Nova-API-Version", "2.1")
         if service == "compute" and _number(asked) > _number(self.newest):
             return 406, {"computeFault": {"code": 406, "message": "not supported"}}, {}
+        if service == "load-balancer":
+            return (*self._octavia(rest, query, user), {})
+        if service == "share":
+            asked = request.headers.get("X-OpenStack-Manila-API-Version", "2.0")
+            return (*self._manila(rest, query, user, _number(asked)), {})
         status, body = self._resource(service, rest, query, user, _number(asked))
         return status, body, {}
 
@@ -426,7 +750,8 @@ class Cloud:
                 "name": "alpha",
                 "domain": {"id": "default"},
             }
-            body["roles"] = [{"id": "r", "name": "auditor" if user == "useless" else user}]
+            roles = {"useless": ["auditor"], "member": ["member", "reader"]}.get(user, [user])
+            body["roles"] = [{"id": name, "name": name} for name in roles]
             body["catalog"] = self._catalog()
         return 201, {"token": body}, {"X-Subject-Token": token}
 
@@ -437,7 +762,10 @@ class Cloud:
             "volumev3": f"/volume/v3/{self.project}",
             "image": "/image",
             "identity": "/identity/v3",
+            "load-balancer": "/load-balancer",
+            "sharev2": "/share/v2",
         }
+        wanted = (set(urls) - {"load-balancer", "sharev2"} | self.also) - self.absent
         return [
             {
                 "type": kind,
@@ -454,7 +782,7 @@ class Cloud:
                 ],
             }
             for kind, path in urls.items()
-            if kind not in self.absent
+            if kind in wanted
         ]
 
     def _nova_version(self):
@@ -467,8 +795,91 @@ class Cloud:
         }
         return {"version": {**version, "updated": "2013-07-23T11:33:21Z", "links": [link]}}
 
+    def _octavia(self, rest, query, user):
+        known = user in ("reader", "member", "admin")
+        if not known:
+            return 403, {
+                "faultcode": "Client",
+                "faultstring": "Policy does not allow this request.",
+            }
+        key = rest.rpartition("/")[2]
+        if key == "members":
+            pool_id = rest.split("/")[2]
+            if pool_id not in self.members:
+                return 404, {"code": 404, "title": "Bad Request", "description": "Pool not found."}
+            self.lists["load-balancer", key] = self.members[pool_id]
+        records = self.lists["load-balancer", key]
+        wanted = query.get("project_id", [] if user == "admin" else [self.project])
+        records = [each for each in records if not wanted or each["project_id"] in wanted]
+        return self._page("load-balancer", rest, key, query, records)
+
+    def _manila(self, rest, query, user, microversion):
+        if user not in ("reader", "member", "admin"):
+            return 403, {"forbidden": {"code": 403, "message": "Access was denied."}}
+        if microversion > _number(self.manila_newest):
+            return 406, {"computeFault": {"code": 406, "message": "not supported by the API."}}
+        key = rest.split("/")[0].replace("-", "_")
+        offset = int(query.get("offset", ["0"])[0])
+        if offset and rest in self.before_page:
+            self.before_page.pop(rest)(self.lists["share", key])
+        everybody = user == "admin" and query.get("all_tenants") == ["1"]
+        records = [
+            each
+            for each in self.lists["share", key]
+            if everybody or each["project_id"] == self.project
+        ]
+        if key == "shares":  # the newest first, as Manila does unasked
+            by = query.get("sort_key", ["created_at"])[0]
+            reverse = query.get("sort_dir", ["desc"]) == ["desc"]
+            records = sorted(records, key=lambda each: (each[by], each["id"]), reverse=reverse)
+        else:
+            if microversion < (2, 51):
+                records = [_of_one_subnet(each) for each in records]
+            for name, values in query.items():  # what it does not know filters
+                if name not in ("limit", "offset", "all_tenants"):
+                    records = [each for each in records if each.get(name) in values]
+        limit = min(int(query.get("limit", ["1000"])[0]), self.manila_limit)
+        page = records[offset : offset + limit]
+        body = {key: page}
+        if key == "shares" and page and len(page) == int(query.get("limit", ["0"])[0]):
+            href = f"{self.url}/share/v2/shares?marker={page[-1]['id']}"  # which it ignores
+            body["shares_links"] = [{"rel": "next", "href": href}]
+        return 200, body
+
+    def _extension(self, rest, query, user):
+        key, alias = EXTENSIONS[rest]
+        if alias not in self.extensions:
+            return 404, {"NeutronError": {"type": "HTTPNotFound", "message": "not found"}}
+        admin = user == "admin"
+        if rest.startswith("l2-") and not admin:
+            message = (
+                "User does not have admin privileges: Cannot GET resource for non admin tenant."
+            )
+            return 403, {"NeutronError": {"type": "AdminRequired", "message": message}}
+        sees_vpn = user in self.shows_vpn_to
+        known = user in ("reader", "member", "admin")
+        records = []
+        for each in self.lists["network", key]:
+            mine = each["tenant_id"] == self.project
+            if rest.startswith("vpn/"):
+                shown = sees_vpn and (mine or admin)
+            elif rest.startswith("bgpvpn/"):  # to whatever role
+                shown = mine or admin
+            else:
+                shown = known and (mine or admin or each.get("shared"))
+            if shown:
+                records.append(each)
+        if rest.startswith("bgpvpn/") and not admin:
+            hidden = {*SHOWN_TO_ADMINS, "project_id", "tenant_id"}
+            records = [{k: v for k, v in each.items() if k not in hidden} for each in records]
+        elif "tenant_id" in query:
+            records = [each for each in records if each["tenant_id"] in query["tenant_id"]]
+        if "id" in query:
+            records = [each for each in records if each["id"] in query["id"]]
+        return self._page("network", rest, key, query, records)
+
     def _resource(self, service, rest, query, user, microversion):
-        known, admin = user in ("reader", "admin"), user == "admin"
+        known, admin = user in ("reader", "member", "admin"), user == "admin"
         denied = (
             403,
             {"forbidden": {"code": 403, "message": f"Policy doesn't allow {rest}"}},
@@ -482,8 +893,14 @@ class Cloud:
             return denied
         if rest == "quotas":
             return 200, {"quotas": []}
+        if service == "network" and rest == "extensions":
+            return 200, {"extensions": [{"alias": each} for each in sorted(self.extensions)]}
+        if service == "network" and rest in EXTENSIONS:
+            return self._extension(rest, query, user)
         key = rest.split("/")[0].replace("-", "_").replace("types", "volume_types")
         records = self.lists.get((service, key))
+        if key == "routers" and "router" not in self.extensions:
+            records = None
         if records is None:
             return 404, {"itemNotFound": {"code": 404, "message": "The resource is not found."}}
         one = rest.split("/")[1:]
@@ -496,7 +913,7 @@ class Cloud:
                 return 404, {"itemNotFound": {"code": 404, "message": "not found"}}
             return 200, found[0] if service == "image" else {key[:-1]: found[0]}
         records = [each for each in records if self._shown(service, each, known, admin, everybody)]
-        for name in ("tenant_id", "device_owner", "name"):
+        for name in ("tenant_id", "device_owner", "name", "id"):
             if name in query:
                 mine = {"tenant_id": "project_id"}.get(name, name)
                 records = [each for each in records if each.get(mine) in query[name]]
@@ -523,6 +940,8 @@ class Cloud:
                 records = [each for each in records if each not in gone]
             ids = [each["id"] for each in records]
             if query["marker"][0] not in ids:
+                if rest in EXTENSIONS:
+                    return 200, {key: []}  # as if it were the end
                 status = MARKER_GONE[service]
                 return status, {"badRequest": {"code": status, "message": "marker not found"}}
             start = ids.index(query["marker"][0]) + 1
@@ -546,6 +965,14 @@ class Cloud:
 
 def _fields(record, fields):
     return {name: record[name] for name in fields if name in record} if fields else record
+
+
+def _of_one_subnet(record):
+    """A share network before 2.51: what its default subnet says is its own."""
+    kept = {name: value for name, value in record.items() if name != "share_network_subnets"}
+    default = [s for s in record["share_network_subnets"] if s["availability_zone"] is None]
+    names = ("neutron_net_id", "neutron_subnet_id", "cidr")
+    return {**kept, **{name: (default or [{}])[0].get(name) for name in names}}
 
 
 def _at_2_1(record):

@@ -1,0 +1,467 @@
+"""Neutron routers and firewall groups, Octavia load balancers and Manila shares.
+
+APIs, 1,000 a page: Networking v2.0, GET /routers, /ports and (FWaaS v2) /fwaas/firewall_groups; Load
+Balancer v2, GET /lbaas/loadbalancers, /listeners, /pools and a pool's /members; Shared File Systems v2,
+GET /shares/detail and /share-networks/detail.
+https://docs.openstack.org/api-ref/network/v2/ https://docs.openstack.org/api-ref/load-balancer/v2/
+https://docs.openstack.org/api-ref/shared-file-system/
+
+What a region lacks, a service in the catalog or an extension of Neutron's, has nothing to report; what
+it has and refuses fails the poll. A router's interfaces are its ports; its gateway's port belongs to no
+project, so that network comes from the router itself. Nothing lists the members of all pools: one call
+a pool that has some. A member is an address in a subnet; it is a server where a port of Nova's has that
+address in that subnet (the VIP's, where the member names none) and Nova lists the server. Networks that
+the networks family does not report are named in the metadata only. Manila is asked at 2.0, the only
+version whose list has the export locations, and for share networks at 2.51, the first that knows more
+than one subnet.
+"""
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Any, Callable, Optional, Union
+
+from nflex_connector_utils import Appliance, Connections, Region
+
+from shared.errors import UnexpectedResponse
+from shared.metadata import metadata
+from shared.providers import openstack
+from shared.record import field, items, needed, objects, time
+from shared.run import Dropped
+
+PERMISSIONS = (
+    "get_firewall_group",
+    "get_network",
+    "get_port",
+    "get_router",
+    "get_security_group",
+    "os_compute_api:servers:index",
+    "os_load-balancer_api:listener:get_all",
+    "os_load-balancer_api:loadbalancer:get_all",
+    "os_load-balancer_api:member:get_all",
+    "os_load-balancer_api:pool:get_all",
+    "share:get_all",
+    "share_network:detail",
+)
+CALLS = (
+    "1 token; a region with Neutron: 1 /extensions + p(networks) /networks + p(ports) /ports "
+    "+ p(routers) /routers + p(firewall groups) /fwaas/firewall_groups, if it has them; "
+    "+ 1 /security-groups where the project has no port (all_projects: /quotas); "
+    "with Octavia: p(load balancers) /lbaas/loadbalancers; where there are some: "
+    "p(listeners) /listeners + p(pools) /pools + a pool with members p(members) /members; "
+    "+ p(servers) /servers where a member or a firewall group's port may be a server; "
+    "with Manila: 1 /shares/detail, where there are shares 2 and 1 more for each 999 after the first "
+    "1,000, and as many /share-networks/detail where a share is in one"
+)
+
+GIB = 1024**3
+KIND = "kind"  # of a record; fetch adds it
+SUBNETS_LISTED = (2, 51)
+ROUTER_PORTS = {
+    "network:ha_router_replicated_interface",
+    "network:router_centralized_snat",
+    "network:router_gateway",
+    "network:router_ha_interface",
+    "network:router_interface",
+    "network:router_interface_distributed",
+}
+ROUTER_DETAILS = (
+    "admin_state_up",
+    "availability_zone_hints",
+    "availability_zones",
+    "conntrack_helpers",
+    "description",
+    "distributed",
+    "enable_ndp_proxy",
+    "external_gateway_info",
+    "external_gateways",
+    "flavor_id",
+    "ha",
+    "project_id",
+    "routes",
+    "service_type_id",
+    "status",
+    "updated_at",
+)
+FIREWALL_DETAILS = (
+    "admin_state_up",
+    "description",
+    "egress_firewall_policy_id",
+    "ingress_firewall_policy_id",
+    "project_id",
+    "shared",
+    "status",
+    "updated_at",
+)
+BALANCER_DETAILS = (
+    "additional_vips",
+    "admin_state_up",
+    "availability_zone",
+    "description",
+    "flavor_id",
+    "operating_status",
+    "project_id",
+    "provider",
+    "provisioning_status",
+    "updated_at",
+    "vip_address",
+    "vip_network_id",
+    "vip_port_id",
+    "vip_qos_policy_id",
+    "vip_sg_ids",
+    "vip_subnet_id",
+    "vip_vnic_type",
+)
+LISTENER_DETAILS = (
+    "id",
+    "name",
+    "protocol",
+    "protocol_port",
+    "admin_state_up",
+    "operating_status",
+    "provisioning_status",
+    "connection_limit",
+    "default_pool_id",
+    "allowed_cidrs",
+)
+POOL_DETAILS = (
+    "id",
+    "name",
+    "protocol",
+    "lb_algorithm",
+    "admin_state_up",
+    "operating_status",
+    "provisioning_status",
+    "session_persistence",
+    "healthmonitor_id",
+)
+MEMBER_DETAILS = (
+    "id",
+    "name",
+    "address",
+    "protocol_port",
+    "subnet_id",
+    "weight",
+    "backup",
+    "admin_state_up",
+    "operating_status",
+    "provisioning_status",
+)
+SHARE_DETAILS = (
+    "availability_zone",
+    "description",
+    "export_locations",
+    "host",
+    "is_public",
+    "project_id",
+    "share_network_id",
+    "share_proto",
+    "share_server_id",
+    "share_type",
+    "size",
+    "snapshot_id",
+    "status",
+)
+
+
+@dataclasses.dataclass
+class Lookups:
+    """What appliances only name. ``fetch`` adds to it before it hands on a page that needs it."""
+
+    extensions: set[str] = dataclasses.field(default_factory=set)
+    networks: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
+    ports: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
+    interfaces: dict[str, list[dict[str, Any]]] = dataclasses.field(  # by router
+        default_factory=lambda: defaultdict(list)
+    )
+    addresses: dict[tuple[str, str], str] = dataclasses.field(  # (subnet, address) -> server
+        default_factory=dict
+    )
+    routers: set[str] = dataclasses.field(default_factory=set)
+    servers: Optional[set[str]] = None  # None: not asked for yet
+    listeners: dict[str, list[dict[str, Any]]] = dataclasses.field(  # by load balancer
+        default_factory=lambda: defaultdict(list)
+    )
+    pools: dict[str, list[dict[str, Any]]] = dataclasses.field(  # by load balancer
+        default_factory=lambda: defaultdict(list)
+    )
+    members: dict[str, list[dict[str, Any]]] = dataclasses.field(default_factory=dict)  # by pool
+    share_networks: Optional[dict[str, dict[str, Any]]] = None  # None: not asked for yet
+
+
+def lookups(scope: openstack.Scope) -> Lookups:
+    made = Lookups()
+    if not openstack.offers(scope, "network"):
+        return made
+    made.extensions = openstack.extensions(scope)
+    made.networks = openstack.networks(scope)
+    fields = ("id", "network_id", "device_id", "device_owner", "fixed_ips", "project_id")
+    asked = {**openstack.own(scope), "fields": fields}
+    for page in openstack.pages(scope, "network", "/ports", "ports", params=asked):
+        made.ports.update({needed(port, "id", str): port for port in page})
+    openstack.require_network_rights(scope, made.ports.values())
+    for port in made.ports.values():
+        device, owner = field(port, "device_id", str), field(port, "device_owner", str) or ""
+        if device and owner in ROUTER_PORTS:
+            made.interfaces[device].append(port)
+        elif device and owner.startswith("compute:"):
+            for fixed in objects(port, "fixed_ips"):
+                where = needed(fixed, "subnet_id", str), needed(fixed, "ip_address", str)
+                made.addresses[where] = device
+    return made
+
+
+def fetch(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
+    if "router" in lookups.extensions:
+        yield from _of_kind("router", _routers(scope, lookups))
+    if "fwaas_v2" in lookups.extensions:  # after all routers, which firewall groups connect to
+        yield from _of_kind("firewall_group", _firewall_groups(scope, lookups))
+    if openstack.offers(scope, "load-balancer"):
+        yield from _of_kind("load_balancer", _load_balancers(scope, lookups))
+    if openstack.offers(scope, "shared-file-system"):
+        yield from _of_kind("share", _shares(scope, lookups))
+
+
+def _of_kind(kind: str, pages: Iterable[list[dict[str, Any]]]) -> Iterator[list[dict[str, Any]]]:
+    for page in pages:
+        yield [{**record, KIND: kind} for record in page]
+
+
+def _routers(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
+    asked = openstack.own(scope)
+    for page in openstack.pages(scope, "network", "/routers", "routers", params=asked):
+        lookups.routers.update(needed(router, "id", str) for router in page)
+        yield page
+
+
+def _firewall_groups(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
+    for page in openstack.pages(scope, "network", "/fwaas/firewall_groups", "firewall_groups"):
+        ports = (port for group in page for port in items(group, "ports", str))
+        _look_up_servers(scope, lookups, (_server_of(port, lookups) for port in ports))
+        yield page
+
+
+def _load_balancers(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
+    own = {} if scope.all_projects else {"project_id": scope.project_id}
+    path, key = "/lbaas/loadbalancers", "loadbalancers"
+    for number, page in enumerate(openstack.pages(scope, "load-balancer", path, key, params=own)):
+        if number == 0 and page:
+            _look_up_pools(scope, lookups, own)
+        members = (
+            lookups.addresses.get(_where(member, balancer))
+            for balancer in page
+            for pool in _pools(balancer, lookups)
+            for member in _members(pool, lookups)
+        )
+        _look_up_servers(scope, lookups, members)
+        yield page
+
+
+def _look_up_pools(scope: openstack.Scope, lookups: Lookups, own: dict[str, Any]) -> None:
+    for key, by_balancer in (("listeners", lookups.listeners), ("pools", lookups.pools)):
+        for page in openstack.pages(scope, "load-balancer", f"/lbaas/{key}", key, params=own):
+            for each in page:
+                for balancer in objects(each, "loadbalancers"):
+                    by_balancer[needed(balancer, "id", str)].append(each)
+    for pool in [pool for pools in lookups.pools.values() for pool in pools]:
+        pool_id = needed(pool, "id", str)
+        if pool_id in lookups.members or not objects(pool, "members"):
+            continue
+        path, members = f"/lbaas/pools/{pool_id}/members", lookups.members.setdefault(pool_id, [])
+        try:
+            for page in openstack.pages(scope, "load-balancer", path, "members"):
+                members.extend(page)
+        except openstack.NotFound:
+            members.clear()  # the pool was deleted just now
+
+
+def _look_up_servers(
+    scope: openstack.Scope, lookups: Lookups, wanted: Iterable[Optional[str]]
+) -> None:
+    """All servers' ids, once, and only if a port says that it is of one."""
+    if lookups.servers is not None or not any(wanted):
+        return
+    lookups.servers = set()
+    if openstack.offers(scope, "compute"):
+        asked = scope.all_tenants
+        for page in openstack.pages(scope, "compute", "/servers", "servers", params=asked):
+            lookups.servers.update(needed(server, "id", str) for server in page)
+
+
+def _shares(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
+    asked = {**scope.all_tenants, "sort_key": "id", "sort_dir": "asc"}
+    service, path = "shared-file-system", "/shares/detail"
+    for page in openstack.offset_pages(scope, service, path, "shares", params=asked):
+        if lookups.share_networks is None and any(share.get("share_network_id") for share in page):
+            lookups.share_networks = _share_networks(scope)
+        yield page
+
+
+def _share_networks(scope: openstack.Scope) -> dict[str, dict[str, Any]]:
+    def listed(microversion: Optional[tuple[int, int]]) -> dict[str, dict[str, Any]]:
+        service, path, key = "shared-file-system", "/share-networks/detail", "share_networks"
+        found = openstack.offset_pages(scope, service, path, key, scope.all_tenants, microversion)
+        return {needed(each, "id", str): each for page in found for each in page}
+
+    try:
+        return listed(SUBNETS_LISTED)
+    except openstack.NotAcceptable:  # before 2019
+        return listed(None)
+
+
+# --- one record -> one appliance ------------------------------------------------------------------
+
+
+def convert(
+    record: dict[str, Any], scope: openstack.Scope, lookups: Lookups
+) -> Union[Appliance, Dropped]:
+    kind = needed(record, KIND, str)
+    if kind not in CONVERT:
+        raise UnexpectedResponse(f"field {KIND!r} names no kind of appliance")
+    if openstack.of_another_project(scope, record):
+        return Dropped("of another project")
+    return CONVERT[kind](record, scope, lookups)
+
+
+def _router(record: dict[str, Any], scope: openstack.Scope, lookups: Lookups) -> Appliance:
+    ports = sorted(lookups.interfaces.get(needed(record, "id", str), []), key=_id)
+    networks = {needed(port, "network_id", str) for port in ports}
+    gateway = field(record, "external_gateway_info", dict) or {}
+    for each in (gateway, *objects(record, "external_gateways")):
+        networks.add(field(each, "network_id", str) or "")
+    interfaces = [
+        {name: port.get(name) for name in ("id", "network_id", "device_owner", "fixed_ips")}
+        for port in ports
+    ]
+    return Appliance(
+        type_id="router",
+        connections=Connections(networks=_shown(networks, lookups)),
+        metadata=metadata(record, ROUTER_DETAILS, _tags(record), interfaces=interfaces),
+        **_base(record, scope),
+    )
+
+
+def _firewall_group(record: dict[str, Any], scope: openstack.Scope, lookups: Lookups) -> Appliance:
+    ports = sorted(items(record, "ports", str))
+    known = [lookups.ports[port] for port in ports if port in lookups.ports]
+    devices = {field(port, "device_id", str) or "" for port in known}
+    return Appliance(
+        type_id="firewall",
+        connections=Connections(
+            appliances=sorted(devices & lookups.routers),
+            networks=_shown({needed(port, "network_id", str) for port in known}, lookups),
+            servers=_listed({_server_of(port, lookups) for port in ports}, lookups),
+        ),
+        metadata=metadata(record, FIREWALL_DETAILS, _tags(record), ports=ports),
+        **_base(record, scope),
+    )
+
+
+def _load_balancer(record: dict[str, Any], scope: openstack.Scope, lookups: Lookups) -> Appliance:
+    listeners = sorted(lookups.listeners.get(needed(record, "id", str), []), key=_id)
+    pools, servers = [], set()
+    for pool in sorted(_pools(record, lookups), key=_id):
+        members = []
+        for member in sorted(_members(pool, lookups), key=_id):
+            server = _listed({lookups.addresses.get(_where(member, record))}, lookups)
+            servers.update(server)
+            members.append({**_of(member, MEMBER_DETAILS), "server_id": "".join(server) or None})
+        pools.append({**_of(pool, POOL_DETAILS), "members": members})
+    return Appliance(
+        type_id="load_balancer",
+        connections=Connections(
+            networks=_shown({field(record, "vip_network_id", str)}, lookups),
+            servers=sorted(servers),
+        ),
+        metadata=metadata(
+            record,
+            BALANCER_DETAILS,
+            _tags(record),
+            listeners=[_of(listener, LISTENER_DETAILS) for listener in listeners],
+            pools=pools,
+        ),
+        **_base(record, scope),
+    )
+
+
+def _share(record: dict[str, Any], scope: openstack.Scope, lookups: Lookups) -> Appliance:
+    size_gib = field(record, "size", int)
+    size_b = None if size_gib is None else size_gib * GIB
+    name = field(record, "share_network_id", str) or ""
+    network = (lookups.share_networks or {}).get(name) or {}
+    subnets = objects(network, "share_network_subnets")
+    zone = field(record, "availability_zone", str)
+    of_zone = [each for each in subnets if zone and each.get("availability_zone") == zone]
+    of_zone = of_zone or [each for each in subnets if each.get("availability_zone") is None]
+    networks = {field(each, "neutron_net_id", str) for each in (network, *of_zone)}
+    return Appliance(
+        type_id="storage",
+        size_b=size_b,
+        connections=Connections(networks=_shown(networks, lookups)),
+        metadata=metadata(
+            record,
+            SHARE_DETAILS,
+            field(record, "metadata", dict),
+            size_b=size_b,
+            share_network=field(network, "name", str),
+        ),
+        **_base(record, scope),
+    )
+
+
+CONVERT: dict[str, Callable[[dict[str, Any], openstack.Scope, Lookups], Appliance]] = {
+    "firewall_group": _firewall_group,
+    "load_balancer": _load_balancer,
+    "router": _router,
+    "share": _share,
+}
+
+
+def _base(record: dict[str, Any], scope: openstack.Scope) -> dict[str, Any]:
+    return {
+        "id": needed(record, "id", str),
+        "name": openstack.name_of(record),
+        "provider_created_at": time(record, "created_at"),
+        "region": Region(scope.region),
+    }
+
+
+def _tags(record: dict[str, Any]) -> dict[str, str]:
+    return dict.fromkeys(items(record, "tags", str), "")
+
+
+def _id(record: dict[str, Any]) -> str:
+    return str(record.get("id"))
+
+
+def _of(record: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    return {name: record.get(name) for name in names}
+
+
+def _pools(balancer: dict[str, Any], lookups: Lookups) -> list[dict[str, Any]]:
+    return lookups.pools.get(needed(balancer, "id", str), [])
+
+
+def _members(pool: dict[str, Any], lookups: Lookups) -> list[dict[str, Any]]:
+    return lookups.members.get(needed(pool, "id", str), [])
+
+
+def _where(member: dict[str, Any], balancer: dict[str, Any]) -> tuple[str, str]:
+    """The subnet and the address of a member; without a subnet it is reached through the VIP's."""
+    subnet = field(member, "subnet_id", str) or field(balancer, "vip_subnet_id", str)
+    return subnet or "", field(member, "address", str) or ""
+
+
+def _server_of(port_id: str, lookups: Lookups) -> Optional[str]:
+    port = lookups.ports.get(port_id) or {}
+    owner = field(port, "device_owner", str) or ""
+    return field(port, "device_id", str) if owner.startswith("compute:") else None
+
+
+def _listed(servers: Iterable[Optional[str]], lookups: Lookups) -> list[str]:
+    """Those that Nova lists: a port may be of a thing that is no server, or that is gone."""
+    return sorted(server for server in servers if server and server in (lookups.servers or ()))
+
+
+def _shown(networks: Iterable[Optional[str]], lookups: Lookups) -> list[str]:
+    return sorted(network for network in networks if network and network in lookups.networks)

@@ -1,0 +1,315 @@
+"""IPsec site connections of VPNaaS, BGP VPNs and L2 gateway connections, where Neutron has them.
+
+API: Networking v2.0 and its extensions, GET /vpn/ipsec-site-connections, /bgpvpn/bgpvpns and
+/l2-gateway-connections, 1,000 a page; a cloud without any of these has no circuits.
+https://docs.openstack.org/api-ref/network/v2/
+
+An IPsec site connection holds its pre-shared key: it is never asked for. As shipped, VPNaaS shows
+connections to members only, and a reader an empty list: where nothing is seen, the login must have role
+member for that to mean anything. L2 gateways are the cloud's own: Neutron shows them to admins only, and
+of another login's 403 no circuit of its project is missing. A BGP VPN lists its associations itself;
+its route targets, by which the other side knows it, are shown to admins only.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+from typing import Any, Callable, Optional, Union
+
+from nflex_connector_utils import Circuit, Connections, Region
+
+from shared.errors import InsufficientPermission, UnexpectedResponse
+from shared.metadata import metadata
+from shared.providers import openstack
+from shared.record import field, items, needed, objects, time
+from shared.run import Dropped
+
+PERMISSIONS = (
+    "get_bgpvpn",
+    "get_endpoint_group",
+    "get_ipsec_site_connection",
+    "get_network",
+    "get_port",
+    "get_router",
+    "get_security_group",
+    "get_subnet",
+    "get_vpnservice",
+)
+CALLS = (
+    "1 token; a region with Neutron: 1 /extensions; with one of the extensions: "
+    "+ p(networks) /networks + p(routers) /routers "
+    "+ 1 /security-groups where the project has neither (all_projects: /quotas); "
+    "VPNaaS: p(connections) /vpn/ipsec-site-connections, where there are some + p(services) "
+    "/vpn/vpnservices + p(endpoint groups) /vpn/endpoint-groups + p(subnets) /subnets, where there is "
+    "none and no role member + 1 /vpn/vpnservices; BGP VPN: p(BGP VPNs) /bgpvpn/bgpvpns, "
+    "+ p(ports) /ports where one has ports; L2 gateways: p(connections) /l2-gateway-connections, "
+    "+ p(gateways) /l2-gateways where there are some"
+)
+
+KIND = "kind"  # of a record; fetch adds it
+EXTENSIONS = {"bgpvpn", "l2-gateway-connection", "vpnaas"}
+MEMBERS = {"_member_", "admin", "manager", "member"}  # the roles that VPNaaS shows something to
+SITE_DETAILS = (
+    "admin_state_up",
+    "auth_mode",
+    "description",
+    "dpd",
+    "ikepolicy_id",
+    "initiator",
+    "ipsecpolicy_id",
+    "local_id",
+    "mtu",
+    "peer_address",
+    "peer_cidrs",
+    "peer_id",
+    "project_id",
+    "route_mode",
+    "status",
+    "vpnservice_id",
+)
+SITE_FIELDS = ("id", "name", "local_ep_group_id", "peer_ep_group_id", *SITE_DETAILS)
+SERVICE_DETAILS = ("name", "status", "external_v4_ip", "external_v6_ip", "router_id", "subnet_id")
+BGPVPN_DETAILS = (
+    "export_targets",
+    "import_targets",
+    "local_pref",
+    "project_id",
+    "route_distinguishers",
+    "route_targets",
+    "type",
+    "vni",
+)
+L2_DETAILS = ("l2_gateway_id", "network_id", "project_id", "segmentation_id", "tenant_id")
+
+
+@dataclasses.dataclass
+class Lookups:
+    """What circuits only name, by id. ``fetch`` adds to it before it hands on a page that needs it."""
+
+    extensions: set[str] = dataclasses.field(default_factory=set)
+    networks: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
+    routers: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
+    subnets: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
+    ports: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
+    services: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
+    groups: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
+    gateways: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
+
+
+def lookups(scope: openstack.Scope) -> Lookups:
+    made = Lookups()
+    if not openstack.offers(scope, "network"):
+        return made
+    made.extensions = openstack.extensions(scope)
+    if made.extensions.isdisjoint(EXTENSIONS):
+        return made
+    made.networks = openstack.networks(scope)
+    if "router" in made.extensions:
+        made.routers = _by_id(scope, "/routers", "routers", fields=("id", "name", "project_id"))
+    # not what the extensions list: their rules are others, and prove nothing
+    records = chain(made.routers.values(), made.networks.values())
+    openstack.require_network_rights(scope, records)
+    return made
+
+
+def fetch(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
+    if "vpnaas" in lookups.extensions:
+        yield from _of_kind("ipsec_site_connection", _sites(scope, lookups))
+    if "bgpvpn" in lookups.extensions:
+        yield from _of_kind("bgpvpn", _bgpvpns(scope, lookups))
+    if "l2-gateway-connection" in lookups.extensions:
+        yield from _of_kind("l2_gateway_connection", _l2_connections(scope, lookups))
+
+
+def _of_kind(kind: str, pages: Iterable[list[dict[str, Any]]]) -> Iterator[list[dict[str, Any]]]:
+    for page in pages:
+        yield [{**record, KIND: kind} for record in page]
+
+
+def _by_id(
+    scope: openstack.Scope, path: str, key: str, fields: Iterable[str] = ()
+) -> dict[str, dict[str, Any]]:
+    asked = {**openstack.own(scope), **({"fields": tuple(fields)} if fields else {})}
+    pages = openstack.pages(scope, "network", path, key, params=asked)
+    return {needed(record, "id", str): record for page in pages for record in page}
+
+
+def _sites(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
+    asked = {**openstack.own(scope), "fields": SITE_FIELDS}
+    path, key = "/vpn/ipsec-site-connections", "ipsec_site_connections"
+    seen = False
+    for page in openstack.pages(scope, "network", path, key, params=asked):
+        if page and not seen:
+            seen = True
+            lookups.services = _by_id(scope, "/vpn/vpnservices", "vpnservices")
+            if "vpn-endpoint-groups" in lookups.extensions:
+                lookups.groups = _by_id(scope, "/vpn/endpoint-groups", "endpoint_groups")
+            lookups.subnets = _subnets(scope)
+        yield page
+    if not seen:
+        _require_member(scope)
+
+
+def _subnets(scope: openstack.Scope) -> dict[str, dict[str, Any]]:
+    """All that are seen: a subnet that another project shares can be one end."""
+    asked = {"fields": ("id", "name", "cidr", "network_id")}
+    pages = openstack.pages(scope, "network", "/subnets", "subnets", params=asked)
+    return {needed(subnet, "id", str): subnet for page in pages for subnet in page}
+
+
+def _require_member(scope: openstack.Scope) -> None:
+    """That no site connection seen means that there is none: by the role, or by another thing seen."""
+    roles = scope.session.access.role_names
+    if not MEMBERS.isdisjoint(role.lower() for role in roles):
+        return
+    asked = {**openstack.own(scope), "fields": "id", "limit": 1}
+    if not objects(openstack.get(scope, "network", "/vpn/vpnservices", asked), "vpnservices"):
+        raise InsufficientPermission(
+            f"network: VPNaaS lets role {', '.join(roles) or 'none'} of the login see no IPsec site "
+            f"connection of project {scope.session.project}, and does not say whether there are any; "
+            "role member is needed"
+        )
+
+
+def _bgpvpns(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
+    asked = openstack.own(scope)
+    for page in openstack.pages(scope, "network", "/bgpvpn/bgpvpns", "bgpvpns", params=asked):
+        if not lookups.ports and any(bgpvpn.get("ports") for bgpvpn in page):
+            lookups.ports = _by_id(scope, "/ports", "ports", fields=("id", "network_id"))
+        yield page
+
+
+def _l2_connections(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
+    path, key = "/l2-gateway-connections", "l2_gateway_connections"
+    allowed = scope.all_projects
+    try:
+        for page in openstack.pages(scope, "network", path, key, params=openstack.own(scope)):
+            allowed = True
+            if page and not lookups.gateways:
+                pages = openstack.pages(scope, "network", "/l2-gateways", "l2_gateways")
+                lookups.gateways = {
+                    needed(each, "id", str): each for found in pages for each in found
+                }
+            yield page
+    except InsufficientPermission:
+        if allowed:
+            raise
+        openstack.note(scope, "not shown", what="L2 gateway connections", to="role admin only")
+
+
+# --- one record -> one circuit --------------------------------------------------------------------
+
+
+def convert(
+    record: dict[str, Any], scope: openstack.Scope, lookups: Lookups
+) -> Union[Circuit, Dropped]:
+    kind = needed(record, KIND, str)
+    if kind not in CONVERT:
+        raise UnexpectedResponse(f"field {KIND!r} names no kind of circuit")
+    if openstack.of_another_project(scope, record):
+        return Dropped("of another project")
+    return Circuit(
+        type_id=kind,
+        id=needed(record, "id", str),
+        name=openstack.name_of(record),
+        provider_created_at=time(record, "created_at"),
+        region=Region(scope.region),
+        **CONVERT[kind](record, lookups),
+    )
+
+
+def _site(record: dict[str, Any], lookups: Lookups) -> dict[str, Any]:
+    service = _of(lookups.services, field(record, "vpnservice_id", str))
+    local = _of(lookups.groups, field(record, "local_ep_group_id", str))
+    peer = _of(lookups.groups, field(record, "peer_ep_group_id", str))
+    # an endpoint group holds subnets, CIDRs, networks, routers or VLANs; before Mitaka a service had
+    # one subnet
+    ends = {field(local, "type", str): items(local, "endpoints", str)}
+    ids = ends.get("subnet") or [field(service, "subnet_id", str) or ""]
+    subnets = [lookups.subnets[each] for each in ids if each in lookups.subnets]
+    networks = [field(subnet, "network_id", str) or "" for subnet in subnets]
+    router = field(service, "router_id", str)
+    address = field(service, "external_v4_ip", str) or field(service, "external_v6_ip", str)
+    return {
+        "endpoint_a": _names("router", [router], lookups.routers) or address,
+        "endpoint_b": field(record, "peer_address", str) or field(record, "peer_id", str) or None,
+        "connections": Connections(
+            appliances=_known([router, *ends.get("router", ())], lookups.routers),
+            networks=_known([*networks, *ends.get("network", ())], lookups.networks),
+        ),
+        "metadata": metadata(
+            record,
+            SITE_DETAILS,
+            vpnservice={name: service.get(name) for name in SERVICE_DETAILS if service},
+            local_cidrs=[field(subnet, "cidr", str) for subnet in subnets],
+            local_endpoints=local.get("endpoints"),
+            peer_endpoints=peer.get("endpoints"),
+        ),
+    }
+
+
+def _bgpvpn(record: dict[str, Any], lookups: Lookups) -> dict[str, Any]:
+    ports = [lookups.ports[each] for each in items(record, "ports", str) if each in lookups.ports]
+    networks = items(record, "networks", str)
+    networks = [*networks, *(field(port, "network_id", str) or "" for port in ports)]
+    routers = items(record, "routers", str)
+    ends = _names("router", routers, lookups.routers), _names("network", networks, lookups.networks)
+    return {
+        "reference": ", ".join(items(record, "route_targets", str)) or None,
+        "endpoint_a": ", ".join(filter(None, ends)) or None,
+        "connections": Connections(
+            appliances=_known(routers, lookups.routers),
+            networks=_known(networks, lookups.networks),
+        ),
+        "metadata": metadata(
+            record,
+            BGPVPN_DETAILS,
+            networks=sorted(items(record, "networks", str)),
+            ports=sorted(items(record, "ports", str)),
+            routers=sorted(routers),
+        ),
+    }
+
+
+def _l2_connection(record: dict[str, Any], lookups: Lookups) -> dict[str, Any]:
+    network = field(record, "network_id", str)
+    gateway = _of(lookups.gateways, field(record, "l2_gateway_id", str))
+    devices = objects(gateway, "devices")
+    where = [
+        f"{field(device, 'device_name', str) or ''} {field(interface, 'name', str) or ''}".strip()
+        for device in devices
+        for interface in objects(device, "interfaces")
+    ]
+    name = field(gateway, "name", str)
+    if any(where):
+        name = f"{name or 'L2 gateway'} ({', '.join(sorted(where))})"
+    return {
+        "endpoint_a": _names("network", [network], lookups.networks),
+        "endpoint_b": name or None,
+        "connections": Connections(networks=_known([network], lookups.networks)),
+        "metadata": metadata(record, L2_DETAILS, devices=devices),
+    }
+
+
+# by kind, what makes a circuit of it
+CONVERT: dict[str, Callable[[dict[str, Any], Lookups], dict[str, Any]]] = {
+    "bgpvpn": _bgpvpn,
+    "ipsec_site_connection": _site,
+    "l2_gateway_connection": _l2_connection,
+}
+
+
+def _of(known: Mapping[str, dict[str, Any]], id_: Optional[str]) -> dict[str, Any]:
+    return known.get(id_ or "") or {}
+
+
+def _known(ids: Iterable[Optional[str]], known: Mapping[str, Any]) -> list[str]:
+    return sorted({each for each in ids if each and each in known})
+
+
+def _names(
+    what: str, ids: Iterable[Optional[str]], known: Mapping[str, dict[str, Any]]
+) -> Optional[str]:
+    """The names of those that are known, for a person to read; None where none is."""
+    names = [field(known[each], "name", str) or f"{what} {each}" for each in _known(ids, known)]
+    return ", ".join(sorted(names)) or None
