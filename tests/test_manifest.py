@@ -71,7 +71,7 @@ def test_what_a_module_says_itself_wins(tmp_path):
         ("defaults/target/platform", "linux", ["defaults.target.platform", "any"]),
         ("defaults/target/python", 3.11, ["defaults.target.python", "3.11", "string"]),
         ("defaults/target/python", "3.x", ["defaults.target.python", "3.x"]),
-        ("defaults/target", None, ["modules.networks", "'target'"]),
+        ("defaults/target", None, ["modules.", "'target'"]),
         ("defaults/events/cmp-connector.resource", "get", ["defaults.events", "cmp-connector.resource"]),
         ("defaults/events/cmp-connector.credentials", None, ["defaults.events", "cmp-connector.credentials"]),
         ("defaults/requires", "requests", ["defaults.requires", "array"]),

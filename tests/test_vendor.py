@@ -11,6 +11,7 @@ from moto.server import ThreadedMotoServer
 
 from tests import vendor
 from tests.built import CELLS, module
+from tests.fakes import openstack as fakes
 from tests.fakes.openstack import Cloud
 from tools import demo_aws
 
@@ -55,7 +56,10 @@ def aws():
 def openstack():
     made = Cloud()
     made.fill(servers=4, networks=3, volumes=2)
-    yield made.credentials(user_domain_name="Default", project_domain_name="Default")
+    made.extensions |= {"vpnaas", "vpn-endpoint-groups"}
+    made.lists["network", "routers"] = [fakes.router(0)]
+    made.lists["network", "ipsec_site_connections"] = [fakes.site_connection(0)]
+    yield made.credentials("member", user_domain_name="Default", project_domain_name="Default")
     made.stop()
 
 

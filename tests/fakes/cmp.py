@@ -35,6 +35,11 @@ EVENT_SOURCES = """
     service-catalog storage-notification test timer workflow
 """.split()
 LANGUAGES = ("javascript", "javascript-node14", "python", "python3")
+KNOWN = {
+    "event_source": EVENT_SOURCES,
+    "language": LANGUAGES,
+    "file_type": ("inline", "zip"),
+}
 
 
 class Refused(Exception):
@@ -50,18 +55,21 @@ class Cmp:
 
     ``modules`` and ``zips`` are by id; ``state`` and ``config`` by module id; ``tasks`` has the
     percentages told, ``logs`` all log entries, ``requests`` all (method, path with its query).
+    ``results`` has (module id, handler, result) of what ran, also asynchronously. ``python`` runs the
+    modules; one that has not ended after ``patience_s`` is killed.
     """
 
     key, secret, token = "invented-key", "invented-secret-of-cmp", "invented-token"
 
-    def __init__(self, page_size=50):
-        self.page_size = page_size
+    def __init__(self, page_size=50, python=sys.executable, patience_s=PATIENCE_S):
+        self.page_size, self.python, self.patience_s = page_size, python, patience_s
         self.modules, self.zips = {}, {}
         self.state = collections.defaultdict(dict)
         self.config = collections.defaultdict(dict)
         self.tasks = collections.defaultdict(list)
-        self.logs, self.requests = [], []
-        self._faults = []
+        self.logs, self.requests, self.results = [], [], []
+        self.accounts = [{"id": "account-1", "name": "Account 1", "provider": "aws"}]
+        self._faults, self._lock = [], threading.Lock()
         self._running = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
@@ -91,10 +99,11 @@ class Cmp:
 
     def answer(self, method, path, query, headers, body):
         """(status, headers, document) of one call; raises Refused."""
-        for fault in self._faults:
-            if method == fault[0] and path.startswith(fault[1]):
-                self._faults.remove(fault)
-                raise Refused(fault[2], "a fault that a test asked for")
+        with self._lock:  # two calls at once must not have one fault
+            for fault in self._faults:
+                if method == fault[0] and path.startswith(fault[1]):
+                    self._faults.remove(fault)
+                    raise Refused(fault[2], "a fault that a test asked for")
         basic = base64.b64encode(f"{self.key}:{self.secret}".encode()).decode()
         if headers["Authorization"] not in (f"Basic {basic}", f"Bearer {self.token}"):
             raise Refused(401, "not authenticated")
@@ -113,7 +122,7 @@ class Cmp:
 
     def _get_modules(self, rest, query, headers, body):
         if not rest:
-            page = int(query.get("page", 1))
+            page = _page(query)
             found = list(self.modules.values())[(page - 1) * self.page_size :][: self.page_size]
             return 200, {"x-total-count": len(self.modules), "x-page": page}, found
         module = self._module(rest[0])
@@ -123,20 +132,22 @@ class Cmp:
             return 200, {}, base64.b64encode(self.zips[rest[0]]).decode()
         if rest[1:] == ["state"]:
             return 200, {}, self.state[rest[0]]
+        if rest[1:]:
+            raise Refused(404, f"no GET {'/'.join(rest[1:])}")
         return 200, {}, module
 
     def _post_modules(self, rest, query, headers, body):
         if not rest:
-            return 201, {}, self._create(_json(body))
+            return 201, {}, self._create(_json(body, dict))
         module_id, call = rest[0], "/".join(rest[1:])
         self._module(module_id)
         if call == "zipfile":
             self.zips[module_id] = _module_zip(headers, body)
             return 200, {}, self.modules[module_id]
         if call == "execute":
-            return 200, {}, self._execute(module_id, _json(body))
+            return 200, {}, self._execute(module_id, _json(body, dict, "handler", "event"))
         if call == "state/delete":
-            for key in _json(body):
+            for key in _json(body, list):
                 self.state[module_id].pop(key, None)
             return 200, {}, {}
         raise Refused(404, f"no POST {call}")
@@ -144,36 +155,35 @@ class Cmp:
     def _create(self, asked):
         if not asked.get("name"):
             raise Refused(400, "name: missing")
-        for key, known in (
-            ("event_source", EVENT_SOURCES),
-            ("language", LANGUAGES),
-            ("file_type", ("inline", "zip")),
-        ):
-            if asked.get(key) not in known:
-                raise Refused(400, f"{key}: {asked.get(key)!r} is not known")
+        _check({key: asked.get(key) for key in KNOWN})
         module_id = str(uuid.uuid4())
         self.modules[module_id] = {
             "id": module_id,
             "user_name": "inventory",
             "handlers": [],
+            "source_code": "",
             **asked,
-            "description": asked.get("description") or "",
+            "description": asked.get("description") or "",  # the command line can't print null
         }
         return self.modules[module_id]
 
     def _patch_modules(self, rest, query, headers, body):
-        module = self._module(rest[0])
+        module, changes = self._module("".join(rest[:1])), _json(body, dict)
         if rest[1:] == ["state"]:
-            self.state[rest[0]].update(_json(body))
+            self.state[rest[0]].update(changes)
+        elif rest[1:]:
+            raise Refused(404, f"no PATCH {'/'.join(rest[1:])}")
         else:
-            changes = _json(body)
             known = {"description", "file_type", "handlers", "language", "source_code"}
             if set(changes) - known:
                 raise Refused(400, f"can't be changed: {sorted(set(changes) - known)}")
+            _check({key: changes[key] for key in KNOWN if key in changes})
             module.update(changes)
         return 200, {}, module
 
     def _delete_modules(self, rest, query, headers, body):
+        if len(rest) != 1:
+            raise Refused(404, f"no DELETE {'/'.join(rest)}")
         self._module(rest[0])
         del self.modules[rest[0]]
         self.zips.pop(rest[0], None)
@@ -182,18 +192,41 @@ class Cmp:
     # --- running one ---
 
     def _execute(self, module_id, asked):
-        if module_id not in self.zips:
-            raise Refused(400, f"module {module_id} has no code yet")
+        self._code(module_id)
         if asked.get("async"):
             thread = threading.Thread(target=self._run, args=(module_id, asked))
             self._running.append(thread)
             thread.start()
             return {"value": None, "logs": "", "error": None}
-        return self._run(module_id, asked)
+        result = self._run(module_id, asked)
+        if "message" in result:
+            raise Refused(500, result["message"])
+        return result
+
+    def _code(self, module_id):
+        """The module as a zip file."""
+        module = self._module(module_id)
+        if module.get("file_type") == "inline":
+            packed = io.BytesIO()
+            with zipfile.ZipFile(packed, "w") as file:
+                file.writestr("main.py", module["source_code"])
+            return packed.getvalue()
+        if module_id not in self.zips:
+            raise Refused(400, f"module {module_id} has no code yet")
+        return self.zips[module_id]
 
     def _run(self, module_id, asked):
+        """What the module came to; never raises, for it may run in a thread of its own."""
+        try:
+            result = self._process(module_id, asked)
+        except Exception as error:
+            result = {"message": f"the module did not run to its end: {error}"}
+        self.results.append((module_id, asked["handler"], result))
+        return result
+
+    def _process(self, module_id, asked):
         with tempfile.TemporaryDirectory() as folder:
-            with zipfile.ZipFile(io.BytesIO(self.zips[module_id])) as packed:
+            with zipfile.ZipFile(io.BytesIO(self._code(module_id))) as packed:
                 packed.extractall(folder)
             told = {
                 "handler": asked["handler"],
@@ -204,16 +237,16 @@ class Cmp:
                 "api_token": self.token,
             }
             done = subprocess.run(
-                [sys.executable, "-I", "-S", str(RUNTIME)],
+                [self.python, "-I", "-S", str(RUNTIME)],
                 cwd=folder,
                 env={"PATH": ""},
                 input=json.dumps(told),
                 capture_output=True,
                 text=True,
-                timeout=PATIENCE_S,
+                timeout=self.patience_s,
             )
         if done.returncode:
-            raise Refused(500, done.stderr)
+            raise Refused(500, f"status {done.returncode} {done.stderr}")
         return json.loads(done.stdout)
 
     # --- logs, tasks, accounts ---
@@ -223,36 +256,55 @@ class Cmp:
             each
             for each in self.logs
             if each.get("resource_id") == query.get("resource_id")
-            and query["start"] <= each["timestamp"] <= query["end"]
+            and query.get("start", "") <= each["timestamp"] <= query.get("end", "9")
         ]
         hits.sort(key=lambda each: each["timestamp"], reverse=query.get("order") == "desc")
         return 200, {}, {"hits": hits}
 
     def _post_logs(self, rest, query, headers, body):
         now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        self.logs += [{"timestamp": now, "extra": {}, **each} for each in _json(body)]
+        self.logs += [{"timestamp": now, "extra": {}, **each} for each in _json(body, list)]
         return 200, {}, {}
 
     def _post_tasks(self, rest, query, headers, body):
         if rest[1:] != ["update"]:
             raise Refused(404, "no such call of a task")
-        self.tasks[rest[0]].append(_json(body)["percentage"])
+        self.tasks[rest[0]].append(_json(body, dict, "percentage")["percentage"])
         return 200, {}, {}
 
     def _get_accounts(self, rest, query, headers, body):
-        account = {"id": "account-1", "name": "Account 1", "provider": "aws"}
         if not rest:
-            return 200, {"x-total-count": 1, "x-page": 1}, [account]
-        if rest != [account["id"]]:
-            raise Refused(404, f"no account {rest[0]}")
-        return 200, {}, account
+            return 200, {"x-total-count": len(self.accounts), "x-page": 1}, self.accounts
+        for account in self.accounts:
+            if rest == [account["id"]]:
+                return 200, {}, account
+        raise Refused(404, f"no account {'/'.join(rest)}")
 
 
-def _json(body):
+def _json(body, kind, *needed):
     try:
-        return json.loads(body)
+        document = json.loads(body)
     except ValueError:
         raise Refused(400, "the body is no JSON") from None
+    if not isinstance(document, kind):
+        raise Refused(400, f"the body is no {kind.__name__}")
+    for key in needed:
+        if key not in document:
+            raise Refused(400, f"{key}: missing")
+    return document
+
+
+def _check(values):
+    for key, value in values.items():
+        if value not in KNOWN[key]:
+            raise Refused(400, f"{key}: {value!r} is not known")
+
+
+def _page(query):
+    page = query.get("page", "1")
+    if not page.isdecimal() or page == "0":
+        raise Refused(400, f"page: {page!r} is no page")
+    return int(page)
 
 
 def _module_zip(headers, body):
