@@ -137,6 +137,20 @@ def test_a_module_sees_nothing_but_itself_and_the_standard_library(cmp):
     assert not [name for name in environment if name.startswith(("PYTHON", "AWS", "HOME"))]
 
 
+def test_what_a_module_is_given_and_asks_for(cmp):
+    module_id = made(
+        cmp,
+        "import os\n"
+        "def x(event, context):\n"
+        "    os.write(1, b'not the answer')\n"
+        "    page = context.api.get('/modules', params={'page': 2})\n"
+        "    return [context.secrets, page.json()]\n",
+    )
+    cmp.secrets[module_id] = {"token": "invented"}
+    assert execute(cmp, module_id)["value"] == [{"token": "invented"}, []]
+    assert ("GET", "/modules?page=2") in cmp.requests
+
+
 def test_each_run_has_a_process_and_a_folder_of_its_own(cmp):
     module_id = made(
         cmp,

@@ -53,8 +53,8 @@ class Refused(Exception):
 class Cmp:
     """One region. What it holds may be looked at and changed by tests.
 
-    ``modules`` and ``zips`` are by id; ``state`` and ``config`` by module id; ``tasks`` has the
-    percentages told, ``logs`` all log entries, ``requests`` all (method, path with its query).
+    ``modules`` and ``zips`` are by id; ``state``, ``config`` and ``secrets`` by module id; ``tasks``
+    has the percentages told, ``logs`` all log entries, ``requests`` all (method, path with its query).
     ``results`` has (module id, handler, result) of what ran, also asynchronously. ``python`` runs the
     modules; one that has not ended after ``patience_s`` is killed.
     """
@@ -66,6 +66,7 @@ class Cmp:
         self.modules, self.zips = {}, {}
         self.state = collections.defaultdict(dict)
         self.config = collections.defaultdict(dict)
+        self.secrets = collections.defaultdict(dict)
         self.tasks = collections.defaultdict(list)
         self.logs, self.requests, self.results = [], [], []
         self.accounts = [{"id": "account-1", "name": "Account 1", "provider": "aws"}]
@@ -233,6 +234,7 @@ class Cmp:
                 "event": asked["event"],
                 "module_id": module_id,
                 "config": self.config[module_id],
+                "secrets": self.secrets[module_id],
                 "api_url": self.url,
                 "api_token": self.token,
             }

@@ -13,6 +13,7 @@ import sys
 import traceback
 import types
 import urllib.error
+import urllib.parse
 import urllib.request
 from contextlib import redirect_stderr, redirect_stdout
 from datetime import datetime, time, timezone
@@ -44,7 +45,7 @@ class Api:
         )
 
     def get(self, path, params=None):
-        return self.call("GET", path)
+        return self.call("GET", path + _query(params))
 
     def post(self, path, data):
         return self.call("POST", path, data)
@@ -56,7 +57,11 @@ class Api:
         return self.call("PATCH", path, data)
 
     def delete(self, path, params=None):
-        return self.call("DELETE", path)
+        return self.call("DELETE", path + _query(params))
+
+
+def _query(params):
+    return "?" + urllib.parse.urlencode(params, doseq=True) if params else ""
 
 
 class State:
@@ -69,7 +74,10 @@ class State:
         return self.get_all().get(key)
 
     def get_all(self):
-        return self.api.get(self.path).json()
+        answer = self.api.get(self.path)
+        if answer.status_code != 200:
+            raise Exception(f"Failed to read state: {answer.text}")
+        return answer.json()
 
     def set(self, key, value):
         self.set_multi({key: value})
@@ -92,7 +100,7 @@ class Context:
     def __init__(self, told):
         self.response_headers = {}
         self.config = told["config"]
-        self.secrets = {}
+        self.secrets = told["secrets"]
         self.customer_id = self.user_id = None
         self.user_name = ""
         self.region = self.platform = self.version = "simulated"
@@ -135,6 +143,8 @@ def encoded(value):
 
 def main():
     told = json.load(sys.stdin)
+    answer = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what a module's own programs print must not be taken for the answer
     sys.path[:0] = [os.getcwd(), os.path.join(os.getcwd(), "lib")]
     context = Context(told)
     printed = io.StringIO()
@@ -157,7 +167,8 @@ def main():
         kind = type(error).__name__
         error = {"exc_message": message, "exc_type": kind, "stack_trace": ""}
         text = json.dumps({**result, "value": None, "error": error})
-    print(text)
+    answer.write(text)
+    answer.close()
 
 
 if __name__ == "__main__":
