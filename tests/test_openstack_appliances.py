@@ -573,6 +573,12 @@ def test_an_answer_that_is_no_listing(cloud, path, kind):
 # --- rights ---------------------------------------------------------------------------------------
 
 
+def test_the_least_rights_name_octavias_role():
+    rights = openstack.least_rights(appliances.PERMISSIONS)
+    assert list(rights["roles_where_reader_is_too_little"]) == ["load-balancer_observer"]
+    assert openstack.least_rights(("get_port",))["roles_where_reader_is_too_little"] == {}
+
+
 @pytest.mark.parametrize("services", [set(), {"load-balancer", "sharev2"}])
 @pytest.mark.parametrize("records", [True, False])
 def test_a_role_that_no_policy_knows_is_refused(cloud, services, records):

@@ -11,9 +11,9 @@ it has and refuses fails the poll. A router's interfaces are its ports; its gate
 project, so that network comes from the router itself. Nothing lists the members of all pools: one call
 a pool that has some. A member is an address in a subnet; it is a server where a port of Nova's has that
 address in that subnet (the VIP's, where the member names none) and Nova lists the server. Networks that
-the networks family does not report are named in the metadata only. Manila is asked at 2.0, the only
-version whose list has the export locations, and for share networks at 2.51, the first that knows more
-than one subnet.
+the networks family does not report are named in the metadata only. Manila is asked at 2.0, where the
+list still has the export locations, and for share networks at 2.51, the first that knows more than one
+subnet. CMP's appliances have no state: the provider's words are in the metadata.
 """
 
 import dataclasses

@@ -1,1 +1,1 @@
-"""The family of servers."""
+"""The family of circuits."""

@@ -51,6 +51,11 @@ _SERVICES = {
 }
 # The role that a service's own policy asks of who only reads a project; of others it is reader.
 _READERS = {"load-balancer": "reader, in older releases load-balancer_observer,"}
+# Policies that role reader does not cover as they are shipped (Octavia's: in older releases).
+_BESIDES = {
+    "load-balancer_observer": ("os_load-balancer_api:",),
+    "member": ("get_endpoint_group", "get_ipsec_site_connection", "get_vpnservice"),
+}
 # The names that an openrc file has beyond OS_ + the name that clouds.yaml has.
 _OPENRC = {
     "tenant_name": "project_name",
@@ -544,10 +549,13 @@ def require_network_rights(scope: Scope, records: Iterable[Mapping[str, Any]]) -
 
 def least_rights(permissions: Iterable[str]) -> dict[str, Any]:
     """The role to give, and the policy rules that it has to cover."""
+    policies = sorted(set(permissions))
+    besides = {role: [p for p in policies if p.startswith(of)] for role, of in _BESIDES.items()}
     return {
         "role": "reader",
         "role_with_all_projects": "admin",
-        "policies": sorted(set(permissions)),
+        "roles_where_reader_is_too_little": {role: of for role, of in besides.items() if of},
+        "policies": policies,
     }
 
 
