@@ -10,10 +10,12 @@ import dataclasses
 import fnmatch
 import os
 import re
+import socket
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 from typing import Any, Optional
+from urllib.parse import urlsplit
 
 import botocore.config
 import botocore.exceptions as aws_errors
@@ -96,9 +98,16 @@ _THEIR_FAULT = {
     "Unavailable",
 }
 _ABSENT = {"OptInRequired", "UnsupportedOperation.RegionNotSupported"}
-# EC2's and STS's answers are XML: an element named after the operation.
-_BEGIN = re.compile(rb"\s*(<\?xml[^>]*>\s*)?<\w+Response[\s>]")
-_END = re.compile(rb"</\w+Response>\s*$")
+# How an answer begins and ends, by the protocol: XML in an element named after the operation, or JSON.
+_XML = (
+    re.compile(rb"\s*(<\?xml[^>]*>\s*)?<\w+Response[\s>]"),
+    re.compile(rb"</\w+Response>\s*$"),
+)
+_JSON = (re.compile(rb"\s*\{"), re.compile(rb"\}\s*$"))
+_ANSWERS = {"ec2": _XML, "query": _XML, "json": _JSON, "rest-json": _JSON}
+# What the services call the page token and the size of a page.
+_TOKENS = {"NextToken": "NextToken", "nextToken": "nextToken", "Marker": "NextMarker"}
+_SIZES = ("MaxResults", "maxResults", "PageSize", "MaxItems")
 _OLD_PAGE_TOKEN = {"InvalidNextToken", "InvalidPaginationToken", "InvalidPagination"}
 _UNREACHED = (
     aws_errors.HTTPClientError,
@@ -177,6 +186,7 @@ class Session:
 
     def _make(self, service: str, region: str) -> Any:
         deadline = self._poll.deadline
+        _speak_json(self._botocore, service)
         client = self._botocore.create_client(
             service,
             region_name=region,
@@ -191,14 +201,32 @@ class Session:
             ),
         )
         http_session = client._endpoint.http_session
+        begin, end = _ANSWERS[client.meta.service_model.metadata["protocol"]]
 
         def before_send(request: Any, **_: Any) -> Any:
             self._before_send(request)
-            return _whole(request, http_session.send(request))
+            return _whole(request, http_session.send(request), begin, end)
 
         client.meta.events.register_first("before-send.*", before_send)
+        client.meta.events.register_first("after-call.*", _name_the_action)
         client.meta.events.register_last("needs-retry.*", self._needs_retry)
         return client
+
+    def offers(self, service: str, region: str) -> bool:
+        """Whether the service is there: botocore's list is as old as botocore, so names count too."""
+        with self._lock:
+            listed = self._botocore.get_available_regions(service, self.partition)
+        if region in listed:
+            return True
+        host = urlsplit(self.client(service, region).meta.endpoint_url).hostname
+        try:
+            return bool(socket.getaddrinfo(host, 443))
+        except OSError:
+            return False
+
+    def note(self, event: str, **facts: Any) -> None:
+        """A line in the poll's log."""
+        self._poll.log.info(event, **facts)
 
     def assume(self, role_arn: str, external_id: Optional[str]) -> None:
         """Go on with the role's own temporary credentials (an hour by STS's default)."""
@@ -271,7 +299,25 @@ def scopes(session: Session) -> list[Scope]:
     return [Scope(name, session) for name in chosen]
 
 
-def _whole(request: Any, response: Any) -> Any:
+def _speak_json(session: Any, service: str) -> None:
+    """Newer botocores would speak CBOR to some services, of which a cassette shows nothing."""
+    known = session.get_component("data_loader").load_service_model(service, "service-2")[
+        "metadata"
+    ]
+    if "json" in known.get("protocols", ()):
+        known["protocol"], known["protocols"] = "json", ["json"]
+        known.setdefault("jsonVersion", "1.1")
+
+
+def _name_the_action(parsed: dict[str, Any], model: Any, **_: Any) -> None:
+    """Into the answer, where an error finds it: as IAM calls it, service and operation."""
+    action = f"{model.service_model.signing_name}:{model.name}"
+    parsed.setdefault("ResponseMetadata", {})["Action"] = action
+
+
+def _whole(
+    request: Any, response: Any, begin: "re.Pattern[bytes]", end: "re.Pattern[bytes]"
+) -> Any:
     """The answer, if it is all there and is the API's.
 
     botocore checks neither: it does not retry a body that was cut short, and a proxy's page that
@@ -280,10 +326,10 @@ def _whole(request: Any, response: Any) -> Any:
     if response.status_code >= 300:
         return response
     where = http.without_query(request.url)
-    if not _BEGIN.match(response.content):
+    if not begin.match(response.content):
         kind = response.headers.get("Content-Type", "no content type")
         raise UnexpectedResponse(f"{where} did not answer as an AWS API ({kind})")
-    if not _END.search(response.content[-200:]):
+    if not end.search(response.content[-200:]):
         raise aws_errors.ConnectionClosedError(endpoint_url=where)
     return response
 
@@ -326,28 +372,67 @@ def pages(
 ) -> Iterator[list[dict[str, Any]]]:
     """The listing, page by page; ``key`` names the list in the answers.
 
-    A page token that the service no longer takes starts the listing anew (the engine drops what it
-    then sees twice). A token that comes back is a loop, and an answer without the list (which EC2 also
-    sends where it is empty) is not EC2's: UnexpectedResponse.
+    A listing that knows no pages is one page. A page token that the service no longer takes starts the
+    listing anew (the engine drops what it then sees twice). A token that comes back is a loop, and an
+    answer without the list (which the services also send where it is empty) is not theirs:
+    UnexpectedResponse.
     """
     client = scope.session.client(service, scope.name)
-    paginator = client.get_paginator(operation)
+    known = _inputs(client, operation)
+    asks = next((name for name in _TOKENS if name in known), None)
+    params.update({name: page_size for name in _SIZES if asks and name in known})
     for restart in range(RESTARTS + 1):
         tokens: set[str] = set()
+        more: dict[str, str] = {}
         try:
-            for page in paginator.paginate(PaginationConfig={"PageSize": page_size}, **params):
+            while True:
+                page = getattr(client, operation)(**params, **more)
                 if key not in page:
                     raise UnexpectedResponse(f"{_where(client)}: {operation} gave no {key}")
                 yield objects(page, key)
-                token = page.get("NextToken")
-                if token and token in tokens:
+                token = field(page, _TOKENS[asks], str) if asks else None
+                if not asks or not token:
+                    return
+                if token in tokens:
                     raise UnexpectedResponse(f"{_where(client)}: {operation} pages in a loop")
                 tokens.add(token)
-            return
+                more = {asks: token}
         except aws_errors.ClientError as error:
             code = error.response.get("Error", {}).get("Code", "")
             if code not in _OLD_PAGE_TOKEN or restart == RESTARTS:
                 raise
+
+
+def call(scope: Scope, service: str, operation: str, **params: Any) -> dict[str, Any]:
+    """One call that has no pages."""
+    return getattr(scope.session.client(service, scope.name), operation)(**params)
+
+
+def offered_pages(
+    scope: Scope, service: str, operation: str, key: str, **params: Any
+) -> Iterator[list[dict[str, Any]]]:
+    """``pages`` of a service that not every region has; where it has it not, none, and the log says so.
+
+    Which regions have it: those that botocore lists, those whose name for it can be looked up, and those
+    of an ``endpoint_url`` of the account's own.
+    """
+    session = scope.session
+    if not session.credentials.endpoint_url and not session.offers(service, scope.name):
+        session.note("absent", scope=scope.name, service=service)
+        return
+    try:
+        yield from pages(scope, service, operation, key, **params)
+    except aws_errors.ClientError as error:
+        if error.response.get("Error", {}).get("Code", "") not in _ABSENT:
+            raise
+        session.note("absent", scope=scope.name, service=service, why=_action(error))
+
+
+def _inputs(client: Any, operation: str) -> Collection[str]:
+    """The names of an operation's parameters."""
+    name = client.meta.method_to_api_mapping[operation]
+    shape = client.meta.service_model.operation_model(name).input_shape
+    return shape.members if shape else ()
 
 
 def _where(client: Any) -> str:
@@ -359,6 +444,11 @@ def tags(record: Mapping[str, Any]) -> dict[str, str]:
     return {
         needed(tag, "Key", str): field(tag, "Value", str) or "" for tag in objects(record, "Tags")
     }
+
+
+def named(record: Mapping[str, Any], identifier: str) -> str:
+    """The Name tag, or else the id."""
+    return tags(record).get("Name") or identifier
 
 
 def least_rights(permissions: Iterable[str]) -> dict[str, Any]:
@@ -392,10 +482,10 @@ def classify(error: Exception) -> Optional[ConnectorError]:
         return Unreachable(str(error))
     if isinstance(error, (aws_errors.NoCredentialsError, aws_errors.PartialCredentialsError)):
         return InvalidCredentials(str(error))
-    if isinstance(error, (aws_errors.PaginationError, aws_errors.IncompleteReadError)):
+    if isinstance(error, aws_errors.IncompleteReadError):
         return UnexpectedResponse(str(error))
     if isinstance(error, botocore.parsers.ResponseParserError):
-        return UnexpectedResponse("the answer is not XML as the API sends it")
+        return UnexpectedResponse("the answer is no XML or JSON as the API sends it")
     if isinstance(error, (aws_errors.UnknownEndpointError, aws_errors.UnknownRegionError)):
         return Absent(str(error))
     if isinstance(error, aws_errors.DataNotFoundError):
@@ -422,9 +512,9 @@ def _by_code(code: str, status: int, about: str) -> Optional[ConnectorError]:
 
 
 def _action(error: aws_errors.ClientError) -> str:
-    """The IAM action of a refused call: EC2 and STS name their actions as their operations."""
-    service = "sts" if error.operation_name in ("AssumeRole", "GetCallerIdentity") else "ec2"
-    return f"{service}:{error.operation_name}"
+    """The IAM action of a refused call: services name their actions as their operations."""
+    told = error.response.get("ResponseMetadata", {}).get("Action")
+    return str(told or error.operation_name)
 
 
 def _botocore_session(credentials: Credentials) -> Any:
