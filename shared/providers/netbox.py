@@ -33,6 +33,7 @@ from shared.errors import (
     Unreachable,
 )
 from shared.event import flag_credential, needed_credential, text_credential
+from shared.netbox_record import device_kinds
 from shared.record import field, needed, objects
 
 PAGE_SIZE = 1000  # MAX_PAGE_SIZE as shipped; a server that allows less cuts it without a word
@@ -132,7 +133,7 @@ class Session:
 
     def __init__(self, credentials: Credentials, poll: Any):
         self.url = credentials.url
-        self.options: Mapping[str, Any] = poll.request.options
+        self.device_kinds = device_kinds(poll.request.options.get("device_kinds"))
         tls = _own_ca(credentials.cacert) if credentials.verify else None
         cacert = None if tls else credentials.cacert
         verify: Any = (cacert or True) if credentials.verify else False
@@ -191,7 +192,9 @@ class Session:
                 bad_token = right is None or not self._accepts_token()
             if bad_token:
                 return InvalidCredentials(about)
-            return InsufficientPermission(f"the token's user lacks the right {right}: {about}")
+            return InsufficientPermission(
+                f"the token's user lacks the right {right or 'to ask for this'}: {about}"
+            )
         if status == 404 and answer is None:
             return NotOffered(f"{url} is not there (404); is credentials.url that of a NetBox?")
         if status in http.THROTTLED:
@@ -240,8 +243,9 @@ class Scope:
         return self.session.url
 
     @property
-    def options(self) -> Mapping[str, Any]:
-        return self.session.options
+    def device_kinds(self) -> Mapping[str, str]:
+        """The account's own words for what its devices are."""
+        return self.session.device_kinds
 
     @property
     def version(self) -> tuple[int, int]:
@@ -312,9 +316,7 @@ def listed(
 ) -> dict[int, dict[str, Any]]:
     """A whole listing, by id."""
     return {
-        record["id"]: record
-        for page in pages(scope, listing, names, **asked)
-        for record in page
+        record["id"]: record for page in pages(scope, listing, names, **asked) for record in page
     }
 
 

@@ -1,0 +1,53 @@
+"""Virtual disks, each of a virtual machine.
+
+API: GET /api/virtualization/virtual-disks/, 1,000 a page or what the server allows.
+https://netboxlabs.com/docs/netbox/models/virtualization/virtualdisk/
+
+Sizes come in megabytes, before 4.1 in gigabytes (both decimal: 4.1 multiplied the old ones by 1,000).
+A disk's name is unique to its machine.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from nflex_connector_utils import Connections, Volume
+
+from shared.metadata import metadata
+from shared.netbox_record import disk_bytes, name_of, shown, tags
+from shared.providers import netbox
+from shared.record import needed, time
+
+PERMISSIONS = ("virtualization.view_virtualdisk",)
+CALLS = "ceil(disks/1000) /virtual-disks; up to 4.1: + 1 /status"
+
+FIELDS = (
+    "id",
+    "virtual_machine",
+    "name",
+    "size",
+    "owner",
+    "description",
+    "tags",
+    "custom_fields",
+    "created",
+    "last_updated",
+)
+DETAILS = ("virtual_machine", "owner", "description", "last_updated")
+
+
+def fetch(scope: netbox.Scope, lookups: None) -> Iterator[list[dict[str, Any]]]:
+    yield from netbox.pages(scope, "virtualization/virtual-disks", FIELDS)
+
+
+def convert(record: dict[str, Any], scope: netbox.Scope, lookups: None) -> Volume:
+    number = needed(record, "id", int)
+    machine = needed(needed(record, "virtual_machine", dict), "id", int)
+    return Volume(
+        id=str(number),
+        name=name_of(record),
+        size_b=disk_bytes(record, "size", scope.version),
+        provider_created_at=time(record, "created"),
+        connections=Connections(servers=[f"virtual-machine:{machine}"]),
+        metadata=metadata({}, (), tags(record), **shown(record, DETAILS)),
+        native_portal_link=f"{scope.url}/virtualization/virtual-disks/{number}/",
+    )
