@@ -6,13 +6,14 @@ PIP := $(VENV)/bin/pip --disable-pip-version-check
 PY := $(VENV)/bin/python
 CHECKED := flexlocal modules shared tests tools
 NFLEX := nflex-connector-utils==0.2.0
-ACCOUNTS := demo-aws demo-openstack
-FAMILIES := servers networks volumes
+ACCOUNTS := demo-aws demo-openstack demo-netbox
+FAMILIES := servers networks volumes circuits appliances
 
-.PHONY: demo test lint test-openstack record-aws record-openstack expected readme clean
+.PHONY: demo test lint test-openstack record-aws record-openstack record-netbox expected readme clean
 
 demo: $(VENV)/.demo
 	@for account in $(ACCOUNTS); do for family in $(FAMILIES); do \
+	  test -f modules/$$family/$${account#demo-}.py || continue; \
 	  echo; echo "== $$family of $$account"; \
 	  $(VENV)/bin/flexlocal run $$family --account $$account --replay || exit 1; \
 	done; done
@@ -30,12 +31,15 @@ test-openstack: $(VENV)/.lab
 	$(PY) -m pytest -m lab tests/lab
 
 # Records the demo accounts' cassettes anew: AWS from moto's server, OpenStack from the services at
-# the auth_url in cassettes/accounts.yaml.
+# the auth_url in cassettes/accounts.yaml, NetBox from the answers of a real one in the folder RECORDINGS.
 record-aws: $(VENV)/.test
 	$(PY) -m tools.record aws
 
 record-openstack: $(VENV)/.lab
 	$(PY) -m tools.record openstack
+
+record-netbox: $(VENV)/.test
+	$(PY) -m tools.record netbox "$(RECORDINGS)"
 
 # Writes the golden files from the cassettes. Read the diff: it is what the platform will see change.
 expected: $(VENV)/.test

@@ -77,6 +77,22 @@ def _size(name: str) -> Callable[[dict[str, Any]], Any]:
     return size
 
 
+def _rate(name: str) -> Callable[[dict[str, Any]], Any]:
+    """Bits per second in the largest unit that leaves a number of one or more."""
+
+    def rate(resource: dict[str, Any]) -> Any:
+        value = _specific(name)(resource)
+        if value is None:
+            return None
+        for unit in ("bit/s", "kbit/s", "Mbit/s"):
+            if value < 1000:
+                return f"{value:g} {unit}"
+            value /= 1000
+        return f"{value:g} Gbit/s"
+
+    return rate
+
+
 _OF_FAMILY: dict[str, list[Column]] = {
     "servers": [
         ("STATE", _details("state")),
@@ -98,6 +114,22 @@ _OF_FAMILY: dict[str, list[Column]] = {
         ("IOPS", _details("iops")),
         ("ZONE", _details("zone_name")),
         ("SERVERS", _connected("server")),
+    ],
+    "circuits": [
+        ("STATE", _specific("state")),
+        ("TYPE", _details("type_id")),
+        ("CARRIER", _details("carrier")),
+        ("ENDPOINT A", _details("endpoint_a")),
+        ("ENDPOINT B", _details("endpoint_b")),
+        ("RATE", _rate("commit_rate_bps")),
+    ],
+    "appliances": [
+        ("STATE", _specific("state")),
+        ("TYPE", _details("type_id")),
+        ("MAKER", _specific("manufacturer")),
+        ("MODEL", _specific("model")),
+        ("SITE", _specific("site")),
+        ("ADDRESS", _specific("primary_ip4")),
     ],
 }
 

@@ -300,7 +300,8 @@ def _names(side: list[End]) -> Optional[str]:
 
 def _connections(ends: list[End], scope: netbox.Scope, lookups: Lookups) -> Connections:
     """The devices at the ends: servers or appliances, as those families report them."""
-    servers, appliances = set(), set()
+    servers: set[int] = set()
+    appliances: set[int] = set()
     for each in {device for end in ends for device in end.devices}:
         device = lookups.devices.get(each)
         if device is not None:  # else it went while the lists were read

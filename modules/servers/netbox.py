@@ -4,9 +4,10 @@ API: GET /api/virtualization/virtual-machines/ and /api/dcim/devices/, 1,000 a p
 allows. https://netboxlabs.com/docs/netbox/models/virtualization/virtualmachine/
 
 Both count from 1: a virtual machine's id has "virtual-machine:" before it. Memory and disk are in
-megabytes of 10^6 bytes, as NetBox means them as shipped (RAM_BASE_UNIT, DISK_BASE_UNIT), disk before
-4.1 in gigabytes. A share of a CPU (vcpus 0.5) is no number of cores; it stays in the metadata. NetBox
-has neither cores nor memory of a device. Which role is a server's: see modules/appliances/netbox.py.
+"megabytes", disk before 4.1 in "gigabytes": taken as powers of 2 for memory, as hypervisors allot it,
+and of 10 for disks, as 4.1 converted them. A share of a CPU (vcpus 0.5) is no number of cores; it
+stays in the metadata. NetBox has neither cores nor memory of a device. Which role is a server's: see
+modules/appliances/netbox.py.
 """
 
 import dataclasses
@@ -47,7 +48,7 @@ CALLS = (
 )
 
 DEVICE = "dcim.device"
-MEGABYTE = 10**6
+MIB = 2**20
 FIELDS = (
     "id",
     "name",
@@ -131,7 +132,7 @@ def convert(
     return Server(
         id=f"virtual-machine:{number}",
         cpu_cores=int(vcpus) if vcpus is not None and vcpus.is_integer() else None,
-        ram_b=None if memory is None else memory * MEGABYTE,
+        ram_b=None if memory is None else memory * MIB,
         volumes_b=disk_bytes(record, "disk", lookups.version),
         is_virtual=True,
         instance_type=nested(record, "virtual_machine_type", "name"),

@@ -7,6 +7,7 @@ Sizes come in megabytes, before 4.1 in gigabytes (both decimal: 4.1 multiplied t
 A disk's name is unique to its machine.
 """
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -35,17 +36,30 @@ FIELDS = (
 DETAILS = ("virtual_machine", "owner", "description", "last_updated")
 
 
-def fetch(scope: netbox.Scope, lookups: None) -> Iterator[list[dict[str, Any]]]:
-    yield from netbox.pages(scope, "virtualization/virtual-disks", FIELDS)
+@dataclasses.dataclass
+class Lookups:
+    """The release, which newer ones tell with their first page."""
+
+    version: tuple[int, int] = (0, 0)
 
 
-def convert(record: dict[str, Any], scope: netbox.Scope, lookups: None) -> Volume:
+def lookups(scope: netbox.Scope) -> Lookups:
+    return Lookups()
+
+
+def fetch(scope: netbox.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
+    for page in netbox.pages(scope, "virtualization/virtual-disks", FIELDS):
+        lookups.version = scope.version
+        yield page
+
+
+def convert(record: dict[str, Any], scope: netbox.Scope, lookups: Lookups) -> Volume:
     number = needed(record, "id", int)
     machine = needed(needed(record, "virtual_machine", dict), "id", int)
     return Volume(
         id=str(number),
         name=name_of(record),
-        size_b=disk_bytes(record, "size", scope.version),
+        size_b=disk_bytes(record, "size", lookups.version),
         provider_created_at=time(record, "created"),
         connections=Connections(servers=[f"virtual-machine:{machine}"]),
         metadata=metadata({}, (), tags(record), **shown(record, DETAILS)),
