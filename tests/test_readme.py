@@ -50,6 +50,9 @@ def test_make_demo_shows_every_cell(capsys):
     families = re.search(r"^FAMILIES := (.*)$", makefile, re.MULTILINE).group(1).split()
     for account in accounts:
         for family in families:
+            cell = f"modules/{family}/{account[len('demo-') :]}.py"
+            if not (ROOT / cell).exists():  # make demo looks too
+                continue
             assert main(["run", family, "--account", account, "--replay"]) == 0
             out = capsys.readouterr().out
             assert re.search(rf"^{family}: [1-9]\d* resources \({account}\)$", out, re.MULTILINE)
