@@ -26,18 +26,18 @@ class Recordings:
     def __init__(self, folder: Path):
         self.folder = folder
         self.index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
-        self.release = self._body("status.json")["netbox-version"]
-        self.refused = self._body("errors/wrong-v1_circuits.json")
+        self.release = self.body("status.json")["netbox-version"]
+        self.refused = self.body("errors/wrong-v1_circuits.json")
         self.api_version: Optional[str] = next(
             (each["headers"].get("API-Version") for each in self.index if each["file"]), None
         )
         self.lists: dict[str, list[dict[str, Any]]] = {
-            each["path"]: self._body(each["file"])["results"]
+            each["path"]: self.body(each["file"])["results"]
             for each in self.index
             if (each["file"] or "").endswith(WHOLE) and "/" not in each["file"]
         }
 
-    def _body(self, file: str) -> Any:
+    def body(self, file: str) -> Any:
         return json.loads((self.folder / file).read_text(encoding="utf-8"))
 
     def answer(self, path: str, query: list[tuple[str, str]], cap: int = CAP) -> dict[str, Any]:
@@ -85,7 +85,7 @@ class Recordings:
                 continue
             if query.get("ordering") not in (None, "id", "nonsense"):
                 continue
-            recorded = self._body(file)
+            recorded = self.body(file)
             pairs = [(name, str(value)) for name, value in query.items()]
             worked_out = self.answer(each["path"], pairs)
             if any(worked_out[name] != recorded[name] for name in ("count", "next", "results")):
