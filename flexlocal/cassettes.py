@@ -31,7 +31,7 @@ NEVER = "2999-12-31T23:59:59.000000Z"
 
 # The headers that matter for finding an exchange again; all others change from run to run.
 _REQUEST_HEADERS = {"Accept", "Content-Type", "OpenStack-API-Version", "Signed-For", "X-Auth-Token"}
-_RESPONSE_HEADERS = {"Content-Type", "Location", "Retry-After", "X-Subject-Token"}
+_RESPONSE_HEADERS = {"API-Version", "Content-Type", "Location", "Retry-After", "X-Subject-Token"}
 _SIGNED_FOR = re.compile(r"Credential=[^/]+/\d+/([^/]+)/([^/]+)/aws4_request")
 _AWS_SECRETS = ("AccessKeyId", "SecretAccessKey", "SessionToken")
 

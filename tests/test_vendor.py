@@ -1,7 +1,7 @@
 """Every built module in the vendor's runtime, flexer 1.8.0 as it is: its `run` and its own `test`.
 
-AWS is moto's server with its IAM switched on, so that a wrong key is refused; OpenStack is the
-simulator of tests/fakes/openstack.py, and the real services in `make test-openstack`.
+AWS is moto's server with its IAM switched on, so that a wrong key is refused; OpenStack and NetBox are
+the simulators of tests/fakes, and the real services of OpenStack in `make test-openstack`.
 """
 
 import botocore.session
@@ -12,6 +12,7 @@ from moto.server import ThreadedMotoServer
 from tests import vendor
 from tests.built import CELLS, module
 from tests.fakes import openstack as fakes
+from tests.fakes.netbox import NetBox
 from tests.fakes.openstack import Cloud
 from tools import demo_aws
 
@@ -63,6 +64,13 @@ def openstack():
     made.stop()
 
 
+@pytest.fixture(scope="module")
+def netbox():
+    made = NetBox().fill(circuits=3, devices=3, machines=2, networks=2)
+    yield made.credentials()
+    made.stop()
+
+
 @pytest.fixture
 def credentials(request):
     """Of the provider that a test is about."""
@@ -71,7 +79,7 @@ def credentials(request):
 
 def wrong(credentials, provider):
     """The same account with another secret."""
-    secret = {"aws": "aws_secret_access_key", "openstack": "password"}[provider]
+    secret = {"aws": "aws_secret_access_key", "netbox": "token", "openstack": "password"}[provider]
     return {**credentials, secret: "wrong-secret"}
 
 
