@@ -48,17 +48,12 @@ def _replay(credentials: dict[str, Any], folder: str) -> netbox_replay.Replay:
 
 
 def _start_moto(endpoint_url: str):  # type: ignore[no-untyped-def]
-    from moto.server import ThreadedMotoServer
-
     where = urlsplit(endpoint_url)
     host, port = where.hostname or "127.0.0.1", where.port or 80
     with socket.socket() as probe:  # moto waits for ever for a server that can't start
         if probe.connect_ex((host, port)) == 0:
             sys.exit(f"{endpoint_url} is in use: stop what listens there, then record again")
-    server = ThreadedMotoServer(host, port, verbose=False)
-    server.start()
-    demo_aws.seed(endpoint_url)
-    return server
+    return demo_aws.serve(host, port)[0]
 
 
 if __name__ == "__main__":
