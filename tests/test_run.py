@@ -18,7 +18,7 @@ from shared.errors import (
     UnexpectedResponse,
     Unreachable,
 )
-from tests.fakes.context import Api, Context
+from tests.fakes.context import Context
 
 SECRET = "s3cr3t-canary"
 EVENT = {
@@ -302,7 +302,7 @@ def test_no_task_no_report(provider):
 def test_a_progress_report_that_fails_does_not_fail_the_poll(provider):
     provider.planned = [Scope("a", [[{"id": "1"}]]), Scope("b")]
     context = Context()
-    context.api = Api(status=500)
+    context.api.status = 500
     assert ids(poll(context, task_id="t1")) == ["1"]
     assert len(context.api.posts) == 1
     assert len(context.logged("progress not reported")) == 1
