@@ -299,6 +299,16 @@ def test_no_task_no_report(provider):
     assert context.api.posts == []
 
 
+def test_a_poll_is_one_call_of_the_logs_api(provider, monkeypatch):
+    provider.planned = [Scope("a", [[{"id": "1"}]]), Scope("b")]
+    context, calls = Context(), []
+    post = context.api.post
+    monkeypatch.setattr(context.api, "post", lambda *args: calls.append(args[0]) or post(*args))
+    poll(context)
+    assert calls == ["/logs"]
+    assert context.logged("polled ")
+
+
 def test_a_progress_report_that_fails_does_not_fail_the_poll(provider):
     provider.planned = [Scope("a", [[{"id": "1"}]]), Scope("b")]
     context = Context()
