@@ -617,7 +617,6 @@ def cut_of_application(model: Model, application: Application) -> dict[str, Any]
             principals["units"].setdefault(unit.principal, within)["subordinates"].update(
                 within["subordinates"]
             )
-    related = {other for others in application.relations.values() for other in others}
     return {
         "applications": applications,
         "machines": _records_of(all_machines(model), units),
@@ -630,15 +629,23 @@ def cut_of_application(model: Model, application: Application) -> dict[str, Any]
             key: each.record for key, each in model.offers.items() if each.application == name
         },
         "remote-applications": {
-            key: each.record
-            for key, each in model.remote_applications.items()
-            if key in related or name in _applications_at(each)
+            each.name: each.record for each in remote_applications_of(model, application)
         },
     }
 
 
-def _applications_at(remote: RemoteApplication) -> set[str]:
-    return {other for others in remote.relations.values() for other in others}
+def remote_applications_of(model: Model, application: Application) -> list[RemoteApplication]:
+    """Those of other models that an application has relations with."""
+
+    def named(relations: Mapping[str, tuple[str, ...]]) -> set[str]:
+        return {other for others in relations.values() for other in others}
+
+    related = named(application.relations)
+    return [
+        each
+        for each in model.remote_applications.values()
+        if each.name in related or application.name in named(each.relations)
+    ]
 
 
 def _records_of(machines: Mapping[str, Machine], units: Iterable[Unit]) -> dict[str, Any]:
@@ -715,9 +722,7 @@ def application_facts(model: Model, application: Application) -> dict[str, Any]:
         ],
         "remote_applications": [
             {"name": each.name, "url": each.url, "status": each.status.word}
-            for each in model.remote_applications.values()
-            if any(each.name in others for others in application.relations.values())
-            or application.name in _applications_at(each)
+            for each in remote_applications_of(model, application)
         ],
     }
 
