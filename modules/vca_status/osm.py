@@ -344,8 +344,18 @@ class State:
         return vca.FAILED if self.gone else vca.health(self.seen, now)
 
 
+Entries = list[tuple[dict[str, Any], dict[str, Any]]]  # each with its configurationStatus
+
+
+def _entries_of(record: dict[str, Any]) -> Entries:
+    return [
+        (needed(each, "entry", dict), field(each, "configuration", dict) or {})
+        for each in objects(record, "entries")
+    ]
+
+
 def _state(record: dict[str, Any]) -> State:
-    entries = objects(record, "entries")
+    entries = _entries_of(record)
     kind = needed(record, "type_id", str)
     full = field(record, "status", dict)
     if full is not None and kind in (APPLICATION, UNIT):
@@ -356,9 +366,7 @@ def _state(record: dict[str, Any]) -> State:
     return state
 
 
-def _of_full_status(
-    record: dict[str, Any], kind: str, model: vca.Model, entries: list[dict[str, Any]]
-) -> State:
+def _of_full_status(record: dict[str, Any], kind: str, model: vca.Model, entries: Entries) -> State:
     """By Juju's full status, with the words of the entries that are younger."""
     name = needed(record, "name", str)
     units = [each for each in vca.all_units(model) if name in (each.name, each.application)]
@@ -368,8 +376,8 @@ def _of_full_status(
     machines = vca.all_machines(model)
     younger: list[Seen] = []
     own: Optional[Status] = None  # what is younger of the application itself
-    for each in entries:
-        said, machine = _said(each["entry"]), _machine(each["entry"])
+    for entry, _ in entries:
+        said, machine = _said(entry), _machine(entry)
         if said is None or said.kind not in ("application", "unit", "instance"):
             continue
         if said.kind == "instance":
@@ -410,9 +418,9 @@ def _younger(said: Seen, model: vca.Model, status: Status) -> bool:
     return said.status.since is not None and (moment is None or said.status.since > moment)
 
 
-def _of_entries(record: dict[str, Any], kind: str, entries: list[dict[str, Any]]) -> State:
+def _of_entries(record: dict[str, Any], kind: str, entries: Entries) -> State:
     """By what OSM wrote at Juju's last events, where there is no full status."""
-    said = [each for each in (_said(each["entry"]) for each in entries) if each]
+    said = [each for each in (_said(entry) for entry, _ in entries) if each]
     said = sorted((each for each in said if each.kind != "action"), key=_since, reverse=True)
     said.sort(
         key=lambda each: each.kind == "instance"
@@ -440,12 +448,11 @@ def _said(entry: Mapping[str, Any]) -> Optional[Seen]:
     return Seen("instance" if kind == "machine" else kind, Status(word, message, since))
 
 
-def _configurations(entries: list[dict[str, Any]], with_ready: bool) -> list[Seen]:
+def _configurations(entries: Entries, with_ready: bool) -> list[Seen]:
     """OSM's own words. READY is worth something of helm charts alone: it stays when a charm breaks."""
     found = []
-    for each in entries:
-        entry = field(each, "entry", dict) or {}
-        word = field(field(each, "configuration", dict) or {}, "status", str)
+    for entry, configuration in entries:
+        word = field(configuration, "status", str)
         if not word or (word == "READY" and not (with_ready and _is_helm(entry))):
             continue
         message = field(entry, "detailed-status", str) or ""
@@ -473,7 +480,7 @@ def convert(record: dict[str, Any], scope: osm.Scope, lookups: Lookups) -> Servi
             health=state.health(),
             gone_from_juju=state.gone or None,
             **_facts(record, kind, state),
-            **_of_environments(objects(record, "entries")),
+            **_of_environments(_entries_of(record)),
         ),
     )
 
@@ -506,10 +513,10 @@ def _facts(record: dict[str, Any], kind: str, state: State) -> dict[str, Any]:
     return vca.unit_facts(unit, state.model.machines)
 
 
-def _of_environments(entries: list[dict[str, Any]]) -> dict[str, Any]:
+def _of_environments(entries: Entries) -> dict[str, Any]:
     """What is configured, where all entries say the same, and each execution environment."""
-    shown = [_environment(each) for each in entries]
-    places = {vca.place(needed(each, "entry", dict)) for each in entries}
+    shown = [_environment(*each) for each in entries]
+    places = {vca.place(entry) for entry, _ in entries}
     ids = {each["ee_id"] for each in shown if each.get("ee_id")}
     where = places.pop() if len(places) == 1 else vca.Place()
     return {
@@ -522,10 +529,8 @@ def _of_environments(entries: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _environment(each: dict[str, Any]) -> dict[str, Any]:
+def _environment(entry: dict[str, Any], configuration: dict[str, Any]) -> dict[str, Any]:
     """An entry and its configurationStatus, by OSM's own names; without what is empty."""
-    entry = needed(each, "entry", dict)
-    configuration = field(each, "configuration", dict) or {}
     shown = {name: field(entry, name, str) for name in ENTRY_FIELDS}
     shown["target_element"] = vca.place(entry).target_element
     shown["configurationStatus"] = field(configuration, "status", str)
@@ -543,6 +548,6 @@ def _connections(record: dict[str, Any], kind: str, state: State) -> Connections
     name = needed(record, "name", str)
     machines = {each.machine for each in units if name in (each.name, each.application)}
     if not units:
-        machines = {_machine(needed(each, "entry", dict)) for each in objects(record, "entries")}
+        machines = {_machine(entry) for entry, _ in _entries_of(record)}
     servers = sorted(vca.machine_id(model, each) for each in machines if each)
     return made.add(servers=servers)
