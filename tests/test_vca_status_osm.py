@@ -748,6 +748,22 @@ def test_validate_lists_nothing(server):
     assert [each[0] for each in server.requests] == ["POST", "DELETE"]
 
 
+def test_a_status_poll_has_a_point_for_each_resource_or_for_those_asked_for(server):
+    server.add("ns_instances", ns([entry()], {NS: one_unit("error")}), PROJECT)
+    event = {"account_id": "a", "provider": "osm", "credentials": server.credentials()}
+    answer = main.get_status(event, Context())
+    ids = [each["resource_id"] for each in answer["status"]]
+    assert ids == [each["id"] for each in poll(server)] == [APP, UNIT]
+    assert {each["level"] for each in answer["status"]} == {"error"}
+    assert answer["status"][1]["time"] == "2026-11-20T11:00:00Z"
+    asked = {"id": UNIT, "type": "service_offering"}
+    (point,) = main.get_status({**event, "resource": asked}, Context())["status"]
+    assert point["resource_id"] == UNIT
+    server.fault("ns_instances", 500)
+    with pytest.raises(Unreachable):
+        main.get_status(event, Context())
+
+
 SECRETS = ("example-pass", "s3cret-vim", "s3cret-wim", "s3cret-vca", "s3cret-deep", "s3cret-charm")
 
 
