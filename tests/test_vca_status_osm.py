@@ -337,6 +337,14 @@ def test_an_event_before_the_full_status_does_not_count():
         assert facts(found[id_])["age_s"] == 50 * 60
 
 
+def test_the_models_state_is_the_applications_too():
+    suspended = {"unknown_fields": {"model-status": said("suspended", "credential")}}
+    status = {**one_unit(), "model": {"name": NS, **suspended}}
+    found = resources(ns(status={NS: status}))
+    assert facts(found[APP])["health"] == "degraded"
+    assert facts(found[UNIT])["health"] == "ok"
+
+
 def test_an_agent_that_was_lost_after_the_event_stays_lost():
     status = one_unit("unknown", "lost", minutes=10)  # since: before the event
     found = resources(ns([entry(**event("unit", "active", minutes=15))], {NS: status}))
@@ -607,6 +615,12 @@ def test_a_dead_machine_makes_an_active_unit_an_error():
         "error",
         "machine is down, since 2026-11-20T11:00:00Z",
     )
+
+
+def test_a_points_time_is_that_of_the_worst():
+    dead = machine("down")
+    dead["agent_status"]["since"] = at(40).isoformat()
+    assert points(ns(status={NS: one_unit(of_machine=dead)}))[UNIT].time == at(40)
 
 
 def test_no_word_is_no_good_news():
