@@ -3,9 +3,11 @@
 import copy
 import datetime
 import json
+import re
 
 import pytest
 
+from flexlocal import cassettes
 from modules.vca_status import main, osm
 from shared import http, vca
 from shared.errors import (
@@ -804,6 +806,22 @@ def test_no_secret_gets_into_resources_or_the_log(secretive):
     text = json.dumps(found) + str(context.lines)
     assert [each for each in SECRETS if each in text] == []
     assert not [token for token in secretive.tokens if token in text]
+
+
+def test_no_secret_gets_into_a_cassette(secretive, tmp_path):
+    file = tmp_path / "vca_status" / "osm.yaml"
+    local = Context(**cassettes.CONFIG)
+    with cassettes.record(file):
+        found = poll(secretive, local)
+    text = file.read_text()
+    assert [each for each in SECRETS if each in text] == []
+    assert "Authorization" not in text
+    assert set(re.findall(r"tokens/(\w+)", text)) == {"REDACTED"}
+    assert set(re.findall(r'"_?id": "([0-9a-f]{32})"', text)) == set()
+    with cassettes.replay(file) as cassette:
+        again = poll(secretive, local)
+    assert [each["id"] for each in again] == [each["id"] for each in found]
+    assert cassette.all_played
 
 
 @pytest.mark.parametrize(
