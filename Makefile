@@ -23,7 +23,7 @@ demo: $(VENV)/.demo
 build: $(VENV)/.demo
 	$(VENV)/bin/flexlocal build
 
-test: lint build
+test: lint build $(VENV)/juju-3/.done $(VENV)/juju-29/.done
 	$(PY) -m pytest
 
 # Each built module on each Python that this host has, with nothing installed beside it.
@@ -87,4 +87,11 @@ $(VENV)/.test: $(VENV)/.demo requirements-test.txt
 
 $(VENV)/.lab: $(VENV)/.test requirements-lab.txt
 	$(PIP) install -q -r requirements-lab.txt
+	touch $@
+
+# Juju's own client, newest and of 2.9's time, each in an environment of its own: they can't be
+# installed together. tests/test_juju_official.py compares ours with them.
+$(VENV)/juju-%/.done: requirements-juju-%.txt | $(VENV)/bin/python
+	$(PY) -m venv --clear $(@D)
+	$(@D)/bin/pip --disable-pip-version-check install -q -r $<
 	touch $@

@@ -6,9 +6,6 @@ is fresh. Juju 2.5 to 4.0: facade versions are those that both sides know.
 
 The controller has a CA of its own, and a certificate without its address but always with the name
 juju-apiserver: with the account's ``ca_cert`` that name is what is checked.
-
-``connect`` is the only place where a connection is opened, and its ``Wire`` the only one where a
-message is sent, received or a connection closed.
 """
 
 import base64
@@ -16,15 +13,11 @@ import binascii
 import contextlib
 import dataclasses
 import hashlib
-import json
 import re
-import socket
 import ssl
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Callable, Optional, TypeVar, Union
-
-import websocket
+from collections.abc import Iterable, Mapping
+from typing import Any, Callable, Optional, TypeVar
 
 from shared import http
 from shared.deadline import Deadline
@@ -34,20 +27,16 @@ from shared.errors import (
     InsufficientPermission,
     InvalidCredentials,
     InvalidEvent,
-    OutOfTime,
     Throttled,
     UnexpectedResponse,
     Unreachable,
 )
 from shared.event import flag_credential, needed_credential, text_credential
-from shared.record import field, needed, objects
+from shared.record import field, items, needed, objects
+from shared.wire import Failed, Wire, connect, one_line
 
 T = TypeVar("T")
 
-CONNECT_S = http.CONNECT_TIMEOUT_S  # TCP, TLS and the upgrade to WebSocket together
-ANSWER_S = 120.0  # from the request to the last byte; old controllers think long about a big model
-CLOSE_S = 1.0
-LARGEST_ANSWER = 64 * 1024**2  # bytes; a unit takes some 440: 150,000 units in one model
 CONTROLLER = "/api"
 # The versions whose parameters and answers are as this file takes them to be.
 VERSIONS = {"Admin": {3}, "Client": set(range(1, 9)), "ModelManager": set(range(4, 12))}
@@ -144,7 +133,7 @@ def _place(
     if not ca_cert:
         return Place(endpoints, tls, server_name, "the system's CAs; credentials.ca_cert is empty")
     digests = ", ".join(hashlib.sha256(each).hexdigest()[:16] for each in certificates)
-    trusts = f"credentials.ca_cert, whose SHA-256 fingerprint begins with {digests}"
+    trusts = f"the CA whose SHA-256 fingerprint begins with {digests}"
     return Place(endpoints, tls, server_name or "juju-apiserver", trusts)
 
 
@@ -171,244 +160,18 @@ def _certificates(given: str) -> list[bytes]:
     return certificates
 
 
-# --- the wire: one JSON message at a time, bounded in time and size -------------------------------
-
-
-class Failed(Exception):
-    """What the network or the other side of it did; the next try may not meet it if it ``passes``."""
-
-    def __init__(self, error: ConnectorError, passes: bool):
-        super().__init__(error.message)
-        self.error = error
-        self.passes = passes
-
-
-class _Budget:
-    """The time and the bytes that one exchange may take.
-
-    A socket's own time-out begins anew with each byte, and is none to a peer that drips.
-    """
-
-    def __init__(self, deadline: Deadline, seconds: float, where: str):
-        self._deadline = deadline
-        self._seconds = seconds
-        self._until = deadline.elapsed() + seconds
-        self._bytes = 0
-        self.where = where
-
-    def left(self) -> float:
-        """Seconds that the next operation on the socket may take."""
-        left = self._until - self._deadline.elapsed()
-        if left <= 0 or not self._deadline.remaining():
-            raise self.late()
-        return self._deadline.timeout(left)
-
-    def late(self) -> Exception:
-        if self._deadline.seconds <= self._until:
-            return OutOfTime(
-                f"{self.where} did not answer before the deadline ({self._deadline.seconds:g} s)"
-            )
-        return Failed(Unreachable(f"{self.where} did not answer within {self._seconds:g} s"), True)
-
-    def take(self, count: int) -> None:
-        self._bytes += count
-        if self._bytes > LARGEST_ANSWER:
-            raise UnexpectedResponse(
-                f"{self.where}: an answer of more than {LARGEST_ANSWER} bytes, the most that is read"
-            )
-
-    @contextlib.contextmanager
-    def telling(self) -> Iterator[None]:
-        """What goes wrong on the network as ``Failed`` or ``OutOfTime``, in our words."""
-        try:
-            yield
-        except (socket.timeout, websocket.WebSocketTimeoutException):
-            raise self.late() from None
-        except websocket.WebSocketBadStatusException as error:
-            said = (error.resp_body or b"")[:200].decode("utf-8", "replace")
-            about = f"{self.where} answered {error.status_code}: {_one_line(said)}"
-            if error.status_code in (*http.TRANSIENT, *http.THROTTLED):
-                raise Failed(Unreachable(about), True) from None
-            raise Failed(UnexpectedResponse(about), False) from None
-        except (
-            websocket.WebSocketConnectionClosedException,
-            ssl.SSLEOFError,
-            ssl.SSLZeroReturnError,
-        ):
-            about = f"{self.where} broke off before its answer was complete"
-            raise Failed(Unreachable(about), True) from None
-        except websocket.WebSocketException as error:
-            about = f"{self.where} does not speak WebSocket as it should: {_one_line(error)}"
-            raise Failed(UnexpectedResponse(about), False) from None
-        except ssl.SSLError as error:
-            about = f"{self.where}: TLS failed: {_one_line(error.reason)}"
-            raise Failed(Unreachable(about), False) from None
-        except OSError as error:
-            about = f"{self.where}: {_one_line(error.strerror or error)}"
-            raise Failed(Unreachable(about), True) from None
-
-
-class _Socket:
-    """A socket as websocket-client uses one, on a budget."""
-
-    def __init__(self, raw: socket.socket, budget: _Budget):
-        self._raw = raw
-        self.budget = budget
-
-    def recv(self, size: int) -> bytes:
-        self._raw.settimeout(self.budget.left())
-        data = self._raw.recv(size)
-        self.budget.take(len(data))
-        return data
-
-    def send(self, data: bytes) -> int:
-        self._raw.settimeout(self.budget.left())
-        return self._raw.send(data)
-
-    def gettimeout(self) -> Optional[float]:
-        return self._raw.gettimeout()
-
-    def settimeout(self, seconds: Optional[float]) -> None:
-        """Not asked for: each operation gets what the budget has left."""
-
-    def fileno(self) -> int:
-        return self._raw.fileno()
-
-    def close(self) -> None:
-        self._raw.close()
-
-
-class Wire:
-    """A WebSocket of JSON objects; the answers to one ``send`` share its budget."""
-
-    def __init__(self, socket: _Socket, ws: websocket.WebSocket, deadline: Deadline):
-        self._socket = socket
-        self._ws = ws
-        self._deadline = deadline
-        self._broken = False
-
-    def send(self, message: dict[str, Any]) -> None:
-        self._renew(ANSWER_S)
-        with self._exchange():
-            self._ws.send(json.dumps(message))
-
-    def receive(self) -> dict[str, Any]:
-        where = self._socket.budget.where
-        with self._exchange():
-            text = self._message()
-        try:
-            message = json.loads(text)
-        except (ValueError, RecursionError):
-            raise UnexpectedResponse(f"{where} did not answer with JSON") from None
-        if not isinstance(message, dict):
-            raise UnexpectedResponse(f"{where} should answer with an object")
-        return message
-
-    def close(self) -> None:
-        """Close as the protocol wants it, unless the other side no longer keeps to it."""
-        if not self._broken:
-            self._renew(CLOSE_S)
-            with contextlib.suppress(Exception), self._exchange():
-                self._ws.send_close()
-                while self._ws.recv_frame().opcode != websocket.ABNF.OPCODE_CLOSE:
-                    pass
-        self._socket.close()
-
-    def _message(self) -> bytes:
-        """One message, of however many frames; websocket-client would copy it for each."""
-        parts = []
-        while True:
-            frame = self._ws.recv_frame()
-            if frame.opcode == websocket.ABNF.OPCODE_CLOSE:
-                raise websocket.WebSocketConnectionClosedException
-            if frame.opcode == websocket.ABNF.OPCODE_PING:
-                self._ws.pong(frame.data)
-            elif frame.opcode != websocket.ABNF.OPCODE_PONG:
-                parts.append(frame.data)
-                if frame.fin:
-                    return b"".join(parts)
-
-    def _renew(self, seconds: float) -> None:
-        self._socket.budget = _Budget(self._deadline, seconds, self._socket.budget.where)
-
-    @contextlib.contextmanager
-    def _exchange(self) -> Iterator[None]:
-        try:
-            with self._socket.budget.telling():
-                yield
-        except BaseException:
-            self._broken = True
-            raise
-
-
-def connect(place: Place, endpoint: str, path: str, deadline: Deadline) -> Wire:
-    """A WebSocket to this path of the controller at this endpoint."""
-    url = f"wss://{endpoint}{path}"
-    budget = _Budget(deadline, CONNECT_S, url)
-    host, _, port = endpoint.rpartition(":")
-    host = host.strip("[]")
-    with budget.telling():
-        raw = _dial(host, int(port), budget)
-        try:
-            raw.settimeout(budget.left())  # a TLS handshake keeps to it as a whole
-            raw = place.tls.wrap_socket(raw, server_hostname=place.server_name or host)
-            made = _Socket(raw, budget)
-            ws = websocket.WebSocket(enable_multithread=False, skip_utf8_validation=True)
-            ws.connect(url, socket=made, suppress_origin=True, redirect_limit=0)
-        except ssl.SSLCertVerificationError as error:
-            raw.close()
-            raise Failed(_mistrusted(place, endpoint, error), False) from None
-        except BaseException:
-            raw.close()
-            raise
-    return Wire(made, ws, deadline)
-
-
-def _dial(host: str, port: int, budget: _Budget) -> socket.socket:
-    """A connection to the first of the host's addresses that takes it.
-
-    The look-up of a name can't be timed; the engine gives up on it at the deadline.
-    """
-    failure: Optional[OSError] = None
-    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM):
-        raw = socket.socket(family, kind, protocol)
-        try:
-            raw.settimeout(budget.left())
-            raw.connect(address)
-            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return raw
-        except OSError as error:
-            raw.close()
-            failure = error
-        except BaseException:
-            raw.close()
-            raise
-    raise failure or OSError("the name has no address")
-
-
-def _mistrusted(
-    place: Place, endpoint: str, error: ssl.SSLCertVerificationError
-) -> Union[InvalidCredentials, Unreachable]:
-    about = f"TLS with {endpoint} failed: {_one_line(error.verify_message)}"
-    if error.verify_code in _FOREIGN:
-        return InvalidCredentials(
-            f"{about}; its certificate is not signed by what is trusted: {place.trusts}"
-        )
-    return Unreachable(f"{about} (expected name: {place.server_name or 'that of the endpoint'})")
-
-
 # --- calls ----------------------------------------------------------------------------------------
 
 
 class Refused(Exception):
     """The controller answered a call with an error of its own."""
 
-    def __init__(self, call: str, answer: Mapping[str, Any], user: str):
+    def __init__(self, call: str, answer: Mapping[str, Any], right: str):
         self.call = call
-        self.message = _one_line(answer.get("error"))
+        self.right = right  # what the call needs, for messages
+        self.message = one_line(answer.get("error"))
         self.code = str(answer.get("error-code") or self.message)
         self.info = answer.get("error-info")
-        self.user = user
         super().__init__(f"{call}: {self.message}")
 
     @property
@@ -425,10 +188,10 @@ class Refused(Exception):
 class Connection:
     """A WebSocket to the controller or to one of its models."""
 
-    def __init__(self, wire: Wire, session: "Session", where: str, retry: bool):
+    def __init__(self, wire: Wire, session: "Session", path: str, retry: bool):
         self._wire = wire
         self._session = session
-        self._where = where
+        self._path = path
         self._retry = retry
         self._number = 0
         self._facades: dict[str, set[Any]] = {"Admin": {3}}
@@ -444,7 +207,7 @@ class Connection:
                 "supported, none of an external identity provider"
             )
         for facade in objects(answer, "facades"):
-            self._facades[needed(facade, "name", str)] = set(field(facade, "versions", list) or [])
+            self._facades[needed(facade, "name", str)] = set(items(facade, "versions", int))
         self.login = answer
 
     def call(self, facade: str, request: str, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -454,8 +217,8 @@ class Connection:
         versions = VERSIONS[facade] & theirs
         if not versions:
             raise UnexpectedResponse(
-                f"{self._where} offers {facade} in versions {_listed(theirs)}, "
-                f"known are {_listed(VERSIONS[facade])}"
+                f"the controller offers {facade} in versions {_listed(theirs)}, "
+                f"and this connector knows {_listed(VERSIONS[facade])}"
             )
         self._number += 1
         self._session.traffic.count(retry=self._retry)
@@ -472,7 +235,7 @@ class Connection:
         while answer.get("request-id") != self._number:
             answer = self._wire.receive()
         if answer.get("error"):
-            raise Refused(called, answer, self._session.credentials.username)
+            raise Refused(called, answer, _right(self._session.credentials, self._path))
         response = answer.get("response")
         if not isinstance(response, dict):
             raise UnexpectedResponse(f"the answer of {called} has no 'response'")
@@ -562,8 +325,11 @@ class Session:
         raise Failed(kind(about), any(each.passes for each in failures))
 
     def _log_in_at(self, place: Place, endpoint: str, path: str, retry: bool) -> Connection:
-        wire = connect(place, endpoint, path, self.deadline)
-        connection = Connection(wire, self, f"{endpoint}{path}", retry)
+        try:
+            wire = connect(endpoint, path, place.tls, place.server_name, self.deadline)
+        except ssl.SSLCertVerificationError as error:
+            raise Failed(_mistrusted(place, endpoint, error), False) from None
+        connection = Connection(wire, self, path, retry)
         try:
             try:
                 connection.log_in()
@@ -589,7 +355,21 @@ class Session:
                 f"{', '.join(endpoints)}; poll it there, or set credentials.follow_redirect"
             )
         ca_cert = field(info, "ca-cert", str)
-        return _place(endpoints, ca_cert, self.credentials.verify, None)
+        if not ca_cert:
+            return dataclasses.replace(self.credentials.place, endpoints=endpoints)
+        try:
+            return _place(endpoints, ca_cert, self.credentials.verify, None)
+        except InvalidCredentials:
+            raise UnexpectedResponse("a redirect's 'ca-cert' is no certificate") from None
+
+
+def _mistrusted(place: Place, endpoint: str, error: ssl.SSLCertVerificationError) -> ConnectorError:
+    about = f"TLS with {endpoint} failed: {one_line(error.verify_message)}"
+    if error.verify_code in _FOREIGN:
+        return InvalidCredentials(
+            f"{about}; its certificate is not signed by what the account trusts: {place.trusts}"
+        )
+    return Unreachable(f"{about} (expected name: {place.server_name or 'that of the endpoint'})")
 
 
 def _addresses(info: Any) -> tuple[str, ...]:
@@ -656,7 +436,8 @@ def scopes(session: Session) -> list[Scope]:
         error = field(row, "error", dict) or {}
         if error.get("message"):
             as_answer = {"error": error.get("message"), "error-code": error.get("code")}
-            refused = Refused("ModelManager.ListModelSummaries", as_answer, name)
+            right = _right(session.credentials, CONTROLLER)
+            refused = Refused("ModelManager.ListModelSummaries", as_answer, right)
             if refused.model_is_gone:
                 continue
             raise refused
@@ -727,8 +508,7 @@ def classify(error: Exception) -> Optional[ConnectorError]:
     if error.code in _REJECTED or error.message.startswith("no credentials provided"):
         return InvalidCredentials(about)
     if error.code in ("unauthorized access", "access required", "forbidden"):
-        access = "login to the controller" if "List" in error.call else "read access to the model"
-        return InsufficientPermission(f"{about} for user {error.user}; {access} is needed")
+        return InsufficientPermission(f"{about}; {error.right}")
     if error.code == "try again":
         return Throttled(about)
     if error.passes:
@@ -737,9 +517,10 @@ def classify(error: Exception) -> Optional[ConnectorError]:
     return UnexpectedResponse(about + code)
 
 
+def _right(credentials: Credentials, path: str) -> str:
+    access = "login to the controller" if path == CONTROLLER else "read access to the model"
+    return f"user {credentials.username} needs {access}"
+
+
 def _listed(versions: Iterable[Any]) -> str:
     return ", ".join(map(str, sorted(versions, key=str))) or "none"
-
-
-def _one_line(message: Any) -> str:
-    return " ".join(str(message).split())[:300]

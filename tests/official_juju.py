@@ -1,0 +1,48 @@
+"""What the official Python client of Juju reads: run by its own Python (see tests/test_juju_official.py).
+
+Arguments: endpoint, user, model, the CA's file. The password comes on stdin. Prints one JSON object.
+"""
+
+import asyncio
+import json
+import sys
+
+from juju.controller import Controller
+from juju.errors import JujuAPIError
+
+
+async def main(endpoint, user, model_name, ca_file):
+    with open(ca_file) as file:
+        ca = file.read()
+    controller = Controller()
+    password = sys.stdin.readline().strip()
+    try:
+        await controller.connect(endpoint=endpoint, username=user, password=password, cacert=ca)
+    except JujuAPIError as error:
+        return {"error": error.message, "code": error.error_code}
+    try:
+        models = sorted(await controller.list_models())
+        model = await controller.get_model(model_name)
+        try:
+            status = await model.get_status()
+            return {"models": models, "uuid": model.info.uuid, "status": plain(status)}
+        finally:
+            await model.disconnect()
+    finally:
+        await controller.disconnect()
+
+
+def plain(value):
+    """The client's objects by the names that the API has, with the fields that it does not know."""
+    if hasattr(value, "serialize"):
+        made = {name: plain(each) for name, each in value.serialize().items()}
+        unknown = getattr(value, "unknown_fields", None)
+        return {**made, "?": sorted(unknown)} if unknown else made
+    if isinstance(value, dict):
+        return {name: plain(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(each) for each in value]
+    return value
+
+
+print(json.dumps(asyncio.new_event_loop().run_until_complete(main(*sys.argv[1:]))))

@@ -1,0 +1,98 @@
+"""The official Python client of Juju and ours read the same from the simulator.
+
+Newest (3.6) and 2.9-era, each in an environment of its own that ``make test`` makes: they can't be
+installed together. What they run is tests/official_juju.py.
+"""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from shared.providers import juju
+from tests.fakes import juju as fakes
+from tests.test_juju import poll
+
+ROOT = Path(__file__).resolve().parent.parent
+# the client's environment, and the flavours of controller that it talks to
+CLIENTS = [("juju-3", "3.3"), ("juju-3", "3.6"), ("juju-29", "2.9")]
+
+
+def python(client):
+    """The interpreter of the client's environment; skips where the client can't be imported."""
+    found = ROOT / ".venv" / client / "bin" / "python"
+    if not found.exists():
+        pytest.fail(f"there is no official client to compare with: make .venv/{client}/.done")
+    done = subprocess.run([found, "-c", "import juju.controller"], capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"{client} can't be imported: {done.stderr.strip().splitlines()[-1]}")
+    return found
+
+
+def official(client, controller, tmp_path, model, user="admin", password=None):
+    """What the official client reads, or how it fails."""
+    (tmp_path / "ca.pem").write_text(controller.ca.pem)
+    script = ROOT / "tests" / "official_juju.py"
+    arguments = [controller.endpoint, user, model, tmp_path / "ca.pem"]
+    done = subprocess.run(
+        [python(client), script, *arguments],
+        input=(password or f"{user}-pw") + "\n",
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(params=CLIENTS, ids="/".join)
+def client_and_controller(request):
+    client, flavour = request.param
+    models = [
+        fakes.Model("ns-vnf", contents=fakes.vnf(), readers=["reader"]),
+        fakes.Model("ns-k8s", contents=fakes.kubernetes()),
+        fakes.Model("ns-empty"),
+        fakes.Model("ns-big", contents=fakes.of_size(100)),
+    ]
+    made = fakes.Controller(flavour, models)
+    yield client, made
+    made.stop()
+
+
+@pytest.mark.parametrize("model", ["ns-vnf", "ns-k8s", "ns-empty", "ns-big"])
+def test_both_read_the_same_status(client_and_controller, tmp_path, model):
+    client, controller = client_and_controller
+    theirs = official(client, controller, tmp_path, model)
+    scopes = juju.scopes(poll(controller).login())
+    (ours,) = [scope for scope in scopes if scope.name == f"admin/{model}"]
+    assert theirs["models"] == [scope.name.partition("/")[2] for scope in scopes]
+    assert theirs["uuid"] == ours.uuid
+    assert said(theirs["status"]) == said(ours.status())
+    assert '"?"' not in json.dumps(theirs["status"]), "a field that Juju's schema does not have"
+
+
+def test_both_see_only_what_a_user_may_see(client_and_controller, tmp_path):
+    client, controller = client_and_controller
+    theirs = official(client, controller, tmp_path, "ns-vnf", user="reader")
+    scopes = juju.scopes(poll(controller, "reader").login())
+    assert theirs["models"] == ["ns-vnf"]
+    assert [scope.name for scope in scopes] == ["admin/ns-vnf"]
+
+
+def test_both_are_refused_with_a_wrong_password(client_and_controller, tmp_path):
+    client, controller = client_and_controller
+    theirs = official(client, controller, tmp_path, "ns-vnf", password="wrong")
+    assert theirs == {"error": "invalid entity name or password", "code": "unauthorized access"}
+    with pytest.raises(juju.Refused) as refused:
+        poll(controller, password="wrong").login()
+    assert [refused.value.message, refused.value.code] == list(theirs.values())
+
+
+def said(value):
+    """Without what says nothing: null, absent and empty are the same in this API."""
+    if isinstance(value, dict):
+        return {k: said(v) for k, v in value.items() if v not in (None, {}, [])}
+    if isinstance(value, list):
+        return [said(each) for each in value]
+    return value
