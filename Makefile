@@ -7,10 +7,10 @@ PY := $(VENV)/bin/python
 CHECKED := flexlocal modules shared tests tools
 NFLEX := nflex-connector-utils==0.2.0
 FLEXER := flexer==1.8.0
-ACCOUNTS := demo-aws demo-openstack
+ACCOUNTS := demo-aws demo-openstack demo-netbox
 FAMILIES := servers networks volumes appliances circuits
 
-.PHONY: demo build test test-pythons lint test-openstack record-aws record-openstack expected readme lock clean
+.PHONY: demo build test test-pythons lint test-openstack record-aws record-openstack record-netbox expected readme lock clean
 
 demo: $(VENV)/.demo
 	@for account in $(ACCOUNTS); do for family in $(FAMILIES); do \
@@ -40,12 +40,15 @@ test-openstack: $(VENV)/.lab
 	$(PY) -m pytest -m lab tests/lab
 
 # Records the demo accounts' cassettes anew: AWS from moto's server, OpenStack from the services at
-# the auth_url in cassettes/accounts.yaml.
+# the auth_url in cassettes/accounts.yaml, NetBox from the answers of a real one in the folder RECORDINGS.
 record-aws: $(VENV)/.test
 	$(PY) -m tools.record aws
 
 record-openstack: $(VENV)/.lab
 	$(PY) -m tools.record openstack
+
+record-netbox: $(VENV)/.test
+	$(PY) -m tools.record netbox "$(RECORDINGS)"
 
 # Writes the golden files from the cassettes. Read the diff: it is what the platform will see change.
 expected: $(VENV)/.test

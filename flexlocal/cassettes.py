@@ -30,10 +30,25 @@ REDACTED = "REDACTED"
 NEVER = "2999-12-31T23:59:59.000000Z"
 
 # The headers that matter for finding an exchange again; all others change from run to run.
-_REQUEST_HEADERS = {"Accept", "Content-Type", "OpenStack-API-Version", "Signed-For", "X-Auth-Token"}
-_RESPONSE_HEADERS = {"Content-Type", "Location", "Retry-After", "X-Subject-Token"}
+_REQUEST_HEADERS = {
+    "Accept",
+    "Content-Type",
+    "OpenStack-API-Version",
+    "Signed-For",
+    "X-Amz-Target",
+    "X-Auth-Token",
+}
+_RESPONSE_HEADERS = {"API-Version", "Content-Type", "Location", "Retry-After", "X-Subject-Token"}
 _SIGNED_FOR = re.compile(r"Credential=[^/]+/\d+/([^/]+)/([^/]+)/aws4_request")
-_AWS_SECRETS = ("AccessKeyId", "SecretAccessKey", "SessionToken")
+# In XML: of STS, and of a VPN connection. In JSON: of a virtual interface of Direct Connect.
+_AWS_SECRETS = (
+    "AccessKeyId",
+    "SecretAccessKey",
+    "SessionToken",
+    "customerGatewayConfiguration",
+    "preSharedKey",
+)
+_AWS_JSON_SECRETS = re.compile(r'("(?:authKey|customerRouterConfig)": *")(?:[^"\\]|\\.)*(")')
 
 
 class NotRecorded(BaseException):
@@ -94,6 +109,7 @@ def read(file: Path) -> Any:
 def shown(request: Any) -> str:
     """A request as messages name it: without its query, and with what AWS calls the action."""
     action = dict(parse_qsl(_text(request.body))).get("Action")
+    action = action or _text(request.headers.get("X-Amz-Target") or "").rpartition(".")[2]
     return f"{request.method} {without_query(request.uri)}" + (f" {action}" if action else "")
 
 
@@ -108,9 +124,13 @@ def _vcr() -> vcr.VCR:
         decode_compressed_response=True,
         before_record_request=_scrub_request,
         before_record_response=_scrub_response,
-        match_on=("method", "scheme", "host", "port", "path", "query", "signed for", "same body"),
+        match_on=(
+            *("method", "scheme", "host", "port", "path", "query"),
+            *("signed for", "same target", "same body"),
+        ),
     )
     made.register_matcher("signed for", _same_region)
+    made.register_matcher("same target", _same_target)
     made.register_matcher("same body", _same_body)
     made.register_serializer("readable", _Readable)
     return made
@@ -132,6 +152,11 @@ def _same_region(one: Any, other: Any) -> None:
     assert one.headers.get("Signed-For") == other.headers.get("Signed-For")
 
 
+def _same_target(one: Any, other: Any) -> None:
+    """The operation, of an AWS API that speaks JSON: its requests are alike else."""
+    assert one.headers.get("X-Amz-Target") == other.headers.get("X-Amz-Target")
+
+
 def _same_body(one: Any, other: Any) -> None:
     assert _text(one.body) == _text(other.body)
 
@@ -142,8 +167,9 @@ def _scrub_request(request: Any) -> Any:
         request.headers["Signed-For"] = "/".join(signature.groups())
     kept = {name.lower(): name for name in _REQUEST_HEADERS}
     for name in list(request.headers):
-        if name.lower() not in kept:
-            del request.headers[name]
+        value = request.headers.pop(name)
+        if name.lower() in kept:
+            request.headers[name] = _text(value)  # botocore sends bytes
     if "X-Auth-Token" in request.headers:
         request.headers["X-Auth-Token"] = REDACTED
     if request.body:
@@ -175,6 +201,7 @@ def _scrub_body(text: str) -> str:
         return json.dumps(_scrub_login(document), ensure_ascii=False)
     for name in _AWS_SECRETS:
         text = re.sub(f"(<{name}>)[^<]*(</{name}>)", rf"\1{REDACTED}\2", text)
+    text = _AWS_JSON_SECRETS.sub(rf"\1{REDACTED}\2", text)
     if "Action=AssumeRole" in text:
         secret = {"ExternalId"}
         pairs = [(name, REDACTED if name in secret else each) for name, each in parse_qsl(text)]

@@ -59,7 +59,7 @@ def _cidrs(resource: dict[str, Any]) -> Any:
 
 def _status(resource: dict[str, Any]) -> Any:
     """The provider's word, where CMP's type has no state."""
-    names = ("status", "operating_status")
+    names = ("status", "operating_status", "provider_state", "State", "Status", "LifeCycleState")
     return next(filter(None, (_specific(name)(resource) for name in names)), None)
 
 
@@ -81,6 +81,22 @@ def _size(name: str) -> Callable[[dict[str, Any]], Any]:
         return f"{value:g} TiB"
 
     return size
+
+
+def _rate(name: str) -> Callable[[dict[str, Any]], Any]:
+    """Bits per second in the largest unit that leaves a number of one or more."""
+
+    def rate(resource: dict[str, Any]) -> Any:
+        value = _specific(name)(resource)
+        if value is None:
+            return None
+        for unit in ("bit/s", "kbit/s", "Mbit/s"):
+            if value < 1000:
+                return f"{value:g} {unit}"
+            value /= 1000
+        return f"{value:g} Gbit/s"
+
+    return rate
 
 
 _OF_FAMILY: dict[str, list[Column]] = {
@@ -108,14 +124,17 @@ _OF_FAMILY: dict[str, list[Column]] = {
     "appliances": [
         ("TYPE", _details("type_id")),
         ("STATUS", _status),
+        ("MODEL", _specific("model")),
         ("NETWORKS", _connected("network")),
         ("SERVERS", _connected("server")),
     ],
     "circuits": [
         ("TYPE", _details("type_id")),
         ("STATUS", _status),
+        ("CARRIER", _details("carrier")),
         ("END A", _details("endpoint_a")),
         ("END B", _details("endpoint_b")),
+        ("RATE", _rate("commit_rate_bps")),
     ],
 }
 

@@ -17,7 +17,11 @@ _TELLTALE = {
     "aws": {"aws_access_key_id", "role_arn"},
     "openstack": {"auth_url", "OS_AUTH_URL"},
 }
-_OPTIONS: dict[str, tuple[type, ...]] = {"allow_partial": (bool,), "deadline_s": (int, float)}
+_OPTIONS: dict[str, tuple[type, ...]] = {
+    "allow_partial": (bool,),
+    "deadline_s": (int, float),
+    "device_kinds": (dict,),  # netbox
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +34,7 @@ class Request:
     task_id: Optional[str]
     allow_partial: bool
     deadline_s: Optional[float]
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # those that were given
 
 
 def parse(event: Any, providers: Collection[str], *, ambient: bool = False) -> Request:
@@ -59,6 +64,9 @@ def parse(event: Any, providers: Collection[str], *, ambient: bool = False) -> R
         task_id=_text(event, "task_id"),
         allow_partial=bool(_option(options, "allow_partial")),
         deadline_s=_seconds("options.deadline_s", _option(options, "deadline_s")),
+        options={
+            name: _option(options, name) for name in _OPTIONS if options.get(name) is not None
+        },
     )
 
 
@@ -107,7 +115,8 @@ def _option(options: dict[str, Any], name: str) -> Any:
     if value is None:
         return None
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-        expected = "true or false" if bool in kinds else "a number"
+        words = {bool: "true or false", dict: "an object"}
+        expected = words.get(kinds[0], "a number")
         raise InvalidEvent(_expected(f"options.{name}", expected, value))
     return value
 

@@ -253,7 +253,7 @@ def _called(record: Any) -> str:
     """How a refused record is named in an error: by what looks like its id."""
     if isinstance(record, dict):
         for name, value in record.items():
-            if (name == "id" or name.endswith("Id")) and isinstance(value, str):
+            if (name == "id" or name.endswith("Id")) and isinstance(value, (str, int)):
                 return f"record {value}"
     return "a record"
 

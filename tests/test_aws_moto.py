@@ -7,9 +7,7 @@ the other tests (tests/fakes/ec2.py) with moto: the same records, read by botoco
 import importlib
 import json
 
-import botocore.session
 import pytest
-from moto.server import ThreadedMotoServer
 
 from tests.fakes import ec2
 from tests.fakes.context import Context
@@ -19,28 +17,22 @@ from tools import demo_aws
 
 @pytest.fixture(scope="module")
 def url():
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    demo_aws.seed(f"http://{host}:{port}")
-    yield f"http://{host}:{port}"
+    server, url = demo_aws.serve()
+    yield url
     server.stop()
 
 
-def client(url, region, key=demo_aws.KEY, secret=demo_aws.SECRET):
-    session = botocore.session.Session(session_vars={"profile": (None, None, None, None)})
-    session.set_credentials(key, secret)
-    return session.create_client("ec2", region_name=region, endpoint_url=url)
-
-
-def listed(url, operation, key, regions=demo_aws.REGIONS):
-    """What botocore lists, region by region."""
-    return [
-        (region, record)
-        for region in regions
-        for page in client(url, region).get_paginator(operation).paginate()
-        for record in page[key]
-    ]
+def listed(url, operation, key, service="ec2"):
+    """What botocore's own client lists, region by region."""
+    found = []
+    for region in demo_aws.REGIONS:
+        client = demo_aws.client(url, service, region)
+        if client.can_paginate(operation):
+            pages = client.get_paginator(operation).paginate()
+        else:
+            pages = [getattr(client, operation)()]
+        found += [(region, record) for page in pages for record in page[key]]
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -166,10 +158,10 @@ def test_the_demo_shows_what_it_should(found):
 )
 def test_the_simulator_of_the_other_tests_answers_as_moto_does(url, operation, name, key):
     region = "us-east-1"
-    records = [record for _, record in listed(url, operation, key, [region])]
+    records = [record for where, record in listed(url, operation, key) if where == region]
     assert records
     with ec2.Cloud({region: {name: records}}) as cloud:
-        theirs = client(cloud.url, region, ec2.KEY, ec2.SECRET)
+        theirs = demo_aws.client(cloud.url, "ec2", region, ec2.KEY, ec2.SECRET)
         pages = theirs.get_paginator(operation).paginate(PaginationConfig={"PageSize": 5})
         assert [record for page in pages for record in page[key]] == records
 
@@ -177,6 +169,9 @@ def test_the_simulator_of_the_other_tests_answers_as_moto_does(url, operation, n
 def test_both_simulators_send_the_list_also_where_it_is_empty(url):
     nobody = "eu-central-1"
     with ec2.Cloud({nobody: {}}) as cloud:
-        for ec2_client in (client(url, nobody), client(cloud.url, nobody, ec2.KEY, ec2.SECRET)):
+        for ec2_client in (
+            demo_aws.client(url, "ec2", nobody),
+            demo_aws.client(cloud.url, "ec2", nobody, ec2.KEY, ec2.SECRET),
+        ):
             assert ec2_client.describe_instances()["Reservations"] == []
             assert ec2_client.describe_volumes()["Volumes"] == []

@@ -240,7 +240,7 @@ def test_what_the_manifest_leaves_out_is_found_at_build(known, told, tmp_path):
 
 
 def test_a_cell_of_a_provider_that_the_manifest_lacks(tmp_path):
-    known = changed(providers={"aws": MANIFEST.providers["aws"]})
+    known = changed(providers={name: MANIFEST.providers[name] for name in ("aws", "netbox")})
     with pytest.raises(BuildError, match=r"modules/volumes/openstack.py: .*'openstack'"):
         build.build(known, "volumes", dist=tmp_path)
 
@@ -295,7 +295,7 @@ def test_the_command_says_what_it_built(capsys, monkeypatch):
     size = module("servers").zip.stat().st_size / MB
     assert f"servers: {size:.2f} MB zip, " in out
     assert "botocore 4." in out
-    assert "by itself it replays 24 of aws, 24 of openstack" in out
+    assert "by itself it replays 24 of aws, 40 of netbox, 24 of openstack" in out
 
 
 def test_a_missing_target_python_is_said(capsys, monkeypatch):

@@ -93,6 +93,7 @@ def test_no_file_is_named_after_nothing():
         ("import shared.providers.aws", ["botocore"], ["keystoneauth1", "boto3"]),
         ("import shared.providers.openstack", ["keystoneauth1"], ["botocore"]),
         ("import modules.volumes.openstack", ["keystoneauth1"], ["botocore"]),
+        ("import modules.circuits.netbox", ["requests"], ["botocore", "keystoneauth1"]),
         ("import modules.servers.main, shared.run", [], ["vcr", "rich", "flexlocal"]),
     ],
 )
@@ -121,6 +122,7 @@ def test_a_cold_start_loads_only_what_is_asked_for(code, loaded, not_loaded):
             "keystoneauth1",
             "botocore",
         ),
+        ("netbox", {"url": "URL", "token": "a"}, "requests", "keystoneauth1"),
     ],
 )
 def test_a_poll_loads_no_other_providers_client(provider, credentials, loaded, not_loaded):

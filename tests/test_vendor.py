@@ -1,17 +1,21 @@
 """Every built module in the vendor's runtime, flexer 1.8.0 as it is: its `run` and its own `test`.
 
-AWS is moto's server with its IAM switched on, so that a wrong key is refused; OpenStack is the
-simulator of tests/fakes/openstack.py, and the real services in `make test-openstack`.
+AWS is moto's server with its IAM switched on, so that a wrong key is refused, and a user who has the least
+rights that the README names; OpenStack and NetBox are
+the simulators of tests/fakes, and the real services of OpenStack in `make test-openstack`.
 """
 
-import botocore.session
+import json
+from importlib import import_module
+
 import pytest
 import requests
-from moto.server import ThreadedMotoServer
 
+from shared.providers import aws as aws_provider
 from tests import vendor
 from tests.built import CELLS, module
 from tests.fakes import openstack as fakes
+from tests.fakes.netbox import NetBox
 from tests.fakes.openstack import Cloud
 from tools import demo_aws
 
@@ -26,21 +30,12 @@ def needs_flexer():
 @pytest.fixture(scope="module")
 def aws():
     """Credentials of a user of a moto server that knows its users."""
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    url = f"http://{host}:{port}"
-    demo_aws.seed(url)
-    session = botocore.session.Session(session_vars={"profile": (None, None, None, None)})
-    session.set_credentials("AKIAINVENTEDROOT0000", "invented")
-    iam = session.create_client("iam", region_name="us-east-1", endpoint_url=url)
+    server, url = demo_aws.serve()
+    iam = demo_aws.client(url, "iam", "us-east-1")
     iam.create_user(UserName="inventory")
-    iam.put_user_policy(
-        UserName="inventory",
-        PolicyName="read",
-        PolicyDocument='{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Resource": "*",'
-        ' "Action": ["ec2:Describe*", "sts:*"]}]}',
-    )
+    cells = [import_module(f"modules.{family}.aws") for family, name in CELLS if name == "aws"]
+    rights = aws_provider.least_rights(right for cell in cells for right in cell.PERMISSIONS)
+    iam.put_user_policy(UserName="inventory", PolicyName="read", PolicyDocument=json.dumps(rights))
     key = iam.create_access_key(UserName="inventory")["AccessKey"]
     requests.post(f"{url}/moto-api/reset-auth", data=b"0", timeout=60)  # from now on
     yield {
@@ -63,6 +58,13 @@ def openstack():
     made.stop()
 
 
+@pytest.fixture(scope="module")
+def netbox():
+    made = NetBox().fill(circuits=3, devices=3, machines=2, networks=2)
+    yield made.credentials()
+    made.stop()
+
+
 @pytest.fixture
 def credentials(request):
     """Of the provider that a test is about."""
@@ -71,7 +73,7 @@ def credentials(request):
 
 def wrong(credentials, provider):
     """The same account with another secret."""
-    secret = {"aws": "aws_secret_access_key", "openstack": "password"}[provider]
+    secret = {"aws": "aws_secret_access_key", "netbox": "token", "openstack": "password"}[provider]
     return {**credentials, secret: "wrong-secret"}
 
 

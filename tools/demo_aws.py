@@ -1,16 +1,18 @@
-"""Seeds a moto server with the account that the AWS cassettes are recorded from.
-
-    python tools/demo_aws.py http://127.0.0.1:5055
+"""The account that the AWS cassettes are recorded from, on moto's server in this process.
 
 moto is a simulator of AWS. Everything in the account is invented. It has three regions with servers in
 mixed states, Windows and Linux, a deregistered AMI, volumes of several types (unattached,
-multi-attach, without a name), IPv6, an Elastic IP, public and private subnets, tags, and names in several scripts.
+multi-attach, without a name), IPv6, an Elastic IP, public and private subnets, tags, and names in several
+scripts; load balancers of each type with targets of each type, gateways, a firewall, file systems; Direct
+Connect (in part ours: tools/direct_connect.py), VPNs, peerings, and two transit gateways that are peers.
 """
 
-import sys
 from typing import Any
 
 import botocore.session
+from moto.server import ThreadedMotoServer
+
+from tools import direct_connect
 
 REGIONS = ("us-east-1", "eu-west-1", "ap-northeast-1")
 KEY, SECRET = "AKIADEMOINVENTED0000", "invented-demo-secret"
@@ -47,19 +49,56 @@ SERVERS: dict[str, list[tuple[str, str, str, bool, str]]] = {
 }
 
 
-def seed(endpoint_url: str) -> None:
-    """Fill the server, which should be a new one."""
+def serve(host: str = "127.0.0.1", port: int = 0) -> tuple[ThreadedMotoServer, str]:
+    """A moto server with the account in it, and its URL. The caller stops it."""
+    server = ThreadedMotoServer(host, port, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    direct_connect.add_to_moto()
+    _seed(f"http://{host}:{port}")
+    return server, f"http://{host}:{port}"
+
+
+def client(
+    endpoint_url: str, service: str, region: str, key: str = KEY, secret: str = SECRET
+) -> Any:
+    """botocore's own client of the server."""
     session = botocore.session.Session(session_vars={"profile": (None, None, None, None)})
-    session.set_credentials(KEY, SECRET)
-    for number, region in enumerate(REGIONS):
-        ec2 = session.create_client("ec2", region_name=region, endpoint_url=endpoint_url)
-        _seed_region(ec2, region, 10 + number)
+    session.set_credentials(key, secret)
+    return session.create_client(service, region_name=region, endpoint_url=endpoint_url)
 
 
-def _seed_region(ec2: Any, region: str, octet: int) -> None:
+def _seed(endpoint_url: str) -> None:
+    made = {
+        region: _seed_region(endpoint_url, region, 10 + number)
+        for number, region in enumerate(REGIONS)
+    }
+    _join_regions(endpoint_url, made)
+
+
+def _seed_region(endpoint_url: str, region: str, octet: int) -> dict[str, str]:
+    """Fill a region; the ids of what other regions are joined to."""
+    ec2 = client(endpoint_url, "ec2", region)
     subnets = _network(ec2, region, octet)
     servers = _servers(ec2, region, subnets)
     _volumes(ec2, region, servers)
+    (found,) = ec2.describe_subnets(SubnetIds=[subnets["public-a"]])["Subnets"]
+    vpc = found["VpcId"]
+    gateways = _gateways(ec2, region, vpc, subnets)
+    _private_lines(client(endpoint_url, "directconnect", region), region, gateways)
+    if region != "ap-northeast-1":
+        _balancers(endpoint_url, region, vpc, subnets, servers)
+    _storage(client(endpoint_url, "efs", region), subnets)
+    if region == "us-east-1":
+        firewalls = client(endpoint_url, "network-firewall", region)
+        firewalls.create_firewall(
+            FirewallName="perimeter",
+            FirewallPolicyArn=f"arn:aws:network-firewall:{region}:123456789012:firewall-policy/strict",
+            VpcId=vpc,
+            SubnetMappings=[{"SubnetId": subnets["public-a"]}, {"SubnetId": subnets["public-b"]}],
+            Description="Größe & Söhne",
+            Tags=[{"Key": "owner", "Value": "netsec"}],
+        )
     states: dict[str, list[str]] = {"stopped": [], "terminated": []}
     for name, _, _, _, state in SERVERS[region]:
         if state in states:
@@ -67,6 +106,174 @@ def _seed_region(ec2: Any, region: str, octet: int) -> None:
     ec2.stop_instances(InstanceIds=states["stopped"])
     if states["terminated"]:
         ec2.terminate_instances(InstanceIds=states["terminated"])
+    return {"vpc": vpc, **gateways}
+
+
+def _gateways(ec2: Any, region: str, vpc: str, subnets: dict[str, str]) -> dict[str, str]:
+    """NAT, egress-only, VPN, customer and transit gateways, and the VPNs between them; their ids."""
+    address = ec2.allocate_address(Domain="vpc")["AllocationId"]
+    ec2.create_nat_gateway(
+        SubnetId=subnets["public-a"],
+        AllocationId=address,
+        TagSpecifications=_tagged("natgateway", f"nat {region}"),
+    )
+    gone = ec2.create_nat_gateway(SubnetId=subnets["public-b"], ConnectivityType="private")
+    ec2.delete_nat_gateway(NatGatewayId=gone["NatGateway"]["NatGatewayId"])
+    ec2.create_egress_only_internet_gateway(VpcId=vpc)
+    ec2.create_internet_gateway()  # attached to nothing
+    vgw = ec2.create_vpn_gateway(
+        Type="ipsec.1", TagSpecifications=_tagged("vpn-gateway", f"vgw {region}")
+    )["VpnGateway"]["VpnGatewayId"]
+    ec2.attach_vpn_gateway(VpcId=vpc, VpnGatewayId=vgw)
+    tgw = ec2.create_transit_gateway(
+        Description="hub", TagSpecifications=_tagged("transit-gateway", f"hub {region}")
+    )["TransitGateway"]["TransitGatewayId"]
+    named = ec2.create_customer_gateway(
+        Type="ipsec.1",
+        PublicIp="203.0.113.7",
+        BgpAsn=65010,
+        TagSpecifications=_tagged("customer-gateway", "本社"),
+    )["CustomerGateway"]["CustomerGatewayId"]
+    bare = ec2.create_customer_gateway(Type="ipsec.1", PublicIp="198.51.100.9", BgpAsn=65011)
+    bare_id = bare["CustomerGateway"]["CustomerGatewayId"]
+    ec2.create_vpn_connection(
+        Type="ipsec.1",
+        CustomerGatewayId=named,
+        VpnGatewayId=vgw,
+        TagSpecifications=_tagged("vpn-connection", f"本社 - {region}"),
+    )
+    ec2.create_vpn_connection(Type="ipsec.1", CustomerGatewayId=bare_id, TransitGatewayId=tgw)
+    ec2.create_transit_gateway_vpc_attachment(
+        TransitGatewayId=tgw, VpcId=vpc, SubnetIds=[subnets["private-a"], subnets["private-b"]]
+    )
+    other = ec2.create_vpc(CidrBlock="172.20.0.0/16")["Vpc"]["VpcId"]  # without a name
+    peering = ec2.create_vpc_peering_connection(VpcId=vpc, PeerVpcId=other)
+    ec2.accept_vpc_peering_connection(
+        VpcPeeringConnectionId=peering["VpcPeeringConnection"]["VpcPeeringConnectionId"]
+    )
+    return {"transit": tgw, "private": vgw}
+
+
+def _join_regions(endpoint_url: str, made: dict[str, dict[str, str]]) -> None:
+    """Peerings from the first region to the second, of VPCs and of transit gateways."""
+    here, there = REGIONS[:2]
+    ec2, far = (client(endpoint_url, "ec2", region) for region in (here, there))
+    peering = ec2.create_vpc_peering_connection(
+        VpcId=made[here]["vpc"],
+        PeerVpcId=made[there]["vpc"],
+        PeerRegion=there,
+        TagSpecifications=_tagged("vpc-peering-connection", "over the ocean"),
+    )
+    far.accept_vpc_peering_connection(
+        VpcPeeringConnectionId=peering["VpcPeeringConnection"]["VpcPeeringConnectionId"]
+    )
+    attachment = ec2.create_transit_gateway_peering_attachment(
+        TransitGatewayId=made[here]["transit"],
+        PeerTransitGatewayId=made[there]["transit"],
+        PeerAccountId="123456789012",
+        PeerRegion=there,
+        TagSpecifications=_tagged("transit-gateway-attachment", "hub to hub"),
+    )["TransitGatewayPeeringAttachment"]["TransitGatewayAttachmentId"]
+    far.accept_transit_gateway_peering_attachment(TransitGatewayAttachmentId=attachment)
+
+
+def _private_lines(lines: Any, region: str, gateways: dict[str, str]) -> None:
+    """Direct Connect in two of the regions: a LAG with a line, a hosted line, and what runs on them."""
+    location = {"us-east-1": "EqDC2", "ap-northeast-1": "EqTY2"}.get(region)
+    if not location:
+        return
+    number = 16 * (1 + REGIONS.index(region))
+    lag = lines.create_lag(
+        numberOfConnections=2,
+        location=location,
+        connectionsBandwidth="10Gbps",
+        lagName=f"backbone {region}",
+        providerName="Invented Telecom",
+    )
+    line = lines.create_connection(
+        location=location,
+        bandwidth="10Gbps",
+        connectionName="東京 DC1" if location == "EqTY2" else "Ashburn DC",
+        lagId=lag["lagId"],
+        providerName="Invented Telecom",
+        tags=[{"key": "site", "value": location}],
+    )
+    hosted = lines.create_connection(
+        location=location, bandwidth="500Mbps", connectionName="", providerName="Invented Telecom"
+    )
+    old = lines.create_connection(location=location, bandwidth="1Gbps", connectionName="given up")
+    lines.delete_connection(connectionId=old["connectionId"])
+    hub = direct_connect.gateway(number, f"global {region}")
+    add = direct_connect.interface
+    add(region, number, line, "private", virtualGatewayId=gateways["private"])
+    add(region, number + 1, line, "transit", directConnectGatewayId=hub)
+    add(region, number + 2, hosted, "public", addressFamily="ipv4")
+    add(region, number + 3, hosted, "private", virtualInterfaceState="deleted")
+
+
+def _balancers(
+    endpoint_url: str, region: str, vpc: str, subnets: dict[str, str], servers: dict[str, str]
+) -> None:
+    """One of each type; targets by instance, by address, another load balancer, and one that is gone."""
+    elb, old = (client(endpoint_url, service, region) for service in ("elbv2", "elb"))
+    ec2 = client(endpoint_url, "ec2", region)
+    public, private = (
+        [subnets[f"{tier}-a"], subnets[f"{tier}-b"]] for tier in ("public", "private")
+    )
+    first, second = (servers[each[0]] for each in SERVERS[region][:2])
+    described = ec2.describe_instances(InstanceIds=[first])["Reservations"][0]["Instances"][0]
+    address = described["PrivateIpAddress"]
+    made = {}
+    for name, kind, scheme, zones in (
+        ("shop", "application", "internet-facing", public),
+        ("inner", "application", "internal", private),
+        ("fast", "network", "internal", private),
+        ("inspect", "gateway", "internal", private),
+    ):
+        more: dict[str, Any] = {} if kind == "gateway" else {"Scheme": scheme}
+        if name == "shop":
+            more["Tags"] = [{"Key": "stage", "Value": "prod"}]
+        (balancer,) = elb.create_load_balancer(Name=name, Type=kind, Subnets=zones, **more)[
+            "LoadBalancers"
+        ]
+        made[name] = balancer["LoadBalancerArn"]
+    for name, kind, protocol, on, target in (
+        ("web", "instance", "HTTP", "shop", first),
+        ("web-by-address", "ip", "HTTP", "inner", address),
+        ("alb-behind-nlb", "alb", "TCP", "fast", made["inner"]),
+        ("unused", "instance", "HTTP", None, second),
+    ):
+        (group,) = elb.create_target_group(
+            Name=name, Protocol=protocol, Port=80, VpcId=vpc, TargetType=kind
+        )["TargetGroups"]
+        arn = group["TargetGroupArn"]
+        targets = [{"Id": target, "Port": 80}]
+        elb.register_targets(TargetGroupArn=arn, Targets=targets)
+        if on:
+            elb.create_listener(
+                LoadBalancerArn=made[on],
+                Protocol=protocol,
+                Port=80,
+                DefaultActions=[{"Type": "forward", "TargetGroupArn": arn}],
+            )
+    listener = {"Protocol": "TCP", "LoadBalancerPort": 25, "InstancePort": 25}
+    old.create_load_balancer(
+        LoadBalancerName="mail",
+        Listeners=[listener],
+        Subnets=private,
+        Tags=[{"Key": "since", "Value": "2012"}],
+    )
+    old.register_instances_with_load_balancer(
+        LoadBalancerName="mail", Instances=[{"InstanceId": second}]
+    )
+
+
+def _storage(efs: Any, subnets: dict[str, str]) -> None:
+    tags = [{"Key": "Name", "Value": "homes"}]
+    made = efs.create_file_system(CreationToken="homes", Encrypted=True, Tags=tags)
+    for name in ("private-a", "private-b"):
+        efs.create_mount_target(FileSystemId=made["FileSystemId"], SubnetId=subnets[name])
+    efs.create_file_system(CreationToken="scratch")  # without a name, mounted nowhere
 
 
 def _network(ec2: Any, region: str, octet: int) -> dict[str, str]:
@@ -166,7 +373,3 @@ def _tagged(kind: str, name: str, **tags: str) -> list[dict[str, Any]]:
         return []
     listed = [{"Key": key, "Value": value} for key, value in named.items()]
     return [{"ResourceType": kind, "Tags": listed}]
-
-
-if __name__ == "__main__":
-    seed(sys.argv[1])

@@ -1,46 +1,63 @@
-"""Records the demo accounts' cassettes anew: ``python -m tools.record aws`` or ``openstack``.
+"""Records the demo accounts' cassettes anew: ``python -m tools.record aws``, ``openstack`` or
+``netbox FOLDER``.
 
 AWS: from moto's server, which this starts on the endpoint_url of the account and fills first.
 OpenStack: from the services at the account's auth_url, which must be running.
+NetBox: from the answers of a real one that are in the folder (tools/netbox_replay.py says how), served
+at the account's url in pages so small that the walk through them is recorded too.
 """
 
+import contextlib
 import socket
 import sys
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from flexlocal import accounts
 from flexlocal.__main__ import families, main
-from tools import demo_aws
+from tools import demo_aws, netbox_replay
+
+NETBOX_CAP = 40
 
 
-def record(provider: str) -> int:
+def record(provider: str, folder: str = "") -> int:
     account = accounts.load()[f"demo-{provider}"]
     moto = _start_moto(account.credentials["endpoint_url"]) if provider == "aws" else None
+    replay = _replay(account.credentials, folder) if provider == "netbox" else None
     try:
-        for family, cells in families().items():
-            if provider in cells and main(["run", family, "--account", account.name, "--record"]):
-                return 1
+        with replay or contextlib.nullcontext():
+            for family, cells in families().items():
+                asked = ["run", family, "--account", account.name, "--record"]
+                if provider in cells and main(asked):
+                    return 1
     finally:
         if moto:
             moto.stop()
     return 0
 
 
-def _start_moto(endpoint_url: str):  # type: ignore[no-untyped-def]
-    from moto.server import ThreadedMotoServer
+def _replay(credentials: dict[str, Any], folder: str) -> netbox_replay.Replay:
+    recordings = netbox_replay.Recordings(Path(folder))
+    compared = recordings.prove()
+    print(f"NetBox {recordings.release}: {compared} recorded answers are given again as they were")
+    where = urlsplit(credentials["url"])
+    token = f"Bearer {credentials['token']}"
+    here = (where.hostname or "127.0.0.1", where.port or 80)
+    return netbox_replay.Replay(recordings, here, token, NETBOX_CAP)
 
+
+def _start_moto(endpoint_url: str):  # type: ignore[no-untyped-def]
     where = urlsplit(endpoint_url)
     host, port = where.hostname or "127.0.0.1", where.port or 80
     with socket.socket() as probe:  # moto waits for ever for a server that can't start
         if probe.connect_ex((host, port)) == 0:
             sys.exit(f"{endpoint_url} is in use: stop what listens there, then record again")
-    server = ThreadedMotoServer(host, port, verbose=False)
-    server.start()
-    demo_aws.seed(endpoint_url)
-    return server
+    return demo_aws.serve(host, port)[0]
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2 or f"demo-{sys.argv[1]}" not in accounts.load():
-        sys.exit("usage: python -m tools.record aws|openstack")
-    sys.exit(record(sys.argv[1]))
+    of_netbox = sys.argv[1:2] == ["netbox"]
+    if len(sys.argv) != 2 + of_netbox or f"demo-{sys.argv[1]}" not in accounts.load():
+        sys.exit("usage: python -m tools.record aws|openstack|netbox FOLDER")
+    sys.exit(record(*sys.argv[1:]))

@@ -6,6 +6,7 @@ Retries are ours (shared/http.py), hooked into botocore's ``needs-retry`` event,
 the deadline: botocore's own know no deadline, and its defaults changed between releases.
 """
 
+import contextlib
 import dataclasses
 import fnmatch
 import os
@@ -108,6 +109,13 @@ _ANSWERS = {"ec2": _XML, "query": _XML, "json": _JSON, "rest-json": _JSON}
 # What the services call the page token and the size of a page.
 _TOKENS = {"NextToken": "NextToken", "nextToken": "nextToken", "Marker": "NextMarker"}
 _SIZES = ("MaxResults", "maxResults", "PageSize", "MaxItems")
+_GONE = {
+    "FileSystemNotFound",
+    "LoadBalancerNotFound",
+    "MountTargetNotFound",
+    "ResourceNotFoundException",
+    "TargetGroupNotFound",
+}
 _OLD_PAGE_TOKEN = {"InvalidNextToken", "InvalidPaginationToken", "InvalidPagination"}
 _UNREACHED = (
     aws_errors.HTTPClientError,
@@ -174,6 +182,7 @@ class Session:
         self._clients: dict[tuple[str, str], Any] = {}
         self._botocore = _botocore_session(credentials)
         self.home = _home_region(credentials)
+        self.regions: list[str] = []  # that are polled; ``scopes`` finds them out
         self.partition = self._botocore.get_partition_for_region(self.home)
 
     def client(self, service: str, region: str) -> Any:
@@ -274,7 +283,7 @@ class Scope:
     session: Session = dataclasses.field(repr=False, compare=False)
 
     def link(self, console: str, page: str) -> str:
-        """A page of the AWS console ("ec2" or "vpcconsole") in this region."""
+        """A page of the AWS console ("ec2", "vpcconsole", ...) in this region."""
         host = _CONSOLE.get(self.session.partition, _CONSOLE["aws"])
         return f"https://{self.name}.{host}/{console}/home?region={self.name}#{page}"
 
@@ -296,6 +305,7 @@ def scopes(session: Session) -> list[Scope]:
     if not enabled:  # each account has some
         raise UnexpectedResponse(f"{_where(session.client('ec2', session.home))} names no region")
     chosen = _choose(enabled, session.credentials.regions)
+    session.regions = chosen
     return [Scope(name, session) for name in chosen]
 
 
@@ -406,6 +416,16 @@ def pages(
 def call(scope: Scope, service: str, operation: str, **params: Any) -> dict[str, Any]:
     """One call that has no pages."""
     return getattr(scope.session.client(service, scope.name), operation)(**params)
+
+
+@contextlib.contextmanager
+def may_be_gone() -> Iterator[None]:
+    """Around a call about one thing: ends quietly if that was deleted since it was listed."""
+    try:
+        yield
+    except aws_errors.ClientError as error:
+        if error.response.get("Error", {}).get("Code", "") not in _GONE:
+            raise
 
 
 def offered_pages(

@@ -1,0 +1,594 @@
+"""Load balancers, NAT and other gateways, transit gateways, firewalls and EFS file systems.
+
+APIs: Elastic Load Balancing v2 (application, network and gateway ones) and v1 (classic ones),
+DescribeLoadBalancers, 400 a page; EC2 DescribeNatGateways, DescribeInternetGateways,
+DescribeEgressOnlyInternetGateways, DescribeVpnGateways, DescribeCustomerGateways and
+DescribeTransitGateways; Network Firewall ListFirewalls, 100 a page; EFS DescribeFileSystems, 100 a page.
+https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/
+https://docs.aws.amazon.com/AWSEC2/latest/APIReference/
+https://docs.aws.amazon.com/network-firewall/latest/APIReference/ https://docs.aws.amazon.com/efs/latest/ug/
+
+Nothing lists the targets of all target groups, a firewall's subnets, or the mount targets of all file
+systems: one call each. A target is a server if EC2 still lists an instance of that id, or an interface
+of one with that address in the target group's VPC. A classic load balancer has no id of its own but its
+DNS name. What was deleted is listed for an hour, and is dropped. Subnets and VPCs that the networks
+family does not report (another account's) are named in the metadata only.
+"""
+
+import dataclasses
+import datetime
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Any, Callable, Optional, Union
+
+from nflex_connector_utils import Appliance, Connections
+
+from shared import places
+from shared.errors import UnexpectedResponse
+from shared.metadata import metadata
+from shared.providers import aws
+from shared.record import field, items, needed, objects
+from shared.run import Dropped
+
+PERMISSIONS = (
+    "ec2:DescribeCustomerGateways",
+    "ec2:DescribeEgressOnlyInternetGateways",
+    "ec2:DescribeInstances",
+    "ec2:DescribeInternetGateways",
+    "ec2:DescribeNatGateways",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:DescribeTransitGateways",
+    "ec2:DescribeVpcs",
+    "ec2:DescribeVpnGateways",
+    "elasticfilesystem:DescribeFileSystems",
+    "elasticfilesystem:DescribeMountTargets",
+    "elasticloadbalancing:DescribeListeners",
+    "elasticloadbalancing:DescribeLoadBalancers",
+    "elasticloadbalancing:DescribeTags",
+    "elasticloadbalancing:DescribeTargetGroups",
+    "elasticloadbalancing:DescribeTargetHealth",
+    "network-firewall:DescribeFirewall",
+    "network-firewall:ListFirewalls",
+)
+CALLS = (
+    "1 DescribeRegions; a region: ceil(VPCs/1000) DescribeVpcs + ceil(subnets/1000) DescribeSubnets "
+    "+ a page each of NAT, internet, egress-only, virtual private, customer and transit gateways "
+    "+ ceil(load balancers/400) DescribeLoadBalancers of v2, and of v1, + ceil(file systems/100) "
+    "DescribeFileSystems + ceil(firewalls/100) ListFirewalls; where there are v2 load balancers "
+    "ceil(target groups/400) DescribeTargetGroups + 1 a target group in use DescribeTargetHealth "
+    "+ ceil(targets/200) DescribeInstances or, for addresses, DescribeNetworkInterfaces; "
+    "a v2 load balancer: 1 DescribeListeners; 20 load balancers of a kind: 1 DescribeTags; "
+    "a file system with mount targets: 1 DescribeMountTargets; a firewall: 1 DescribeFirewall"
+)
+
+BALANCERS_A_CALL = 400
+TAGGED_A_CALL = 20
+VALUES_A_FILTER = 200
+SMALL_PAGE = 100  # Network Firewall's and EFS's largest
+EGRESS_ONLY_A_CALL = 255
+KIND = "kind"  # of a record; fetch adds it
+GONE = ("deleted", "failed")  # a NAT gateway that failed is deleted within the hour
+
+BALANCER_DETAILS = (
+    "AvailabilityZones",
+    "CanonicalHostedZoneId",
+    "DNSName",
+    "IpAddressType",
+    "LoadBalancerArn",
+    "Scheme",
+    "SecurityGroups",
+    "Type",
+    "VpcId",
+)
+CLASSIC_DETAILS = (
+    "AvailabilityZones",
+    "CanonicalHostedZoneName",
+    "DNSName",
+    "HealthCheck",
+    "LoadBalancerName",
+    "Scheme",
+    "SecurityGroups",
+    "Subnets",
+    "VPCId",
+)
+LISTENER_DETAILS = ("ListenerArn", "Port", "Protocol", "SslPolicy")
+GROUP_DETAILS = (
+    "HealthCheckPath",
+    "HealthCheckPort",
+    "HealthCheckProtocol",
+    "Port",
+    "Protocol",
+    "TargetGroupArn",
+    "TargetGroupName",
+    "TargetType",
+)
+NAT_DETAILS = (
+    "AvailabilityMode",
+    "ConnectivityType",
+    "FailureCode",
+    "FailureMessage",
+    "NatGatewayAddresses",
+    "State",
+    "SubnetId",
+    "VpcId",
+)
+INTERNET_DETAILS = ("Attachments", "OwnerId")
+VPN_GATEWAY_DETAILS = ("AmazonSideAsn", "AvailabilityZone", "State", "Type", "VpcAttachments")
+CUSTOMER_DETAILS = ("BgpAsn", "BgpAsnExtended", "DeviceName", "IpAddress", "State", "Type")
+TRANSIT_DETAILS = ("Description", "Options", "OwnerId", "State", "TransitGatewayArn")
+FIREWALL_DETAILS = (
+    "DeleteProtection",
+    "Description",
+    "FirewallArn",
+    "FirewallPolicyArn",
+    "SubnetMappings",
+    "TransitGatewayId",
+    "VpcId",
+)
+FILE_SYSTEM_DETAILS = (
+    "AvailabilityZoneName",
+    "Encrypted",
+    "FileSystemArn",
+    "LifeCycleState",
+    "NumberOfMountTargets",
+    "OwnerId",
+    "PerformanceMode",
+    "ProvisionedThroughputInMibps",
+    "ThroughputMode",
+)
+
+
+@dataclasses.dataclass
+class Lookups:
+    """What appliances only name. ``fetch`` adds to it before it hands on a page that needs it."""
+
+    networks: set[str] = dataclasses.field(default_factory=set)  # VPCs and subnets
+    instances: set[str] = dataclasses.field(default_factory=set)
+    addresses: dict[tuple[str, str], str] = dataclasses.field(  # (VPC, address) -> instance
+        default_factory=dict
+    )
+    groups: dict[str, list[dict[str, Any]]] = dataclasses.field(  # by load balancer
+        default_factory=lambda: defaultdict(list)
+    )
+    targets: dict[str, list[dict[str, Any]]] = dataclasses.field(default_factory=dict)  # by group
+    listeners: dict[str, list[dict[str, Any]]] = dataclasses.field(default_factory=dict)
+    balancers: set[str] = dataclasses.field(default_factory=set)
+    tags: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)  # by load balancer
+    mounts: dict[str, list[dict[str, Any]]] = dataclasses.field(default_factory=dict)
+
+
+def lookups(scope: aws.Scope) -> Lookups:
+    made = Lookups()
+    for operation, key, name in (
+        ("describe_vpcs", "Vpcs", "VpcId"),
+        ("describe_subnets", "Subnets", "SubnetId"),
+    ):
+        for page in aws.pages(scope, "ec2", operation, key):
+            made.networks.update(needed(record, name, str) for record in page)
+    return made
+
+
+def fetch(scope: aws.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
+    for kind, operation, key, size in (
+        ("nat_gateway", "describe_nat_gateways", "NatGateways", aws.PAGE_SIZE),
+        ("internet_gateway", "describe_internet_gateways", "InternetGateways", aws.PAGE_SIZE),
+        (
+            "egress_only_gateway",
+            "describe_egress_only_internet_gateways",
+            "EgressOnlyInternetGateways",
+            EGRESS_ONLY_A_CALL,
+        ),
+        ("vpn_gateway", "describe_vpn_gateways", "VpnGateways", aws.PAGE_SIZE),
+        ("customer_gateway", "describe_customer_gateways", "CustomerGateways", aws.PAGE_SIZE),
+        ("transit_gateway", "describe_transit_gateways", "TransitGateways", aws.PAGE_SIZE),
+    ):
+        yield from _of_kind(kind, aws.pages(scope, "ec2", operation, key, page_size=size))
+    yield from _of_kind("load_balancer", _balancers(scope, lookups))
+    yield from _of_kind("classic_load_balancer", _classic_balancers(scope, lookups))
+    yield from _of_kind("firewall", _firewalls(scope))
+    yield from _of_kind("file_system", _file_systems(scope, lookups))
+
+
+def _of_kind(kind: str, pages: Iterable[list[dict[str, Any]]]) -> Iterator[list[dict[str, Any]]]:
+    for page in pages:
+        yield [{**record, KIND: kind} for record in page]
+
+
+def _balancers(scope: aws.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
+    listed = aws.pages(
+        scope, "elbv2", "describe_load_balancers", "LoadBalancers", page_size=BALANCERS_A_CALL
+    )
+    pages = list(listed)  # a load balancer may be the target of one on another page
+    arns = [needed(record, "LoadBalancerArn", str) for page in pages for record in page]
+    lookups.balancers.update(arns)
+    if arns:
+        _look_up_targets(scope, lookups)
+    for arn in arns:
+        found = aws.pages(
+            scope,
+            "elbv2",
+            "describe_listeners",
+            "Listeners",
+            page_size=BALANCERS_A_CALL,
+            LoadBalancerArn=arn,
+        )
+        with aws.may_be_gone():
+            lookups.listeners[arn] = [listener for page in found for listener in page]
+    _look_up_tags(scope, lookups, "elbv2", "ResourceArns", list(lookups.listeners))
+    yield from pages
+
+
+def _look_up_targets(scope: aws.Scope, lookups: Lookups) -> None:
+    groups: list[dict[str, Any]] = []
+    for page in aws.pages(
+        scope, "elbv2", "describe_target_groups", "TargetGroups", page_size=BALANCERS_A_CALL
+    ):
+        groups += [group for group in page if items(group, "LoadBalancerArns", str)]
+    for group in groups:
+        arn = needed(group, "TargetGroupArn", str)
+        with aws.may_be_gone():
+            answer = aws.call(scope, "elbv2", "describe_target_health", TargetGroupArn=arn)
+            lookups.targets[arn] = objects(answer, "TargetHealthDescriptions")
+        for balancer in items(group, "LoadBalancerArns", str):
+            lookups.groups[balancer].append(group)
+    _look_up_instances(scope, lookups, _target_ids(groups, lookups, "instance"))
+    for page in _filtered(
+        scope,
+        "describe_network_interfaces",
+        "NetworkInterfaces",
+        "addresses.private-ip-address",
+        _target_ids(groups, lookups, "ip"),
+    ):
+        for interface in page:
+            attachment = field(interface, "Attachment", dict) or {}
+            instance = field(attachment, "InstanceId", str)
+            for each in objects(interface, "PrivateIpAddresses"):
+                where = field(interface, "VpcId", str), field(each, "PrivateIpAddress", str)
+                if instance and all(where):
+                    lookups.addresses[where[0] or "", where[1] or ""] = instance
+
+
+def _target_ids(groups: Iterable[dict[str, Any]], lookups: Lookups, kind: str) -> list[str]:
+    return sorted(
+        {
+            needed(field(target, "Target", dict) or {}, "Id", str)
+            for group in groups
+            if field(group, "TargetType", str) == kind
+            for target in lookups.targets.get(needed(group, "TargetGroupArn", str), ())
+        }
+    )
+
+
+def _look_up_instances(scope: aws.Scope, lookups: Lookups, ids: list[str]) -> None:
+    """Which of these there still are: asked by a filter, for an unknown id in a list is an error."""
+    for page in _filtered(scope, "describe_instances", "Reservations", "instance-id", ids):
+        for reservation in page:
+            for instance in objects(reservation, "Instances"):
+                lookups.instances.add(needed(instance, "InstanceId", str))
+
+
+def _filtered(
+    scope: aws.Scope, operation: str, key: str, name: str, values: list[str]
+) -> Iterator[list[dict[str, Any]]]:
+    for some in _in_parts(values, VALUES_A_FILTER):
+        filters = [{"Name": name, "Values": some}]
+        yield from aws.pages(scope, "ec2", operation, key, Filters=filters)
+
+
+def _classic_balancers(scope: aws.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
+    for page in aws.pages(
+        scope,
+        "elb",
+        "describe_load_balancers",
+        "LoadBalancerDescriptions",
+        page_size=BALANCERS_A_CALL,
+    ):
+        names = [needed(record, "LoadBalancerName", str) for record in page]
+        _look_up_tags(scope, lookups, "elb", "LoadBalancerNames", names)
+        ids = {
+            needed(instance, "InstanceId", str)
+            for record in page
+            for instance in objects(record, "Instances")
+        }
+        _look_up_instances(scope, lookups, sorted(ids))
+        yield page
+
+
+def _look_up_tags(
+    scope: aws.Scope, lookups: Lookups, service: str, asked: str, names: list[str]
+) -> None:
+    """Of some at once; where one of them is gone, which fails for all, of each alone."""
+    for some in _in_parts(names, TAGGED_A_CALL):
+        for part in (some, *([name] for name in some if len(some) > 1)):
+            if all(name in lookups.tags for name in part):
+                continue
+            with aws.may_be_gone():
+                answer = aws.call(scope, service, "describe_tags", **{asked: part})
+                lookups.tags.update({name: {} for name in part})
+                for each in objects(answer, "TagDescriptions"):
+                    lookups.tags[needed(each, asked[:-1], str)] = aws.tags(each)
+
+
+def _firewalls(scope: aws.Scope) -> Iterator[list[dict[str, Any]]]:
+    for page in aws.offered_pages(
+        scope, "network-firewall", "list_firewalls", "Firewalls", page_size=SMALL_PAGE
+    ):
+        found = []
+        for listed in page:
+            arn = needed(listed, "FirewallArn", str)
+            with aws.may_be_gone():
+                answer = aws.call(scope, "network-firewall", "describe_firewall", FirewallArn=arn)
+                status = field(answer, "FirewallStatus", dict) or {}
+                found.append({**needed(answer, "Firewall", dict), "Status": status.get("Status")})
+        yield found
+
+
+def _file_systems(scope: aws.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
+    for page in aws.offered_pages(
+        scope, "efs", "describe_file_systems", "FileSystems", page_size=SMALL_PAGE
+    ):
+        for record in page:
+            name = needed(record, "FileSystemId", str)
+            if field(record, "NumberOfMountTargets", int):
+                mounts = aws.pages(
+                    scope,
+                    "efs",
+                    "describe_mount_targets",
+                    "MountTargets",
+                    page_size=SMALL_PAGE,
+                    FileSystemId=name,
+                )
+                with aws.may_be_gone():
+                    lookups.mounts[name] = [mount for found in mounts for mount in found]
+        yield page
+
+
+def _in_parts(values: list[str], size: int) -> Iterator[list[str]]:
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
+
+
+# --- one record -> one appliance ------------------------------------------------------------------
+
+
+def convert(
+    record: dict[str, Any], scope: aws.Scope, lookups: Lookups
+) -> Union[Appliance, Dropped]:
+    kind = needed(record, KIND, str)
+    if kind not in CONVERT:
+        raise UnexpectedResponse(f"field {KIND!r} names no kind of appliance")
+    state = field(record, "State", str) if kind != "load_balancer" else None
+    state = state or field(record, "LifeCycleState", str)
+    if state in GONE:
+        return Dropped(state)
+    balancer = field(
+        record, "LoadBalancerArn" if kind == "load_balancer" else "LoadBalancerName", str
+    )
+    if balancer is not None and balancer not in lookups.tags:
+        return Dropped("deleted while the poll ran")
+    return Appliance(**CONVERT[kind](record, scope, lookups), **places.aws(scope.name))
+
+
+def _balancer(record: dict[str, Any], scope: aws.Scope, lookups: Lookups) -> dict[str, Any]:
+    arn = needed(record, "LoadBalancerArn", str)
+    zones = objects(record, "AvailabilityZones")
+    servers: set[str] = set()
+    behind: set[str] = set()
+    groups = []
+    for group in sorted(lookups.groups.get(arn, []), key=_arn_of_group):
+        targets = []
+        for described in lookups.targets.get(_arn_of_group(group), []):
+            target = field(described, "Target", dict) or {}
+            health = field(described, "TargetHealth", dict) or {}
+            server = _server(group, target, lookups)
+            servers.update([server] if server else [])
+            behind.update({field(target, "Id", str) or ""} & lookups.balancers)
+            state = {"State": health.get("State"), "Reason": health.get("Reason")}
+            targets.append({**target, **state, "server_id": server})
+        targets.sort(key=lambda target: (str(target.get("Id")), str(target.get("Port"))))
+        groups.append({**_of(group, GROUP_DETAILS), "targets": targets})
+    state = field(record, "State", dict) or {}
+    listeners = sorted(lookups.listeners.get(arn, []), key=lambda each: str(each["ListenerArn"]))
+    return {
+        "id": arn,
+        "name": needed(record, "LoadBalancerName", str),
+        "type_id": "load_balancer",
+        "provider_created_at": field(record, "CreatedTime", datetime.datetime),
+        "connections": Connections(
+            appliances=sorted(behind),
+            networks=_known([field(zone, "SubnetId", str) for zone in zones], lookups),
+            servers=sorted(servers),
+        ),
+        "metadata": metadata(
+            record,
+            BALANCER_DETAILS,
+            lookups.tags.get(arn),
+            State=state.get("Code"),
+            StateReason=state.get("Reason"),
+            listeners=[_of(listener, LISTENER_DETAILS) for listener in listeners],
+            target_groups=groups,
+        ),
+        "native_portal_link": scope.link("ec2", f"LoadBalancer:loadBalancerArn={arn}"),
+    }
+
+
+def _server(group: dict[str, Any], target: dict[str, Any], lookups: Lookups) -> Optional[str]:
+    """The instance that a target is, as far as that is certain."""
+    name, kind = field(target, "Id", str) or "", field(group, "TargetType", str)
+    if kind == "instance":
+        return name if name in lookups.instances else None
+    if kind == "ip":
+        return lookups.addresses.get((field(group, "VpcId", str) or "", name))
+    return None
+
+
+def _classic(record: dict[str, Any], scope: aws.Scope, lookups: Lookups) -> dict[str, Any]:
+    name = needed(record, "LoadBalancerName", str)
+    ids = {field(each, "InstanceId", str) or "" for each in objects(record, "Instances")}
+    listeners = [field(each, "Listener", dict) for each in objects(record, "ListenerDescriptions")]
+    return {
+        "id": needed(record, "DNSName", str),
+        "name": name,
+        "type_id": "load_balancer",
+        "provider_created_at": field(record, "CreatedTime", datetime.datetime),
+        "connections": Connections(
+            networks=_known(items(record, "Subnets", str), lookups),
+            servers=sorted(ids & lookups.instances),
+        ),
+        "metadata": metadata(
+            record,
+            CLASSIC_DETAILS,
+            lookups.tags.get(name),
+            Type="classic",
+            instances=sorted(ids),
+            listeners=listeners,
+        ),
+        "native_portal_link": scope.link("ec2", f"LoadBalancers:search={name}"),
+    }
+
+
+def _nat(record: dict[str, Any], scope: aws.Scope, lookups: Lookups) -> dict[str, Any]:
+    name = needed(record, "NatGatewayId", str)
+    subnet = field(record, "SubnetId", str)  # a regional one has none
+    return {
+        **_router(record, name, [subnet or field(record, "VpcId", str)], NAT_DETAILS, lookups),
+        "provider_created_at": field(record, "CreateTime", datetime.datetime),
+        "native_portal_link": scope.link("vpcconsole", f"NatGatewayDetails:natGatewayId={name}"),
+    }
+
+
+def _internet(record: dict[str, Any], scope: aws.Scope, lookups: Lookups) -> dict[str, Any]:
+    name = needed(record, "InternetGatewayId", str)
+    link = scope.link("vpcconsole", f"InternetGateway:internetGatewayId={name}")
+    networks = _attached(record, "Attachments")
+    return {
+        **_router(record, name, networks, INTERNET_DETAILS, lookups),
+        "native_portal_link": link,
+    }
+
+
+def _egress_only(record: dict[str, Any], scope: aws.Scope, lookups: Lookups) -> dict[str, Any]:
+    name = needed(record, "EgressOnlyInternetGatewayId", str)
+    link = scope.link("vpcconsole", "EgressOnlyInternetGateways:")
+    networks = _attached(record, "Attachments")
+    return {
+        **_router(record, name, networks, INTERNET_DETAILS, lookups),
+        "native_portal_link": link,
+    }
+
+
+def _vpn_gateway(record: dict[str, Any], scope: aws.Scope, lookups: Lookups) -> dict[str, Any]:
+    name = needed(record, "VpnGatewayId", str)
+    link = scope.link("vpcconsole", "VpnGateways:")
+    networks = _attached(record, "VpcAttachments")
+    return {
+        **_router(record, name, networks, VPN_GATEWAY_DETAILS, lookups),
+        "native_portal_link": link,
+    }
+
+
+def _customer(record: dict[str, Any], scope: aws.Scope, lookups: Lookups) -> dict[str, Any]:
+    name = needed(record, "CustomerGatewayId", str)
+    link = scope.link("vpcconsole", "CustomerGateways:")
+    return {**_router(record, name, [], CUSTOMER_DETAILS, lookups), "native_portal_link": link}
+
+
+def _transit(record: dict[str, Any], scope: aws.Scope, lookups: Lookups) -> dict[str, Any]:
+    """Its attachments are circuits, which say what it joins."""
+    name = needed(record, "TransitGatewayId", str)
+    link = scope.link("vpcconsole", f"TransitGatewayDetails:transitGatewayId={name}")
+    return {
+        **_router(record, name, [], TRANSIT_DETAILS, lookups),
+        "provider_created_at": field(record, "CreationTime", datetime.datetime),
+        "native_portal_link": link,
+    }
+
+
+def _router(
+    record: dict[str, Any],
+    name: str,
+    networks: Iterable[Optional[str]],
+    details: Iterable[str],
+    lookups: Lookups,
+) -> dict[str, Any]:
+    """What all gateways have."""
+    return {
+        "id": name,
+        "name": aws.named(record, name),
+        "type_id": "router",
+        "connections": Connections(networks=_known(networks, lookups)),
+        "metadata": metadata(record, details, aws.tags(record), Kind=record[KIND]),
+    }
+
+
+def _firewall(record: dict[str, Any], scope: aws.Scope, lookups: Lookups) -> dict[str, Any]:
+    subnets = [field(each, "SubnetId", str) for each in objects(record, "SubnetMappings")]
+    return {
+        "id": needed(record, "FirewallArn", str),
+        "name": needed(record, "FirewallName", str),
+        "type_id": "firewall",
+        "connections": Connections(
+            networks=_known([*subnets, field(record, "VpcId", str)], lookups)
+        ),
+        "metadata": metadata(record, (*FIREWALL_DETAILS, "Status"), aws.tags(record)),
+        "native_portal_link": scope.link("vpcconsole", "NetworkFirewalls:"),
+    }
+
+
+def _file_system(record: dict[str, Any], scope: aws.Scope, lookups: Lookups) -> dict[str, Any]:
+    name = needed(record, "FileSystemId", str)
+    mounts = [
+        _of(mount, ("MountTargetId", "SubnetId", "IpAddress", "LifeCycleState", "VpcId"))
+        for mount in lookups.mounts.get(name, [])
+    ]
+    mounts.sort(key=lambda mount: str(mount["MountTargetId"]))
+    size = field(field(record, "SizeInBytes", dict) or {}, "Value", int)
+    return {
+        "id": name,
+        "name": field(record, "Name", str) or aws.named(record, name),
+        "type_id": "storage",
+        "provider_created_at": field(record, "CreationTime", datetime.datetime),
+        "connections": Connections(
+            networks=_known([field(mount, "SubnetId", str) for mount in mounts], lookups)
+        ),
+        "metadata": metadata(
+            record, FILE_SYSTEM_DETAILS, aws.tags(record), size_b=size, mount_targets=mounts
+        ),
+        "native_portal_link": scope.link("efs", f"/file-systems/{name}"),
+    }
+
+
+CONVERT: dict[str, Callable[[dict[str, Any], aws.Scope, Lookups], dict[str, Any]]] = {
+    "classic_load_balancer": _classic,
+    "customer_gateway": _customer,
+    "egress_only_gateway": _egress_only,
+    "file_system": _file_system,
+    "firewall": _firewall,
+    "internet_gateway": _internet,
+    "load_balancer": _balancer,
+    "nat_gateway": _nat,
+    "transit_gateway": _transit,
+    "vpn_gateway": _vpn_gateway,
+}
+
+
+def _attached(record: dict[str, Any], key: str) -> list[Optional[str]]:
+    """The VPCs that a gateway is attached to, or about to be."""
+    return [
+        field(each, "VpcId", str)
+        for each in objects(record, key)
+        if field(each, "State", str) not in ("detaching", "detached")
+    ]
+
+
+def _known(networks: Iterable[Optional[str]], lookups: Lookups) -> list[str]:
+    return sorted({each for each in networks if each and each in lookups.networks})
+
+
+def _of(record: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    return {name: record.get(name) for name in names}
+
+
+def _arn_of_group(group: dict[str, Any]) -> str:
+    return needed(group, "TargetGroupArn", str)

@@ -1,0 +1,634 @@
+"""Direct Connect, site-to-site VPNs, VPC peerings, and attachments and peerings of transit gateways.
+
+APIs: Direct Connect DescribeConnections, DescribeLags, DescribeVirtualInterfaces, 100 a page; EC2
+DescribeVpnConnections (all at once), DescribeVpcPeeringConnections, DescribeTransitGatewayAttachments and
+DescribeTransitGatewayPeeringAttachments, 1,000 a page.
+https://docs.aws.amazon.com/directconnect/latest/APIReference/
+https://docs.aws.amazon.com/AWSEC2/latest/APIReference/
+
+Answers hold secrets: a VPN connection its pre-shared keys, twice, and a virtual interface its BGP keys,
+twice or thrice. None of these fields is taken over. What was deleted is listed for an hour or more, and
+is dropped. A peering of two regions of the account is listed in both: the requester's reports it, where
+it is polled. Peerings are among the attachments too, which say less of them.
+"""
+
+import dataclasses
+import datetime
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Callable, Optional, Union
+
+from nflex_connector_utils import Circuit, Connections
+
+from shared import places
+from shared.errors import UnexpectedResponse
+from shared.metadata import metadata
+from shared.providers import aws
+from shared.record import field, needed, objects
+from shared.run import Dropped
+
+PERMISSIONS = (
+    "directconnect:DescribeConnections",
+    "directconnect:DescribeDirectConnectGateways",
+    "directconnect:DescribeLags",
+    "directconnect:DescribeLocations",
+    "directconnect:DescribeVirtualInterfaces",
+    "ec2:DescribeCustomerGateways",
+    "ec2:DescribeTransitGatewayAttachments",
+    "ec2:DescribeTransitGatewayPeeringAttachments",
+    "ec2:DescribeTransitGateways",
+    "ec2:DescribeVpcPeeringConnections",
+    "ec2:DescribeVpcs",
+    "ec2:DescribeVpnConnections",
+    "ec2:DescribeVpnGateways",
+)
+CALLS = (
+    "1 DescribeRegions; a region: ceil(VPCs/1000) DescribeVpcs + a page each of customer, virtual private "
+    "and transit gateways + 1 DescribeVpnConnections + ceil(peerings/1000) "
+    "DescribeVpcPeeringConnections + ceil(attachments/1000) DescribeTransitGatewayAttachments "
+    "+ ceil(their peerings/1000) DescribeTransitGatewayPeeringAttachments; where there is Direct Connect: "
+    "ceil(connections/100) DescribeConnections + ceil(LAGs/100) DescribeLags "
+    "+ ceil(interfaces/100) DescribeVirtualInterfaces, with any of these + 1 DescribeLocations; "
+    "+ ceil(gateways/100) DescribeDirectConnectGateways where one is named"
+)
+
+DIRECT_CONNECT_PAGE = 100
+KIND = "kind"  # of a record; fetch adds it
+GONE = ("deleted", "expired", "failed", "rejected")
+UNITS = {"K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+DIRECT_CONNECT = ("direct_connect", "direct_connect_lag", "virtual_interface")
+
+CONNECTION_DETAILS = (
+    "awsDeviceV2",
+    "awsLogicalDeviceId",
+    "bandwidth",
+    "billingMode",
+    "connectionState",
+    "encryptionMode",
+    "hasLogicalRedundancy",
+    "jumboFrameCapable",
+    "lagId",
+    "loaIssueTime",
+    "location",
+    "macSecCapable",
+    "ownerAccount",
+    "partnerName",
+    "portEncryptionStatus",
+    "providerName",
+    "vlan",
+)
+LAG_DETAILS = (
+    "allowsHostedConnections",
+    "awsDeviceV2",
+    "awsLogicalDeviceId",
+    "connectionsBandwidth",
+    "encryptionMode",
+    "hasLogicalRedundancy",
+    "jumboFrameCapable",
+    "lagState",
+    "location",
+    "macSecCapable",
+    "minimumLinks",
+    "numberOfConnections",
+    "ownerAccount",
+    "providerName",
+)
+INTERFACE_DETAILS = (
+    "addressFamily",
+    "amazonAddress",
+    "amazonSideAsn",
+    "asn",
+    "asnLong",
+    "awsDeviceV2",
+    "awsLogicalDeviceId",
+    "connectionId",
+    "customerAddress",
+    "directConnectGatewayId",
+    "jumboFrameCapable",
+    "location",
+    "mtu",
+    "ownerAccount",
+    "rateLimit",
+    "routeFilterPrefixes",
+    "siteLinkEnabled",
+    "virtualGatewayId",
+    "virtualInterfaceState",
+    "virtualInterfaceType",
+    "vlan",
+)
+BGP_DETAILS = (
+    "addressFamily",
+    "amazonAddress",
+    "asn",
+    "asnLong",
+    "awsDeviceV2",
+    "bgpPeerId",
+    "bgpPeerState",
+    "bgpStatus",
+    "customerAddress",
+)
+VPN_DETAILS = (
+    "Category",
+    "CoreNetworkArn",
+    "CoreNetworkAttachmentArn",
+    "CustomerGatewayId",
+    "GatewayAssociationState",
+    "Routes",
+    "State",
+    "TransitGatewayId",
+    "Type",
+    "VpnConcentratorId",
+    "VpnGatewayId",
+)
+VPN_OPTIONS = (
+    "EnableAcceleration",
+    "LocalIpv4NetworkCidr",
+    "LocalIpv6NetworkCidr",
+    "OutsideIpAddressType",
+    "RemoteIpv4NetworkCidr",
+    "RemoteIpv6NetworkCidr",
+    "StaticRoutesOnly",
+    "TransportTransitGatewayAttachmentId",
+    "TunnelBandwidth",
+    "TunnelInsideIpVersion",
+)
+TUNNEL_DETAILS = (
+    "AcceptedRouteCount",
+    "CertificateArn",
+    "LastStatusChange",
+    "OutsideIpAddress",
+    "Status",
+    "StatusMessage",
+)
+PEERING_DETAILS = ("AccepterVpcInfo", "ExpirationTime", "RequesterVpcInfo")
+ATTACHMENT_DETAILS = (
+    "Association",
+    "ResourceId",
+    "ResourceOwnerId",
+    "ResourceType",
+    "State",
+    "TransitGatewayId",
+    "TransitGatewayOwnerId",
+)
+GATEWAY_PEERING_DETAILS = (
+    "AccepterTgwInfo",
+    "AccepterTransitGatewayAttachmentId",
+    "Options",
+    "RequesterTgwInfo",
+    "State",
+)
+
+Records = dict[str, dict[str, Any]]  # by id
+
+
+@dataclasses.dataclass
+class Lookups:
+    """What circuits only name, and what they lie in. ``fetch`` adds what it lists itself."""
+
+    vpcs: Records
+    customer_gateways: Records
+    vpn_gateways: Records
+    transit_gateways: Records
+    owner: Optional[str]  # the account's number, where it has a VPC
+    vpns: Records = dataclasses.field(default_factory=dict)
+    peerings: Records = dataclasses.field(default_factory=dict)  # of transit gateways
+    ports: Records = dataclasses.field(default_factory=dict)  # Direct Connect connections and LAGs
+    locations: dict[str, str] = dataclasses.field(default_factory=dict)  # code -> name
+    direct_connect_gateways: Records = dataclasses.field(default_factory=dict)
+
+
+def lookups(scope: aws.Scope) -> Lookups:
+    vpcs = _there(scope, "describe_vpcs", "Vpcs", "VpcId")
+    return Lookups(
+        vpcs=vpcs,
+        customer_gateways=_there(
+            scope, "describe_customer_gateways", "CustomerGateways", "CustomerGatewayId"
+        ),
+        vpn_gateways=_there(scope, "describe_vpn_gateways", "VpnGateways", "VpnGatewayId"),
+        transit_gateways=_there(
+            scope, "describe_transit_gateways", "TransitGateways", "TransitGatewayId"
+        ),
+        owner=next((field(vpc, "OwnerId", str) for vpc in vpcs.values()), None),
+    )
+
+
+def _there(scope: aws.Scope, operation: str, key: str, name: str) -> Records:
+    """EC2's records by id, without those that were deleted."""
+    listed = _by_id(aws.pages(scope, "ec2", operation, key), name)
+    return {each: record for each, record in listed.items() if record.get("State") not in GONE}
+
+
+def _by_id(pages: Iterable[list[dict[str, Any]]], name: str) -> Records:
+    return {needed(record, name, str): record for page in pages for record in page}
+
+
+def fetch(scope: aws.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
+    yield from _direct_connect(scope, lookups)
+    found = aws.pages(scope, "ec2", "describe_vpn_connections", "VpnConnections")
+    lookups.vpns = _by_id(found, "VpnConnectionId")
+    yield _of_kind("vpn", lookups.vpns.values())
+    for page in aws.pages(
+        scope, "ec2", "describe_vpc_peering_connections", "VpcPeeringConnections"
+    ):
+        yield _of_kind("vpc_peering", page)
+    found = aws.pages(
+        scope,
+        "ec2",
+        "describe_transit_gateway_peering_attachments",
+        "TransitGatewayPeeringAttachments",
+    )
+    lookups.peerings = {  # moto lists all attachments here
+        name: each
+        for name, each in _by_id(found, "TransitGatewayAttachmentId").items()
+        if _side(each, "Requester") or _side(each, "Accepter")
+    }
+    yield _of_kind("transit_gateway_peering", lookups.peerings.values())
+    for page in aws.pages(
+        scope, "ec2", "describe_transit_gateway_attachments", "TransitGatewayAttachments"
+    ):
+        if not lookups.direct_connect_gateways and _any(page, "direct-connect-gateway"):
+            _name_gateways(scope, lookups)
+        yield _of_kind("transit_gateway_attachment", page)
+
+
+def _of_kind(kind: str, records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{**record, KIND: kind} for record in records]
+
+
+def _any(attachments: Iterable[dict[str, Any]], kind: str) -> bool:
+    return any(field(each, "ResourceType", str) == kind for each in attachments)
+
+
+def _direct_connect(scope: aws.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
+    connections, lags, interfaces = (
+        _by_id(
+            aws.offered_pages(
+                scope, "directconnect", operation, key, page_size=DIRECT_CONNECT_PAGE
+            ),
+            name,
+        )
+        for operation, key, name in (
+            ("describe_connections", "connections", "connectionId"),
+            ("describe_lags", "lags", "lagId"),
+            ("describe_virtual_interfaces", "virtualInterfaces", "virtualInterfaceId"),
+        )
+    )
+    lookups.ports = {**connections, **lags}
+    if lookups.ports or interfaces:
+        for page in aws.pages(scope, "directconnect", "describe_locations", "locations"):
+            for each in page:
+                code = needed(each, "locationCode", str)
+                lookups.locations[code] = field(each, "locationName", str) or code
+    if any(field(each, "directConnectGatewayId", str) for each in interfaces.values()):
+        _name_gateways(scope, lookups)
+    yield _of_kind("direct_connect", connections.values())
+    yield _of_kind("direct_connect_lag", lags.values())
+    yield _of_kind("virtual_interface", interfaces.values())
+
+
+def _name_gateways(scope: aws.Scope, lookups: Lookups) -> None:
+    pages = aws.offered_pages(
+        scope,
+        "directconnect",
+        "describe_direct_connect_gateways",
+        "directConnectGateways",
+        page_size=DIRECT_CONNECT_PAGE,
+    )
+    lookups.direct_connect_gateways = _by_id(pages, "directConnectGatewayId")
+
+
+# --- one record -> one circuit --------------------------------------------------------------------
+
+
+def convert(record: dict[str, Any], scope: aws.Scope, lookups: Lookups) -> Union[Circuit, Dropped]:
+    kind = needed(record, KIND, str)
+    if kind not in CONVERT:
+        raise UnexpectedResponse(f"field {KIND!r} names no kind of circuit")
+    state = _state(record, kind)
+    if state in GONE:
+        return Dropped(state)
+    if kind in ("vpc_peering", "transit_gateway_peering"):
+        requester = _side(record, "Requester")
+        same_owner = field(requester, "OwnerId", str) == field(
+            _side(record, "Accepter"), "OwnerId", str
+        )
+        region = field(requester, "Region", str)
+        if same_owner and region != scope.name and region in scope.session.regions:
+            return Dropped("reported in the requester's region")
+    is_attachment = kind == "transit_gateway_attachment"
+    if is_attachment and field(record, "TransitGatewayAttachmentId", str) in lookups.peerings:
+        return Dropped("reported as a peering")
+    return Circuit(type_id=kind, **CONVERT[kind](record, scope, lookups), **places.aws(scope.name))
+
+
+def _state(record: dict[str, Any], kind: str) -> Optional[str]:
+    if kind == "vpc_peering":
+        return field(field(record, "Status", dict) or {}, "Code", str)
+    names = dict(zip(DIRECT_CONNECT, ("connectionState", "lagState", "virtualInterfaceState")))
+    return field(record, names.get(kind, "State"), str)
+
+
+def _side(record: dict[str, Any], side: str) -> dict[str, Any]:
+    """Of a peering: "Requester" or "Accepter"."""
+    return field(record, f"{side}VpcInfo", dict) or field(record, f"{side}TgwInfo", dict) or {}
+
+
+def _connection(record: dict[str, Any], scope: aws.Scope, lookups: Lookups) -> dict[str, Any]:
+    """A physical line, or a part of a partner's, from a Direct Connect location to the region."""
+    name = needed(record, "connectionId", str)
+    lag = field(record, "lagId", str)
+    return {
+        **_line(record, name, scope, lookups),
+        "name": field(record, "connectionName", str) or name,
+        "carrier": _carrier(record),
+        "connections": Connections(type="circuit", connections=_known([lag], lookups.ports)),
+        "metadata": metadata(
+            record,
+            CONNECTION_DETAILS,
+            _tags(record),
+            bandwidth_bps=_bps(field(record, "bandwidth", str)),
+        ),
+        "native_portal_link": scope.link("directconnect/v2", f"/connections/{name}"),
+    }
+
+
+def _lag(record: dict[str, Any], scope: aws.Scope, lookups: Lookups) -> dict[str, Any]:
+    name = needed(record, "lagId", str)
+    each, count = (
+        _bps(field(record, "connectionsBandwidth", str)),
+        field(record, "numberOfConnections", int),
+    )
+    return {
+        **_line(record, name, scope, lookups),
+        "name": field(record, "lagName", str) or name,
+        "carrier": _carrier(record),
+        "metadata": metadata(
+            record,
+            LAG_DETAILS,
+            _tags(record),
+            bandwidth_bps=None if each is None or count is None else each * count,
+        ),
+        "native_portal_link": scope.link("directconnect/v2", f"/lags/{name}"),
+    }
+
+
+def _line(record: dict[str, Any], name: str, scope: aws.Scope, lookups: Lookups) -> dict[str, Any]:
+    """What lines and groups of them have in common."""
+    return {
+        "id": name,
+        "reference": name,
+        "endpoint_a": _location(record, lookups),
+        "endpoint_b": f"AWS {scope.name}",
+    }
+
+
+def _interface(record: dict[str, Any], scope: aws.Scope, lookups: Lookups) -> dict[str, Any]:
+    """A VLAN of a line, to a virtual private gateway, a Direct Connect gateway or AWS's public addresses."""
+    name = needed(record, "virtualInterfaceId", str)
+    line, gateway = (
+        field(record, "connectionId", str),
+        field(record, "virtualGatewayId", str) or None,
+    )
+    port = lookups.ports.get(line or "") or {}
+    through = field(port, "connectionName", str) or field(port, "lagName", str)
+    far = _called(gateway, lookups.vpn_gateways)
+    hub = field(record, "directConnectGatewayId", str)
+    if hub:
+        found = lookups.direct_connect_gateways.get(hub) or {}
+        far = _with(hub, field(found, "directConnectGatewayName", str))
+    if field(record, "virtualInterfaceType", str) == "public":
+        far = "AWS public services"
+    connections = Connections(appliances=_known([gateway], lookups.vpn_gateways))
+    connections.add(type="circuit", connections=_known([line], lookups.ports))
+    return {
+        "id": name,
+        "name": field(record, "virtualInterfaceName", str) or name,
+        "carrier": _carrier(port),
+        "reference": name,
+        "endpoint_a": _with(line, through) if line and through else _location(record, lookups),
+        "endpoint_b": far,
+        "connections": connections,
+        "metadata": metadata(
+            record,
+            INTERFACE_DETAILS,
+            _tags(record),
+            bgpPeers=[_of(peer, BGP_DETAILS) for peer in objects(record, "bgpPeers")],
+        ),
+        "native_portal_link": scope.link("directconnect/v2", f"/virtual-interfaces/{name}"),
+    }
+
+
+def _vpn(record: dict[str, Any], scope: aws.Scope, lookups: Lookups) -> dict[str, Any]:
+    name = needed(record, "VpnConnectionId", str)
+    customer, gateway = field(record, "CustomerGatewayId", str), field(record, "VpnGatewayId", str)
+    transit, network = field(record, "TransitGatewayId", str), field(record, "CoreNetworkArn", str)
+    peer = lookups.customer_gateways.get(customer or "") or {}
+    address = field(peer, "IpAddress", str)
+    tagged = aws.tags(peer).get("Name")
+    options = field(record, "Options", dict) or {}
+    tunnels = [_of(each, TUNNEL_DETAILS) for each in objects(record, "VgwTelemetry")]
+    tunnels.sort(key=lambda tunnel: str(tunnel["OutsideIpAddress"]))
+    return {
+        "id": name,
+        "name": aws.named(record, name),
+        "reference": name,
+        "endpoint_a": _with(address or tagged or customer, tagged if address else None),
+        "endpoint_b": _called(gateway, lookups.vpn_gateways)
+        or _called(transit, lookups.transit_gateways)
+        or (network and network.rpartition("/")[2]),
+        "connections": Connections(
+            appliances=[
+                *_known([customer], lookups.customer_gateways),
+                *_known([transit], lookups.transit_gateways),
+                *_known([gateway], lookups.vpn_gateways),
+            ]
+        ),
+        "metadata": metadata(
+            record,
+            VPN_DETAILS,
+            aws.tags(record),
+            Options={key: options[key] for key in VPN_OPTIONS if key in options},
+            tunnels=tunnels,
+        ),
+        "native_portal_link": scope.link(
+            "vpcconsole", f"VpnConnectionDetails:VpnConnectionId={name}"
+        ),
+    }
+
+
+def _vpc_peering(record: dict[str, Any], scope: aws.Scope, lookups: Lookups) -> dict[str, Any]:
+    name = needed(record, "VpcPeeringConnectionId", str)
+    requester, accepter = _side(record, "Requester"), _side(record, "Accepter")
+    status = field(record, "Status", dict) or {}
+    return {
+        "id": name,
+        "name": aws.named(record, name),
+        "reference": name,
+        "endpoint_a": _far_end(requester, "VpcId", lookups.vpcs, scope, lookups),
+        "endpoint_b": _far_end(accepter, "VpcId", lookups.vpcs, scope, lookups),
+        "connections": Connections(
+            networks=_joined((requester, accepter), "VpcId", lookups.vpcs, scope, lookups)
+        ),
+        "metadata": metadata(
+            record,
+            PEERING_DETAILS,
+            aws.tags(record),
+            State=status.get("Code"),
+            StateReason=status.get("Message"),
+        ),
+        "native_portal_link": scope.link(
+            "vpcconsole", f"PeeringConnectionDetails:vpcPeeringConnectionId={name}"
+        ),
+    }
+
+
+def _gateway_peering(record: dict[str, Any], scope: aws.Scope, lookups: Lookups) -> dict[str, Any]:
+    requester, accepter = _side(record, "Requester"), _side(record, "Accepter")
+    known = lookups.transit_gateways
+    status = field(record, "Status", dict) or {}
+    return {
+        **_attached(record, scope),
+        "endpoint_a": _far_end(requester, "TransitGatewayId", known, scope, lookups),
+        "endpoint_b": _far_end(accepter, "TransitGatewayId", known, scope, lookups),
+        "connections": Connections(
+            appliances=_joined((requester, accepter), "TransitGatewayId", known, scope, lookups)
+        ),
+        "metadata": metadata(
+            record,
+            GATEWAY_PEERING_DETAILS,
+            aws.tags(record),
+            StateReason=status.get("Message"),
+        ),
+    }
+
+
+def _attachment(record: dict[str, Any], scope: aws.Scope, lookups: Lookups) -> dict[str, Any]:
+    """From a transit gateway to a VPC, a VPN, a Direct Connect gateway or what else it may join."""
+    gateway, other = field(record, "TransitGatewayId", str), field(record, "ResourceId", str)
+    kind = field(record, "ResourceType", str)
+    ends: dict[Optional[str], Callable[[], Optional[str]]] = {
+        "vpc": lambda: _called(other, lookups.vpcs),
+        "vpn": lambda: _called(other, lookups.vpns),
+        "direct-connect-gateway": lambda: _with(
+            other,
+            field(
+                lookups.direct_connect_gateways.get(other or "") or {},
+                "directConnectGatewayName",
+                str,
+            ),
+        ),
+    }
+    connections = Connections(
+        appliances=_known([gateway], lookups.transit_gateways),
+        networks=_known([other], lookups.vpcs),
+    )
+    vpns = {each: vpn for each, vpn in lookups.vpns.items() if vpn.get("State") not in GONE}
+    connections.add(type="circuit", connections=_known([other], vpns))
+    return {
+        **_attached(record, scope),
+        "endpoint_a": _called(gateway, lookups.transit_gateways),
+        "endpoint_b": ends.get(kind, lambda: other)(),
+        "connections": connections,
+        "metadata": metadata(record, ATTACHMENT_DETAILS, aws.tags(record)),
+    }
+
+
+def _attached(record: dict[str, Any], scope: aws.Scope) -> dict[str, Any]:
+    """What attachments and peerings of transit gateways have in common."""
+    name = needed(record, "TransitGatewayAttachmentId", str)
+    page = f"TransitGatewayAttachmentDetails:transitGatewayAttachmentId={name}"
+    return {
+        "id": name,
+        "name": aws.named(record, name),
+        "reference": name,
+        "provider_created_at": field(record, "CreationTime", datetime.datetime),
+        "native_portal_link": scope.link("vpcconsole", page),
+    }
+
+
+CONVERT: dict[str, Callable[[dict[str, Any], aws.Scope, Lookups], dict[str, Any]]] = {
+    "direct_connect": _connection,
+    "direct_connect_lag": _lag,
+    "transit_gateway_attachment": _attachment,
+    "transit_gateway_peering": _gateway_peering,
+    "virtual_interface": _interface,
+    "vpc_peering": _vpc_peering,
+    "vpn": _vpn,
+}
+
+
+# --- names of ends --------------------------------------------------------------------------------
+
+
+def _with(identifier: Optional[str], name: Optional[str]) -> Optional[str]:
+    """As a person can read it: "vpc-0a1b (prod)"."""
+    return f"{identifier} ({name})" if identifier and name else identifier
+
+
+def _called(identifier: Optional[str], known: Records) -> Optional[str]:
+    """With its Name tag, where the account has it and it has one."""
+    return _with(identifier, aws.tags(known.get(identifier or "") or {}).get("Name"))
+
+
+def _far_end(
+    side: Mapping[str, Any], name: str, known: Records, scope: aws.Scope, lookups: Lookups
+) -> Optional[str]:
+    """One side of a peering; what is known elsewhere only is named by account and region."""
+    identifier = field(side, name, str) or field(side, "CoreNetworkId", str)
+    if identifier in known:
+        return _called(identifier, known)
+    region, owner = field(side, "Region", str), field(side, "OwnerId", str)
+    where = [
+        f"account {owner}" if owner and owner != lookups.owner else None,
+        region if region != scope.name else None,
+    ]
+    return _with(identifier, ", ".join(filter(None, where)))
+
+
+def _joined(
+    sides: Iterable[Mapping[str, Any]],
+    name: str,
+    known: Records,
+    scope: aws.Scope,
+    lookups: Lookups,
+) -> list[str]:
+    """Of both sides, those that are reported: known here, or the account's own in another region."""
+    ids = set()
+    for side in sides:
+        identifier, region = field(side, name, str), field(side, "Region", str)
+        elsewhere = region != scope.name and region in scope.session.regions
+        own = lookups.owner is not None and field(side, "OwnerId", str) == lookups.owner
+        if identifier and (identifier in known or (own and elsewhere)):
+            ids.add(identifier)
+    return sorted(ids)
+
+
+def _location(record: dict[str, Any], lookups: Lookups) -> Optional[str]:
+    code = field(record, "location", str)
+    return lookups.locations.get(code or "") or code
+
+
+def _carrier(record: dict[str, Any]) -> Optional[str]:
+    """Who brings the line to AWS: the partner that shares its own, or the location's provider."""
+    return field(record, "partnerName", str) or field(record, "providerName", str) or None
+
+
+def _bps(text: Optional[str]) -> Optional[int]:
+    """Bits per second of "50Mbps" or "10Gbps"; None of anything else."""
+    found = re.fullmatch(r"(\d+)\s*([KMGT])bps", text or "")
+    return int(found[1]) * UNITS[found[2]] if found else None
+
+
+def _tags(record: dict[str, Any]) -> dict[str, str]:
+    """Direct Connect writes its tags' keys in small letters."""
+    return {
+        needed(tag, "key", str): field(tag, "value", str) or "" for tag in objects(record, "tags")
+    }
+
+
+def _known(ids: Iterable[Optional[str]], known: Mapping[str, Any]) -> list[str]:
+    return sorted({each for each in ids if each and each in known})
+
+
+def _of(record: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    return {name: record.get(name) for name in names}

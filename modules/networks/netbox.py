@@ -1,0 +1,162 @@
+"""Prefixes and VLANs; a prefix connects to its VLAN.
+
+API: GET /api/ipam/prefixes/ and /api/ipam/vlans/, 1,000 a page or what the server allows.
+https://netboxlabs.com/docs/netbox/models/ipam/prefix/
+
+Both count from 1: a VLAN's id has "vlan:" before it. The same prefix may be there twice, in two VRFs or
+even in none. A prefix is at a site, a location, a region or a site group (before 4.2: a site), or
+nowhere. VLANs come first: a prefix connects to none that the list does not have.
+"""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+from nflex_connector_utils import Connections, Locations, Network
+
+from shared.metadata import metadata
+from shared.netbox_record import (
+    LOCATION_FIELDS,
+    SITE_FIELDS,
+    area,
+    name_of,
+    place,
+    shown,
+    tags,
+)
+from shared.providers import netbox
+from shared.record import field, needed, time
+
+PERMISSIONS = ("dcim.view_location", "dcim.view_site", "ipam.view_prefix", "ipam.view_vlan")
+CALLS = (
+    "ceil(sites/1000) /sites + ceil(locations/1000) /locations "
+    "+ ceil(VLANs/1000) /vlans + ceil(prefixes/1000) /prefixes"
+)
+
+VLAN = "ipam.vlan"
+VLAN_FIELDS = (
+    "id",
+    "vid",
+    "name",
+    "site",
+    "group",
+    "tenant",
+    "status",
+    "role",
+    "qinq_role",
+    "l2vpn_termination",
+    "owner",
+    "description",
+    "comments",
+    "tags",
+    "custom_fields",
+    "created",
+    "last_updated",
+)
+PREFIX_FIELDS = (
+    "id",
+    "prefix",
+    "vrf",
+    "scope_type",
+    "scope",
+    "site",  # before 4.2
+    "tenant",
+    "vlan",
+    "status",
+    "role",
+    "is_pool",
+    "mark_utilized",
+    "owner",
+    "description",
+    "comments",
+    "tags",
+    "custom_fields",
+    "created",
+    "last_updated",
+)
+DETAILS = ("tenant", "status", "role", "owner", "description", "comments", "last_updated")
+VLAN_DETAILS = (*DETAILS, "vid", "site", "group", "qinq_role")
+PREFIX_DETAILS = (*DETAILS, "vrf", "vlan", "is_pool", "mark_utilized")
+
+
+@dataclasses.dataclass
+class Lookups:
+    """Sites and locations by id, and the VLANs that were listed."""
+
+    sites: dict[int, dict[str, Any]]
+    locations: dict[int, dict[str, Any]]
+    vlans: set[int]
+
+
+def lookups(scope: netbox.Scope) -> Lookups:
+    sites = netbox.listed(scope, "dcim/sites", SITE_FIELDS)
+    return Lookups(sites, netbox.listed(scope, "dcim/locations", LOCATION_FIELDS), set())
+
+
+def fetch(scope: netbox.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
+    for page in netbox.pages(scope, "ipam/vlans", VLAN_FIELDS):
+        lookups.vlans.update(vlan["id"] for vlan in page)
+        yield page
+    yield from netbox.pages(scope, "ipam/prefixes", PREFIX_FIELDS)
+
+
+def convert(record: dict[str, Any], scope: netbox.Scope, lookups: Lookups) -> Network:
+    if needed(record, "object_type", str) == VLAN:
+        return _vlan(record, scope, lookups)
+    number = needed(record, "id", int)
+    prefix = needed(record, "prefix", str)
+    vlan = field(record, "vlan", dict)
+    vlan_id = needed(vlan, "id", int) if vlan else None
+    return Network(
+        id=str(number),
+        name=prefix,
+        provider_created_at=time(record, "created"),
+        locations=Locations(_places(record, lookups)),
+        connections=Connections(networks=[f"vlan:{vlan_id}"] if vlan_id in lookups.vlans else []),
+        metadata=metadata(
+            {},
+            (),
+            tags(record),
+            **shown(record, PREFIX_DETAILS),
+            network_kind="prefix",
+            cidrs=[prefix],
+        ),
+        native_portal_link=f"{scope.url}/ipam/prefixes/{number}/",
+    )
+
+
+def _vlan(record: dict[str, Any], scope: netbox.Scope, lookups: Lookups) -> Network:
+    number = needed(record, "id", int)
+    site = field(record, "site", dict)
+    l2vpn = field(record, "l2vpn_termination", dict) or {}
+    return Network(
+        id=f"vlan:{number}",
+        name=name_of(record),
+        provider_created_at=time(record, "created"),
+        locations=Locations([place(site, lookups.sites)] if site else []),
+        metadata=metadata(
+            {},
+            (),
+            tags(record),
+            **shown(record, VLAN_DETAILS),
+            **shown(l2vpn, ("l2vpn",)),
+            network_kind="vlan",
+        ),
+        native_portal_link=f"{scope.url}/ipam/vlans/{number}/",
+    )
+
+
+def _places(record: dict[str, Any], lookups: Lookups) -> list[dict[str, Any]]:
+    kind = field(record, "scope_type", str)
+    scope, site = field(record, "scope", dict), field(record, "site", dict)
+    if site:
+        return [place(site, lookups.sites)]
+    if scope and kind == "dcim.site":
+        return [place(scope, lookups.sites)]
+    if scope and kind == "dcim.region":
+        return [area(scope)]
+    if scope and kind == "dcim.location":
+        room = lookups.locations.get(needed(scope, "id", int)) or {}
+        of_room = field(room, "site", dict)
+        return [place(of_room, lookups.sites, within=name_of(scope))] if of_room else []
+    return []

@@ -1,0 +1,204 @@
+"""Virtual machines, and devices whose role is that of a server.
+
+API: GET /api/virtualization/virtual-machines/ and /api/dcim/devices/, 1,000 a page or what the server
+allows. https://netboxlabs.com/docs/netbox/models/virtualization/virtualmachine/
+
+Both count from 1: a virtual machine's id has "virtual-machine:" before it. Memory and disk are in
+"megabytes", disk before 4.1 in "gigabytes": taken as powers of 2 for memory, as hypervisors allot it,
+and of 10 for disks, as 4.1 converted them. A share of a CPU (vcpus 0.5) is no number of cores; it
+stays in the metadata. NetBox has neither cores nor memory of a device. Which role is a server's: see
+modules/appliances/netbox.py.
+"""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any, Optional, Union
+
+from nflex_connector_utils import Connections, ImageDetail, IpAddress, Locations, Server
+
+from shared.metadata import metadata
+from shared.netbox_record import (
+    DEVICE_DETAILS,
+    DEVICE_FIELDS,
+    SITE_FIELDS,
+    STATES,
+    addresses,
+    device_kind,
+    disk_bytes,
+    name_of,
+    nested,
+    place,
+    shown,
+    state,
+    tags,
+)
+from shared.providers import netbox
+from shared.record import field, needed, time
+from shared.run import Dropped
+
+PERMISSIONS = (
+    "dcim.view_device",
+    "dcim.view_site",
+    "virtualization.view_virtualdisk",
+    "virtualization.view_virtualmachine",
+)
+CALLS = (
+    "ceil(sites/1000) /sites + ceil(disks/1000) /virtual-disks + ceil(devices/1000) /devices "
+    "+ ceil(virtual machines/1000) /virtual-machines; up to 4.1: + 1 /status"
+)
+
+DEVICE = "dcim.device"
+MIB = 2**20
+FIELDS = (
+    "id",
+    "name",
+    "virtual_machine_type",  # from 4.6
+    "role",
+    "status",
+    "start_on_boot",
+    "site",
+    "cluster",
+    "device",
+    "tenant",
+    "platform",
+    "serial",
+    "primary_ip4",
+    "primary_ip6",
+    "vcpus",
+    "memory",
+    "disk",
+    "owner",
+    "description",
+    "comments",
+    "tags",
+    "custom_fields",
+    "created",
+    "last_updated",
+)
+DETAILS = (
+    "role",
+    "start_on_boot",
+    "site",
+    "cluster",
+    "device",
+    "tenant",
+    "platform",
+    "serial",
+    "vcpus",
+    "owner",
+    "description",
+    "comments",
+    "last_updated",
+)
+
+
+@dataclasses.dataclass
+class Lookups:
+    """Sites by id, the disks of each virtual machine, and what the devices seen so far are."""
+
+    sites: dict[int, dict[str, Any]]
+    disks: dict[int, list[str]]
+    device_kinds: dict[int, str]
+    version: tuple[int, int]
+
+
+def lookups(scope: netbox.Scope) -> Lookups:
+    made = Lookups(netbox.listed(scope, "dcim/sites", SITE_FIELDS), {}, {}, scope.version)
+    for page in netbox.pages(scope, "virtualization/virtual-disks", ("id", "virtual_machine")):
+        for disk in page:
+            machine = needed(needed(disk, "virtual_machine", dict), "id", int)
+            made.disks.setdefault(machine, []).append(str(disk["id"]))
+    return made
+
+
+def fetch(scope: netbox.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
+    for page in netbox.pages(scope, "dcim/devices", DEVICE_FIELDS, exclude="config_context"):
+        for device in page:
+            lookups.device_kinds[device["id"]] = device_kind(device, scope.device_kinds)
+        yield page
+    yield from netbox.pages(
+        scope, "virtualization/virtual-machines", FIELDS, exclude="config_context"
+    )
+
+
+def convert(
+    record: dict[str, Any], scope: netbox.Scope, lookups: Lookups
+) -> Union[Server, Dropped]:
+    if needed(record, "object_type", str) == DEVICE:
+        return _device(record, scope, lookups)
+    number = needed(record, "id", int)
+    vcpus = field(record, "vcpus", float)
+    memory = field(record, "memory", int)
+    return Server(
+        id=f"virtual-machine:{number}",
+        cpu_cores=int(vcpus) if vcpus is not None and vcpus.is_integer() else None,
+        ram_b=None if memory is None else memory * MIB,
+        volumes_b=disk_bytes(record, "disk", lookups.version),
+        is_virtual=True,
+        instance_type=nested(record, "virtual_machine_type", "name"),
+        connections=_connections(record, number, lookups),
+        metadata=metadata({}, (), tags(record), **shown(record, DETAILS)),
+        native_portal_link=f"{scope.url}/virtualization/virtual-machines/{number}/",
+        **_common(record, lookups),
+    )
+
+
+def _device(
+    record: dict[str, Any], scope: netbox.Scope, lookups: Lookups
+) -> Union[Server, Dropped]:
+    number = needed(record, "id", int)
+    if device_kind(record, scope.device_kinds) != "server":
+        return Dropped("an appliance")
+    device_type = field(record, "device_type", dict) or {}
+    return Server(
+        id=str(number),
+        is_virtual=False,
+        instance_type=field(device_type, "model", str),
+        metadata=metadata(
+            {},
+            (),
+            tags(record),
+            **shown(record, DEVICE_DETAILS),
+            manufacturer=nested(device_type, "manufacturer", "name"),
+            model=field(device_type, "model", str),
+        ),
+        native_portal_link=f"{scope.url}/dcim/devices/{number}/",
+        **_common(record, lookups),
+    )
+
+
+def _common(record: dict[str, Any], lookups: Lookups) -> dict[str, Any]:
+    """What devices and virtual machines say alike."""
+    site = field(record, "site", dict)
+    cmp_state, word = state(record, STATES)
+    return {
+        "name": name_of(record),
+        "state": cmp_state,
+        "provider_state": word,
+        "image_detail": _image(record),
+        "ip_addresses": [
+            IpAddress(address, description=what) for what, address in addresses(record).items()
+        ],
+        "provider_created_at": time(record, "created"),
+        "locations": Locations([place(site, lookups.sites, spot=record)] if site else []),
+    }
+
+
+def _image(record: dict[str, Any]) -> Optional[ImageDetail]:
+    """The platform: NetBox's word for the operating system."""
+    platform = field(record, "platform", dict)
+    if not platform:
+        return None
+    return ImageDetail(id=needed(platform, "slug", str), name=needed(platform, "name", str))
+
+
+def _connections(record: dict[str, Any], number: int, lookups: Lookups) -> Connections:
+    """The machine's disks, and the device that it runs on."""
+    host = field(record, "device", dict)
+    host_id = needed(host, "id", int) if host else None
+    kind = lookups.device_kinds.get(host_id) if host_id is not None else None
+    return Connections(
+        servers=[str(host_id)] if kind == "server" else [],
+        appliances=[str(host_id)] if kind and kind != "server" else [],
+        volumes=lookups.disks.get(number, []),
+    )
