@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any, Callable, Optional, TypeVar
 
-from shared import http
+from shared import http, wire
 from shared.deadline import Deadline
 from shared.errors import (
     Absent,
@@ -33,7 +33,7 @@ from shared.errors import (
 )
 from shared.event import flag_credential, needed_credential, text_credential
 from shared.record import field, items, needed, objects
-from shared.wire import Failed, Wire, connect, one_line
+from shared.wire import Failed, one_line
 
 T = TypeVar("T")
 
@@ -45,8 +45,9 @@ _ENDPOINT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/@\[\]]+):(\d{1,5})")
 # A tag that is none is throttled as if an agent had sent it, so it is not sent.
 _USER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.+-]*[A-Za-z0-9])?(?:@[A-Za-z0-9.-]+)?")
 _CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
-# OpenSSL's numbers of "self-signed" and "issuer not known"
-_FOREIGN = (18, 19, 20, 21)
+# OpenSSL's numbers of "self-signed", "issuer not known" and, since each controller gives its CA the same
+# name, "not signed by the CA of that name"
+_FOREIGN = (7, 18, 19, 20, 21)
 _PASSING = {
     "deadline exceeded",
     "excessive contention",
@@ -188,8 +189,8 @@ class Refused(Exception):
 class Connection:
     """A WebSocket to the controller or to one of its models."""
 
-    def __init__(self, wire: Wire, session: "Session", path: str, retry: bool):
-        self._wire = wire
+    def __init__(self, opened: wire.Wire, session: "Session", path: str, retry: bool):
+        self._wire = opened
         self._session = session
         self._path = path
         self._retry = retry
@@ -305,7 +306,7 @@ class Session:
             if refused.code != "redirection required":
                 raise
             raise UnexpectedResponse(
-                f"{', '.join(moved.endpoints)} redirects too, to {_addresses(refused.info)}"
+                f"{', '.join(moved.endpoints)} redirects too, to {', '.join(_addresses(refused.info))}"
             ) from None
 
     def _open_at(self, place: Place, path: str, retry: bool) -> Connection:
@@ -326,10 +327,10 @@ class Session:
 
     def _log_in_at(self, place: Place, endpoint: str, path: str, retry: bool) -> Connection:
         try:
-            wire = connect(endpoint, path, place.tls, place.server_name, self.deadline)
+            opened = wire.connect(endpoint, path, place.tls, place.server_name, self.deadline)
         except ssl.SSLCertVerificationError as error:
             raise Failed(_mistrusted(place, endpoint, error), False) from None
-        connection = Connection(wire, self, path, retry)
+        connection = Connection(opened, self, path, retry)
         try:
             try:
                 connection.log_in()
@@ -436,7 +437,9 @@ def scopes(session: Session) -> list[Scope]:
         error = field(row, "error", dict) or {}
         if error.get("message"):
             as_answer = {"error": error.get("message"), "error-code": error.get("code")}
-            right = _right(session.credentials, CONTROLLER)
+            right = (
+                f"user {session.credentials.username} needs read access to one of the models listed"
+            )
             refused = Refused("ModelManager.ListModelSummaries", as_answer, right)
             if refused.model_is_gone:
                 continue
@@ -523,4 +526,4 @@ def _right(credentials: Credentials, path: str) -> str:
 
 
 def _listed(versions: Iterable[Any]) -> str:
-    return ", ".join(map(str, sorted(versions, key=str))) or "none"
+    return ", ".join(map(str, sorted(versions))) or "none"

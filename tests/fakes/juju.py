@@ -506,9 +506,10 @@ def _flat(containers):
 
 
 class Authority:
-    """A controller's own CA."""
+    """A controller's own CA; without ``key_ids``, its certificates do not say which key signed them."""
 
-    def __init__(self):
+    def __init__(self, key_ids=True):
+        self._key_ids = key_ids
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = _name(("Juju", "juju-ca"))
         self._made = self._sign(self._name, self._key.public_key(), ca=True)
@@ -544,8 +545,12 @@ class Authority:
             .not_valid_before(now - 3 * day)
             .not_valid_after(now - day if expired else now + 3650 * day)
             .add_extension(x509.BasicConstraints(ca, None), critical=True)
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
         )
+        if self._key_ids:
+            issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+            own = x509.SubjectKeyIdentifier.from_public_key(public_key)
+            builder = builder.add_extension(own, critical=False)
+            builder = builder.add_extension(issuer, critical=False)
         if names:
             alternatives = x509.SubjectAlternativeName([x509.DNSName(each) for each in names])
             builder = builder.add_extension(alternatives, critical=False)
@@ -565,16 +570,17 @@ def _name(parts):
 class Controller:
     """A controller that listens at ``endpoint`` until it is stopped."""
 
-    def __init__(self, flavour="3.6", models=(), expired=False, names=NAMES):
+    def __init__(self, flavour="3.6", models=(), expired=False, names=NAMES, ca=None):
         self.flavour = flavour
         self.version, self._of_controller, self._of_model = FLAVOURS[flavour]
         self.models = {model.uuid: model for model in models}
         self.passwords = {"admin": "admin-pw", "reader": "reader-pw"}
         self.calls = Counter()  # "Facade.Request" -> how often
         self.asked = []  # (path, "Facade.Request", params without the login's)
-        self.opened = self.open = self.most_open = 0
+        self.opened = self.most_open = 0
+        self._open = set()  # connections that their client has not closed
         self.pongs = 0
-        self.ca = Authority()
+        self.ca = ca or Authority()
         self._tls = self.ca.context(names, expired)
         self._faults = {}
         self._lock = threading.Lock()
@@ -583,7 +589,12 @@ class Controller:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.host, self.port = self._listener.getsockname()
         self.endpoint = f"{self.host}:{self.port}"
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
+
+    @property
+    def open(self):
+        return len(self._open)
 
     def credentials(self, user="admin", **more):
         """The credentials of an event."""
@@ -597,7 +608,10 @@ class Controller:
 
     def stop(self):
         self._stopped.set()
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)  # closing alone does not end an accept
         self._listener.close()
+        self._accepting.join()
         for each in list(self._sockets):
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
@@ -622,10 +636,11 @@ class Controller:
     def _serve(self, accepted):
         with self._lock:
             self._sockets.add(accepted)
+            self._open.add(accepted)
             self.opened += 1
-            self.open += 1
             self.most_open = max(self.most_open, self.open)
         peer = accepted
+        accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             fault = self._fault(ACCEPT)
             if fault is STALL:
@@ -636,12 +651,12 @@ class Controller:
                 peer = self._tls.wrap_socket(accepted, server_side=True)
                 with self._lock:
                     self._sockets.add(peer)
-                _Talk(self, peer).run()
+                _Talk(self, peer, lambda: self._open.discard(accepted)).run()
         except (OSError, EOFError):
             pass  # the client went away
         finally:
             with self._lock:
-                self.open -= 1
+                self._open.discard(accepted)
                 self._sockets -= {accepted, peer}
             peer.close()
 
@@ -649,9 +664,10 @@ class Controller:
 class _Talk:
     """One connection."""
 
-    def __init__(self, controller, peer):
+    def __init__(self, controller, peer, leave):
         self.controller = controller
         self.peer = peer
+        self.leave = leave  # called before the client learns that its close was seen
         self.stream = peer.makefile("rb")
         self.model = None
         self.user = None
@@ -717,6 +733,7 @@ class _Talk:
             data = bytes(b ^ mask[n % 4] for n, b in enumerate(self._read(length)))
             opcode = first & 15
             if opcode == CLOSE:
+                self.leave()
                 self._frame(CLOSE, data)
                 raise EOFError
             if opcode == PING:
