@@ -25,23 +25,25 @@ async def main(endpoint, user, model_name, ca_file):
         model = await controller.get_model(model_name)
         try:
             status = await model.get_status()
-            return {"models": models, "uuid": model.info.uuid, "status": plain(status)}
+            unknown = set()
+            said = {"models": models, "uuid": model.info.uuid, "status": plain(status, unknown)}
+            return {**said, "unknown": sorted(unknown)}
         finally:
             await model.disconnect()
     finally:
         await controller.disconnect()
 
 
-def plain(value):
-    """The client's objects by the names that the API has, with the fields that it does not know."""
+def plain(value, unknown):
+    """The client's objects by the names that the API has; which of them it does not know."""
     if hasattr(value, "serialize"):
-        made = {name: plain(each) for name, each in value.serialize().items()}
-        unknown = getattr(value, "unknown_fields", None)
-        return {**made, "?": sorted(unknown)} if unknown else made
+        bag = getattr(value, "unknown_fields", None) or {}
+        unknown.update(f"{type(value).__name__}.{name}" for name in bag)
+        return plain({**value.serialize(), **bag}, unknown)
     if isinstance(value, dict):
-        return {name: plain(each) for name, each in value.items()}
+        return {name: plain(each, unknown) for name, each in value.items()}
     if isinstance(value, (list, tuple)):
-        return [plain(each) for each in value]
+        return [plain(each, unknown) for each in value]
     return value
 
 
