@@ -15,6 +15,7 @@ import dataclasses
 import hashlib
 import re
 import ssl
+import threading
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any, Callable, Optional, TypeVar
@@ -247,13 +248,14 @@ class Connection:
 
 
 class Session:
-    """One poll's account; ``controller`` is the answer to the login."""
+    """One poll's account; ``controller`` is the answer to the login, ``models`` are what is polled."""
 
     def __init__(self, credentials: Credentials, poll: Any):
         self.credentials = credentials
         self.deadline: Deadline = poll.deadline
         self.traffic = poll.traffic
         self.log = poll.log
+        self.models: dict[str, Scope] = {}  # by name
         self._answered: Optional[str] = None  # the endpoint that did last; it is tried first
         self._kept: Optional[Connection] = None
         opened = self._retrying(lambda retry: self._open(CONTROLLER, retry))
@@ -389,6 +391,15 @@ def _addresses(info: Any) -> tuple[str, ...]:
 # --- what the engine calls --------------------------------------------------------------------------
 
 
+class _Reading:
+    """What was read of a model already, since another one asked what it offers."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.unused: Optional[dict[str, Any]] = None  # a status that nobody took yet
+        self.offers: Optional[dict[str, Any]] = None
+
+
 @dataclasses.dataclass(frozen=True)
 class Scope:
     """A model; ``name`` is owner/model (Juju 4: qualifier/model), ``summary`` its row of the list."""
@@ -397,9 +408,26 @@ class Scope:
     uuid: str
     summary: Mapping[str, Any] = dataclasses.field(repr=False, compare=False)
     session: Session = dataclasses.field(repr=False, compare=False)
+    _reading: _Reading = dataclasses.field(default_factory=_Reading, repr=False, compare=False)
 
     def status(self) -> dict[str, Any]:
         """All that ``juju status`` shows, in one call. ``Absent`` where the model is gone by now."""
+        reading = self._reading
+        with reading.lock:
+            answer, reading.unused = reading.unused, None
+            if answer is None:
+                answer = self._ask()
+            return answer
+
+    def offers(self) -> dict[str, Any]:
+        """The model's ``offers``, for a scope that takes one of them; still one call a model."""
+        reading = self._reading
+        with reading.lock:
+            if reading.offers is None:
+                reading.unused = self._ask()
+            return reading.offers or {}
+
+    def _ask(self) -> dict[str, Any]:
         everything: dict[str, Any] = {"patterns": []}
         path = f"/model/{self.uuid}/api"
         try:
@@ -409,6 +437,7 @@ class Scope:
                 raise Absent("the model was destroyed after it was listed") from None
             raise
         needed(answer, "model", dict)
+        self._reading.offers = field(answer, "offers", dict) or {}
         return answer
 
 
@@ -446,7 +475,9 @@ def scopes(session: Session) -> list[Scope]:
             raise refused
         found.append(_scope(needed(row, "result", dict), session))
     found.sort(key=lambda scope: scope.name)
-    return _wanted(found, session.credentials)
+    wanted = _wanted(found, session.credentials)
+    session.models = {scope.name: scope for scope in wanted}
+    return wanted
 
 
 def _scope(summary: Mapping[str, Any], session: Session) -> Scope:

@@ -458,7 +458,7 @@ class Model:
             "status": {"status": "available", "info": "", "data": {}, "since": SINCE},
             "user-access": "admin" if user == self.owner else "read",
             "last-connection": None,
-            "counts": [{"entity": "machines", "count": len(self.contents.get("machines", {}))}],
+            "counts": [{"entity": "machines", "count": len(self.contents.get("machines") or {})}],
             "sla": {"level": "unsupported", "owner": ""},
             "agent-version": version,
         }
@@ -658,6 +658,8 @@ class Controller:
             with self._lock:
                 self._open.discard(accepted)
                 self._sockets -= {accepted, peer}
+            with contextlib.suppress(OSError):
+                peer.shutdown(socket.SHUT_RDWR)  # even where the simulator itself is at fault
             peer.close()
 
 
