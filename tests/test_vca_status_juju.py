@@ -133,6 +133,13 @@ def test_servers_that_units_are_on_are_those_of_the_servers_family(controller):
         assert set(connected(each, "server")) <= servers
 
 
+def test_a_machine_that_the_status_does_not_have_is_no_server(controller):
+    contents = {"applications": {"vnf": fakes.application("vnf", {"vnf/0": fakes.unit("7")})}}
+    model_of(controller).contents = contents
+    for resource in poll(controller).values():
+        assert connected(resource, "server") == []
+
+
 def test_relations_connect_both_applications(controller):
     found = poll(controller)
     of = "admin/ns-vnf:application:"
@@ -288,7 +295,7 @@ def test_names_of_an_ns_in_a_poll(controller):
 
 
 class TestCrossModel:
-    """Model "core" of bob takes what admin/ns-vnf offers."""
+    """Model "core" of adam takes what admin/ns-vnf offers."""
 
     URL = "admin/ns-vnf.vnf-proxy-api"
 
@@ -314,23 +321,26 @@ class TestCrossModel:
                 fakes.relation(0, "http", ("web", "api", "requirer"), ("proxy", "api", "provider"))
             ],
         }
-        model = fakes.Model("core", "bob", contents=contents)
+        model = fakes.Model("core", "adam", contents=contents)
         controller.models[model.uuid] = model
         return model
 
     def test_connects_to_the_application_that_is_offered(self, controller, core):
         found = poll(controller)
-        web = found["bob/core:application:web"]
+        web = found["adam/core:application:web"]
         assert connected(web) == ["admin/ns-vnf:application:vnf-proxy"]
         assert facts(web)["remote_applications"] == [
             {"name": "proxy", "url": self.URL, "status": "active"}
         ]
-        assert connected(found["bob/core:application:other"]) == []
+        assert connected(found["adam/core:application:other"]) == []
         offered = facts(found["admin/ns-vnf:application:vnf-proxy"])["offers"]
         assert offered == [{"name": "vnf-proxy-api", "endpoints": ["api"], "connected": 2}]
 
     def test_takes_no_second_call_to_a_model(self, controller, core):
-        poll(controller)
+        """Not even where what is offered is asked for before the model itself is read."""
+        found = poll(controller, context=Context(scopes_at_once=1))
+        assert list(found)[0].startswith("adam/core")
+        assert connected(found["adam/core:application:web"])
         assert controller.calls["Client.FullStatus"] == 2
 
     @pytest.mark.parametrize(
@@ -339,11 +349,11 @@ class TestCrossModel:
     )
     def test_of_what_is_not_in_this_poll_connects_nothing(self, controller, core, url):
         core.contents["remote-applications"]["proxy"]["offer-url"] = url
-        assert connected(poll(controller)["bob/core:application:web"]) == []
+        assert connected(poll(controller)["adam/core:application:web"]) == []
 
     def test_with_a_model_that_is_not_polled(self, controller, core):
         found = poll(controller, models=["core"])
-        assert connected(found["bob/core:application:web"]) == []
+        assert connected(found["adam/core:application:web"]) == []
         assert controller.calls["Client.FullStatus"] == 1
 
     def test_with_a_model_that_goes_meanwhile(self, controller, core):
@@ -351,11 +361,11 @@ class TestCrossModel:
         offering.refusal = fakes.model_not_found(offering.uuid)
         found = poll(controller)
         assert set(found) == {
-            "bob/core:application:other",
-            "bob/core:application:web",
-            "bob/core:unit:web/0",
+            "adam/core:application:other",
+            "adam/core:application:web",
+            "adam/core:unit:web/0",
         }
-        assert connected(found["bob/core:application:web"]) == []
+        assert connected(found["adam/core:application:web"]) == []
 
     def test_with_a_model_that_may_not_be_read(self, controller, core):
         (offering,) = (each for each in controller.models.values() if each is not core)
@@ -367,12 +377,12 @@ class TestCrossModel:
     def test_of_two_models_with_each_other(self, controller, core):
         (offering,) = (each for each in controller.models.values() if each is not core)
         offering.contents = copy.deepcopy(core.contents)
-        url = "bob/core.web"
+        url = "adam/core.web"
         offering.contents["remote-applications"]["proxy"]["offer-url"] = url
         offer = {"offer-name": "web", "application-name": "web", "endpoints": {}}
         core.contents["offers"] = {"web": offer}
         found = poll(controller)
-        assert connected(found["admin/ns-vnf:application:web"]) == ["bob/core:application:web"]
+        assert connected(found["admin/ns-vnf:application:web"]) == ["adam/core:application:web"]
         assert controller.calls["Client.FullStatus"] == 2
 
 
