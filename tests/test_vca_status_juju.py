@@ -339,7 +339,7 @@ class TestCrossModel:
     def test_takes_no_second_call_to_a_model(self, controller, core):
         """Not even where what is offered is asked for before the model itself is read."""
         found = poll(controller, context=Context(scopes_at_once=1))
-        assert list(found)[0].startswith("adam/core")
+        assert next(iter(found)).startswith("adam/core")
         assert connected(found["adam/core:application:web"])
         assert controller.calls["Client.FullStatus"] == 2
 
