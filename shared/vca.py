@@ -16,6 +16,7 @@ from typing import Any, Optional
 
 from shared.errors import UnexpectedResponse
 from shared.record import field, items, objects, parse_time, plain
+from shared.status import worst
 
 OWNER = "admin"  # of the models that OSM makes, where its VCA account names no other user
 
@@ -326,7 +327,6 @@ def stuck(seen: Seen, now: datetime.datetime, after: datetime.timedelta = STUCK_
 
 # --- levels of a status poll ----------------------------------------------------------------------
 
-_LEVELS_WORST_LAST = ("ok", "unknown", "warning", "error")
 _LEVEL_OF_OSM_STATUS = {"pending": "ok", "running": "ok", "completed": "ok", "failed": "error"}
 _LEVEL_OF_HEALTH = {OK: "ok", IN_PROGRESS: "ok", DEGRADED: "warning", FAILED: "error"}
 
@@ -334,7 +334,7 @@ _LEVEL_OF_HEALTH = {OK: "ok", IN_PROGRESS: "ok", DEGRADED: "warning", FAILED: "e
 def level(osm: str, verdict: str) -> str:
     """ok, warning, error or unknown: that of the OSM status, or of the health where that is worse."""
     levels = (_LEVEL_OF_OSM_STATUS.get(osm, "unknown"), _LEVEL_OF_HEALTH.get(verdict, "unknown"))
-    return max(levels, key=_LEVELS_WORST_LAST.index)
+    return worst(levels)
 
 
 def told(seen: Iterable[Seen], now: datetime.datetime) -> str:
@@ -342,13 +342,13 @@ def told(seen: Iterable[Seen], now: datetime.datetime) -> str:
     said = [each for each in seen if _says(each)]
     if not said:
         return "no status yet"
-    worst = max(said, key=lambda each: WORST_LAST.index(_verdict(each, now, STUCK_AFTER)))
-    text = f"{worst.kind} is {worst.status.word}"
-    if worst.status.message:
-        text += f" ({' '.join(worst.status.message.split())})"
-    if worst.status.since:
-        since = plain(worst.status.since)
-        text += f", stuck since {since}" if stuck(worst, now) else f", since {since}"
+    each = max(said, key=lambda each: WORST_LAST.index(_verdict(each, now, STUCK_AFTER)))
+    text = f"{each.kind} is {each.status.word}"
+    if each.status.message:
+        text += f" ({' '.join(each.status.message.split())})"
+    if each.status.since:
+        since = plain(each.status.since)
+        text += f", stuck since {since}" if stuck(each, now) else f", since {since}"
     return text
 
 
@@ -617,7 +617,6 @@ def cut_of_application(model: Model, application: Application) -> dict[str, Any]
             principals["units"].setdefault(unit.principal, within)["subordinates"].update(
                 within["subordinates"]
             )
-    related = {other for others in application.relations.values() for other in others}
     return {
         "applications": applications,
         "machines": _records_of(all_machines(model), units),
@@ -630,15 +629,23 @@ def cut_of_application(model: Model, application: Application) -> dict[str, Any]
             key: each.record for key, each in model.offers.items() if each.application == name
         },
         "remote-applications": {
-            key: each.record
-            for key, each in model.remote_applications.items()
-            if key in related or name in _applications_at(each)
+            each.name: each.record for each in remote_applications_of(model, application)
         },
     }
 
 
-def _applications_at(remote: RemoteApplication) -> set[str]:
-    return {other for others in remote.relations.values() for other in others}
+def remote_applications_of(model: Model, application: Application) -> list[RemoteApplication]:
+    """Those of other models that an application has relations with."""
+
+    def named(relations: Mapping[str, tuple[str, ...]]) -> set[str]:
+        return {other for others in relations.values() for other in others}
+
+    related = named(application.relations)
+    return [
+        each
+        for each in model.remote_applications.values()
+        if each.name in related or application.name in named(each.relations)
+    ]
 
 
 def _records_of(machines: Mapping[str, Machine], units: Iterable[Unit]) -> dict[str, Any]:
@@ -715,9 +722,7 @@ def application_facts(model: Model, application: Application) -> dict[str, Any]:
         ],
         "remote_applications": [
             {"name": each.name, "url": each.url, "status": each.status.word}
-            for each in model.remote_applications.values()
-            if any(each.name in others for others in application.relations.values())
-            or application.name in _applications_at(each)
+            for each in remote_applications_of(model, application)
         ],
     }
 
