@@ -1,11 +1,11 @@
 """VCA status as Juju has it: whole polls of the simulator, and what each of Juju's words comes to."""
 
 import copy
-import importlib
 
 import pytest
 
 from modules.vca_status import juju as cell
+from modules.vca_status import main
 from shared import http
 from shared.errors import InsufficientPermission, OutOfTime, UnexpectedResponse
 from shared.record import parse_time
@@ -256,17 +256,17 @@ def test_all_flavours_tell_the_same(flavour, controller):
     "application, told",
     [
         ("app-vnf-vnf1", {"vnf": "vnf1"}),
-        ("app-vnf-vnf1-vdu-vdu1-cnt-z0", {"vnf": "vnf1", "vdu": "vdu1", "vdu_count": 0}),
+        ("app-vnf-vnf1-vdu-vdu1-cnt-z0", {"vnf": "vnf1", "vdu_id": "vdu1", "vdu_count_index": 0}),
         (
             "app-vnf-3f2a-z0042-vdu-mgmt-vm-cnt-z12",
-            {"vnf": "3f2a-0042", "vdu": "mgmt-vm", "vdu_count": 12},
+            {"vnf": "3f2a-0042", "vdu_id": "mgmt-vm", "vdu_count_index": 12},
         ),
         ("app-vnf-z1", {"vnf": "1"}),
         ("app-vnf-zeta", {"vnf": "zeta"}),
         ("simple-ee-z0-vnf2-vnf", {"member_vnf_index": "vnf2"}),
         (
             "simple-ee-z0-vnf2-datavm-z3-vdu",
-            {"member_vnf_index": "vnf2", "vdu": "datavm", "vdu_count": 3},
+            {"member_vnf_index": "vnf2", "vdu_id": "datavm", "vdu_count_index": 3},
         ),
         ("simple-ee-z0-vnf-2-data-vm-z3-vdu", {}),
         ("simple-ns", {}),
@@ -274,7 +274,7 @@ def test_all_flavours_tell_the_same(flavour, controller):
     ],
 )
 def test_what_an_applications_name_tells(application, told):
-    assert cell.named(f"admin/{NS}", application) == {"ns": NS, **told}
+    assert cell.named(f"admin/{NS}", application) == {"ns_id": NS, **told}
 
 
 def test_a_model_that_is_no_ns_tells_nothing():
@@ -287,8 +287,8 @@ def test_names_of_an_ns_in_a_poll(controller):
     model = fakes.Model(NS, contents=contents)
     controller.models = {model.uuid: model}
     for resource in poll(controller).values():
-        told = {key: facts(resource)[key] for key in ("ns", "vnf", "vdu", "vdu_count")}
-        assert told == {"ns": NS, "vnf": "vnf1", "vdu": "vdu1", "vdu_count": 0}
+        told = {key: facts(resource)[key] for key in ("ns_id", "vnf", "vdu_id", "vdu_count_index")}
+        assert told == {"ns_id": NS, "vnf": "vnf1", "vdu_id": "vdu1", "vdu_count_index": 0}
 
 
 # --- relations with other models --------------------------------------------------------------------
@@ -566,6 +566,24 @@ def test_nothing_was_said_yet(controller):
     assert (point.level, point.message, point.time) == ("unknown", "no status yet", None)
 
 
+def test_a_status_poll_of_one_resource(controller):
+    event = {
+        "provider": "juju",
+        "credentials": controller.credentials(),
+        "resource": {"id": "admin/ns-vnf:unit:vnf-db/0", "type": "service_offering"},
+    }
+    answer = main.get_status(event, Context())
+    assert answer["status"] == [
+        {
+            "resource_id": "admin/ns-vnf:unit:vnf-db/0",
+            "resource_type": "service_offering",
+            "level": "error",
+            "message": 'unit is error (hook failed: "config-changed"), since 2026-03-02T09:12:11Z',
+            "time": "2026-03-02T09:12:11.402913Z",
+        }
+    ]
+
+
 # --- faults -----------------------------------------------------------------------------------------
 
 
@@ -609,6 +627,5 @@ def test_a_status_of_another_form_is_refused(controller, applications, said):
 
 
 def test_credentials_are_validated(controller):
-    main = importlib.import_module("modules.vca_status.main")
     event = {"provider": "juju", "credentials": controller.credentials()}
     assert main.validate_credentials(event, Context())["ok"] is True

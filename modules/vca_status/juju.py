@@ -39,9 +39,13 @@ _OFFER_URL = re.compile(r"([^:/]+/[^./]+)\.([^.:]+)")  # owner/model.offer, of t
 _UUID = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # The names that N2VC gives to applications, of release 7 and of later ones. A group of digits has a z.
 _NAMES = (
-    re.compile(r"app-vnf-(?P<vnf>.+?)(?:-vdu-(?P<vdu>.+?)(?:-cnt-z(?P<vdu_count>[0-9]+))?)?"),
+    re.compile(
+        r"app-vnf-(?P<vnf>.+?)(?:-vdu-(?P<vdu_id>.+?)(?:-cnt-z(?P<vdu_count_index>[0-9]+))?)?"
+    ),
     re.compile(r".+-z[0-9]+-(?P<member_vnf_index>[^-]+)-vnf"),
-    re.compile(r".+-z[0-9]+-(?P<member_vnf_index>[^-]+)-(?P<vdu>[^-]+)-z(?P<vdu_count>[0-9]+)-vdu"),
+    re.compile(
+        r".+-z[0-9]+-(?P<member_vnf_index>[^-]+)-(?P<vdu_id>[^-]+)-z(?P<vdu_count_index>[0-9]+)-vdu"
+    ),
 )
 
 
@@ -229,7 +233,7 @@ def _ee_id(scope: juju.Scope, unit: vca.Unit) -> str:
 
 
 def named(model: str, application: str) -> dict[str, Any]:
-    """What OSM's names of a model and an application tell: ns, vnf, member_vnf_index, vdu, vdu_count.
+    """What OSM's names of a model and an application tell: the NS, VNF and VDU.
 
     Only where they are OSM's: a model of an NS is named by the NS's id. With a hyphen in the member
     index or the VDU, later releases' names of VDUs tell neither.
@@ -237,12 +241,11 @@ def named(model: str, application: str) -> dict[str, Any]:
     ns = model.rpartition("/")[2]
     if not _UUID.fullmatch(ns):
         return {}
-    for each in _NAMES:
-        found = each.fullmatch(application)
-        if found:
-            told = {name: text for name, text in found.groupdict().items() if text is not None}
-            if "vnf" in told:
-                told["vnf"] = re.sub("(?<![^-])z(?=[0-9]+(?:-|$))", "", told["vnf"])
-            count = told.pop("vdu_count", None)
-            return {"ns": ns, **told, **({"vdu_count": int(count)} if count is not None else {})}
-    return {"ns": ns}
+    told: dict[str, Any] = {"ns_id": ns}
+    found = next(filter(None, (each.fullmatch(application) for each in _NAMES)), None)
+    told.update(found.groupdict() if found else {})
+    if told.get("vnf"):
+        told["vnf"] = re.sub("(?<![^-])z(?=[0-9]+(?:-|$))", "", told["vnf"])
+    if told.get("vdu_count_index"):
+        told["vdu_count_index"] = int(told["vdu_count_index"])
+    return {name: value for name, value in told.items() if value is not None}
