@@ -1,6 +1,6 @@
 """What the official Python client of Juju reads: run by its own Python (see tests/test_juju_official.py).
 
-Arguments: endpoint, user, model, the CA's file. The password comes on stdin. Prints one JSON object.
+Arguments: endpoint, user, the CA's file, models. The password comes on stdin. Prints one JSON object.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from juju.controller import Controller
 from juju.errors import JujuAPIError
 
 
-async def main(endpoint, user, model_name, ca_file):
+async def main(endpoint, user, ca_file, *wanted):
     with open(ca_file) as file:
         ca = file.read()
     controller = Controller()
@@ -21,17 +21,20 @@ async def main(endpoint, user, model_name, ca_file):
     except JujuAPIError as error:
         return {"error": error.message, "code": error.error_code}
     try:
-        models = sorted(await controller.list_models())
-        model = await controller.get_model(model_name)
-        try:
-            status = await model.get_status()
-            unknown = set()
-            said = {"models": models, "uuid": model.info.uuid, "status": plain(status, unknown)}
-            return {**said, "unknown": sorted(unknown)}
-        finally:
-            await model.disconnect()
+        read = {name: await status_of(controller, name) for name in wanted}
+        return {"models": sorted(await controller.list_models()), "read": read}
     finally:
         await controller.disconnect()
+
+
+async def status_of(controller, name):
+    model = await controller.get_model(name)
+    try:
+        unknown = set()
+        status = plain(await model.get_status(), unknown)
+        return {"uuid": model.info.uuid, "status": status, "unknown": sorted(unknown)}
+    finally:
+        await model.disconnect()
 
 
 def plain(value, unknown):

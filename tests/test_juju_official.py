@@ -4,6 +4,7 @@ Newest (3.6) and 2.9-era, each in an environment of its own that ``make test`` m
 installed together. What they run is tests/official_juju.py.
 """
 
+import functools
 import json
 import subprocess
 from pathlib import Path
@@ -26,6 +27,7 @@ UNKNOWN = {
 }
 
 
+@functools.cache
 def python(client):
     """The interpreter of the client's environment; skips where the client can't be imported."""
     found = ROOT / ".venv" / client / "bin" / "python"
@@ -37,13 +39,12 @@ def python(client):
     return found
 
 
-def official(client, controller, tmp_path, model, user="admin", password=None):
+def official(client, controller, folder, models, user="admin", password=None):
     """What the official client reads, or how it fails."""
-    (tmp_path / "ca.pem").write_text(controller.ca.pem)
+    (folder / "ca.pem").write_text(controller.ca.pem)
     script = ROOT / "tests" / "official_juju.py"
-    arguments = [controller.endpoint, user, model, tmp_path / "ca.pem"]
     done = subprocess.run(
-        [python(client), script, *arguments],
+        [python(client), script, controller.endpoint, user, folder / "ca.pem", *models],
         input=(password or f"{user}-pw") + "\n",
         capture_output=True,
         text=True,
@@ -53,7 +54,10 @@ def official(client, controller, tmp_path, model, user="admin", password=None):
     return json.loads(done.stdout)
 
 
-@pytest.fixture(params=CLIENTS, ids="/".join)
+MODELS = ("ns-big", "ns-empty", "ns-k8s", "ns-vnf")
+
+
+@pytest.fixture(scope="module", params=CLIENTS, ids="/".join)
 def client_and_controller(request):
     client, flavour = request.param
     models = [
@@ -67,29 +71,39 @@ def client_and_controller(request):
     made.stop()
 
 
-@pytest.mark.parametrize("model", ["ns-vnf", "ns-k8s", "ns-empty", "ns-big"])
-def test_both_read_the_same_status(client_and_controller, tmp_path, model):
+@pytest.fixture(scope="module")
+def theirs(client_and_controller, tmp_path_factory):
+    """What the official client reads of all models."""
     client, controller = client_and_controller
-    theirs = official(client, controller, tmp_path, model)
-    scopes = juju.scopes(poll(controller).login())
-    (ours,) = [scope for scope in scopes if scope.name == f"admin/{model}"]
-    assert theirs["models"] == [scope.name.partition("/")[2] for scope in scopes]
-    assert theirs["uuid"] == ours.uuid
-    assert said(theirs["status"]) == said(ours.status())
-    assert theirs["unknown"] == UNKNOWN[client]
+    return official(client, controller, tmp_path_factory.mktemp("ca"), MODELS)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_both_read_the_same_status(client_and_controller, theirs, model):
+    client, controller = client_and_controller
+    (ours,) = poll(controller, models=[model]).scopes()
+    read = theirs["read"][model]
+    assert read["uuid"] == ours.uuid
+    assert said(read["status"]) == said(ours.status())
+    assert read["unknown"] == UNKNOWN[client]
+
+
+def test_both_see_the_same_models(client_and_controller, theirs):
+    _, controller = client_and_controller
+    ours = [scope.name for scope in poll(controller).scopes()]
+    assert ours == [f"admin/{model}" for model in theirs["models"]]
 
 
 def test_both_see_only_what_a_user_may_see(client_and_controller, tmp_path):
     client, controller = client_and_controller
-    theirs = official(client, controller, tmp_path, "ns-vnf", user="reader")
-    scopes = juju.scopes(poll(controller, "reader").login())
+    theirs = official(client, controller, tmp_path, [], user="reader")
     assert theirs["models"] == ["ns-vnf"]
-    assert [scope.name for scope in scopes] == ["admin/ns-vnf"]
+    assert [scope.name for scope in poll(controller, "reader").scopes()] == ["admin/ns-vnf"]
 
 
 def test_both_are_refused_with_a_wrong_password(client_and_controller, tmp_path):
     client, controller = client_and_controller
-    theirs = official(client, controller, tmp_path, "ns-vnf", password="wrong")
+    theirs = official(client, controller, tmp_path, [], password="wrong")
     assert theirs == {"error": "invalid entity name or password", "code": "unauthorized access"}
     with pytest.raises(juju.Refused) as refused:
         poll(controller, password="wrong").login()
