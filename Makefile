@@ -7,10 +7,10 @@ PY := $(VENV)/bin/python
 CHECKED := flexlocal modules shared tests tools
 NFLEX := nflex-connector-utils==0.2.0
 FLEXER := flexer==1.8.0
-ACCOUNTS := demo-aws demo-openstack demo-netbox demo-osm
+ACCOUNTS := demo-aws demo-openstack demo-netbox demo-juju demo-osm
 FAMILIES := servers networks volumes appliances circuits vca_status
 
-.PHONY: demo build test test-pythons lint test-openstack record-aws record-openstack record-netbox record-osm expected readme lock clean
+.PHONY: demo build test test-pythons lint test-openstack record-aws record-openstack record-netbox record-juju record-osm expected readme lock clean
 
 demo: $(VENV)/.demo
 	@for account in $(ACCOUNTS); do for family in $(FAMILIES); do \
@@ -41,7 +41,7 @@ test-openstack: $(VENV)/.lab
 
 # Records the demo accounts' cassettes anew: AWS from moto's server, OpenStack from the services at
 # the auth_url in cassettes/accounts.yaml, NetBox from the answers of a real one in the folder RECORDINGS,
-# OSM from a simulator.
+# Juju and OSM from a simulator each.
 record-aws: $(VENV)/.test
 	$(PY) -m tools.record aws
 
@@ -50,6 +50,9 @@ record-openstack: $(VENV)/.lab
 
 record-netbox: $(VENV)/.test
 	$(PY) -m tools.record netbox "$(RECORDINGS)"
+
+record-juju: $(VENV)/.test
+	$(PY) -m tools.record juju
 
 record-osm: $(VENV)/.test
 	$(PY) -m tools.record osm

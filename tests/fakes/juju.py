@@ -570,7 +570,7 @@ def _name(parts):
 class Controller:
     """A controller that listens at ``endpoint`` until it is stopped."""
 
-    def __init__(self, flavour="3.6", models=(), expired=False, names=NAMES, ca=None):
+    def __init__(self, flavour="3.6", models=(), expired=False, names=NAMES, ca=None, port=0):
         self.flavour = flavour
         self.version, self._of_controller, self._of_model = FLAVOURS[flavour]
         self.models = {model.uuid: model for model in models}
@@ -586,7 +586,7 @@ class Controller:
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._sockets = set()
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", port))
         self.host, self.port = self._listener.getsockname()
         self.endpoint = f"{self.host}:{self.port}"
         self._accepting = threading.Thread(target=self._accept, daemon=True)
@@ -615,6 +615,8 @@ class Controller:
         for each in list(self._sockets):
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
+
+    close = stop
 
     def _fault(self, point):
         with self._lock:
@@ -955,7 +957,10 @@ class _Talk:
     def do_Client_FullStatus(self, asked, params):
         if params.get("patterns"):
             raise Refusal("the simulator knows no patterns")
-        return self.model.status(self.controller.flavour, self.controller.version)
+        status = self.model.status(self.controller.flavour, self.controller.version)
+        if self.user not in ("admin", self.model.owner):
+            status["offers"] = {}  # shown to who may administer the model
+        return status
 
     def do_ModelConfig_ModelGet(self, asked, params):
         return {"config": {}}
