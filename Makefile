@@ -7,10 +7,10 @@ PY := $(VENV)/bin/python
 CHECKED := flexlocal modules shared tests tools
 NFLEX := nflex-connector-utils==0.2.0
 FLEXER := flexer==1.8.0
-ACCOUNTS := demo-aws demo-openstack demo-netbox demo-osm
+ACCOUNTS := demo-aws demo-openstack demo-netbox demo-juju demo-osm
 FAMILIES := servers networks volumes appliances circuits vca_status
 
-.PHONY: demo build test test-pythons lint test-openstack record-aws record-openstack record-netbox record-osm expected readme lock clean
+.PHONY: demo build test test-pythons lint test-openstack record-aws record-openstack record-netbox record-juju record-osm expected readme lock clean
 
 demo: $(VENV)/.demo
 	@for account in $(ACCOUNTS); do for family in $(FAMILIES); do \
@@ -23,7 +23,7 @@ demo: $(VENV)/.demo
 build: $(VENV)/.demo
 	$(VENV)/bin/flexlocal build
 
-test: lint build
+test: lint build $(VENV)/juju-3/.done $(VENV)/juju-29/.done
 	$(PY) -m pytest
 
 # Each built module on each Python that this host has, with nothing installed beside it.
@@ -41,7 +41,7 @@ test-openstack: $(VENV)/.lab
 
 # Records the demo accounts' cassettes anew: AWS from moto's server, OpenStack from the services at
 # the auth_url in cassettes/accounts.yaml, NetBox from the answers of a real one in the folder RECORDINGS,
-# OSM from a simulator.
+# Juju and OSM from a simulator each.
 record-aws: $(VENV)/.test
 	$(PY) -m tools.record aws
 
@@ -50,6 +50,9 @@ record-openstack: $(VENV)/.lab
 
 record-netbox: $(VENV)/.test
 	$(PY) -m tools.record netbox "$(RECORDINGS)"
+
+record-juju: $(VENV)/.test
+	$(PY) -m tools.record juju
 
 record-osm: $(VENV)/.test
 	$(PY) -m tools.record osm
@@ -94,4 +97,11 @@ $(VENV)/.test: $(VENV)/.demo requirements-test.txt
 
 $(VENV)/.lab: $(VENV)/.test requirements-lab.txt
 	$(PIP) install -q -r requirements-lab.txt
+	touch $@
+
+# Juju's own client, newest and of 2.9's time, each in an environment of its own: they can't be
+# installed together. tests/test_juju_official.py compares ours with them.
+$(VENV)/juju-%/.done: requirements-juju-%.txt | $(VENV)/bin/python
+	$(PY) -m venv --clear $(@D)
+	$(@D)/bin/pip --disable-pip-version-check install -q -r $<
 	touch $@

@@ -1,4 +1,5 @@
-"""Recorded exchanges, by vcrpy: one file a cell, scrubbed while it is recorded.
+"""Recorded exchanges: one file a cell, scrubbed while it is recorded. HTTP ones by vcrpy; those over
+WebSockets, which it does not see, by flexlocal/websocket_cassettes.py.
 
 What is scrubbed, on the way in and again when a request is looked up: AWS's signature (its region and
 service stay, since all regions of a test server have one URL), keys and tokens in headers and bodies,
@@ -22,12 +23,13 @@ import vcr
 import vcr.cassette
 import yaml
 
+from flexlocal import websocket_cassettes
+from flexlocal.websocket_cassettes import REDACTED, NotRecorded
 from shared.http import without_query
 from shared.providers import osm
 
 ROOT = Path(__file__).resolve().parent.parent / "cassettes"
 CONFIG = {"scopes_at_once": 1}
-REDACTED = "REDACTED"
 NEVER = "2999-12-31T23:59:59.000000Z"
 
 # The headers that matter for finding an exchange again; all others change from run to run.
@@ -57,25 +59,34 @@ _TOKEN_IN_PATH = re.compile(r"(?<=/admin/v1/tokens/)[^/?]+")
 _OSM_LOGINS = ({"username", "password"}, {"issued_at", "expires", "id"})
 
 
-class NotRecorded(BaseException):
-    """A request that the cassette has no answer to.
-
-    No ``Exception``, since it must not be taken for a network error and tried again.
-    """
-
-
 def path(family: str, provider: str) -> Path:
     """The cassette of a cell."""
     return ROOT / family / f"{provider}.yaml"
 
 
-@contextlib.contextmanager
-def replay(file: Path) -> Iterator[Any]:
-    """Answer from the file alone: no network. Raises NotRecorded on a request it does not have.
+class Replayed:
+    """What a cassette holds, and how much of it was asked for."""
 
-    Gives the vcrpy cassette, whose ``all_played`` tells whether every exchange was used.
-    """
+    def __init__(self, http: Any, websockets: websocket_cassettes.Cassette):
+        self._parts = (http, websockets)
+
+    def __len__(self) -> int:
+        return sum(len(each) for each in self._parts)
+
+    @property
+    def play_count(self) -> int:
+        return sum(each.play_count for each in self._parts)
+
+    @property
+    def all_played(self) -> bool:
+        return self.play_count == len(self)
+
+
+@contextlib.contextmanager
+def replay(file: Path) -> Iterator[Replayed]:
+    """Answer from the file alone: no network. Raises NotRecorded on a request it does not have."""
     _must_exist(file)
+    websockets = read_websockets(file)
     with _vcr().use_cassette(str(file), record_mode="none") as cassette:
         can_play = cassette.can_play_response_for
 
@@ -85,7 +96,8 @@ def replay(file: Path) -> Iterator[Any]:
             return True
 
         cassette.can_play_response_for = must_play
-        yield cassette
+        with websocket_cassettes.replay(websockets):
+            yield Replayed(cassette, websockets)
 
 
 @contextlib.contextmanager
@@ -95,11 +107,25 @@ def record(file: Path) -> Iterator[None]:
     fresh = file.with_suffix(".new")
     fresh.unlink(missing_ok=True)
     try:
-        with _vcr().use_cassette(str(fresh), record_mode="all"):
+        with (
+            _vcr().use_cassette(str(fresh), record_mode="all"),
+            websocket_cassettes.record() as kept,
+        ):
             yield
+        if kept:
+            _add(fresh, kept)
         os.replace(fresh, file)
     finally:
         fresh.unlink(missing_ok=True)
+
+
+def _add(fresh: Path, websockets: list[dict[str, Any]]) -> None:
+    """Put the connections beside the HTTP exchanges; vcrpy writes no file where there are none."""
+    document = {"interactions": [], "version": 1}
+    if fresh.exists():
+        document = _Readable.deserialize(fresh.read_text(encoding="utf-8"))
+    text = _Readable.serialize({**document, "websockets": websockets})
+    fresh.write_text(text, encoding="utf-8")
 
 
 def read(file: Path) -> Any:
@@ -110,6 +136,15 @@ def read(file: Path) -> Any:
     return vcr.cassette.Cassette.load(
         **{name: value for name, value in config.items() if name in known}
     )
+
+
+def read_websockets(file: Path) -> websocket_cassettes.Cassette:
+    """The cassette's connections over WebSockets; mostly there are none."""
+    _must_exist(file)
+    text = file.read_text(encoding="utf-8")
+    there = _WEBSOCKETS.search(text) is not None  # reading YAML takes a while
+    connections = _Readable.deserialize(text)["websockets"] if there else []
+    return websocket_cassettes.Cassette(f"{file.parent.name}/{file.name}", connections)
 
 
 def shown(request: Any) -> str:
@@ -140,6 +175,9 @@ def _vcr() -> vcr.VCR:
     made.register_matcher("same body", _same_body)
     made.register_serializer("readable", _Readable)
     return made
+
+
+_WEBSOCKETS = re.compile("^websockets:", re.MULTILINE)
 
 
 class _Readable:

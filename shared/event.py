@@ -15,6 +15,7 @@ DEADLINE_S = 600.0
 # Credentials that only one provider has: with them, an event may leave its provider out.
 _TELLTALE = {
     "aws": {"aws_access_key_id", "role_arn"},
+    "juju": {"endpoint"},
     "openstack": {"auth_url", "OS_AUTH_URL"},
 }
 _OPTIONS: dict[str, tuple[type, ...]] = {

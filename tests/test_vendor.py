@@ -1,7 +1,7 @@
 """Every built module in the vendor's runtime, flexer 1.8.0 as it is: its `run` and its own `test`.
 
 AWS is moto's server with its IAM switched on, so that a wrong key is refused, and a user who has the least
-rights that the README names; OpenStack and NetBox are the simulators of tests/fakes, and the real
+rights that the README names; OpenStack, NetBox and Juju are the simulators of tests/fakes, and the real
 services of OpenStack in `make test-openstack`.
 """
 
@@ -13,6 +13,8 @@ from tests import vendor
 from tests.built import CELLS, module
 from tests.fakes import moto_users
 from tests.fakes import openstack as fakes
+from tests.fakes.juju import Controller as Juju
+from tests.fakes.juju import Model, vnf
 from tests.fakes.netbox import NetBox
 from tests.fakes.openstack import Cloud
 from tests.fakes.osm import Osm
@@ -58,6 +60,13 @@ def osm():
     with Osm("main").standard() as made:
         demo_osm.fill(made)
         yield made.credentials()
+
+
+@pytest.fixture(scope="module")
+def juju():
+    made = Juju("3.6", [Model("ns-vnf", contents=vnf())])
+    yield made.credentials()
+    made.stop()
 
 
 @pytest.fixture
