@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 PIP := $(VENV)/bin/pip --disable-pip-version-check
 PY := $(VENV)/bin/python
-CHECKED := flexlocal modules shared tests tools
+CHECKED := benchmarks flexlocal modules shared tests tools
 NFLEX := nflex-connector-utils==0.2.0
 FLEXER := flexer==1.8.0
 ACCOUNTS := demo-aws demo-openstack demo-netbox

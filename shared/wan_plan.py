@@ -10,14 +10,12 @@ Unlike that engine: all WIMs that can carry a link are told, in a fixed order, n
 no data centres need no WIM; and the answer does not depend on the order of what is given.
 """
 
-import dataclasses
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from typing import Optional
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple, Optional
 
 
-@dataclasses.dataclass(frozen=True)
-class Network:
+class Network(NamedTuple):
     """A network of a service in one data centre, as far as it realises one of the service's VLDs."""
 
     id: str
@@ -26,8 +24,7 @@ class Network:
     site: str  # id of the data centre
 
 
-@dataclasses.dataclass(frozen=True)
-class Wim:
+class Wim(NamedTuple):
     """A WAN infrastructure manager, and the data centres that its port mapping names."""
 
     id: str
@@ -36,8 +33,7 @@ class Wim:
     account: bool = True  # whether there is an account on it that a link could be made with
 
 
-@dataclasses.dataclass(frozen=True)
-class Link:
+class Link(NamedTuple):
     """A WAN link that exists, in whatever state."""
 
     id: str
@@ -46,8 +42,7 @@ class Link:
     sites: frozenset[str]
 
 
-@dataclasses.dataclass(frozen=True)
-class Need:
+class Need(NamedTuple):
     """One WAN link that should be there."""
 
     service: str
@@ -57,39 +52,60 @@ class Need:
     wims: tuple[Wim, ...]  # that can carry it: those with an account first, then by name
     links: tuple[str, ...]  # ids of the links that join all of the sites, sorted
     partial: tuple[str, ...]  # ids of the VLD's links that leave sites out, sorted
-    wims_at: Mapping[str, tuple[Wim, ...]]  # the WIMs that each of the sites has
+    wims_at: Mapping[str, tuple[Wim, ...]]  # where none can: the WIMs that each of the sites has
 
     @property
     def missing(self) -> bool:
         return not self.links
 
 
-def plan(networks: Iterable[Network], wims: Iterable[Wim], links: Iterable[Link]) -> list[Need]:
+def plan(networks: Iterable[Network], wims: Iterable[Wim], links: Iterable[Link]) -> Iterator[Need]:
     """The needs of all services, sorted by service and VLD. Linear in what is given, but for sorting.
 
     What is given twice counts once; a WIM that comes with several mappings has all of them.
     """
-    ids: dict[tuple[str, str], set[str]] = defaultdict(set)
-    sites: dict[tuple[str, str], set[str]] = defaultdict(set)
+    networks_of: dict[str, list[Network]] = defaultdict(list)
+    for network in networks:
+        networks_of[network.service].append(network)
+    links_of: dict[str, list[Link]] = defaultdict(list)
+    for link in links:
+        links_of[link.service].append(link)
+    mapped = _Mapped(wims)
+    for service in sorted(networks_of):
+        yield from _plan_one(service, networks_of[service], links_of.get(service, ()), mapped)
+
+
+def _plan_one(
+    service: str, networks: Iterable[Network], links: Iterable[Link], mapped: "_Mapped"
+) -> Iterator[Need]:
+    sites_of: dict[str, set[str]] = defaultdict(set)
+    ids_of: dict[str, set[str]] = defaultdict(set)
     for network in networks:
         if network.vld is not None:
-            group = (network.service, network.vld)
-            ids[group].add(network.id)
-            sites[group].add(network.site)
-    at = _at(wims)
-    existing: dict[tuple[str, Optional[str]], set[Link]] = defaultdict(set)
+            sites_of[network.vld].add(network.site)
+            ids_of[network.vld].add(network.id)
+    links_at: dict[Optional[str], list[Link]] = defaultdict(list)
     for link in links:
-        existing[link.service, link.vld].add(link)
-    return [
-        _need(group, sites[group], ids[group], at, existing.get(group, set()))
-        for group in sorted(sites)
-        if len(sites[group]) > 1
-    ]
+        links_at[link.vld].append(link)
+    for vld, sites in sorted(sites_of.items()):
+        if len(sites) > 1:
+            wims = mapped.to_all(sites)
+            there = links_at.get(vld, ())
+            yield Need(
+                service=service,
+                vld=vld,
+                sites=tuple(sorted(sites)),
+                networks=tuple(sorted(ids_of[vld])),
+                wims=wims,
+                links=tuple(sorted({link.id for link in there if link.sites >= sites})),
+                partial=tuple(sorted({link.id for link in there if not link.sites >= sites})),
+                wims_at={} if wims else {site: mapped.to_all([site]) for site in sorted(sites)},
+            )
 
 
 def common(sites: Iterable[str], wims: Iterable[Wim]) -> tuple[Wim, ...]:
     """The WIMs that are mapped to all of the sites; none where there are no sites."""
-    return _common(set(sites), _at(wims))
+    return _Mapped(wims).to_all(sites)
 
 
 def why_none(need: Need, site_names: Mapping[str, str]) -> Optional[str]:
@@ -107,46 +123,34 @@ def why_none(need: Need, site_names: Mapping[str, str]) -> Optional[str]:
     return f"no WIM is mapped to all of its data centres: {'; '.join(sorted(each))}"
 
 
-def _need(
-    group: tuple[str, str],
-    sites: set[str],
-    networks: set[str],
-    at: Mapping[str, dict[str, Wim]],
-    links: set[Link],
-) -> Need:
-    in_order = tuple(sorted(sites))
-    return Need(
-        service=group[0],
-        vld=group[1],
-        sites=in_order,
-        networks=tuple(sorted(networks)),
-        wims=_common(sites, at),
-        links=tuple(sorted({link.id for link in links if link.sites >= sites})),
-        partial=tuple(sorted({link.id for link in links if not link.sites >= sites})),
-        wims_at={site: tuple(at.get(site, {}).values()) for site in in_order},
-    )
+class _Mapped:
+    """Which WIMs are mapped to which sites. A set of WIMs is a number: bit n is the n-th in order."""
 
+    def __init__(self, wims: Iterable[Wim]):
+        named: dict[str, Wim] = {}
+        sites: dict[str, frozenset[str]] = {}
+        for wim in wims:
+            named[wim.id] = min(wim, named.get(wim.id, wim), key=_order)
+            sites[wim.id] = sites.get(wim.id, wim.sites) | wim.sites
+        self._wims = [
+            wim._replace(sites=sites[wim.id]) for wim in sorted(named.values(), key=_order)
+        ]
+        self._at: dict[str, int] = {}
+        for n, wim in enumerate(self._wims):
+            for site in wim.sites:
+                self._at[site] = self._at.get(site, 0) | 1 << n
 
-def _at(wims: Iterable[Wim]) -> dict[str, dict[str, Wim]]:
-    """By site, the WIMs by id, in order; a WIM is one object, however often it was given."""
-    mapped: dict[str, set[str]] = defaultdict(set)
-    named: dict[str, Wim] = {}
-    for wim in wims:
-        mapped[wim.id] |= wim.sites
-        named[wim.id] = min(wim, named.get(wim.id, wim), key=_order)
-    at: dict[str, dict[str, Wim]] = defaultdict(dict)
-    for wim in sorted(named.values(), key=_order):
-        one = dataclasses.replace(wim, sites=frozenset(mapped[wim.id]))
-        for site in one.sites:
-            at[site][one.id] = one
-    return at
-
-
-def _common(sites: set[str], at: Mapping[str, dict[str, Wim]]) -> tuple[Wim, ...]:
-    if not sites:
-        return ()
-    fewest, *others = sorted((at.get(site, {}) for site in sites), key=len)
-    return tuple(wim for wim in fewest.values() if all(wim.id in each for each in others))
+    def to_all(self, sites: Iterable[str]) -> tuple[Wim, ...]:
+        """Those that are mapped to each of the sites, in order; none where there are no sites."""
+        wims = -1
+        for site in sites:
+            wims &= self._at.get(site, 0)
+        found = []
+        while wims > 0:
+            lowest = wims & -wims
+            found.append(self._wims[lowest.bit_length() - 1])
+            wims ^= lowest
+        return tuple(found)
 
 
 def _order(wim: Wim) -> tuple[bool, str, str]:

@@ -1,12 +1,15 @@
 """The planner: the rules by examples, and what holds for all inputs by properties."""
 
-import dataclasses
-
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.wan_plan import Link, Need, Network, Wim, common, plan, why_none
+from shared import wan_plan
+from shared.wan_plan import Link, Network, Wim, common, why_none
+
+
+def plan(*given):
+    return list(wan_plan.plan(*given))
 
 
 def networks(*placed):
@@ -119,6 +122,8 @@ def test_the_links_that_satisfy_a_need(links, satisfied, partial):
 
 # --- what always holds ----------------------------------------------------------------------------
 
+# no time limit: a busy host is no failure; the same examples each time
+PROPERTY = settings(deadline=None, derandomize=True, database=None)
 SITES = st.sampled_from("ABCDE")
 SERVICES = st.sampled_from(["i", "j"])
 VLDS = st.sampled_from(["n", "m", None])
@@ -138,23 +143,27 @@ def spanning(given):
     return {group for group, at in sites.items() if group[1] is not None and len(at) > 1}
 
 
+@PROPERTY
 @given(NETWORKS, WIMS, LINKS, st.data())
 def test_the_order_of_the_input_never_matters(networks, wims, links, data):
     shuffled = [data.draw(st.permutations(each)) for each in (networks, wims, links)]
     assert plan(*shuffled) == plan(networks, wims, links)
 
 
+@PROPERTY
 @given(NETWORKS, WIMS, LINKS)
 def test_what_is_given_twice_counts_once(networks, wims, links):
     assert plan(networks * 2, wims * 2, links * 2) == plan(networks, wims, links)
 
 
+@PROPERTY
 @given(NETWORKS, WIMS, LINKS)
 def test_every_spanning_group_has_exactly_one_need_and_no_other_has_any(networks, wims, links):
     planned = [(each.service, each.vld) for each in plan(networks, wims, links)]
     assert planned == sorted(spanning(networks))
 
 
+@PROPERTY
 @given(NETWORKS, WIMS, LINKS)
 def test_what_can_carry_or_satisfies_a_need_reaches_all_of_its_sites(networks, wims, links):
     for need in plan(networks, wims, links):
@@ -164,17 +173,19 @@ def test_what_can_carry_or_satisfies_a_need_reaches_all_of_its_sites(networks, w
         assert set(need.partial) == {x.id for x in of_group if not x.sites >= set(need.sites)}
 
 
+@PROPERTY
 @given(NETWORKS, WIMS, LINKS)
 def test_a_need_that_none_can_carry_names_every_site_and_all_of_its_wims(networks, wims, links):
     for need in plan(networks, wims, links):
         said = why_none(need, {})
         assert (said is None) == bool(need.wims)
-        assert set(need.wims_at) == set(need.sites)
+        assert list(need.wims_at) == ([] if need.wims else list(need.sites))
         for site, there in need.wims_at.items():
             assert {each.id for each in there} == {each.id for each in wims if site in each.sites}
             assert said is None or f"{site} has" in said
 
 
+@PROPERTY
 @given(NETWORKS, WIMS, st.builds(Wim, st.sampled_from("1234"), st.just("z"), REACHED))
 def test_adding_a_wim_never_removes_an_option(networks, wims, new):
     before, after = plan(networks, wims, []), plan(networks, [*wims, new], [])
@@ -183,15 +194,9 @@ def test_adding_a_wim_never_removes_an_option(networks, wims, new):
         assert {each.id for each in one.wims} <= {each.id for each in other.wims}
 
 
+@PROPERTY
 @given(NETWORKS, LINKS, st.builds(Link, st.just("new"), SERVICES, VLDS, REACHED))
 def test_adding_a_link_never_makes_a_need_missing(networks, links, new):
     before, after = plan(networks, [], links), plan(networks, [], [*links, new])
     for one, other in zip(before, after):
         assert other.missing <= one.missing
-
-
-def test_what_is_planned_cannot_be_changed():
-    (need,) = needs(SPANNING)
-    assert isinstance(need, Need)
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        need.links = ("l",)

@@ -270,7 +270,7 @@ def least_rights(permissions: Iterable[str]) -> dict[str, Any]:
     allowed = {"tokens:post", "tokens:delete", *permissions}
     return {
         "name": "cmp-inventory",
-        "permissions": {"default": False, **{each: True for each in sorted(allowed)}},
+        "permissions": {"default": False, **dict.fromkeys(sorted(allowed), True)},
     }
 
 
