@@ -1,6 +1,6 @@
 """ETSI Open Source MANO: a token of its northbound API (NBI), and whole lists of records.
 
-https://osm.etsi.org/docs/user-guide/latest/12-osm-nbi.html
+https://osm.etsi.org/docs/user-guide/latest/12-osm-nbi.html (releases 7.1 to the main line of 2026)
 
 Nothing but lists is asked for, and never with a parameter: a GET of one NS makes newer releases write
 the record and queue a job, and each parameter that NBI does not know is a filter that nothing matches
@@ -8,6 +8,9 @@ the record and queue a job, and each parameter that NBI does not know is a filte
 
 NBI says 401 to a token that it does not know, and to what the token's role may not do. Accounts come
 with their secrets (a WIM's in clear text): ``listed`` leaves them out.
+
+The classic resource orchestrator (RO, up to release NINE) has no login. Its lists end after 100 records
+without a sign where they are asked for no ``limit``.
 """
 
 import dataclasses
@@ -48,7 +51,11 @@ NEWER = ("vca",)  # lists that older releases do not have
 ACCOUNTS = ("vim", "wim", "vca")
 LOGOUT_S = 5.0
 # Names of fields of an account that hold a secret, wherever they are in it.
-SECRET = re.compile(r"passw|secret|cacert|credential|priv.*key|ssh|token", re.IGNORECASE)
+SECRET = re.compile(
+    r"passw|passphrase|secret|ca_?cert|credential|(priv|api|access).*key|ssh|token", re.IGNORECASE
+)
+RO_LIMIT = 100_000  # records of one of RO's lists; it has no paging
+RO_TENANT = "osm"  # the one that OSM makes for itself
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +67,7 @@ class Credentials:
     password: str = dataclasses.field(repr=False)
     project: Optional[str]  # name or id; else the first that OSM has for the user
     ro_url: Optional[str]  # of the classic resource orchestrator, which has no login
-    ro_tenant: Optional[str]
+    ro_tenant: str  # its name or id
     cacert: Optional[str] = dataclasses.field(repr=False)
     verify: bool
 
@@ -72,12 +79,12 @@ def credentials(raw: Mapping[str, Any], ambient: bool) -> Credentials:
     cacert = text_credential(raw, "cacert")
     _own_ca(cacert)
     return Credentials(
-        url=url if urlsplit(url).path else f"{url}/osm",
+        url=_with_path(url, "/osm"),
         username=needed_credential(raw, "username"),
         password=needed_credential(raw, "password"),
         project=text_credential(raw, "project"),
-        ro_url=_url(ro_url, "ro_url") if ro_url else None,
-        ro_tenant=text_credential(raw, "ro_tenant"),
+        ro_url=_with_path(_url(ro_url, "ro_url"), "/openmano") if ro_url else None,
+        ro_tenant=text_credential(raw, "ro_tenant") or RO_TENANT,
         cacert=cacert,
         verify=flag_credential(raw, "verify", True),
     )
@@ -89,11 +96,15 @@ def _url(text: str, name: str) -> str:
         good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError:
         good = False
-    if not good or parts.query or parts.fragment or parts.username:
+    if not good or parts.query or parts.fragment or "@" in parts.netloc:
         raise InvalidEvent(
             f"credentials.{name} should be an http or https URL, without user, query and fragment"
         )
     return text.rstrip("/")
+
+
+def _with_path(url: str, path: str) -> str:
+    return url if urlsplit(url).path else url + path
 
 
 def _own_ca(cacert: Optional[str]) -> Optional[ssl.SSLContext]:
@@ -121,6 +132,7 @@ class Session:
         self._renewed = False
         self._token = ""
         self._login: dict[str, Any] = {}
+        self._ro_tenant: Optional[str] = None
         self._log_in()
 
     @property
@@ -167,6 +179,45 @@ class Session:
             self.log.info("token not deleted", error=type(error).__name__)
         finally:
             short.close()
+
+    def ro_get(self, path: str, limit: Optional[int] = None) -> Optional[dict[str, Any]]:
+        """The object that RO answers with below its root; None where it has no such record (404)."""
+        url = self.credentials.ro_url
+        if not url:
+            raise InvalidEvent("credentials.ro_url is missing: that of the resource orchestrator")
+        params = {"limit": limit} if limit else None
+        response = self._requests.get(url + path, params=params, allow_redirects=False)
+        if response.status_code == 404 and _problem(response):
+            return None
+        _good(response)
+        answer = _json(response)
+        if not isinstance(answer, dict):
+            raise UnexpectedResponse(f"{_where(response)} should answer with an object")
+        return answer
+
+    def ro_listed(self, path: str, key: str) -> list[dict[str, Any]]:
+        """The list in RO's answer, whole."""
+        answer = self.ro_get(path, RO_LIMIT)
+        if answer is None or answer.get(key) is None:
+            raise UnexpectedResponse(f"the answer of RO's {path} has no field {key!r}")
+        records = objects(answer, key)
+        if len(records) >= RO_LIMIT:
+            raise UnexpectedResponse(f"RO's {path} has more than {RO_LIMIT - 1} records: it is cut")
+        return records
+
+    @property
+    def ro_tenant(self) -> str:
+        """The id of RO's tenant (one call, once): by name, some lists are empty without a sign."""
+        if self._ro_tenant is None:
+            wanted = self.credentials.ro_tenant
+            for tenant in self.ro_listed("/tenants", "tenants"):
+                uuid = needed(tenant, "uuid", str)
+                if wanted in (uuid, field(tenant, "name", str)):
+                    self._ro_tenant = uuid
+                    break
+            else:
+                raise InvalidEvent(f"RO has no tenant {wanted!r} (credentials.ro_tenant)")
+        return self._ro_tenant
 
     def _get(self, path: str) -> requests.Response:
         if not self._token:
@@ -252,6 +303,28 @@ def listed(scope: Scope, what: str) -> list[dict[str, Any]]:
     return [_without_secrets(each) for each in records] if what in ACCOUNTS else records
 
 
+def has_ro(scope: Scope) -> bool:
+    """Whether the account names a classic resource orchestrator."""
+    return scope.session.credentials.ro_url is not None
+
+
+def ro_listed(scope: Scope, what: str) -> list[dict[str, Any]]:
+    """All of RO's ``wims``, ``datacenters`` or ``instances`` of the tenant, without secrets."""
+    session = scope.session
+    records = session.ro_listed(f"/{session.ro_tenant}/{what}", what)
+    return [_without_secrets(each) for each in records]
+
+
+def ro_found(scope: Scope, path: str) -> Optional[dict[str, Any]]:
+    """One of the tenant's records ("instances/ID", "wims/ID", "instances/ID/action"), without secrets.
+
+    None where it is gone: it was deleted since it was listed.
+    """
+    session = scope.session
+    answer = session.ro_get(f"/{session.ro_tenant}/{path}")
+    return None if answer is None else _without_secrets(answer)
+
+
 def log_out(scope: Scope) -> None:
     """For a cell that has all it asks for; what it asks later logs in anew."""
     scope.session.log_out()
@@ -288,7 +361,7 @@ def classify(error: Exception) -> Optional[ConnectorError]:
     if isinstance(error, requests.exceptions.Timeout):
         return Unreachable(f"{where} did not answer in time")
     if isinstance(error, requests.exceptions.InvalidURL):
-        return InvalidEvent("credentials.url is no URL that can be asked")
+        return InvalidEvent("a URL of the account's credentials can't be asked")
     return Unreachable(f"{where}: {type(error).__name__}: {_one_line(error)}")
 
 
@@ -304,7 +377,7 @@ def _good(response: requests.Response) -> None:
     if status == 405 and where.endswith(tuple(LISTS[what] for what in NEWER)):
         raise Absent(f"this release of OSM does not have {where}")
     if status == 404:  # its detail shows the inside of OSM's database
-        raise UnexpectedResponse(f"{where} answered 404: credentials.url may not be OSM's API")
+        raise UnexpectedResponse(f"{where} answered 404: is the account's URL that of OSM's API?")
     if status >= 300:
         raise UnexpectedResponse(f"{where} answered {status}: {_said(response)}")
 
@@ -318,12 +391,16 @@ def _json(response: requests.Response) -> Any:
 
 
 def _problem(response: requests.Response) -> dict[str, Any]:
-    """OSM's own error object, or an empty one: a proxy's answer, or an HTML page with a trace."""
+    """NBI's or RO's own error object, or an empty one: a proxy's answer, an HTML page with a trace."""
     try:
         body = response.json()
     except ValueError:
         return {}
-    return body if isinstance(body, dict) and "detail" in body else {}
+    if not isinstance(body, dict):
+        return {}
+    if isinstance(body.get("error"), dict):  # RO's
+        return {"detail": body["error"].get("description")}
+    return body if "detail" in body else {}
 
 
 def _denied(response: requests.Response) -> bool:
