@@ -15,12 +15,13 @@ import dataclasses
 import datetime
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Optional, Union
+from typing import Any, Optional
 
 import yaml
 
 from shared.errors import UnexpectedResponse
-from shared.record import field, items, needed, objects
+from shared.providers.osm import SECRET
+from shared.record import field, items, needed, objects, plain
 from shared.wan_plan import Network, Wim
 
 STUCK = datetime.timedelta(minutes=15)
@@ -52,6 +53,16 @@ TASKS = {
     "SUPERSEDED": "DELETED",
     "FINISHED": "DELETED",
 }
+
+# Of RO's networks, what is read.
+NET_FIELDS = (
+    "uuid",
+    "vim_net_id",
+    "status",
+    "sce_net_id",
+    "datacenter_id",
+    "ns_net_osm_id",
+)
 
 Port = dict[str, str]  # switch, port, service_endpoint, vlan, wan_switch, wan_port: as far as known
 
@@ -220,6 +231,18 @@ def _text(record: Mapping[str, Any], *names: str) -> Optional[str]:
 # --- services -------------------------------------------------------------------------------------
 
 
+def brief(ns: Mapping[str, Any]) -> dict[str, Any]:
+    """Of an NS record, which may be large, what is asked for below of one link."""
+    names = ("_id", "name", "nsState", "currentOperation", "create-time")
+    admin = field(ns, "_admin", dict) or {}
+    vlds = [{name: vld.get(name) for name in ("id", "name")} for vld in objects(ns, "vld")]
+    return {
+        **{name: ns.get(name) for name in names},
+        "_admin": {"nslcmop": admin.get("nslcmop")},
+        "vld": vlds,
+    }
+
+
 def under_way(ns: Mapping[str, Any]) -> bool:
     """Whether an operation is changing the service just now."""
     current = field(ns, "currentOperation", str)
@@ -257,11 +280,12 @@ def vld_networks(ns: Mapping[str, Any], accounts: Accounts) -> Iterator[Network]
     for vld in objects(ns, "vld"):
         vld_id = needed(vld, "id", str)
         if wants_link(ns, vld_id):
-            for key, info in (field(vld, "vim_info", dict) or {}).items():
+            infos = field(vld, "vim_info", dict) or {}
+            for key in infos:
                 kind, _, vim = key.partition(":")
                 if kind == "vim":
-                    network = field(_object(info, key), "vim_id", str) or key
-                    yield Network(network, service, vld_id, accounts.site(vim))
+                    network = _network(needed(infos, key, dict), "vim_id", "vim_status")
+                    yield Network(network or "", service, vld_id, accounts.site(vim))
 
 
 def ro_networks(
@@ -272,9 +296,8 @@ def ro_networks(
     for net in objects(instance, "nets"):
         vld = field(net, "sce_net_id", str)
         if vld and wants_link(ns, field(net, "ns_net_osm_id", str) or vld):
-            network = field(net, "vim_net_id", str) or needed(net, "uuid", str)
             site = accounts.site(needed(net, "datacenter_id", str))
-            yield Network(network, service, vld, site)
+            yield Network(_network(net, "vim_net_id", "status") or "", service, vld, site)
 
 
 def vld_name(ns: Mapping[str, Any], vld: str, nets: Iterable[dict[str, Any]] = ()) -> str:
@@ -313,7 +336,7 @@ def of_vld(ns: Mapping[str, Any], vld: Mapping[str, Any], key: str, accounts: Ac
     for target in targets:
         local = field(infos, target, dict) or {}
         there = networks.setdefault(accounts.site(target.partition(":")[2]), set())
-        _add_network(there, field(local, "vim_id", str), field(local, "vim_status", str))
+        there.update(filter(None, [_network(local, "vim_id", "vim_status")]))
     used: dict[str, list[Port]] = defaultdict(list)
     for each in objects(info, "sdn-ports"):
         used[_text(each, "device_id") or ""].append(
@@ -404,10 +427,9 @@ def of_task(
     wim = accounts.wim(needed(task, "wim_account_id", str))
     done = needed(task, "status", str)
     extra = _yaml(field(task, "extra", str))
-    kept = extra.get("wim_status") or extra.get("sdn_status") if isinstance(extra, dict) else None
-    word = kept if done == "DONE" and isinstance(kept, str) else TASKS.get(done)
-    if done == "DONE" and word is None:
-        word = "BUILD"  # made, and not asked about yet
+    word = TASKS.get(done, done)
+    if done == "DONE":  # made; how it is, the WIM says when it is asked
+        word = field(extra, "wim_status", str) or field(extra, "sdn_status", str) or "BUILD"
     said = _one_line(field(task, "error_msg", str))
     return Link(
         id=needed(task, "item_id", str),
@@ -417,11 +439,11 @@ def of_task(
         vld_name=vld_name(ns, vld, nets) if vld else None,
         wim=wim,
         reference=field(task, "wim_internal_id", str) or None,
-        word=word or done,
+        word=word,
         message=said if word in MESSAGE_COUNTS else None,
         told_by="RO action",
-        made_at=_moment(task, "created_at"),
-        changed_at=_moment(task, "modified_at"),
+        made_at=moment(task, "created_at"),
+        changed_at=moment(task, "modified_at"),
         ends=_ends_in_ro(vld, nets, wim, accounts),
         details={"task_status": done, "task": field(task, "instance_action_id", str)},
     )
@@ -444,23 +466,20 @@ def _ends_in_ro(
     for net in nets:
         if vld and field(net, "sce_net_id", str) == vld:
             there = networks.setdefault(accounts.site(needed(net, "datacenter_id", str)), set())
-            _add_network(there, field(net, "vim_net_id", str), field(net, "status", str))
+            there.update(filter(None, [_network(net, "vim_net_id", "status")]))
     return tuple(
         End(site, tuple(sorted(networks[site])), accounts.ports(wim, site))
         for site in sorted(networks)
     )
 
 
-def _add_network(there: set[str], vim_id: Optional[str], word: Optional[str]) -> None:
-    if vim_id and word not in GONE:
-        there.add(vim_id)
+def _network(net: Mapping[str, Any], id_field: str, status_field: str) -> Optional[str]:
+    """The VIM's id of a network, if the VIM has it."""
+    vim_id = field(net, id_field, str)
+    return vim_id if vim_id and field(net, status_field, str) not in GONE else None
 
 
-def _object(value: Any, name: str) -> dict[str, Any]:
-    return needed({name: value}, name, dict) if value != {} else {}
-
-
-def _moment(record: Mapping[str, Any], name: str) -> Optional[datetime.datetime]:
+def moment(record: Mapping[str, Any], name: str) -> Optional[datetime.datetime]:
     """A moment in seconds since 1970."""
     seconds = field(record, name, float)
     if seconds is None:
@@ -471,15 +490,20 @@ def _moment(record: Mapping[str, Any], name: str) -> Optional[datetime.datetime]
         raise UnexpectedResponse(f"field {name!r} should be seconds since 1970") from None
 
 
-def _yaml(text: Optional[str]) -> Union[dict[str, Any], str, None]:
-    """The object in a text of YAML, or the text where it holds none."""
-    if not text:
-        return None
+def _yaml(text: Optional[str]) -> dict[str, Any]:
+    """The object in a text of YAML, without secrets; empty where the text holds none."""
     try:
-        value = yaml.safe_load(text)
+        value = yaml.safe_load(text or "")
     except (yaml.YAMLError, ValueError):  # ValueError: a date that is none
-        return text
-    return value if isinstance(value, dict) else text
+        return {}
+    return _shown(value) if isinstance(value, dict) else {}
+
+
+def _shown(value: Any) -> Any:
+    """A WIM's connector keeps what it likes there."""
+    if isinstance(value, dict):
+        return {str(k): _shown(v) for k, v in value.items() if not SECRET.search(str(k))}
+    return [_shown(each) for each in value] if isinstance(value, list) else plain(value)
 
 
 def _one_line(text: Optional[str]) -> Optional[str]:
@@ -496,7 +520,7 @@ def verdict(link: Link, ns: Mapping[str, Any], now: datetime.datetime) -> Verdic
         # NG-RO says so of a link with fewer than two ports, and makes none
         return Verdict("stopped", "error", "not established: the WIM has no service for it")
     if link.word == "BUILD" and not link.reference and not under_way(ns):
-        since = link.made_at or _moment(ns, "create-time")
+        since = link.made_at or moment(ns, "create-time")
         if since is not None and now - since > STUCK:
             return Verdict(
                 state,

@@ -18,7 +18,7 @@ from typing import NamedTuple, Optional
 class Network(NamedTuple):
     """A network of a service in one data centre, as far as it realises one of the service's VLDs."""
 
-    id: str
+    id: str  # may be empty: one that is not made yet
     service: str  # id of the service's instance
     vld: Optional[str]  # id of the VLD in the service; None for a network that is internal to a VNF
     site: str  # id of the data centre
