@@ -64,7 +64,7 @@ lock: $(VENV)/.test
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m tools.lock
 
 clean:
-	rm -rf $(VENV) dist .pytest_cache .ruff_cache .mypy_cache
+	rm -rf $(VENV) dist .hypothesis .pytest_cache .ruff_cache .mypy_cache
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 9) <= sys.version_info < (3, 14))' || \

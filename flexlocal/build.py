@@ -5,6 +5,7 @@
                   config.yaml        for the vendor's `flexer test`; config.<provider>.yaml for each
                   lib/modules/       the family's cells
                   lib/shared/
+                  lib/mapping.yaml
                   lib/...            what they require, as in requirements.lock: pure Python only
     dist/<family>.zip                the same
 
@@ -123,6 +124,7 @@ def _fill(
         (family / f"{name}.py", lib / "modules" / family.name) for name in ("__init__", *cells)
     ]
     ours += [(file, lib / file.parent.relative_to(ROOT)) for file in shared]
+    ours += [(ROOT / "mapping.yaml", lib)]  # shared/metrics.py looks for it beside its folder
     for file, target in ours:
         target.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, target / file.name)

@@ -71,6 +71,24 @@ def parse(event: Any, providers: Collection[str], *, ambient: bool = False) -> R
     )
 
 
+def asked_resources(event: Mapping[str, Any]) -> Optional[frozenset[str]]:
+    """The ids that ``resource`` or ``resources`` asks for (each an id, or an object with one); None: all."""
+    one, several = event.get("resource"), event.get("resources")
+    if one is None and several is None:
+        return None
+    if several is not None and not isinstance(several, (list, tuple)):
+        raise InvalidEvent(_expected("resources", "a list", several))
+    ids = set()
+    for each in several if several is not None else [one]:
+        identifier = each.get("id") if isinstance(each, Mapping) else each
+        if not isinstance(identifier, str) or not identifier:
+            raise InvalidEvent(
+                "each of 'resource' and 'resources' should be an id or an object with one"
+            )
+        ids.add(identifier)
+    return frozenset(ids)
+
+
 def deadline(request: Request, context: Any) -> Deadline:
     """The time budget: the runtime's or the account's, whichever is shorter, or 600 s."""
     config = getattr(context, "config", None)

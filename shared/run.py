@@ -4,7 +4,9 @@ A cell (``modules/<family>/<provider>.py``) has
 
 - ``lookups(scope)`` (optional): what many records need, asked once a scope, in bulk;
 - ``fetch(scope, lookups)``: a generator of pages, each a list of the provider's records;
-- ``convert(record, scope, lookups)``: pure; an nflex resource, or ``Dropped`` with the reason.
+- ``convert(record, scope, lookups)``: pure; an nflex resource, or ``Dropped`` with the reason;
+- ``status(record, scope, lookups)`` (where the family has ``get_status``): pure; points (shared/status.py)
+  of what ``convert`` makes of the record, or of what ``fetch_status(scope, lookups)`` gives, if it has one.
 
 A provider (``shared/providers/<provider>.py``) says what the scopes are and what its errors mean;
 ``shared/providers/__init__.py`` lists its functions. A scope is whatever the provider makes it, as
@@ -13,6 +15,7 @@ long as it has a ``name``.
 
 import collections
 import dataclasses
+import datetime
 import importlib
 import pkgutil
 import queue
@@ -20,7 +23,7 @@ import threading
 import traceback
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any, Callable, Optional, TypeVar
+from typing import Any, Callable, Optional, TypeVar, Union
 
 from nflex_connector_utils import set_task_percentage
 
@@ -34,6 +37,7 @@ SCOPES_AT_ONCE = 8  # parsing holds the interpreter's lock: more threads cost me
 SHRUNK = 0.5  # an inventory below this share of the last complete one is worth a warning
 
 T = TypeVar("T")
+Key = tuple[str, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,14 +58,27 @@ class Poll:
     log: Log
 
 
+@dataclasses.dataclass(frozen=True)
+class _Task:
+    """What is asked of a cell in each scope: the pages to fetch, and what to make of a record.
+
+    ``make`` gives what comes of a record, each with the key that it has only once in the answer.
+    """
+
+    fetch: Callable[[Any, Any], Iterable[Sequence[Any]]]
+    make: Callable[[Any, Any, Any], Iterable[Union[Dropped, tuple[Key, dict[str, Any]]]]]
+    one_each: bool = False  # every record gives just one thing
+
+
 @dataclasses.dataclass
 class Answer:
-    """What one scope gave: ``records == len(resources) + dropped``, or an error."""
+    """What one scope gave: ``made == len(found) + dropped``, or an error."""
 
     scope: str
     pages: int = 0
     records: int = 0
-    resources: dict[tuple[str, str], dict[str, Any]] = dataclasses.field(default_factory=dict)
+    made: int = 0
+    found: dict[Key, dict[str, Any]] = dataclasses.field(default_factory=dict)
     dropped: Counter[str] = dataclasses.field(default_factory=collections.Counter)
     error: Optional[ConnectorError] = None
 
@@ -74,6 +91,15 @@ def poll(family: str, event: Any, context: Any) -> list[dict[str, Any]]:
     ``x-poll-incomplete`` and the log say what is missing.
     """
     return _guarded(event, context, lambda log: _poll(family, event, context, log))
+
+
+def statuses(family: str, event: Any, context: Any) -> dict[str, Any]:
+    """``{"status": [point, ...], "last_update"}`` (shared/status.py) of an account's resources.
+
+    Of all of them, or of those that ``event["resource"]`` or ``event["resources"]`` names. A provider that
+    tells no status of this family gives no points, and the log says so. Errors as of ``poll``.
+    """
+    return _guarded(event, context, lambda log: _statuses(family, event, context, log))
 
 
 def validate(family: str, event: Any, context: Any) -> dict[str, Any]:
@@ -135,9 +161,47 @@ def _start(family: str, event: Any, context: Any, log: Log) -> _Started:
 
 def _poll(family: str, event: Any, context: Any, log: Log) -> list[dict[str, Any]]:
     started = _start(family, event, context, log)
-    poll = started.poll
+    cell = started.cell
+
+    def make(record: Any, scope: Any, lookups: Any) -> Any:
+        converted = cell.convert(record, scope, lookups)
+        if isinstance(converted, Dropped):
+            return [converted]
+        resource = converted.serialize()
+        return [((resource["type"], resource["id"]), resource)]
+
+    resources, complete = _gathered(started, _Task(cell.fetch, make, one_each=True), context)
+    unknown = _unknown_states(resources)
+    if unknown:
+        log.info("unknown states", of=", ".join(unknown))
+    if complete:
+        _compare_with_last(started.poll, context, len(resources))
+    return resources
+
+
+def _statuses(family: str, event: Any, context: Any, log: Log) -> dict[str, Any]:
+    started = _start(family, event, context, log)
+    asked = events.asked_resources(event)
+    cell, now = started.cell, datetime.datetime.now(datetime.timezone.utc)
+    if not hasattr(cell, "status"):
+        log.info("no status", family=family, provider=started.poll.request.provider)
+        return {"status": [], "last_update": _rfc3339(now)}
+
+    def make(record: Any, scope: Any, lookups: Any) -> Any:
+        for point in cell.status(record, scope, lookups):
+            if asked is None or point.resource_id in asked:
+                yield (point.resource_type, point.resource_id), point.serialize(now)
+
+    task = _Task(getattr(cell, "fetch_status", cell.fetch), make)
+    points, _ = _gathered(started, task, context)
+    return {"status": points, "last_update": _rfc3339(now)}
+
+
+def _gathered(started: _Started, task: _Task, context: Any) -> tuple[list[dict[str, Any]], bool]:
+    """What the task gives in all scopes, sorted by key, and whether that is complete."""
+    poll, log = started.poll, started.poll.log
     scopes = _within(poll, started.provider, "login", started.scopes)
-    answers = _side_by_side(started, scopes, context)
+    answers = _side_by_side(started, task, scopes, context)
     failed = []
     for answer in answers:
         if answer.error and answer.error.action == "skip":
@@ -146,33 +210,30 @@ def _poll(family: str, event: Any, context: Any, log: Log) -> list[dict[str, Any
             failed.append(answer)
     if failed and (len(failed) == len(answers) or not poll.request.allow_partial):
         raise _failure(poll, failed, answers)
-    resources, dropped = _merge(answers)
-    unknown = _unknown_states(resources)
-    if unknown:
-        log.info("unknown states", of=", ".join(unknown))
+    found, dropped = _merge(answers, task.one_each)
     if failed:
         missing = "; ".join(f"{type(each.error).__name__}: {each.error}" for each in failed)
         log.warn("incomplete", missing=missing)
         _header(context, log, "x-poll-incomplete", log.mask(missing))
-    else:
-        _compare_with_last(poll, context, len(resources))
     log.info(
         "polled",
-        family=family,
+        family=poll.family,
         provider=poll.request.provider,
         scopes=len(scopes),
         pages=sum(answer.pages for answer in answers),
         calls=poll.traffic.calls,
         retries=poll.traffic.retries,
         records=sum(answer.records for answer in answers),
-        resources=len(resources),
+        resources=len(found),
         dropped=", ".join(f"{n} {reason}" for reason, n in sorted(dropped.items())) or 0,
         seconds=poll.deadline.elapsed(),
     )
-    return resources
+    return found, not failed
 
 
-def _side_by_side(started: _Started, scopes: Sequence[Any], context: Any) -> list[Answer]:
+def _side_by_side(
+    started: _Started, task: _Task, scopes: Sequence[Any], context: Any
+) -> list[Answer]:
     """The answer of every scope, in the scopes' order.
 
     Daemon threads, not an executor's: a socket that hangs must neither keep the poll beyond its
@@ -191,7 +252,7 @@ def _side_by_side(started: _Started, scopes: Sequence[Any], context: Any) -> lis
             except queue.Empty:
                 return
             try:
-                done.put((number, _poll_scope(started, scope)))
+                done.put((number, _poll_scope(started, task, scope)))
             except BaseException as bug:
                 done.put((number, bug))
 
@@ -214,16 +275,16 @@ def _side_by_side(started: _Started, scopes: Sequence[Any], context: Any) -> lis
     return [answers[number] for number in sorted(answers)]
 
 
-def _poll_scope(started: _Started, scope: Any) -> Answer:
+def _poll_scope(started: _Started, task: _Task, scope: Any) -> Answer:
     """Fetch and convert one scope, page by page, so that no more than a page of records is held."""
     cell, answer = started.cell, Answer(scope.name)
     try:
         lookups = cell.lookups(scope) if hasattr(cell, "lookups") else None
-        for page in cell.fetch(scope, lookups):
+        for page in task.fetch(scope, lookups):
             answer.pages += 1
             answer.records += len(page)
             started.poll.deadline.check(f"page {answer.pages}")
-            _convert_page(cell, page, scope, lookups, answer)
+            _convert_page(task, page, scope, lookups, answer)
     except Exception as error:
         answer.error = _classified(started.provider, error)
         if answer.error.scope is None:
@@ -231,22 +292,24 @@ def _poll_scope(started: _Started, scope: Any) -> Answer:
     return answer
 
 
-def _convert_page(cell: Any, page: Iterable[Any], scope: Any, lookups: Any, answer: Answer) -> None:
+def _convert_page(
+    task: _Task, page: Iterable[Any], scope: Any, lookups: Any, answer: Answer
+) -> None:
     for record in page:
         try:
-            converted = cell.convert(record, scope, lookups)
+            for each in task.make(record, scope, lookups):
+                answer.made += 1
+                if isinstance(each, Dropped):
+                    answer.dropped[each.reason] += 1
+                    continue
+                key, made = each
+                if key in answer.found:
+                    # a listing that moved on between two pages shows the same record again
+                    answer.dropped["listed twice"] += 1
+                answer.found[key] = made
         except ConnectorError as error:
             error.message = f"{_called(record)}: {error.message}"
             raise
-        if isinstance(converted, Dropped):
-            answer.dropped[converted.reason] += 1
-            continue
-        resource = converted.serialize()
-        key = (resource["type"], resource["id"])
-        if key in answer.resources:
-            # a listing that moved on between two pages shows the same record again
-            answer.dropped["listed twice"] += 1
-        answer.resources[key] = resource
 
 
 def _called(record: Any) -> str:
@@ -258,26 +321,30 @@ def _called(record: Any) -> str:
     return "a record"
 
 
-def _merge(answers: Sequence[Answer]) -> tuple[list[dict[str, Any]], Counter[str]]:
-    """All scopes' resources, each once, and what was dropped; proves that no record got lost."""
-    merged: dict[tuple[str, str], dict[str, Any]] = {}
+def _merge(
+    answers: Sequence[Answer], one_each: bool = False
+) -> tuple[list[dict[str, Any]], Counter[str]]:
+    """What all scopes gave, each once, and what was dropped; proves that nothing got lost."""
+    merged: dict[Key, dict[str, Any]] = {}
     dropped: Counter[str] = collections.Counter()
-    records = 0
+    made = 0
     for answer in answers:
         if answer.error:
             continue
-        records += answer.records
+        made += answer.records if one_each else answer.made
         dropped.update(answer.dropped)
-        for key, resource in answer.resources.items():
+        for key, resource in answer.found.items():
             if key in merged:
                 dropped["seen in another scope"] += 1
             else:
                 merged[key] = resource
-    if records != len(merged) + sum(dropped.values()):
-        raise AssertionError(
-            f"{records} records gave {len(merged)} resources and {dict(dropped)} dropped"
-        )
+    if made != len(merged) + sum(dropped.values()):
+        raise AssertionError(f"{made} records gave {len(merged)} and {dict(dropped)} dropped")
     return [merged[key] for key in sorted(merged)], dropped
+
+
+def _rfc3339(time: datetime.datetime) -> str:
+    return time.isoformat().replace("+00:00", "Z")
 
 
 def _unknown_states(resources: Iterable[dict[str, Any]]) -> list[str]:

@@ -6,13 +6,16 @@ the other tests (tests/fakes/ec2.py) with moto: the same records, read by botoco
 
 import importlib
 import json
+import re
+from collections import Counter
 
 import pytest
 
 from tests.fakes import ec2
 from tests.fakes.context import Context
-from tests.test_aws import FAMILIES
 from tools import demo_aws
+
+FAMILIES = ("appliances", "circuits", "networks", "servers", "volumes")
 
 
 @pytest.fixture(scope="module")
@@ -87,18 +90,140 @@ def test_networks_are_what_botocore_lists(url, found):
     vpcs = [each["VpcId"] for _, each in listed(url, "describe_vpcs", "Vpcs")]
     subnets = [each["SubnetId"] for _, each in listed(url, "describe_subnets", "Subnets")]
     assert ids(found["networks"]) == sorted(vpcs + subnets)
-    assert len(vpcs) == 6  # a default one a region, and the demo's
+    assert len(vpcs) == 9  # a default one a region, and two of the demo's
+
+
+NOT_REPORTED = ("deleted", "deleting", "terminated", "failed")
+
+
+def names(url, service, operation, key, name, state="State"):
+    """The ids of what botocore lists and what is not deleted."""
+    records = [record for _, record in listed(url, operation, key, service)]
+    return [each[name] for each in records if each.get(state) not in NOT_REPORTED]
+
+
+APPLIANCES = (
+    ("ec2", "describe_nat_gateways", "NatGateways", "NatGatewayId"),
+    ("ec2", "describe_internet_gateways", "InternetGateways", "InternetGatewayId"),
+    (
+        "ec2",
+        "describe_egress_only_internet_gateways",
+        "EgressOnlyInternetGateways",
+        "EgressOnlyInternetGatewayId",
+    ),
+    ("ec2", "describe_vpn_gateways", "VpnGateways", "VpnGatewayId"),
+    ("ec2", "describe_customer_gateways", "CustomerGateways", "CustomerGatewayId"),
+    ("ec2", "describe_transit_gateways", "TransitGateways", "TransitGatewayId"),
+    ("elbv2", "describe_load_balancers", "LoadBalancers", "LoadBalancerArn"),
+    ("elb", "describe_load_balancers", "LoadBalancerDescriptions", "DNSName"),
+    ("network-firewall", "list_firewalls", "Firewalls", "FirewallArn"),
+    ("efs", "describe_file_systems", "FileSystems", "FileSystemId"),
+)
+
+
+def test_appliances_are_what_botocore_lists(url, found):
+    # moto gives the classic load balancers of all regions one DNS name; AWS puts a number into it
+    expected = {each for asked in APPLIANCES for each in names(url, *asked)}
+    assert ids(found["appliances"]) == sorted(expected)
+    kinds = Counter(each["details"]["appliance"]["type_id"] for each in found["appliances"])
+    assert kinds == {"router": 24, "load_balancer": 9, "storage": 6, "firewall": 1}
+
+
+def test_circuits_are_what_botocore_lists(url, found):
+    lines = (
+        ("describe_connections", "connections", "connectionId", "connectionState"),
+        ("describe_lags", "lags", "lagId", "lagState"),
+        (
+            "describe_virtual_interfaces",
+            "virtualInterfaces",
+            "virtualInterfaceId",
+            "virtualInterfaceState",
+        ),
+    )
+    attachments = "describe_transit_gateway_attachments", "TransitGatewayAttachments"
+    expected = {each for asked in lines for each in names(url, "directconnect", *asked)}
+    expected.update(names(url, "ec2", *attachments, "TransitGatewayAttachmentId"))
+    expected.update(
+        names(url, "ec2", "describe_vpn_connections", "VpnConnections", "VpnConnectionId")
+    )
+    # one of two regions is listed in both, under the same id
+    asked = "describe_vpc_peering_connections", "VpcPeeringConnections", "VpcPeeringConnectionId"
+    expected.update(names(url, "ec2", *asked))
+    assert ids(found["circuits"]) == sorted(expected)
+    kinds = Counter(each["details"]["circuit"]["type_id"] for each in found["circuits"])
+    assert kinds == {
+        "direct_connect": 8,
+        "direct_connect_lag": 2,
+        "virtual_interface": 6,
+        "vpn": 6,
+        "vpc_peering": 4,
+        "transit_gateway_attachment": 6,
+        "transit_gateway_peering": 1,
+    }
+
+
+def test_the_ends_of_circuits_are_readable(url, found):
+    """Of one region: names where there are names, and else what the thing is known by."""
+    region = "ap-northeast-1"
+    ends = {
+        (
+            each["details"]["circuit"]["type_id"],
+            each["details"]["circuit"]["endpoint_a"],
+            each["details"]["circuit"]["endpoint_b"],
+        )
+        for each in found["circuits"]
+        if each["base"]["locations"][0]["region"]["id"] == region
+    }
+
+    def id_of(operation, key, name, tagged=True):
+        records = [each for where, each in listed(url, operation, key) if where == region]
+        (found,) = (each[name] for each in records if bool(each.get("Tags")) is tagged)
+        return found
+
+    vpc = id_of("describe_vpcs", "Vpcs", "VpcId") + f" (shop {region})"
+    bare = next(b for kind, a, b in ends if kind == "vpc_peering")
+    vgw = id_of("describe_vpn_gateways", "VpnGateways", "VpnGatewayId") + f" (vgw {region})"
+    hub = id_of("describe_transit_gateways", "TransitGateways", "TransitGatewayId")
+    hub += f" (hub {region})"
+    line = next(a for kind, a, b in ends if b == vgw and kind == "virtual_interface")
+    global_hub = "c0ffee00-0000-4000-8000-000000000030 (global ap-northeast-1)"
+    attached = {b for kind, a, b in ends if kind == "transit_gateway_attachment"}
+    assert ends == {
+        ("direct_connect", "Equinix TY2, Tokyo, JPN", "AWS ap-northeast-1"),
+        ("direct_connect_lag", "Equinix TY2, Tokyo, JPN", "AWS ap-northeast-1"),
+        ("virtual_interface", line, vgw),
+        ("virtual_interface", line, global_hub),
+        ("virtual_interface", "Equinix TY2, Tokyo, JPN", "AWS public services"),
+        ("vpn", "203.0.113.7 (本社)", vgw),
+        ("vpn", "198.51.100.9", hub),
+        ("vpc_peering", vpc, bare),
+        *(("transit_gateway_attachment", hub, each) for each in attached),
+    }
+    assert line.endswith(" (東京 DC1)")
+    assert bare in names(url, "ec2", "describe_vpcs", "Vpcs", "VpcId")
+    assert vpc in attached
 
 
 def test_connections_join_up_across_the_families(found):
     everything = {each["id"]: each for family in FAMILIES for each in found[family]}
-    joined = 0
+    joined = Counter()
     for resource in everything.values():
         for kind, others in resource["connections"].items():
             for other in others:
                 assert everything[other["id"]]["type"] == kind
-                joined += 1
-    assert joined > 100
+                joined[resource["type"], kind] += 1
+    assert set(joined) == {
+        ("appliance", "appliance"),
+        ("appliance", "network"),
+        ("appliance", "server"),
+        ("circuit", "appliance"),
+        ("circuit", "circuit"),
+        ("circuit", "network"),
+        ("network", "network"),
+        ("server", "network"),
+        ("server", "volume"),
+        ("volume", "server"),
+    }
 
 
 def test_connections_between_servers_and_volumes_are_the_same_from_both_ends(found):
@@ -112,10 +237,17 @@ def test_connections_between_servers_and_volumes_are_the_same_from_both_ends(fou
     assert pairs("servers", "volume") == pairs("volumes", "server")
 
 
-def test_json_and_no_secret(found):
+def test_json_and_no_secret(url, found):
     text = json.dumps(found)
-    assert demo_aws.SECRET not in text
-    assert demo_aws.KEY not in text
+    vpns = [each for _, each in listed(url, "describe_vpn_connections", "VpnConnections")]
+    shared_keys = {
+        key
+        for each in vpns
+        for key in re.findall("<pre_shared_key>(.+?)<", each["CustomerGatewayConfiguration"])
+    }
+    assert shared_keys
+    for secret in (demo_aws.SECRET, demo_aws.KEY, "invented-bgp-key", *shared_keys):
+        assert secret not in text
 
 
 def test_the_demo_shows_what_it_should(found):

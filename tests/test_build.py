@@ -75,10 +75,21 @@ def test_our_own_code_is_that_of_the_checkout(family):
         for file in (ROOT / "shared").rglob("*.py")
         if file.parent.name != "providers" or file.stem in ("__init__", *run.cells(family))
     }
+    assert filecmp.cmp(folder / "lib/mapping.yaml", ROOT / "mapping.yaml", shallow=False)
     cells = {file.name for file in (folder / "lib/modules" / family).glob("*.py")}
     assert cells == {file.name for file in (ROOT / "modules" / family).glob("*.py")} - {"main.py"}
     families = {each.name for each in (folder / "lib/modules").iterdir() if each.is_dir()}
     assert families - {"__pycache__"} == {family}
+
+
+def test_a_built_module_finds_the_metric_mapping():
+    lib = module("servers").folder / "lib"
+    script = "import sys; sys.path.insert(0, sys.argv[1]); from shared import metrics\n"
+    script += "print(metrics.MAPPING, len(metrics.of('aws.ec2')))"
+    done = subprocess.run(
+        [sys.executable, "-B", "-I", "-S", "-c", script, str(lib)], capture_output=True, text=True
+    )
+    assert (done.stdout, done.stderr) == (f"{lib / 'mapping.yaml'} 8\n", "")
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -149,6 +160,7 @@ def test_no_secret_gets_into_a_zip(tmp_path, monkeypatch):
     checkout = tmp_path / "checkout"
     for name in ("modules", "shared"):
         shutil.copytree(ROOT / name, checkout / name)
+    shutil.copyfile(ROOT / "mapping.yaml", checkout / "mapping.yaml")
     secret = "invented-secret-of-a-customer"
     for name in ("accounts.yaml", "modules/servers/.env", "modules/servers/dump.json",
                  "modules/servers/notes.py.orig", "shared/providers/key.pem"):  # fmt: skip
@@ -249,6 +261,7 @@ def test_code_that_the_targets_python_can_not_read(tmp_path, monkeypatch):
     checkout = tmp_path / "checkout"
     for name in ("modules", "shared"):
         shutil.copytree(ROOT / name, checkout / name)
+    shutil.copyfile(ROOT / "mapping.yaml", checkout / "mapping.yaml")
     (checkout / "modules" / "volumes" / "aws.py").write_text("def fetch(:\n")
     monkeypatch.setattr(build, "ROOT", checkout)
     with pytest.raises(BuildError, match="lib/modules/volumes/aws.py"):

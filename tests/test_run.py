@@ -130,7 +130,7 @@ def test_a_record_that_got_lost_is_a_bug_not_a_shorter_list(provider, monkeypatc
 
     provider.planned = [Scope("a", [[{"id": "1"}]])]
     monkeypatch.setattr(run, "_convert_page", lossy)
-    with pytest.raises(AssertionError, match="1 records gave 0 resources"):
+    with pytest.raises(AssertionError, match="1 records gave 0 and"):
         poll()
 
 

@@ -1,23 +1,20 @@
 """Every built module in the vendor's runtime, flexer 1.8.0 as it is: its `run` and its own `test`.
 
 AWS is moto's server with its IAM switched on, so that a wrong key is refused, and a user who has the least
-rights that the README names; OpenStack and NetBox are
-the simulators of tests/fakes, and the real services of OpenStack in `make test-openstack`.
+rights that the README names; OpenStack and NetBox are the simulators of tests/fakes, and the real
+services of OpenStack in `make test-openstack`.
 """
 
-import json
 from importlib import import_module
 
 import pytest
-import requests
 
-from shared.providers import aws as aws_provider
 from tests import vendor
 from tests.built import CELLS, module
+from tests.fakes import moto_users
 from tests.fakes import openstack as fakes
 from tests.fakes.netbox import NetBox
 from tests.fakes.openstack import Cloud
-from tools import demo_aws
 
 pytestmark = pytest.mark.usefixtures("needs_flexer")
 
@@ -30,21 +27,10 @@ def needs_flexer():
 @pytest.fixture(scope="module")
 def aws():
     """Credentials of a user of a moto server that knows its users."""
-    server, url = demo_aws.serve()
-    iam = demo_aws.client(url, "iam", "us-east-1")
-    iam.create_user(UserName="inventory")
     cells = [import_module(f"modules.{family}.aws") for family, name in CELLS if name == "aws"]
-    rights = aws_provider.least_rights(right for cell in cells for right in cell.PERMISSIONS)
-    iam.put_user_policy(UserName="inventory", PolicyName="read", PolicyDocument=json.dumps(rights))
-    key = iam.create_access_key(UserName="inventory")["AccessKey"]
-    requests.post(f"{url}/moto-api/reset-auth", data=b"0", timeout=60)  # from now on
-    yield {
-        "aws_access_key_id": key["AccessKeyId"],
-        "aws_secret_access_key": key["SecretAccessKey"],
-        "regions": demo_aws.REGIONS[0],
-        "endpoint_url": url,
-    }
-    server.stop()
+    rights = {right for cell in cells for right in cell.PERMISSIONS}
+    with moto_users.account({"inventory": rights}) as users:
+        yield users["inventory"]
 
 
 @pytest.fixture(scope="module")

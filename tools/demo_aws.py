@@ -10,6 +10,7 @@ Connect (in part ours: tools/direct_connect.py), VPNs, peerings, and two transit
 from typing import Any
 
 import botocore.session
+import requests
 from moto.server import ThreadedMotoServer
 
 from tools import direct_connect
@@ -50,13 +51,19 @@ SERVERS: dict[str, list[tuple[str, str, str, bool, str]]] = {
 
 
 def serve(host: str = "127.0.0.1", port: int = 0) -> tuple[ThreadedMotoServer, str]:
-    """A moto server with the account in it, and its URL. The caller stops it."""
+    """A moto server with the account in it, and its URL. The caller stops it.
+
+    moto has one cloud a process: an earlier server's, and its checks of rights, are cleared away.
+    """
     server = ThreadedMotoServer(host, port, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
+    url = f"http://{host}:{port}"
+    requests.post(f"{url}/moto-api/reset-auth", data=b"inf", timeout=60).raise_for_status()
+    requests.post(f"{url}/moto-api/reset", timeout=60).raise_for_status()
     direct_connect.add_to_moto()
-    _seed(f"http://{host}:{port}")
-    return server, f"http://{host}:{port}"
+    _seed(url)
+    return server, url
 
 
 def client(

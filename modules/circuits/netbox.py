@@ -408,8 +408,9 @@ def _devices(ports: list[dict[str, Any]]) -> tuple[int, ...]:
 
 
 def _port(port: dict[str, Any]) -> str:
-    """A port as a person calls it: "tyo1-rt01 xe-0/0/0"."""
-    return " ".join(str(brief(each)) for each in (port.get("device"), port.get("name")) if each)
+    """A port as a person calls it: "tyo1-rt01 xe-0/0/0"; another circuit's end has no name."""
+    name = port.get("name") or port.get("display")
+    return " ".join(str(brief(each)) for each in (port.get("device"), name) if each)
 
 
 def _without_empty(details: dict[str, Any]) -> dict[str, Any]:

@@ -161,7 +161,7 @@ class Session:
     ) -> dict[str, Any]:
         """The JSON object at a path below ``/api/``; ``right`` is what a refusal then names."""
         url = f"{self.url}/api/{path}/"
-        response = self._web.get(url, params=params)
+        response = self._answer(url, params)
         told = response.headers.get("API-Version")
         if told and self._version is None:
             self._version = _version(told)
@@ -172,6 +172,14 @@ class Session:
             kind = response.headers.get("Content-Type", "no content type")
             raise UnexpectedResponse(f"{url} did not answer with a JSON object ({kind})")
         return answer
+
+    def _answer(self, url: str, params: Optional[Mapping[str, Any]] = None) -> requests.Response:
+        try:
+            return self._web.get(url, params=params)
+        except requests.exceptions.RequestException as error:
+            # an answer that breaks off is told without what was asked
+            error.request = error.request or requests.Request("GET", url)
+            raise
 
     def _refusal(
         self, url: str, response: requests.Response, answer: Any, right: Optional[str]
@@ -204,7 +212,7 @@ class Session:
         return UnexpectedResponse(about)
 
     def _accepts_token(self) -> bool:
-        return self._web.get(f"{self.url}/api/status/").status_code == 200
+        return self._answer(f"{self.url}/api/status/").status_code == 200
 
 
 def _version(text: str) -> tuple[int, int]:

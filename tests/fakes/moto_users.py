@@ -1,0 +1,66 @@
+"""A user of the demo account on moto's server, which then checks keys, signatures and policies.
+
+Two things moto does otherwise than AWS are put right here, for the services that speak JSON: it refuses in
+XML, and it reckons the signature of a GET with a query wrongly (so that of EFS is not checked).
+"""
+
+import contextlib
+import json
+from unittest import mock
+
+import requests
+from moto.core.exceptions import JsonRESTError
+from moto.iam.access_control import IAMRequest
+
+from shared.providers import aws
+from tools import demo_aws
+
+REGION = "us-east-1"  # of the demo account, which has one of everything there
+SPEAK_JSON = ("directconnect", "elasticfilesystem", "network-firewall")
+
+
+@contextlib.contextmanager
+def account(rights):
+    """The demo account with users of these names and rights: their credentials, by name."""
+    with _as_aws_refuses():
+        server, url = demo_aws.serve()
+        iam = demo_aws.client(url, "iam", REGION)
+        made = {}
+        for name, permissions in rights.items():
+            iam.create_user(UserName=name)
+            policy = json.dumps(aws.least_rights(permissions))
+            iam.put_user_policy(UserName=name, PolicyName="read", PolicyDocument=policy)
+            key = iam.create_access_key(UserName=name)["AccessKey"]
+            made[name] = {
+                "aws_access_key_id": key["AccessKeyId"],
+                "aws_secret_access_key": key["SecretAccessKey"],
+                "regions": REGION,
+                "endpoint_url": url,
+            }
+        requests.post(f"{url}/moto-api/reset-auth", data=b"0", timeout=60)  # from now on
+        try:
+            yield made
+        finally:
+            server.stop()
+
+
+@contextlib.contextmanager
+def _as_aws_refuses():
+    denied, signed = IAMRequest._raise_access_denied, IAMRequest.check_signature
+
+    def deny(request):
+        if request._service in SPEAK_JSON:
+            who, what = request._access_key.arn, request._action
+            said = f"User: {who} is not authorized to perform: {what}"
+            raise JsonRESTError("AccessDeniedException", said)
+        denied(request)
+
+    def check(request):
+        if request._service != "elasticfilesystem":
+            signed(request)
+
+    with (
+        mock.patch.object(IAMRequest, "_raise_access_denied", deny),
+        mock.patch.object(IAMRequest, "check_signature", check),
+    ):
+        yield
