@@ -2,7 +2,7 @@
 
 What is scrubbed, on the way in and again when a request is looked up: AWS's signature (its region and
 service stay, since all regions of a test server have one URL), keys and tokens in headers and bodies,
-passwords. A replayed token must not expire, so its ``expires_at`` is set far ahead.
+passwords, and whatever OSM lists that may be a secret. A replayed token must not expire, so its ``expires_at`` is set far ahead.
 
 vcrpy exchanges connection classes for the whole process, so recording and replaying poll one scope at
 a time (``CONFIG``).
@@ -23,6 +23,7 @@ import vcr.cassette
 import yaml
 
 from shared.http import without_query
+from shared.providers import osm
 
 ROOT = Path(__file__).resolve().parent.parent / "cassettes"
 CONFIG = {"scopes_at_once": 1}
@@ -49,6 +50,11 @@ _AWS_SECRETS = (
     "preSharedKey",
 )
 _AWS_JSON_SECRETS = re.compile(r'("(?:authKey|customerRouterConfig)": *")(?:[^"\\]|\\.)*(")')
+
+# In OSM's lists, besides the secrets of accounts: what charms are configured with, and parameters.
+_OSM_SECRETS = re.compile(osm.SECRET.pattern + "|^configs$|^additionalParams", re.IGNORECASE)
+_TOKEN_IN_PATH = re.compile(r"(?<=/admin/v1/tokens/)[^/?]+")
+_OSM_LOGINS = ({"username", "password"}, {"issued_at", "expires", "id"})
 
 
 class NotRecorded(BaseException):
@@ -183,6 +189,8 @@ def _scrub_response(response: dict[str, Any]) -> dict[str, Any]:
     for name in headers:
         if name.lower() == "x-subject-token":
             headers[name] = [REDACTED]
+        if name.lower() == "location":  # OSM's, of a token
+            headers[name] = [_TOKEN_IN_PATH.sub(REDACTED, each) for each in headers[name]]
     text = response["body"].get("string", b"")
     try:
         scrubbed = _scrub_body(text.decode() if isinstance(text, bytes) else text)
@@ -199,6 +207,12 @@ def _scrub_body(text: str) -> str:
     document = _json_object(text)
     if document is not None and ("auth" in document or "token" in document):
         return json.dumps(_scrub_login(document), ensure_ascii=False)
+    if document is not None and any(keys <= document.keys() for keys in _OSM_LOGINS):
+        hidden = ("password", "id", "_id")
+        login = {name: REDACTED if name in hidden else each for name, each in document.items()}
+        return json.dumps(login, ensure_ascii=False)
+    if text.startswith("[") and '"_admin"' in text:
+        return _scrub_osm_list(text)
     for name in _AWS_SECRETS:
         text = re.sub(f"(<{name}>)[^<]*(</{name}>)", rf"\1{REDACTED}\2", text)
     text = _AWS_JSON_SECRETS.sub(rf"\1{REDACTED}\2", text)
@@ -237,6 +251,27 @@ def _scrub_login(value: Any) -> Any:
         else:
             scrubbed[name] = _scrub_login(each)
     return scrubbed
+
+
+def _scrub_osm_list(text: str) -> str:
+    """A list of NBI's: the record stays, its secrets go."""
+
+    def scrubbed(value: Any) -> Any:
+        if isinstance(value, list):
+            return [scrubbed(each) for each in value]
+        if not isinstance(value, dict):
+            return value
+        return {name: hidden(name, each) for name, each in value.items()}
+
+    def hidden(name: str, value: Any) -> Any:
+        if not _OSM_SECRETS.search(name):
+            return scrubbed(value)
+        return REDACTED if isinstance(value, str) else None
+
+    try:
+        return json.dumps(scrubbed(json.loads(text)), ensure_ascii=False)
+    except ValueError:
+        return text
 
 
 def _text(body: Any) -> str:

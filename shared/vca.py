@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 
 from shared.errors import UnexpectedResponse
-from shared.record import field, items, objects, parse_time
+from shared.record import field, items, objects, parse_time, plain
 
 OWNER = "admin"  # of the models that OSM makes, where its VCA account names no other user
 
@@ -202,16 +202,25 @@ _OF_ACTION = {
     "failed": "failed",
     "cancelled": "failed",
 }
+_OF_CONFIGURATION = {  # OSM's configurationStatus, which is all that it has of a helm chart
+    "CREATING": "pending",
+    "REGISTERING": "pending",
+    "INSTALLING SW": "running",
+    "READY": "completed",
+    "TERMINATING": "running",
+    "BROKEN": "failed",
+}
 _OSM_STATUS = {
     "application": _OF_WORKLOAD,
     "unit": _OF_WORKLOAD,
     "machine": _OF_MACHINE,
     "action": _OF_ACTION,
+    "configuration": _OF_CONFIGURATION,
 }
 
 
 def osm_status(kind: Optional[str], word: Optional[str]) -> str:
-    """pending, running, completed, failed or unknown; ``kind`` is OSM's entity-type."""
+    """pending, running, completed, failed or unknown; ``kind`` is OSM's entity-type, or configuration."""
     return _OSM_STATUS.get(kind or "", {}).get(word or "", "unknown")
 
 
@@ -315,6 +324,34 @@ def stuck(seen: Seen, now: datetime.datetime, after: datetime.timedelta = STUCK_
     return _known(seen) == IN_PROGRESS and since is not None and now - since > after
 
 
+# --- levels of a status poll ----------------------------------------------------------------------
+
+_LEVELS_WORST_LAST = ("ok", "unknown", "warning", "error")
+_LEVEL_OF_OSM_STATUS = {"pending": "ok", "running": "ok", "completed": "ok", "failed": "error"}
+_LEVEL_OF_HEALTH = {OK: "ok", IN_PROGRESS: "ok", DEGRADED: "warning", FAILED: "error"}
+
+
+def level(osm: str, verdict: str) -> str:
+    """ok, warning, error or unknown: that of the OSM status, or of the health where that is worse."""
+    levels = (_LEVEL_OF_OSM_STATUS.get(osm, "unknown"), _LEVEL_OF_HEALTH.get(verdict, "unknown"))
+    return max(levels, key=_LEVELS_WORST_LAST.index)
+
+
+def told(seen: Iterable[Seen], now: datetime.datetime) -> str:
+    """One line that says the worst of it: what is how, why, and since when. The first of equals."""
+    said = [each for each in seen if _says(each)]
+    if not said:
+        return "no status yet"
+    worst = max(said, key=lambda each: WORST_LAST.index(_verdict(each, now, STUCK_AFTER)))
+    text = f"{worst.kind} is {worst.status.word}"
+    if worst.status.message:
+        text += f" ({' '.join(worst.status.message.split())})"
+    if worst.status.since:
+        since = plain(worst.status.since)
+        text += f", stuck since {since}" if stuck(worst, now) else f", since {since}"
+    return text
+
+
 def _says(seen: Seen) -> bool:
     return bool(seen.status.word) and seen.kind != "action"
 
@@ -405,6 +442,7 @@ class Relation:
     scope: Optional[str]
     status: Status
     endpoints: tuple[Endpoint, ...]
+    record: Mapping[str, Any] = dataclasses.field(repr=False, compare=False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -415,6 +453,7 @@ class Offer:
     application: Optional[str]
     endpoints: tuple[str, ...]
     connected: Optional[int]
+    record: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -425,6 +464,7 @@ class RemoteApplication:
     url: Optional[str]  # controller:owner/model.offer
     status: Status
     relations: Mapping[str, tuple[str, ...]]
+    record: Mapping[str, Any] = dataclasses.field(repr=False, compare=False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -547,6 +587,157 @@ def seen_of_application(
     for unit in units:
         seen += seen_of_unit(unit, machines)
     return seen
+
+
+# --- cuts: a full status that has nothing but what tells of one thing, as the record of that thing -----
+
+
+def cut_of_unit(unit: Unit, machines: Mapping[str, Machine]) -> dict[str, Any]:
+    """Its own record, and its machine's. ``read_model`` reads it."""
+    within: dict[str, Any] = {unit.name: unit.record}
+    name = unit.name
+    if unit.principal:
+        within = {unit.principal: {"machine": unit.machine, "subordinates": within}}
+        name = unit.principal
+    application = name.rpartition("/")[0]
+    return {
+        "applications": {application: {"units": within}},
+        "machines": _records_of(machines, [unit]),
+    }
+
+
+def cut_of_application(model: Model, application: Application) -> dict[str, Any]:
+    """Its own record, its units', their machines', and its relations, offers and remote applications."""
+    name, units = application.name, units_of(model, application.name)
+    applications: dict[str, Any] = {name: application.record}
+    for unit in units:
+        if unit.principal:
+            principals = applications.setdefault(unit.principal.rpartition("/")[0], {"units": {}})
+            within = {"machine": unit.machine, "subordinates": {unit.name: unit.record}}
+            principals["units"].setdefault(unit.principal, within)["subordinates"].update(
+                within["subordinates"]
+            )
+    return {
+        "applications": applications,
+        "machines": _records_of(all_machines(model), units),
+        "relations": [
+            each.record
+            for each in model.relations
+            if name in (end.application for end in each.endpoints)
+        ],
+        "offers": {
+            key: each.record for key, each in model.offers.items() if each.application == name
+        },
+        "remote-applications": {
+            each.name: each.record for each in remote_applications_of(model, application)
+        },
+    }
+
+
+def remote_applications_of(model: Model, application: Application) -> list[RemoteApplication]:
+    """Those of other models that an application has relations with."""
+
+    def named(relations: Mapping[str, tuple[str, ...]]) -> set[str]:
+        return {other for others in relations.values() for other in others}
+
+    related = named(application.relations)
+    return [
+        each
+        for each in model.remote_applications.values()
+        if each.name in related or application.name in named(each.relations)
+    ]
+
+
+def _records_of(machines: Mapping[str, Machine], units: Iterable[Unit]) -> dict[str, Any]:
+    """Of the machines that these units are on, without the containers in them."""
+    there = {unit.machine for unit in units if unit.machine in machines}
+    return {
+        each: {k: v for k, v in machines[each].record.items() if k != "containers"}
+        for each in sorted(filter(None, there))
+    }
+
+
+# --- facts: what a resource says of a thing beyond its id ------------------------------------------
+
+
+def status_facts(kind: str, status: Status, moment: Optional[datetime.datetime]) -> dict[str, Any]:
+    """Juju's word, message and since; OSM's word; how old it was at ``moment``."""
+    since = status.since
+    return {
+        "juju_status": status.word,
+        "juju_message": status.message,
+        "since": since,
+        "as_of": moment,
+        "age_s": int((moment - since).total_seconds()) if moment and since else None,
+        "osm_status": osm_status(kind, status.word),
+    }
+
+
+def unit_facts(unit: Unit, machines: Mapping[str, Machine]) -> dict[str, Any]:
+    """What is known of a unit beside its workload's status."""
+    machine = machines.get(unit.machine or "")
+    return {
+        "application": unit.application,
+        "agent_status": unit.agent.word,
+        "agent_message": unit.agent.message,
+        "agent_since": unit.agent.since,
+        "machine": unit.machine,
+        "machine_status": machine and machine.agent.word,
+        "machine_message": machine and machine.agent.message,
+        "instance_status": machine and machine.instance.word,
+        "instance_message": machine and machine.instance.message,
+        "leader": unit.leader,
+        "address": unit.address,
+        "opened_ports": list(unit.ports),
+        "workload_version": unit.version,
+        "principal": unit.principal,
+    }
+
+
+def application_facts(model: Model, application: Application) -> dict[str, Any]:
+    """What is known of an application beside its status."""
+    return {
+        "charm": application.charm,
+        "exposed": application.exposed,
+        "life": application.life,
+        "workload_version": application.version,
+        "scale": application.scale,
+        "units": [unit.name for unit in units_of(model, application.name)],
+        "subordinate_to": list(application.subordinate_to),
+        "relations": [
+            {
+                "key": each.key,
+                "interface": each.interface,
+                "scope": each.scope,
+                "status": each.status.word,
+                "message": each.status.message,
+            }
+            for each in model.relations
+            if application.name in (end.application for end in each.endpoints)
+        ],
+        "offers": [
+            {"name": each.name, "endpoints": list(each.endpoints), "connected": each.connected}
+            for each in model.offers.values()
+            if each.application == application.name
+        ],
+        "remote_applications": [
+            {"name": each.name, "url": each.url, "status": each.status.word}
+            for each in remote_applications_of(model, application)
+        ],
+    }
+
+
+def related_applications(model: Model, name: str) -> set[str]:
+    """The applications of the same model that it has relations with; not itself (peer relations)."""
+    found = {
+        end.application
+        for each in model.relations
+        if name in (end.application for end in each.endpoints)
+        for end in each.endpoints
+    }
+    if name in model.applications:
+        found.update(*model.applications[name].relations.values())
+    return {each for each in found if each in model.applications and each != name}
 
 
 _FRACTION = re.compile(r"(\.[0-9]{1,6})[0-9]*")
@@ -704,6 +895,7 @@ def _relation(record: Mapping[str, Any]) -> Relation:
             )
             for each in _list(record, "endpoints")
         ),
+        record=record,
     )
 
 
@@ -713,6 +905,7 @@ def _offer(name: str, record: Mapping[str, Any]) -> Offer:
         application=_text(record, "application-name"),
         endpoints=tuple(_objects(record, "endpoints")),
         connected=_get(record, "total-connected-count", int),
+        record=record,
     )
 
 
@@ -722,6 +915,7 @@ def _remote(name: str, record: Mapping[str, Any]) -> RemoteApplication:
         url=_text(record, "offer-url"),
         status=_status(record, "status"),
         relations=_related(record),
+        record=record,
     )
 
 

@@ -1,10 +1,11 @@
-"""Records the demo accounts' cassettes anew: ``python -m tools.record aws``, ``openstack`` or
+"""Records the demo accounts' cassettes anew: ``python -m tools.record aws``, ``openstack``, ``osm`` or
 ``netbox FOLDER``.
 
 AWS: from moto's server, which this starts on the endpoint_url of the account and fills first.
 OpenStack: from the services at the account's auth_url, which must be running.
 NetBox: from the answers of a real one that are in the folder (tools/netbox_replay.py says how), served
 at the account's url in pages so small that the walk through them is recorded too.
+OSM: from a simulator (tools/demo_osm.py), which this starts on the url of the account.
 """
 
 import contextlib
@@ -14,9 +15,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from flexlocal import accounts
+from flexlocal import accounts, cassettes
 from flexlocal.__main__ import families, main
-from tools import demo_aws, netbox_replay
+from tools import demo_aws, demo_osm, netbox_replay
 
 NETBOX_CAP = 40
 
@@ -25,12 +26,15 @@ def record(provider: str, folder: str = "") -> int:
     account = accounts.load()[f"demo-{provider}"]
     moto = _start_moto(account.credentials["endpoint_url"]) if provider == "aws" else None
     replay = _replay(account.credentials, folder) if provider == "netbox" else None
+    osm = _simulated_osm(account.credentials) if provider == "osm" else None
     try:
-        with replay or contextlib.nullcontext():
+        with replay or osm or contextlib.nullcontext():
             for family, cells in families().items():
                 asked = ["run", family, "--account", account.name, "--record"]
                 if provider in cells and main(asked):
                     return 1
+                if provider in cells and osm:
+                    _say_simulated(cassettes.path(family, provider))
     finally:
         if moto:
             moto.stop()
@@ -47,6 +51,15 @@ def _replay(credentials: dict[str, Any], folder: str) -> netbox_replay.Replay:
     return netbox_replay.Replay(recordings, here, token, NETBOX_CAP)
 
 
+def _simulated_osm(credentials: dict[str, Any]) -> Any:
+    return demo_osm.serve(urlsplit(credentials["url"]).port or 80, credentials)
+
+
+def _say_simulated(cassette: Path) -> None:
+    said = "# No OSM: a simulator answered (tools/demo_osm.py). Names and ids are invented.\n"
+    cassette.write_text(said + cassette.read_text(encoding="utf-8"), encoding="utf-8")
+
+
 def _start_moto(endpoint_url: str):  # type: ignore[no-untyped-def]
     where = urlsplit(endpoint_url)
     host, port = where.hostname or "127.0.0.1", where.port or 80
@@ -59,5 +72,5 @@ def _start_moto(endpoint_url: str):  # type: ignore[no-untyped-def]
 if __name__ == "__main__":
     of_netbox = sys.argv[1:2] == ["netbox"]
     if len(sys.argv) != 2 + of_netbox or f"demo-{sys.argv[1]}" not in accounts.load():
-        sys.exit("usage: python -m tools.record aws|openstack|netbox FOLDER")
+        sys.exit("usage: python -m tools.record aws|openstack|osm|netbox FOLDER")
     sys.exit(record(*sys.argv[1:]))
