@@ -7,6 +7,7 @@ they know of Juju; the simulator's docstring (tests/fakes/osm.py) says what it c
 from typing import Any
 
 from tests.fakes import osm as fakes
+from tools import demo_wan
 
 PROJECT = "tenant-x"
 CA = "-----BEGIN CERTIFICATE-----\\ninvented\\n-----END CERTIFICATE-----"
@@ -19,6 +20,7 @@ def serve(port: int, credentials: dict[str, Any]) -> fakes.Osm:
         osm.project(project)
     osm.user(credentials["username"], credentials["password"], **{PROJECT: "project_user"})
     fill(osm)
+    demo_wan.fill(osm, PROJECT)
     return osm
 
 
