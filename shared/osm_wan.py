@@ -263,13 +263,19 @@ def is_due(ns: Mapping[str, Any]) -> bool:
 def wants_link(ns: Mapping[str, Any], vld: str) -> bool:
     """Whether OSM would link the data centres of a VLD: not a management network's, nor where the
     operator said ``wimAccountId: false``, for this VLD or for the service."""
-    described = [*objects(ns, "vld"), *objects(field(ns, "nsd", dict) or {}, "vld")]
-    for each in described:
-        if each.get("id") == vld and field(each, "mgmt-network", bool):
-            return False
+    nsd, names = field(ns, "nsd", dict) or {}, {vld}
+    for each in (
+        *objects(ns, "vld"),
+        *objects(nsd, "vld"),
+        *objects(nsd, "virtual-link-desc"),  # from release NINE on
+    ):
+        if each.get("id") == vld:
+            names.add(field(each, "name", str) or vld)
+            if field(each, "mgmt-network", bool):
+                return False
     asked = field(ns, "instantiate_params", dict) or {}
     for each in objects(asked, "vld"):
-        if each.get("name") == vld and each.get("wimAccountId") is not None:
+        if field(each, "name", str) in names and each.get("wimAccountId") is not None:
             return each["wimAccountId"] is not False
     return asked.get("wimAccountId") is not False
 
@@ -522,10 +528,10 @@ def verdict(link: Link, ns: Mapping[str, Any], now: datetime.datetime) -> Verdic
     if link.word == "BUILD" and not link.reference and not under_way(ns):
         since = link.made_at or moment(ns, "create-time")
         if since is not None and now - since > STUCK:
-            return Verdict(
-                state,
-                "error",
-                "stuck: no service of the WIM is on record, though nothing is under way; RO 7.0 to "
-                "9.x makes one service after another then: look for them at the WIM",
-            )
+            note = "stuck: no service of the WIM is on record, though no operation is under way"
+            if link.told_by != "NS record":
+                note += (
+                    "; RO 7.0 to 9.x makes one service after another then: look for them at the WIM"
+                )
+            return Verdict(state, "error", note)
     return Verdict(state, level)

@@ -3,6 +3,7 @@
 import copy
 import datetime
 import json
+import types
 
 import pytest
 
@@ -15,6 +16,7 @@ from shared.wan_plan import Wim
 from tests.fakes import openmano
 from tests.fakes import osm as fakes
 from tests.fakes.context import Context
+from tests.test_grid import damage
 
 id_ = fakes.identifier
 RO = {each["name"]: each for each in fakes.RECORDED["ro-8.0"]}
@@ -558,7 +560,12 @@ def test_a_link_that_leaves_out_a_data_centre_does_not_satisfy_the_need(ng):
     [
         ({}, {"mgmt-network": True}),
         ({"nsd": {"vld": [{"id": "data", "mgmt-network": True}]}}, {}),
+        ({"nsd": {"virtual-link-desc": [{"id": "data", "mgmt-network": True}]}}, {}),
         ({"instantiate_params": {"wimAccountId": False}}, {}),
+        (
+            {"instantiate_params": {"vld": [{"name": "wide", "wimAccountId": False}]}},
+            {"name": "wide"},
+        ),
         ({"instantiate_params": {"vld": [{"name": "data", "wimAccountId": False}]}}, {}),
         ({"nsState": "NOT_INSTANTIATED"}, {}),
         ({"nsState": "BUILDING"}, {}),
@@ -728,6 +735,57 @@ def test_no_secret_comes_out(ng, classic):
 def test_a_wrong_option_is_named(ng):
     with pytest.raises(InvalidEvent, match=r"options.report_missing' should be true or false"):
         polled(ng, report_missing="yes")
+
+
+def test_damaged_records_are_read_or_refused(classic, monkeypatch):
+    """What fetch reads before convert sees it: each field removed, nulled or of another type."""
+    classic.site("c")
+    ns = classic.service("branch", currentOperation=None, nsd={"vld": [{"id": "data"}]})
+    ns["instantiate_params"]["vld"] = [{"name": "data", "wimAccountId": None}]
+    ports = [{"device_id": "a", "switch_id": "sw", "switch_port": "1", "vlan": 1}]
+    classic.vld(ns, "data", "a", "b", wims={"wan-east": {"sdn-ports": ports}})
+    classic.vld(ns, "voice", "a", "b")
+    instance = classic.instance(ns, *SPAN, links=[("data", "wan-east", {})])
+    ns["deploymentStatus"] = instance
+    record = json.loads(json.dumps(ns))
+    accounts = osm_wan.Accounts(
+        classic.osm.lists["vim_accounts"], classic.osm.lists["wim_accounts"]
+    )
+    now = datetime.datetime.now(datetime.timezone.utc)
+    lookups = wan_links.Lookups(accounts, [], now)
+    session = types.SimpleNamespace(options={"report_missing": True})
+    scope = types.SimpleNamespace(session=session)
+    monkeypatch.setattr(wan_links.osm, "has_ro", lambda scope: False)
+    monkeypatch.setattr(wan_links.osm, "log_out", lambda scope: None)
+    refused = read = 0
+    for damaged, what in damage(record):
+        monkeypatch.setattr(wan_links.osm, "listed", lambda scope, kind, one=damaged: [one])
+        try:
+            for page in wan_links.fetch_status(scope, lookups):
+                for each in page:
+                    if "wim_id" not in each:
+                        wan_links.convert(each, scope, lookups)
+                    assert list(wan_links.status(each, scope, lookups)) is not None
+            read += 1
+        except UnexpectedResponse as error:
+            assert "field" in str(error) or "object" in str(error), what
+            refused += 1
+    assert refused > 100 and read > 100
+
+
+def test_damaged_accounts_are_read_or_refused(classic):
+    wim = {**classic.osm.lists["wim_accounts"][0]}
+    ng_port = {"datacenter_id": "a", "device_id": "sw", "device_interface_id": 1}
+    grouped = {"datacenter_name": "b", "pop_wan_mappings": [{"device_id": "x"}]}
+    wim["config"] = {"wim_port_mapping": [ng_port, grouped]}
+    refused = 0
+    for damaged, what in damage(json.loads(json.dumps(wim))):
+        try:
+            osm_wan.Accounts(classic.osm.lists["vim_accounts"], [damaged]).wims()
+        except UnexpectedResponse as error:
+            assert "field" in str(error) or "object" in str(error), what
+            refused += 1
+    assert refused > 10
 
 
 # --- the simulator --------------------------------------------------------------------------------

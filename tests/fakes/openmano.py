@@ -104,7 +104,7 @@ class Services:
         }
         return self.osm.add("ns_instances", made, self.project)
 
-    def vld(self, ns, name, *sites, wims=None, **fields):
+    def vld(self, ns, name, /, *sites, wims=None, **fields):
         """A VLD of NG-RO in data centres; ``wims``: by name, the fields of their ``vim_info``."""
         there = {f"vim:{identifier('vim', site)}": site for site in sites}
         infos = {
