@@ -352,6 +352,37 @@ def test_a_link_that_a_task_deleted_is_gone_where_the_task_came_to_its_end(class
     assert len(polled(classic, ro=True)) == left
 
 
+def test_a_link_that_a_task_makes_just_now_is_not_stuck(classic):
+    ns = classic.service("branch")
+    instance = classic.instance(ns, *SPAN, old=True)
+    just_now = datetime.datetime.now(datetime.timezone.utc).timestamp()
+    making = {"status": "BUILD", "wim_internal_id": None}
+    classic.action(instance, ("l", "wan-east", {**making, "created_at": just_now}))
+    assert meta(the_one(classic, ro=True)).get("note") is None
+
+
+def test_a_wim_that_only_ro_knows_is_found_by_its_account(classic):
+    classic.wim("of-ro-only", ro=True, nbi=False, a=[("sw-a", "1")])
+    ns = classic.service("branch")
+    classic.action(classic.instance(ns, *SPAN, old=True), ("l", "of-ro-only", {}))
+    assert facts(the_one(classic, ro=True))["carrier"] == "of-ro-only"
+
+
+def test_tasks_that_are_no_links_are_left_out(classic):
+    ns = classic.service("branch")
+    classic.action(
+        classic.instance(ns, *SPAN, old=True), ("l", "wan-east", {"item": "instance_nets"})
+    )
+    assert polled(classic, ro=True) == []
+
+
+def test_actions_are_not_asked_for_where_no_network_spans(classic):
+    ns = classic.service("branch")
+    classic.instance(ns, ("data", "a"), old=True)
+    assert polled(classic, ro=True) == []
+    assert not [path for _, path, *_ in classic.osm.requests if path.endswith("action")]
+
+
 def test_which_link_is_whose_is_not_guessed_where_two_networks_span(classic):
     ns = classic.service("branch")
     instance = classic.instance(ns, *SPAN, ("voice", "a"), ("voice", "b"), old=True)
@@ -571,6 +602,7 @@ def test_a_link_that_leaves_out_a_data_centre_does_not_satisfy_the_need(ng):
         ({"nsState": "BUILDING"}, {}),
         ({"nsState": "TERMINATING"}, {}),
         ({"nsState": None, "_admin": {"nsState": "NOT_INSTANTIATED"}}, {}),
+        ({"nsState": None, "currentOperation": None, "_admin": {"nslcmop": "op"}}, {}),
     ],
 )
 def test_where_no_link_is_wanted_or_not_yet_none_is_missing(ng, service, vld):
@@ -611,12 +643,48 @@ def test_a_wim_without_an_account_is_the_last_that_is_named(classic):
     classic.wim("a-first", ro=True, account=False, nbi=False, a=[("sw-a", "1")], b=[("sw-b", "1")])
     of_tenant = [each for each in classic.osm.ro["wims"] if each["name"] == "wan-east"]
     classic.osm.fault(f"/{classic.tenant}/wims$", lambda answer: {"wims": of_tenant})
+    not_its = json.dumps({"error": {"code": 404, "type": "404 Not Found", "description": "none"}})
+    one = id_("ro-wim", "a-first")
+    classic.osm.fault(f"/{classic.tenant}/wims/{one}", (404, {}, not_its))
     classic.instance(classic.service("branch"), *SPAN)
     wims = meta(missing(classic, ro=True)[0])["wims"]
     assert [(each["name"], each["account"]) for each in wims] == [
         ("wan-east", True),
         ("a-first", False),
     ]
+
+
+def test_a_management_network_of_classic_ro_needs_no_link(classic):
+    ns = classic.service("branch", vld=[{"id": "mgmt", "name": "mgmt", "mgmt-network": True}])
+    classic.instance(ns, ("mgmt", "a"), ("mgmt", "b"))
+    assert missing(classic, ro=True) == []
+
+
+def test_a_missing_link_is_not_connected_to_a_network_that_is_not_made_yet(ng):
+    vld = ng.vld(ng.service("branch"), "data", "a", "b")
+    vld["vim_info"][f"vim:{id_('vim', 'a')}"]["vim_id"] = None
+    assert len(linked_to(missing(ng)[0])) == 1
+
+
+def test_what_ro_knows_of_a_wim_counts_more_than_what_nbi_knows():
+    def mapped(site):
+        return {"wim_port_mapping": [{"datacenter_name": site, "pop_wan_mappings": [{}]}]}
+
+    deployed = {"_admin": {"deployed": {"RO": "of-ro"}}}
+    of_nbi = [{"_id": "w", "name": "w", "config": mapped("a"), **deployed}]
+    of_nbi.append({"_id": "other", "name": "other", "config": mapped("a")})
+    accounts = osm_wan.Accounts([], of_nbi)
+    accounts.add_ro([], [{"uuid": "of-ro", "name": "w", "config": mapped("b")}], ["of-ro"])
+    assert accounts.wims() == [
+        Wim("other", "other", frozenset("a"), True),
+        Wim("w", "w", frozenset("b"), True),
+    ]
+
+
+def test_a_port_mapping_without_a_data_centre_is_refused():
+    wim = {"_id": "w", "name": "w", "config": {"wim_port_mapping": [{"device_id": "sw"}]}}
+    with pytest.raises(UnexpectedResponse, match="'datacenter_id' of a port mapping is missing"):
+        osm_wan.Accounts([], [wim])
 
 
 # --- the WIMs' own health -------------------------------------------------------------------------
@@ -638,6 +706,7 @@ def test_a_wim_whose_account_is_enabled(ng):
 @pytest.mark.parametrize(
     "state, detail, level, words",
     [
+        ("ENABLED", "Done", "ok", "its account is ENABLED"),
         ("PROCESSING", "", "warning", "its account is PROCESSING"),
         ("ERROR", "no\nroute", "error", "its account is ERROR: no route"),
         ("ERROR", "got 401", "error", "its account is ERROR: it refuses the credentials: got 401"),
@@ -698,6 +767,13 @@ def test_a_service_that_went_while_ro_was_read_is_left_out(classic):
     del classic.osm.ro_details["instances", instance["uuid"]]
     classic.osm.fault(NS, lambda answer: answer, 1)
     classic.osm.fault(NS, lambda answer: [], 1)
+    assert polled(classic, ro=True) == []
+
+
+def test_a_service_that_is_being_deleted_may_have_gone_from_ro(classic):
+    ns = classic.service("branch", nsState="TERMINATING")
+    instance = classic.instance(ns, *SPAN, links=[("data", "wan-east", {})])
+    del classic.osm.ro_details["instances", instance["uuid"]]
     assert polled(classic, ro=True) == []
 
 
