@@ -6,7 +6,11 @@ A cell (``modules/<family>/<provider>.py``) has
 - ``fetch(scope, lookups)``: a generator of pages, each a list of the provider's records;
 - ``convert(record, scope, lookups)``: pure; an nflex resource, or ``Dropped`` with the reason;
 - ``status(record, scope, lookups)`` (where the family has ``get_status``): pure; points (shared/status.py)
-  of what ``convert`` makes of the record, or of what ``fetch_status(scope, lookups)`` gives, if it has one.
+  of what ``convert`` makes of the record, or of what ``fetch_status(scope, lookups)`` gives, if it has one;
+- ``metrics(scope, lookups, asked)`` and ``logs(scope, lookups, asked)`` (where the family has ``get_metrics``,
+  ``get_logs``): generators of pages, each a list of points (as shared/metrics.py makes them) or of log events
+  (``{"id", "resource_id", "resource_type", "severity", "message", "time", ...}``), of the time span
+  ``asked.interval``; ``METRICS_SPAN`` and ``LOGS_SPAN`` say how that is cut (see shared/interval.py, ``due``).
 
 A provider (``shared/providers/<provider>.py``) says what the scopes are and what its errors mean;
 ``shared/providers/__init__.py`` lists its functions. A scope is whatever the provider makes it, as
@@ -17,6 +21,7 @@ import collections
 import dataclasses
 import datetime
 import importlib
+import json
 import pkgutil
 import queue
 import threading
@@ -31,6 +36,7 @@ from shared import event as events
 from shared.deadline import Deadline
 from shared.errors import ConnectorError, IncompletePoll, OutOfTime
 from shared.http import Traffic
+from shared.interval import Interval, due
 from shared.log import Log, Masker, secrets_in
 
 SCOPES_AT_ONCE = 8  # parsing holds the interpreter's lock: more threads cost memory, not time
@@ -68,6 +74,21 @@ class _Task:
     fetch: Callable[[Any, Any], Iterable[Sequence[Any]]]
     make: Callable[[Any, Any, Any], Iterable[Union[Dropped, tuple[Key, dict[str, Any]]]]]
     one_each: bool = False  # every record gives just one thing
+    all_scopes: bool = False  # whatever options.allow_partial says: see _spanned
+
+
+@dataclasses.dataclass
+class Asked:
+    """What a poll of metrics or logs is about."""
+
+    interval: Interval
+    resources: Optional[frozenset[str]]  # ids; None: all of the account
+    state: dict[str, Any] = dataclasses.field(
+        default_factory=dict
+    )  # of this scope, from poll to poll
+
+    def wants(self, identifier: str) -> bool:
+        return self.resources is None or identifier in self.resources
 
 
 @dataclasses.dataclass
@@ -100,6 +121,24 @@ def statuses(family: str, event: Any, context: Any) -> dict[str, Any]:
     tells no status of this family gives no points, and the log says so. Errors as of ``poll``.
     """
     return _guarded(event, context, lambda log: _statuses(family, event, context, log))
+
+
+def metrics(family: str, event: Any, context: Any) -> dict[str, Any]:
+    """``{"metrics": [point, ...], "last_update"}`` of the time since ``event["last_update"]``.
+
+    A point is ``{"resource_id", "resource_type", "metric", "value", "unit", "time"}``, where a resource has
+    several of a kind with a ``specialisation``. ``last_update`` is the end of what was fetched: handed on to
+    the next poll, each point comes once. Of which resources, and errors: as of ``statuses``.
+    """
+    return _guarded(event, context, lambda log: _spanned("metrics", family, event, context, log))
+
+
+def logs(family: str, event: Any, context: Any) -> dict[str, Any]:
+    """``{"logs": [event, ...], "last_update"}``, as ``metrics``: each event comes once.
+
+    An event is ``{"id", "resource_id", "resource_type", "severity", "message", "time", ...}``.
+    """
+    return _guarded(event, context, lambda log: _spanned("logs", family, event, context, log))
 
 
 def validate(family: str, event: Any, context: Any) -> dict[str, Any]:
@@ -197,6 +236,39 @@ def _statuses(family: str, event: Any, context: Any, log: Log) -> dict[str, Any]
     return {"status": points, "last_update": _rfc3339(now)}
 
 
+def _spanned(what: str, family: str, event: Any, context: Any, log: Log) -> dict[str, Any]:
+    """A poll of what happened in a span of time: ``what`` is "metrics" or "logs", as in the cell.
+
+    All scopes or none: there is one ``last_update``, and what a failed scope lacks would never be fetched.
+    """
+    started = _start(family, event, context, log)
+    poll, ask = started.poll, getattr(started.cell, what, None)
+    if ask is None:
+        log.info(f"no {what}", family=family, provider=poll.request.provider)
+        now = datetime.datetime.now(datetime.timezone.utc)
+        return {what: [], "last_update": _rfc3339(now)}
+    span = getattr(started.cell, f"{what.upper()}_SPAN")
+    asked = Asked(due(event, log=log, **span), events.asked_resources(event))
+    if asked.interval.empty:
+        return {what: [], "last_update": asked.interval.last_update}
+    states: dict[str, dict[str, Any]] = {}
+
+    def fetch(scope: Any, lookups: Any) -> Any:
+        key = f"{what}:{poll.request.account_id}:{poll.request.provider}:{family}:{scope.name}"
+        states[key] = _remembered(poll, context, key)
+        return ask(scope, lookups, dataclasses.replace(asked, state=states[key]))
+
+    def make(found: dict[str, Any], scope: Any, lookups: Any) -> Any:
+        names = ("resource_type", "resource_id", "time", "metric", "specialisation", "id")
+        return [(tuple(str(found.get(name, "")) for name in names), found)]
+
+    found, _ = _gathered(started, _Task(fetch, make, one_each=True, all_scopes=True), context)
+    for key, state in states.items():
+        if state:
+            _remember(poll, context, key, state)
+    return {what: found, "last_update": asked.interval.last_update}
+
+
 def _gathered(started: _Started, task: _Task, context: Any) -> tuple[list[dict[str, Any]], bool]:
     """What the task gives in all scopes, sorted by key, and whether that is complete."""
     poll, log = started.poll, started.poll.log
@@ -208,7 +280,9 @@ def _gathered(started: _Started, task: _Task, context: Any) -> tuple[list[dict[s
             log.info("absent", scope=answer.scope, why=answer.error.message)
         elif answer.error:
             failed.append(answer)
-    if failed and (len(failed) == len(answers) or not poll.request.allow_partial):
+    if failed and (
+        len(failed) == len(answers) or task.all_scopes or not poll.request.allow_partial
+    ):
         raise _failure(poll, failed, answers)
     found, dropped = _merge(answers, task.one_each)
     if failed:
@@ -458,6 +532,22 @@ def _report_progress(poll: Poll, context: Any, done: int, of: int, go_on: bool) 
         poll.log.warn("progress not reported", error=type(error).__name__, message=str(error))
         return False
     return True
+
+
+def _remembered(poll: Poll, context: Any, key: str) -> dict[str, Any]:
+    try:
+        kept = context.state.get(key)
+        return json.loads(kept) if kept else {}
+    except Exception as error:
+        poll.log.warn("state not read", error=type(error).__name__, message=str(error))
+        return {}
+
+
+def _remember(poll: Poll, context: Any, key: str, state: dict[str, Any]) -> None:
+    try:
+        context.state.set(key, json.dumps(state))
+    except Exception as error:
+        poll.log.warn("state not kept", error=type(error).__name__, message=str(error))
 
 
 def _compare_with_last(poll: Poll, context: Any, count: int) -> None:

@@ -16,6 +16,7 @@ from typing import Any, Optional
 
 from shared.errors import UnexpectedResponse
 from shared.record import field, items, objects, parse_time, plain
+from shared.status import worst
 
 OWNER = "admin"  # of the models that OSM makes, where its VCA account names no other user
 
@@ -326,7 +327,6 @@ def stuck(seen: Seen, now: datetime.datetime, after: datetime.timedelta = STUCK_
 
 # --- levels of a status poll ----------------------------------------------------------------------
 
-_LEVELS_WORST_LAST = ("ok", "unknown", "warning", "error")
 _LEVEL_OF_OSM_STATUS = {"pending": "ok", "running": "ok", "completed": "ok", "failed": "error"}
 _LEVEL_OF_HEALTH = {OK: "ok", IN_PROGRESS: "ok", DEGRADED: "warning", FAILED: "error"}
 
@@ -334,7 +334,7 @@ _LEVEL_OF_HEALTH = {OK: "ok", IN_PROGRESS: "ok", DEGRADED: "warning", FAILED: "e
 def level(osm: str, verdict: str) -> str:
     """ok, warning, error or unknown: that of the OSM status, or of the health where that is worse."""
     levels = (_LEVEL_OF_OSM_STATUS.get(osm, "unknown"), _LEVEL_OF_HEALTH.get(verdict, "unknown"))
-    return max(levels, key=_LEVELS_WORST_LAST.index)
+    return worst(levels)
 
 
 def told(seen: Iterable[Seen], now: datetime.datetime) -> str:
@@ -342,13 +342,13 @@ def told(seen: Iterable[Seen], now: datetime.datetime) -> str:
     said = [each for each in seen if _says(each)]
     if not said:
         return "no status yet"
-    worst = max(said, key=lambda each: WORST_LAST.index(_verdict(each, now, STUCK_AFTER)))
-    text = f"{worst.kind} is {worst.status.word}"
-    if worst.status.message:
-        text += f" ({' '.join(worst.status.message.split())})"
-    if worst.status.since:
-        since = plain(worst.status.since)
-        text += f", stuck since {since}" if stuck(worst, now) else f", since {since}"
+    each = max(said, key=lambda each: WORST_LAST.index(_verdict(each, now, STUCK_AFTER)))
+    text = f"{each.kind} is {each.status.word}"
+    if each.status.message:
+        text += f" ({' '.join(each.status.message.split())})"
+    if each.status.since:
+        since = plain(each.status.since)
+        text += f", stuck since {since}" if stuck(each, now) else f", since {since}"
     return text
 
 

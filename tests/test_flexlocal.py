@@ -57,6 +57,7 @@ def test_accounts_show_no_credential(capsys, tmp_path):
         "demo-aws: aws (demo, replayed)",
         "demo-openstack: openstack (demo, replayed)",
         "demo-netbox: netbox (demo, replayed)",
+        "demo-osm: osm (demo, replayed)",
         "own: aws",
     ]
 
@@ -70,10 +71,11 @@ def test_permissions_of_a_provider_are_a_policy(capsys):
 def test_permissions_of_all_providers(capsys):
     assert main(["permissions"]) == 0
     documents = json.loads(capsys.readouterr().out)
-    assert set(documents) == {"aws", "netbox", "openstack"}
+    assert set(documents) == {"aws", "netbox", "openstack", "osm"}
     assert "ec2:DescribeInstances" in documents["aws"]["Statement"][0]["Action"]
     assert documents["openstack"]["role"] == "reader"
     assert "circuits.circuit" in documents["netbox"]["object_types"]
+    assert documents["osm"]["permissions"]["ns_instances:get"] is True
 
 
 @pytest.mark.usefixtures("no_network")
@@ -215,7 +217,7 @@ def test_an_account_gives_the_event_of_the_scheduler():
 
 
 def test_the_users_own_file_and_the_variable(home, monkeypatch, tmp_path):
-    assert set(accounts.load()) == {"demo-aws", "demo-openstack", "demo-netbox"}
+    assert set(accounts.load()) == {"demo-aws", "demo-openstack", "demo-netbox", "demo-osm"}
     folder = home / ".config" / "flexlocal"
     folder.mkdir(parents=True)
     write(folder / "accounts.yaml", OWN)

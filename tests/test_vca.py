@@ -735,3 +735,97 @@ def test_an_agent_that_is_lost_is_not_fine():
 def test_helm():
     assert vca.is_helm("helm") and vca.is_helm("helm-v3")
     assert not vca.is_helm("lxc_proxy_charm") and not vca.is_helm(None)
+
+
+# --- cuts, facts and levels -----------------------------------------------------------------------
+
+
+def test_a_cut_reads_as_the_whole_does():
+    model = vca.read_model(a_status())
+    machines = vca.all_machines(model)
+    for unit in vca.all_units(model):
+        cut = vca.read_model(vca.cut_of_unit(unit, machines))
+        (same,) = [each for each in vca.all_units(cut) if each.name == unit.name]
+        assert (same.status, same.machine, same.principal) == (
+            unit.status,
+            unit.machine,
+            unit.principal,
+        )
+        assert list(cut.machines) == [unit.machine]
+        assert vca.unit_facts(same, cut.machines) == vca.unit_facts(unit, machines)
+    for name, application in model.applications.items():
+        cut = vca.read_model(vca.cut_of_application(model, application))
+        same = cut.applications[name]
+        assert vca.units_of(cut, name) == vca.units_of(model, name)
+        assert vca.application_facts(cut, same) == vca.application_facts(model, application)
+        assert vca.seen_of_application(
+            same, vca.units_of(cut, name), vca.all_machines(cut)
+        ) == vca.seen_of_application(application, vca.units_of(model, name), machines)
+
+
+def test_a_cut_holds_nothing_else():
+    model = vca.read_model(a_status())
+    proxy = model.applications["vnf-proxy"]
+    cut = vca.cut_of_unit(proxy.units[1], vca.all_machines(model))
+    assert list(cut["applications"]) == ["vnf-proxy"]
+    assert list(cut["applications"]["vnf-proxy"]["units"]) == ["vnf-proxy/10"]
+    assert list(cut["machines"]) == ["1"]
+
+
+def test_no_cut_changes_what_was_read():
+    status = a_status()
+    before = json.dumps(status)
+    model = vca.read_model(status)
+    for application in model.applications.values():
+        vca.cut_of_application(model, application)
+    assert json.dumps(status) == before
+
+
+def test_related_applications():
+    model = vca.read_model(a_status())
+    assert vca.related_applications(model, "vnf-proxy") == {"log-agent"}  # vnf-db is not there
+    assert vca.related_applications(model, "log-agent") == {"vnf-proxy"}
+
+
+def test_facts_of_a_status():
+    since = NOON - datetime.timedelta(minutes=2)
+    shown = vca.status_facts("unit", Status("blocked", "why", since), NOON)
+    assert (shown["juju_status"], shown["juju_message"], shown["since"]) == (
+        "blocked",
+        "why",
+        since,
+    )
+    assert (shown["as_of"], shown["age_s"], shown["osm_status"]) == (NOON, 120, "running")
+    assert vca.status_facts("unit", Status("blocked"), None)["age_s"] is None
+
+
+@pytest.mark.parametrize(
+    ("osm", "verdict", "level"),
+    [
+        ("completed", "ok", "ok"),
+        ("running", "in_progress", "ok"),
+        ("running", "degraded", "warning"),
+        ("completed", "failed", "error"),
+        ("failed", "ok", "error"),
+        ("unknown", "ok", "unknown"),
+        ("unknown", "failed", "error"),
+        ("completed", "unknown", "unknown"),
+        ("levitating", "levitating", "unknown"),
+    ],
+)
+def test_levels(osm, verdict, level):
+    assert vca.level(osm, verdict) == level
+
+
+def test_what_is_told_is_the_worst_of_it():
+    since = NOON - datetime.timedelta(hours=1)
+    active = Seen("unit", Status("active", "ready"))
+    waiting = Seen("agent", Status("executing", "", since))
+    assert vca.told([active], NOON) == "unit is active (ready)"
+    assert vca.told([active, waiting], NOON) == (
+        f"agent is executing, stuck since {since:%Y-%m-%dT%H:%M:%SZ}"
+    )
+    assert (
+        vca.told([Seen("action", Status("failed")), Seen("unit", Status())], NOON)
+        == "no status yet"
+    )

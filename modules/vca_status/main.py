@@ -15,6 +15,11 @@ def get(event: Any, context: Any) -> list[dict[str, Any]]:
 get_resources = get
 
 
+def get_status(event: Any, context: Any) -> dict[str, Any]:
+    """{"status": [a point a resource], "last_update"}; see shared/status.py. Errors as of ``get``."""
+    return run.statuses(FAMILY, event, context)
+
+
 def validate_credentials(event: Any, context: Any) -> dict[str, Any]:
     """Whether the account can log in; lists nothing. {"ok": bool, "account" or "reason": str}."""
     return run.validate(FAMILY, event, context)

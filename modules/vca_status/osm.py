@@ -476,7 +476,7 @@ def convert(record: dict[str, Any], scope: osm.Scope, lookups: Lookups) -> Servi
             (),
             **_of_ns(record),
             model=field(record, "model", str),
-            **vca.status_facts(state.kind, state.status, state.as_of),
+            **{**vca.status_facts(state.kind, state.status, state.as_of), "osm_status": state.osm},
             health=state.health(),
             gone_from_juju=state.gone or None,
             **_facts(record, kind, state),
