@@ -654,6 +654,15 @@ def test_a_wim_without_an_account_is_the_last_that_is_named(classic):
     ]
 
 
+def test_networks_that_both_ro_and_the_ns_record_tell_of_are_one_need(classic):
+    ns = classic.service("branch")
+    classic.vld(ns, "data", "a", "b")
+    classic.instance(ns, *SPAN, links=[("data", "wan-east", {})])
+    assert missing(classic, ro=True) == []
+    ns["deploymentStatus"] = {"other": "form"}
+    assert [each["id"] for each in missing(classic)] == [f"{ns['_id']}/data/missing"]
+
+
 def test_a_management_network_of_classic_ro_needs_no_link(classic):
     ns = classic.service("branch", vld=[{"id": "mgmt", "name": "mgmt", "mgmt-network": True}])
     classic.instance(ns, ("mgmt", "a"), ("mgmt", "b"))

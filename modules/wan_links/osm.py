@@ -185,10 +185,12 @@ def _read(scope: osm.Scope, lookups: Lookups) -> Found:
         for vld in objects(ns, "vld"):
             for key in osm_wan.wim_keys(vld):
                 found.links.append({"ns": short, "vld": vld, "key": key})
-        networks = list(osm_wan.vld_networks(ns, lookups.accounts))
         if instance:
             found.links += _of_ro(scope, short, instance, told_by)
-            networks += osm_wan.ro_networks(ns, instance, lookups.accounts)
+        if instance and instance.get("nets") is not None:  # else the NS record has them itself
+            networks = list(osm_wan.ro_networks(ns, instance, lookups.accounts))
+        else:
+            networks = list(osm_wan.vld_networks(ns, lookups.accounts))
         if osm_wan.is_due(ns):
             found.networks += networks
             nets = objects(instance or {}, "nets")
