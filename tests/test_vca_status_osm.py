@@ -554,20 +554,20 @@ def test_relations_connect_applications():
     assert shown[0]["status"] == "joined"
 
 
-def test_offers_of_other_models_connect(server):
+@pytest.mark.parametrize("controller, joined", [("", True), ("elsewhere:", False)])
+def test_offers_of_other_models_of_the_controller_connect(server, controller, joined):
+    url = f"{controller}admin/{NS}.web"
     offer = {"application_name": "app", "endpoints": {"http": {}}, "total_connected_count": 1}
     giving = ns(status={NS: {**one_unit(), "offers": {"web": offer}}})
-    remote = {"offer_url": f"ctrl:admin/{NS}.web", "status": said("active"), "relations": {}}
-    taking = full(
-        {"user": application(relations={"http": ["web"]})}, remote_applications={"web": remote}
-    )
-    taking["model"] = {"name": "other"}
+    remote = {"web": {"offer_url": url, "status": said("active"), "relations": {}}}
+    user = {"user": application(relations={"http": ["web"]})}
+    taking = {**full(user, remote_applications=remote), "model": {"name": "other"}}
     server.add("ns_instances", giving, PROJECT)
     server.add("ns_instances", {**ns(status={"other": taking}), "_id": "other"}, PROJECT)
     found = {each["id"]: each for each in poll(server)}
-    user = found["admin/other:application:user"]
-    assert connected(user, "service_offering") == [APP]
-    assert facts(user)["remote_applications"][0]["url"] == f"ctrl:admin/{NS}.web"
+    taker = found["admin/other:application:user"]
+    assert connected(taker, "service_offering") == ([APP] if joined else [])
+    assert facts(taker)["remote_applications"][0]["url"] == url
     assert facts(found[APP])["offers"] == [{"name": "web", "endpoints": ["http"], "connected": 1}]
 
 

@@ -20,7 +20,6 @@ def serve(port: int, credentials: dict[str, Any]) -> fakes.Osm:
         osm.project(project)
     osm.user(credentials["username"], credentials["password"], **{PROJECT: "project_user"})
     fill(osm)
-    demo_wan.fill(osm, PROJECT)
     return osm
 
 
@@ -47,6 +46,7 @@ def fill(osm: fakes.Osm) -> None:
         {**_firewall(osaka), "_id": fakes.identifier("other"), "name": "of another project"},
         "admin",
     )
+    demo_wan.fill(osm, PROJECT)
 
 
 def _said(

@@ -296,8 +296,8 @@ def _related(
         vca.application_id(model, each) for each in vca.related_applications(read, application.name)
     }
     for remote in vca.remote_applications_of(read, application):
-        url = (remote.url or "").rpartition(":")[2]  # without the controller's name
-        ids.update(filter(None, [offered.get(url)]))
+        # a URL with a controller's name before it is of another controller
+        ids.update(filter(None, [offered.get(remote.url or "")]))
     return sorted(ids)
 
 
