@@ -4,11 +4,11 @@ PYTHON ?= python3
 VENV := .venv
 PIP := $(VENV)/bin/pip --disable-pip-version-check
 PY := $(VENV)/bin/python
-CHECKED := flexlocal modules shared tests tools
+CHECKED := benchmarks flexlocal modules shared tests tools
 NFLEX := nflex-connector-utils==0.2.0
 FLEXER := flexer==1.8.0
 ACCOUNTS := demo-aws demo-openstack demo-netbox demo-juju demo-osm
-FAMILIES := servers networks volumes appliances circuits vca_status
+FAMILIES := servers networks volumes appliances circuits vca_status wan_links
 
 .PHONY: demo build test test-pythons lint test-openstack record-aws record-openstack record-netbox record-juju record-osm expected readme lock clean
 

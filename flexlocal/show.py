@@ -136,6 +136,13 @@ _OF_FAMILY: dict[str, list[Column]] = {
         ("END B", _details("endpoint_b")),
         ("RATE", _rate("commit_rate_bps")),
     ],
+    "wan_links": [
+        ("STATE", _specific("state")),
+        ("CARRIER", _details("carrier")),
+        ("END A", _details("endpoint_a")),
+        ("END B", _details("endpoint_b")),
+        ("NETWORKS", _connected("network")),
+    ],
 }
 
 

@@ -22,6 +22,7 @@ _OPTIONS: dict[str, tuple[type, ...]] = {
     "allow_partial": (bool,),
     "deadline_s": (int, float),
     "device_kinds": (dict,),  # netbox
+    "report_missing": (bool,),  # wan_links
 }
 
 

@@ -7,6 +7,7 @@ they know of Juju; the simulator's docstring (tests/fakes/osm.py) says what it c
 from typing import Any
 
 from tests.fakes import osm as fakes
+from tools import demo_wan
 
 PROJECT = "tenant-x"
 CA = "-----BEGIN CERTIFICATE-----\\ninvented\\n-----END CERTIFICATE-----"
@@ -45,6 +46,7 @@ def fill(osm: fakes.Osm) -> None:
         {**_firewall(osaka), "_id": fakes.identifier("other"), "name": "of another project"},
         "admin",
     )
+    demo_wan.fill(osm, PROJECT)
 
 
 def _said(

@@ -127,6 +127,7 @@ class Session:
     def __init__(self, credentials: Credentials, poll: Any):
         self.credentials = credentials
         self.log = poll.log
+        self.options: Mapping[str, Any] = poll.request.options if poll.request else {}
         self._deadline, self._traffic = poll.deadline, poll.traffic
         self._requests = self._session(poll.deadline)
         self._renewed = False
