@@ -60,7 +60,7 @@ def openstack():
 
 @pytest.fixture(scope="module")
 def netbox():
-    made = NetBox().fill(circuits=3, devices=3, machines=2, networks=2)
+    made = NetBox().fill(circuits=3, devices=3, machines=2, networks=2, links=2)
     yield made.credentials()
     made.stop()
 

@@ -137,7 +137,7 @@ class End:
     """One end of a link: its site, its name for a person, and what of other families it is at."""
 
     site: Optional[str]
-    name: str
+    name: Optional[str]
     place: Optional[dict[str, Any]]
     at: dict[str, int]
     details: dict[str, Any]
@@ -215,7 +215,7 @@ def _ends(record: dict[str, Any], lookups: Lookups) -> list[End]:
     key = needed(record, "object_type", str), needed(record, "id", int)
     numbered = [(needed(end, "id", int), end) for end in lookups.ends.get(key, ())]
     ends = [(number, _end(end, lookups)) for number, end in numbered]
-    ends.sort(key=lambda each: (each[1].details.get("role") != "hub", each[1].name, each[0]))
+    ends.sort(key=lambda each: (each[1].details.get("role") != "hub", each[1].name or "", each[0]))
     return [end for _, end in ends]
 
 
@@ -232,9 +232,9 @@ def _end(end: dict[str, Any], lookups: Lookups) -> End:
         known = records.get(at.get(kind, -1)) or known
     site = field(known, "site", dict)
     where = place(site, lookups.sites) if site else None
-    named = " ".join(str(brief(each)) for each in (box, target.get("name")) if each)
-    if "vlan" in at:
-        named = f"VLAN {field(target, 'vid', int)} {named}"
+    vid = field(target, "vid", int)
+    parts = (None if vid is None else f"VLAN {vid}", brief(box), field(target, "name", str))
+    named = " ".join(str(each) for each in parts if each) or None
     spot = where and where["location"]["name"]
     details = {
         "role": nested(end, "role", "value"),
@@ -245,7 +245,7 @@ def _end(end: dict[str, Any], lookups: Lookups) -> End:
     }
     return End(
         site=spot,
-        name=(f"{spot} ({named})" if named else spot) if spot else named,
+        name=f"{spot} ({named})" if spot and named else spot or named,
         place=where,
         at=at,
         details={name: each for name, each in details.items() if each},
