@@ -115,16 +115,16 @@ def test_a_tunnel_between_two_sites(netbox):
 
 def test_a_hub_comes_first_and_the_other_end_is_elsewhere(netbox):
     box = netbox()
-    hub, here = sited(box, 1, "Zürich"), sited(box, 2, "Aarau")
+    hub, here = sited(box, 1, "Zürich"), sited(box, 2, "Zürich West")
     also = box.device(3, site=hub["site"])
     box.tunnel(1, (here, "spoke"), (also, "spoke"), (hub, "hub"))
     (link,) = get(box).values()
     assert circuit(link)["endpoint_a"] == "Zürich (device-1 eth0)"
-    assert circuit(link)["endpoint_b"] == "Aarau (device-2 eth0)"
+    assert circuit(link)["endpoint_b"] == "Zürich West (device-2 eth0)"
     assert [each["name"] for each in specific(link)["ends"]] == [
         "device-1 eth0",
-        "device-2 eth0",
         "device-3 eth0",
+        "device-2 eth0",
     ]
 
 

@@ -193,7 +193,9 @@ def _link_id(record: dict[str, Any]) -> str:
 
 def _connections(ends: list[End], scope: netbox.Scope, lookups: Lookups) -> Connections:
     """What other families report of the ends; what went while the lists were read is left out."""
-    servers, appliances, networks = set(), set(), set()
+    servers: set[str] = set()
+    appliances: set[str] = set()
+    networks: set[str] = set()
     for end in ends:
         number = end.at.get("device")
         if number in lookups.devices:
@@ -235,7 +237,7 @@ def _end(end: dict[str, Any], lookups: Lookups) -> End:
     vid = field(target, "vid", int)
     parts = (None if vid is None else f"VLAN {vid}", brief(box), field(target, "name", str))
     named = " ".join(str(each) for each in parts if each) or None
-    spot = where and where["location"]["name"]
+    spot = where["location"]["name"] if where else None
     details = {
         "role": nested(end, "role", "value"),
         "type": _kind(end),
