@@ -138,7 +138,7 @@ def convert(record: dict[str, Any], scope: tapi.Scope, lookups: Lookups) -> Circ
             DETAILS,
             _names(record),
             ends=ends,
-            layer=field(record, "service-layer", str),
+            layer=field(record, "service-layer", str) or _only(ends, "layer-protocol-name"),
             capacity_bps=_capacity(record),
             provider_state=_words(record),
             reverse_uuid=needed(reverse, "uuid", str) if reverse else None,
@@ -171,9 +171,9 @@ def _state(record: dict[str, Any]) -> str:
 
 
 def _one_state(record: dict[str, Any]) -> str:
-    lifecycle, operational, _ = (field(record, name, str) for name in STATE_FIELDS)
-    if _locked(record):
-        return "stopped"
+    lifecycle, operational, administrative = (field(record, name, str) for name in STATE_FIELDS)
+    if administrative not in (None, "UNLOCKED"):
+        return "stopped" if administrative == "LOCKED" else "unknown"
     there = LIFECYCLE.get(lifecycle, "unknown") if lifecycle else "running"
     if there != "running":
         return there
@@ -219,6 +219,12 @@ def _end(end: dict[str, Any], lookups: Lookups) -> dict[str, Any]:
         **{name: field(end, name, str) for name in END_DETAILS},
     }
     return {name: each for name, each in details.items() if each not in (None, "", {})}
+
+
+def _only(ends: list[dict[str, Any]], name: str) -> Any:
+    """What all ends have in this field; None where they differ."""
+    values = {end.get(name) for end in ends}
+    return values.pop() if len(values) == 1 else None
 
 
 def _capacity(record: dict[str, Any]) -> Optional[int]:
