@@ -170,6 +170,16 @@ def test_a_place_by_the_device_of_the_provider(wim):
     }
 
 
+def test_a_place_of_another_service_is_none_of_this_one(wim):
+    wim.service("v")
+    wim.service("other")
+    listed = [{"location-id": each, "city": each.title()} for each in ("main", "annex")]
+    far = wim.access("other", "p2", **{"location-reference": "annex"})
+    wim.site("a", wim.access("v", "p1"), far, locations={"location": listed})
+    (place,) = get(wim)["v"]["base"]["locations"]
+    assert place["city"] == {"name": "Main"}
+
+
 @pytest.mark.parametrize(
     "fields, kind",
     [
