@@ -269,7 +269,7 @@ def _connection(record: dict[str, Any], scope: aws.Scope, lookups: Lookups) -> d
         _end(field(record, device, str), field(record, link, str), lookups)
         for device, link in (("DeviceId", "LinkId"), ("ConnectedDeviceId", "ConnectedLinkId"))
     ]
-    carriers = {end["Provider"] for end in ends if end["Provider"]}
+    carriers = {end["Provider"] for end in ends}
     connections = Connections()
     links = {end["LinkId"] for end in ends if end["LinkId"] in lookups.links}
     connections.add(type="circuit", connections=sorted(links))
