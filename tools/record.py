@@ -1,10 +1,11 @@
-"""Records the demo accounts' cassettes anew: ``python -m tools.record aws``, ``openstack`` or
-``netbox FOLDER``.
+"""Records the demo accounts' cassettes anew: ``python -m tools.record aws``, ``openstack``, ``tapi``,
+``ietf_l2vpn`` or ``netbox FOLDER``.
 
 AWS: from moto's server, which this starts on the endpoint_url of the account and fills first.
 OpenStack: from the services at the account's auth_url, which must be running.
 NetBox: from the answers of a real one that are in the folder (tools/netbox_replay.py says how), served
 at the account's url in pages so small that the walk through them is recorded too.
+tapi and ietf_l2vpn: from their simulators, which this starts on the port of the account's url.
 """
 
 import contextlib
@@ -16,17 +17,22 @@ from urllib.parse import urlsplit
 
 from flexlocal import accounts
 from flexlocal.__main__ import families, main
-from tools import demo_aws, netbox_replay
+from tools import demo_aws, demo_wan, netbox_replay
 
 NETBOX_CAP = 40
+CONTROLLERS = {"tapi": demo_wan.tapi, "ietf_l2vpn": demo_wan.l2vpn}
 
 
 def record(provider: str, folder: str = "") -> int:
     account = accounts.load()[f"demo-{provider}"]
     moto = _start_moto(account.credentials["endpoint_url"]) if provider == "aws" else None
-    replay = _replay(account.credentials, folder) if provider == "netbox" else None
+    serving: Any = contextlib.nullcontext()
+    if provider == "netbox":
+        serving = _replay(account.credentials, folder)
+    if provider in CONTROLLERS:
+        serving = CONTROLLERS[provider](urlsplit(account.credentials["url"]).port)
     try:
-        with replay or contextlib.nullcontext():
+        with serving:
             for family, cells in families().items():
                 asked = ["run", family, "--account", account.name, "--record"]
                 if provider in cells and main(asked):
@@ -59,5 +65,5 @@ def _start_moto(endpoint_url: str):  # type: ignore[no-untyped-def]
 if __name__ == "__main__":
     of_netbox = sys.argv[1:2] == ["netbox"]
     if len(sys.argv) != 2 + of_netbox or f"demo-{sys.argv[1]}" not in accounts.load():
-        sys.exit("usage: python -m tools.record aws|openstack|netbox FOLDER")
+        sys.exit("usage: python -m tools.record aws|openstack|tapi|ietf_l2vpn|netbox FOLDER")
     sys.exit(record(*sys.argv[1:]))

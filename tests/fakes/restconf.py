@@ -42,7 +42,7 @@ class Controller:
         )  # modules: of its YANG library; None: it has no library
         self.denied = set()
         self.prefixed = True  # False: members have no module before them
-        self.counts = Counter()
+        self.counts: Counter[str] = Counter()
         self.requests = []  # (path, headers)
         self._faults = []
         self._lock = threading.Lock()
@@ -157,7 +157,7 @@ class _Quiet(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = 1 << 20  # one packet an answer: two would wait for a delayed ACK
-    controller = None
+    controller: Controller
 
     def do_GET(self):
         self.controller._handle(self)

@@ -105,19 +105,19 @@ class Tapi(restconf.Controller):
         }
         return {path: {name: each} for path, (name, each) in lists.items() if each}
 
-    def point(self, name, **changed):
-        """A service interface point of this name; its uuid."""
+    def point(self, called, **changed):
+        """A service interface point that is called so; its uuid. None removes a field."""
         number = len(self.points) + 1
         made = {
             "uuid": f"51b00000-0000-4000-8000-{number:012x}",
-            "name": [{"value-name": "SIP_NAME", "value": name}],
+            "name": [{"value-name": "SIP_NAME", "value": called}],
             "layer-protocol-name": "ETH",
             "administrative-state": "UNLOCKED",
             "operational-state": "ENABLED",
             "lifecycle-state": "INSTALLED",
             **changed,
         }
-        self.points.append(made)
+        self.points.append({name: each for name, each in made.items() if each is not None})
         return made["uuid"]
 
     def service(self, *at, **changed):
