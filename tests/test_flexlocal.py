@@ -57,6 +57,8 @@ def test_accounts_show_no_credential(capsys, tmp_path):
         "demo-aws: aws (demo, replayed)",
         "demo-openstack: openstack (demo, replayed)",
         "demo-netbox: netbox (demo, replayed)",
+        "demo-tapi: tapi (demo, replayed)",
+        "demo-ietf_l2vpn: ietf_l2vpn (demo, replayed)",
         "own: aws",
     ]
 
@@ -70,7 +72,7 @@ def test_permissions_of_a_provider_are_a_policy(capsys):
 def test_permissions_of_all_providers(capsys):
     assert main(["permissions"]) == 0
     documents = json.loads(capsys.readouterr().out)
-    assert set(documents) == {"aws", "netbox", "openstack"}
+    assert set(documents) == {"aws", "ietf_l2vpn", "netbox", "openstack", "tapi"}
     assert "ec2:DescribeInstances" in documents["aws"]["Statement"][0]["Action"]
     assert documents["openstack"]["role"] == "reader"
     assert "circuits.circuit" in documents["netbox"]["object_types"]
@@ -123,13 +125,13 @@ def test_credentials_that_are_not_ok(capsys):
     "asked, words",
     [
         (["run", "serers", "--account", "demo-aws"], "no family 'serers'; there are appliances, "),
-        (["run", "servers", "--account", "nope"], "no account 'nope'; there are demo-aws, demo-n"),
+        (["run", "servers", "--account", "nope"], "no account 'nope'; there are demo-aws, demo-i"),
         (["run", "servers", "--account", "demo-aws", "--handler", "drop"], "no handler 'drop'"),
         (["run", "servers", "--account", "demo-aws", "--handler", "run"], "no handler 'run'"),
         (["run", "servers", "--event", "no-such-file"], "--event no-such-file: No such file"),
         (["run", "servers", "--event", "{broken"], "--event is no JSON"),
         (["permissions", "--family", "x"], "no family 'x'"),
-        (["permissions", "--provider", "x"], "no cell of provider 'x'; there are aws, netbox"),
+        (["permissions", "--provider", "x"], "no cell of provider 'x'; there are aws, ietf_l2vpn, netbox"),
         (["accounts", "--accounts", "no-such-file"], "no-such-file: No such file"),
         (
             "run servers --account demo-aws --record --handler validate_credentials".split(),
@@ -215,7 +217,8 @@ def test_an_account_gives_the_event_of_the_scheduler():
 
 
 def test_the_users_own_file_and_the_variable(home, monkeypatch, tmp_path):
-    assert set(accounts.load()) == {"demo-aws", "demo-openstack", "demo-netbox"}
+    providers = {"aws", "openstack", "netbox", "tapi", "ietf_l2vpn"}
+    assert set(accounts.load()) == {f"demo-{each}" for each in providers}
     folder = home / ".config" / "flexlocal"
     folder.mkdir(parents=True)
     write(folder / "accounts.yaml", OWN)
