@@ -131,7 +131,10 @@ def test_credentials_that_are_not_ok(capsys):
         (["run", "servers", "--event", "no-such-file"], "--event no-such-file: No such file"),
         (["run", "servers", "--event", "{broken"], "--event is no JSON"),
         (["permissions", "--family", "x"], "no family 'x'"),
-        (["permissions", "--provider", "x"], "no cell of provider 'x'; there are aws, ietf_l2vpn, netbox"),
+        (
+            ["permissions", "--provider", "x"],
+            "no cell of provider 'x'; there are aws, ietf_l2vpn, netbox",
+        ),
         (["accounts", "--accounts", "no-such-file"], "no-such-file: No such file"),
         (
             "run servers --account demo-aws --record --handler validate_credentials".split(),
