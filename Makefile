@@ -7,10 +7,10 @@ PY := $(VENV)/bin/python
 CHECKED := benchmarks flexlocal modules shared tests tools
 NFLEX := nflex-connector-utils==0.2.0
 FLEXER := flexer==1.8.0
-ACCOUNTS := demo-aws demo-openstack demo-netbox demo-juju demo-osm
+ACCOUNTS := demo-aws demo-openstack demo-netbox demo-juju demo-osm demo-tapi demo-ietf_l2vpn
 FAMILIES := servers networks volumes appliances circuits vca_status wan_links
 
-.PHONY: demo build test test-pythons lint test-openstack record-aws record-openstack record-netbox record-juju record-osm expected readme lock clean
+.PHONY: demo build test test-pythons lint test-openstack record-aws record-openstack record-netbox record-simulated expected readme lock clean
 
 demo: $(VENV)/.demo
 	@for account in $(ACCOUNTS); do for family in $(FAMILIES); do \
@@ -40,8 +40,8 @@ test-openstack: $(VENV)/.lab
 	$(PY) -m pytest -m lab tests/lab
 
 # Records the demo accounts' cassettes anew: AWS from moto's server, OpenStack from the services at
-# the auth_url in cassettes/accounts.yaml, NetBox from the answers of a real one in the folder RECORDINGS,
-# Juju and OSM from a simulator each.
+# the auth_url in cassettes/accounts.yaml, NetBox from the answers of a real one in the folder RECORDINGS, and
+# the rest from a simulator each.
 record-aws: $(VENV)/.test
 	$(PY) -m tools.record aws
 
@@ -51,11 +51,11 @@ record-openstack: $(VENV)/.lab
 record-netbox: $(VENV)/.test
 	$(PY) -m tools.record netbox "$(RECORDINGS)"
 
-record-juju: $(VENV)/.test
+record-simulated: $(VENV)/.test
 	$(PY) -m tools.record juju
-
-record-osm: $(VENV)/.test
 	$(PY) -m tools.record osm
+	$(PY) -m tools.record tapi
+	$(PY) -m tools.record ietf_l2vpn
 
 # Writes the golden files from the cassettes. Read the diff: it is what the platform will see change.
 expected: $(VENV)/.test

@@ -59,6 +59,8 @@ def test_accounts_show_no_credential(capsys, tmp_path):
         "demo-netbox: netbox (demo, replayed)",
         "demo-osm: osm (demo, replayed)",
         "demo-juju: juju (demo, replayed)",
+        "demo-tapi: tapi (demo, replayed)",
+        "demo-ietf_l2vpn: ietf_l2vpn (demo, replayed)",
         "own: aws",
     ]
 
@@ -72,7 +74,7 @@ def test_permissions_of_a_provider_are_a_policy(capsys):
 def test_permissions_of_all_providers(capsys):
     assert main(["permissions"]) == 0
     documents = json.loads(capsys.readouterr().out)
-    assert set(documents) == {"aws", "juju", "netbox", "openstack", "osm"}
+    assert set(documents) == {"aws", "ietf_l2vpn", "juju", "netbox", "openstack", "osm", "tapi"}
     assert "ec2:DescribeInstances" in documents["aws"]["Statement"][0]["Action"]
     assert documents["openstack"]["role"] == "reader"
     assert "circuits.circuit" in documents["netbox"]["object_types"]
@@ -126,13 +128,16 @@ def test_credentials_that_are_not_ok(capsys):
     "asked, words",
     [
         (["run", "serers", "--account", "demo-aws"], "no family 'serers'; there are appliances, "),
-        (["run", "servers", "--account", "nope"], "no account 'nope'; there are demo-aws, demo-j"),
+        (["run", "servers", "--account", "nope"], "no account 'nope'; there are demo-aws, demo-i"),
         (["run", "servers", "--account", "demo-aws", "--handler", "drop"], "no handler 'drop'"),
         (["run", "servers", "--account", "demo-aws", "--handler", "run"], "no handler 'run'"),
         (["run", "servers", "--event", "no-such-file"], "--event no-such-file: No such file"),
         (["run", "servers", "--event", "{broken"], "--event is no JSON"),
         (["permissions", "--family", "x"], "no family 'x'"),
-        (["permissions", "--provider", "x"], "no cell of provider 'x'; there are aws, juju"),
+        (
+            ["permissions", "--provider", "x"],
+            "no cell of provider 'x'; there are aws, ietf_l2vpn, juju",
+        ),
         (["accounts", "--accounts", "no-such-file"], "no-such-file: No such file"),
         (
             "run servers --account demo-aws --record --handler validate_credentials".split(),
@@ -218,7 +223,7 @@ def test_an_account_gives_the_event_of_the_scheduler():
 
 
 def test_the_users_own_file_and_the_variable(home, monkeypatch, tmp_path):
-    demo = ("aws", "juju", "netbox", "openstack", "osm")
+    demo = ("aws", "ietf_l2vpn", "juju", "netbox", "openstack", "osm", "tapi")
     assert set(accounts.load()) == {f"demo-{provider}" for provider in demo}
     folder = home / ".config" / "flexlocal"
     folder.mkdir(parents=True)

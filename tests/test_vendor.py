@@ -18,7 +18,7 @@ from tests.fakes.juju import Model, vnf
 from tests.fakes.netbox import NetBox
 from tests.fakes.openstack import Cloud
 from tests.fakes.osm import Osm
-from tools import demo_osm
+from tools import demo_controllers, demo_osm
 
 pytestmark = pytest.mark.usefixtures("needs_flexer")
 
@@ -50,7 +50,7 @@ def openstack():
 
 @pytest.fixture(scope="module")
 def netbox():
-    made = NetBox().fill(circuits=3, devices=3, machines=2, networks=2)
+    made = NetBox().fill(circuits=3, devices=3, machines=2, networks=2, links=2)
     yield made.credentials()
     made.stop()
 
@@ -63,10 +63,22 @@ def osm():
 
 
 @pytest.fixture(scope="module")
+def tapi():
+    with demo_controllers.tapi(port=0) as made:
+        yield made.credentials()
+
+
+@pytest.fixture(scope="module")
 def juju():
     made = Juju("3.6", [Model("ns-vnf", contents=vnf())])
     yield made.credentials()
     made.stop()
+
+
+@pytest.fixture(scope="module")
+def ietf_l2vpn():
+    with demo_controllers.l2vpn(port=0) as made:
+        yield made.credentials()
 
 
 @pytest.fixture

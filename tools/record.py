@@ -1,5 +1,5 @@
-"""Records the demo accounts' cassettes anew: ``python -m tools.record aws``, ``juju``, ``openstack``,
-``osm`` or ``netbox FOLDER``.
+"""Records the demo accounts' cassettes anew: ``python -m tools.record aws``, ``ietf_l2vpn``, ``juju``,
+``openstack``, ``osm``, ``tapi`` or ``netbox FOLDER``.
 
 AWS: from moto's server, which this starts on the endpoint_url of the account and fills first.
 OpenStack: from the services at the account's auth_url, which must be running.
@@ -8,6 +8,7 @@ at the account's url in pages so small that the walk through them is recorded to
 OSM: from a simulator (tools/demo_osm.py), which this starts on the url of the account.
 Juju: from a simulator (tools/demo_juju.py), which this starts on the endpoint of the account; the CA that it
 makes itself becomes the account's.
+tapi and ietf_l2vpn: from their simulators, which this starts on the port of the account's url.
 """
 
 import contextlib
@@ -19,24 +20,37 @@ from urllib.parse import urlsplit
 
 from flexlocal import accounts, cassettes
 from flexlocal.__main__ import families, main
-from tools import demo_aws, demo_juju, demo_osm, netbox_replay
+from tools import demo_aws, demo_controllers, demo_juju, demo_osm, netbox_replay
 
 NETBOX_CAP = 40
+SIMULATED = {  # what none of runs here, and the tool that fills its simulator
+    "ietf_l2vpn": ("L2VPN controller", "demo_controllers"),
+    "juju": ("Juju", "demo_juju"),
+    "osm": ("OSM", "demo_osm"),
+    "tapi": ("TAPI controller", "demo_controllers"),
+}
+CONTROLLERS = {"tapi": demo_controllers.tapi, "ietf_l2vpn": demo_controllers.l2vpn}
 
 
 def record(provider: str, folder: str = "") -> int:
     account = accounts.load()[f"demo-{provider}"]
     moto = _start_moto(account.credentials["endpoint_url"]) if provider == "aws" else None
-    replay = _replay(account.credentials, folder) if provider == "netbox" else None
-    osm = _simulated_osm(account.credentials) if provider == "osm" else None
-    juju = _simulated_juju(account) if provider == "juju" else None
+    serving: Any = contextlib.nullcontext()
+    if provider == "netbox":
+        serving = _replay(account.credentials, folder)
+    if provider == "osm":
+        serving = _simulated_osm(account.credentials)
+    if provider == "juju":
+        serving = _simulated_juju(account)
+    if provider in CONTROLLERS:
+        serving = CONTROLLERS[provider](urlsplit(account.credentials["url"]).port)
     try:
-        with replay or osm or juju or contextlib.nullcontext():
+        with serving:
             for family, cells in families().items():
                 asked = ["run", family, "--account", account.name, "--record"]
                 if provider in cells and main(asked):
                     return 1
-                if provider in cells and (osm or juju):
+                if provider in cells and provider in SIMULATED:
                     _say_simulated(cassettes.path(family, provider))
     finally:
         if moto:
@@ -66,9 +80,8 @@ def _simulated_juju(account: accounts.Account) -> Any:
 
 
 def _say_simulated(cassette: Path) -> None:
-    provider = cassette.stem
-    name = {"juju": "Juju", "osm": "OSM"}[provider]
-    said = f"# No {name}: a simulator answered (tools/demo_{provider}.py). Names and ids are invented.\n"
+    name, tool = SIMULATED[cassette.stem]
+    said = f"# No {name}: a simulator answered (tools/{tool}.py). Names and ids are invented.\n"
     cassette.write_text(said + cassette.read_text(encoding="utf-8"), encoding="utf-8")
 
 
@@ -84,5 +97,7 @@ def _start_moto(endpoint_url: str):  # type: ignore[no-untyped-def]
 if __name__ == "__main__":
     of_netbox = sys.argv[1:2] == ["netbox"]
     if len(sys.argv) != 2 + of_netbox or f"demo-{sys.argv[1]}" not in accounts.load():
-        sys.exit("usage: python -m tools.record aws|juju|openstack|osm|netbox FOLDER")
+        sys.exit(
+            "usage: python -m tools.record aws|ietf_l2vpn|juju|openstack|osm|tapi|netbox FOLDER"
+        )
     sys.exit(record(*sys.argv[1:]))

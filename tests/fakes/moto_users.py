@@ -1,7 +1,7 @@
 """A user of the demo account on moto's server, which then checks keys, signatures and policies.
 
-Two things moto does otherwise than AWS are put right here, for the services that speak JSON: it refuses in
-XML, and it reckons the signature of a GET with a query wrongly (so that of EFS is not checked).
+Two things moto 5.2.5 does otherwise than AWS are put right here: it refuses in XML where the service speaks
+JSON, and it takes the query of a GET for its body, and so finds the signature of each wrong.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from shared.providers import aws
 from tools import demo_aws
 
 REGION = "us-east-1"  # of the demo account, which has one of everything there
-SPEAK_JSON = ("directconnect", "elasticfilesystem", "network-firewall")
+SPEAK_JSON = ("directconnect", "elasticfilesystem", "network-firewall", "networkmanager")
 
 
 @contextlib.contextmanager
@@ -46,7 +46,7 @@ def account(rights):
 
 @contextlib.contextmanager
 def _as_aws_refuses():
-    denied, signed = IAMRequest._raise_access_denied, IAMRequest.check_signature
+    denied, make = IAMRequest._raise_access_denied, IAMRequest._create_aws_request
 
     def deny(request):
         if request._service in SPEAK_JSON:
@@ -55,12 +55,13 @@ def _as_aws_refuses():
             raise JsonRESTError("AccessDeniedException", said)
         denied(request)
 
-    def check(request):
-        if request._service != "elasticfilesystem":
-            signed(request)
+    def signed(request):
+        made = make(request)
+        made.data = b"" if request._method == "GET" else made.data
+        return made
 
     with (
         mock.patch.object(IAMRequest, "_raise_access_denied", deny),
-        mock.patch.object(IAMRequest, "check_signature", check),
+        mock.patch.object(IAMRequest, "_create_aws_request", signed),
     ):
         yield
