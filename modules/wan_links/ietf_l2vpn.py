@@ -60,7 +60,7 @@ def convert(record: dict[str, Any], scope: ietf_l2vpn.Scope, lookups: None) -> C
     ends = _ends(record, vpn)
     endpoint_a, endpoint_b = first_two([(end["site"], end["name"]) for end in ends])
     state, message, _ = _state(record, vpn)
-    sites = restconf.within(record, SITES)
+    sites = sorted(restconf.within(record, SITES), key=lambda site: needed(site, "site-id", str))
     places = [place for site in sites for place in _places(site, vpn)]
     return Circuit(
         id=vpn,
