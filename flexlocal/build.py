@@ -37,6 +37,7 @@ DIST = ROOT / "dist"
 LAMBDA = ROOT / "modules" / "aws_lambda.py"
 ISOLATED = Path(__file__).with_name("isolated.py")
 RESOURCES, CREDENTIALS = "cmp-connector.resources", "cmp-connector.credentials"
+STATUS = "cmp-connector.status"
 
 OLDEST_TIME = (1980, 1, 1, 0, 0, 0)  # that a zip can hold
 OWN = "own code"  # among the sizes
@@ -255,6 +256,10 @@ def _write_configs(
                 "poll_interval": module.schedule,
             },
         }
+        if STATUS in module.events:
+            config[
+                "expected_status"
+            ] = []  # that it answers; which levels there are is the account's
         text = yaml.safe_dump(config, sort_keys=False)
         (folder / f"config.{cell}.yaml").write_text(text, encoding="utf-8")
         if number == 0:

@@ -3,9 +3,11 @@
 import copy
 import datetime
 import json
+import re
 
 import pytest
 
+from flexlocal import cassettes
 from modules.vca_status import main, osm
 from shared import http, vca
 from shared.errors import (
@@ -337,6 +339,14 @@ def test_an_event_before_the_full_status_does_not_count():
         assert facts(found[id_])["age_s"] == 50 * 60
 
 
+def test_the_models_state_is_the_applications_too():
+    suspended = {"unknown_fields": {"model-status": said("suspended", "credential")}}
+    status = {**one_unit(), "model": {"name": NS, **suspended}}
+    found = resources(ns(status={NS: status}))
+    assert facts(found[APP])["health"] == "degraded"
+    assert facts(found[UNIT])["health"] == "ok"
+
+
 def test_an_agent_that_was_lost_after_the_event_stays_lost():
     status = one_unit("unknown", "lost", minutes=10)  # since: before the event
     found = resources(ns([entry(**event("unit", "active", minutes=15))], {NS: status}))
@@ -554,20 +564,20 @@ def test_relations_connect_applications():
     assert shown[0]["status"] == "joined"
 
 
-def test_offers_of_other_models_connect(server):
+@pytest.mark.parametrize("controller, joined", [("", True), ("elsewhere:", False)])
+def test_offers_of_other_models_of_the_controller_connect(server, controller, joined):
+    url = f"{controller}admin/{NS}.web"
     offer = {"application_name": "app", "endpoints": {"http": {}}, "total_connected_count": 1}
     giving = ns(status={NS: {**one_unit(), "offers": {"web": offer}}})
-    remote = {"offer_url": f"ctrl:admin/{NS}.web", "status": said("active"), "relations": {}}
-    taking = full(
-        {"user": application(relations={"http": ["web"]})}, remote_applications={"web": remote}
-    )
-    taking["model"] = {"name": "other"}
+    remote = {"web": {"offer_url": url, "status": said("active"), "relations": {}}}
+    user = {"user": application(relations={"http": ["web"]})}
+    taking = {**full(user, remote_applications=remote), "model": {"name": "other"}}
     server.add("ns_instances", giving, PROJECT)
     server.add("ns_instances", {**ns(status={"other": taking}), "_id": "other"}, PROJECT)
     found = {each["id"]: each for each in poll(server)}
-    user = found["admin/other:application:user"]
-    assert connected(user, "service_offering") == [APP]
-    assert facts(user)["remote_applications"][0]["url"] == f"ctrl:admin/{NS}.web"
+    taker = found["admin/other:application:user"]
+    assert connected(taker, "service_offering") == ([APP] if joined else [])
+    assert facts(taker)["remote_applications"][0]["url"] == url
     assert facts(found[APP])["offers"] == [{"name": "web", "endpoints": ["http"], "connected": 1}]
 
 
@@ -607,6 +617,12 @@ def test_a_dead_machine_makes_an_active_unit_an_error():
         "error",
         "machine is down, since 2026-11-20T11:00:00Z",
     )
+
+
+def test_a_points_time_is_that_of_the_worst():
+    dead = machine("down")
+    dead["agent_status"]["since"] = at(40).isoformat()
+    assert points(ns(status={NS: one_unit(of_machine=dead)}))[UNIT].time == at(40)
 
 
 def test_no_word_is_no_good_news():
@@ -790,6 +806,22 @@ def test_no_secret_gets_into_resources_or_the_log(secretive):
     text = json.dumps(found) + str(context.lines)
     assert [each for each in SECRETS if each in text] == []
     assert not [token for token in secretive.tokens if token in text]
+
+
+def test_no_secret_gets_into_a_cassette(secretive, tmp_path):
+    file = tmp_path / "vca_status" / "osm.yaml"
+    local = Context(**cassettes.CONFIG)
+    with cassettes.record(file):
+        found = poll(secretive, local)
+    text = file.read_text()
+    assert [each for each in SECRETS if each in text] == []
+    assert "Authorization" not in text
+    assert set(re.findall(r"tokens/(\w+)", text)) == {"REDACTED"}
+    assert set(re.findall(r'"_?id": "([0-9a-f]{32})"', text)) == set()
+    with cassettes.replay(file) as cassette:
+        again = poll(secretive, local)
+    assert [each["id"] for each in again] == [each["id"] for each in found]
+    assert cassette.all_played
 
 
 @pytest.mark.parametrize(

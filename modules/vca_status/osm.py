@@ -188,6 +188,7 @@ def _records(
     for model, read in models.items():
         machines, counts = vca.all_machines(read), _units_of_each(read)
         moment = {"controller-timestamp": read.moment and read.moment.isoformat()}
+        state = {"model": {"model-status": _plain(read.status)}}
         for name, application in read.applications.items():
             yield {
                 "type_id": APPLICATION,
@@ -196,7 +197,7 @@ def _records(
                 "model": model,
                 "ns": about,
                 "entries": of_application.get((model, name), []),
-                "status": {**vca.cut_of_application(read, application), **moment},
+                "status": {**vca.cut_of_application(read, application), **moment, **state},
                 "related": _related(model, read, application, offered),
             }
         for unit in vca.all_units(read):
@@ -296,9 +297,14 @@ def _related(
         vca.application_id(model, each) for each in vca.related_applications(read, application.name)
     }
     for remote in vca.remote_applications_of(read, application):
-        url = (remote.url or "").rpartition(":")[2]  # without the controller's name
-        ids.update(filter(None, [offered.get(url)]))
+        # a URL with a controller's name before it is of another controller
+        ids.update(filter(None, [offered.get(remote.url or "")]))
     return sorted(ids)
+
+
+def _plain(status: Status) -> dict[str, Any]:
+    since = status.since and status.since.isoformat()
+    return {"status": status.word, "info": status.message, "since": since}
 
 
 def _of_others(model: str, read: vca.Model, unit: vca.Unit) -> list[str]:
@@ -402,6 +408,7 @@ def _of_full_status(record: dict[str, Any], kind: str, model: vca.Model, entries
         if younger:
             application = dataclasses.replace(application, status=own or Status())
         seen = vca.seen_of_application(application, units, machines)
+        seen.append(Seen("model", model.status))
     status = seen[0].status
     moment = None if any(status is each.status for each in younger) else model.moment
     read = dataclasses.replace(model, machines=machines)
@@ -486,15 +493,22 @@ def convert(record: dict[str, Any], scope: osm.Scope, lookups: Lookups) -> Servi
 
 
 def status(record: dict[str, Any], scope: osm.Scope, lookups: Lookups) -> Iterable[Point]:
+    """OSM's status of it, or its health where that is worse; since when the worst of it is."""
     state = _state(record)
     message = vca.told(state.seen, lookups.now)
     if state.gone:
         message = f"gone from Juju; before: {message}"
     if state.as_of and lookups.now - state.as_of > OLD:
         message += f"; as of {vca.plain(state.as_of)}"
-    level = vca.level(state.osm, state.health(lookups.now))
-    since = state.status.since
-    yield Point(needed(record, "id", str), "service_offering", level, message, since)
+    health = state.health(lookups.now)
+    worst = [each.status for each in state.seen if vca.health([each], lookups.now) == health]
+    yield Point(
+        needed(record, "id", str),
+        "service_offering",
+        vca.level(state.osm, health),
+        message,
+        next((each.since for each in worst if each.word), None),
+    )
 
 
 def _of_ns(record: dict[str, Any]) -> dict[str, Any]:
@@ -546,7 +560,9 @@ def _connections(record: dict[str, Any], kind: str, state: State) -> Connections
         return made
     units = vca.all_units(state.model) if state.model else []
     name = needed(record, "name", str)
+    known = state.model.machines if state.model else {}
     machines = {each.machine for each in units if name in (each.name, each.application)}
+    machines &= known.keys()
     if not units:
         machines = {_machine(entry) for entry, _ in _entries_of(record)}
     servers = sorted(vca.machine_id(model, each) for each in machines if each)
