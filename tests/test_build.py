@@ -308,7 +308,7 @@ def test_the_command_says_what_it_built(capsys, monkeypatch):
     size = module("servers").zip.stat().st_size / MB
     assert f"servers: {size:.2f} MB zip, " in out
     assert "botocore 4." in out
-    assert "by itself it replays 24 of aws, 40 of netbox, 24 of openstack" in out
+    assert "by itself it replays 24 of aws, 7 of juju, 40 of netbox, 24 of openstack" in out
 
 
 def test_a_missing_target_python_is_said(capsys, monkeypatch):
