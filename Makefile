@@ -24,7 +24,7 @@ build: $(VENV)/.demo
 	$(VENV)/bin/flexlocal build
 
 test: lint build $(VENV)/juju-3/.done $(VENV)/juju-29/.done
-	$(PY) -m pytest
+	$(PY) -m pytest -n auto --dist loadfile
 
 # Each built module on each Python that this host has, with nothing installed beside it.
 test-pythons: $(VENV)/.test build

@@ -73,8 +73,13 @@ def parse(event: Any, providers: Collection[str], *, ambient: bool = False) -> R
 
 
 def asked_resources(event: Mapping[str, Any]) -> Optional[frozenset[str]]:
-    """The ids that ``resource`` or ``resources`` asks for (each an id, or an object with one); None: all."""
+    """The ids that ``resource`` or ``resources`` asks for (each an id, or an object with one); None: all.
+
+    A ``resource`` of type "account" is the account itself, which asks for all that it has.
+    """
     one, several = event.get("resource"), event.get("resources")
+    if isinstance(one, Mapping) and one.get("type") == "account":
+        one = None
     if one is None and several is None:
         return None
     if several is not None and not isinstance(several, (list, tuple)):

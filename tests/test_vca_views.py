@@ -2,16 +2,15 @@
 
 import pytest
 
+from modules.vca_status import juju as juju_cell
+from modules.vca_status import main
 from modules.vca_status import osm as osm_cell
 from shared import vca
+from tests.fakes import juju as juju_fakes
 from tests.fakes import osm as osm_fakes
 from tests.fakes.context import Context
-
-juju_fakes = pytest.importorskip("tests.fakes.juju", reason="the provider juju is not there")
-juju_cell = pytest.importorskip("modules.vca_status.juju")
-from modules.vca_status import main  # noqa: E402
-from tests.test_juju_servers import poll as juju_poll  # noqa: E402
-from tests.test_vca import as_osm_dumps_it  # noqa: E402
+from tests.test_juju_servers import poll as juju_poll
+from tests.test_vca import as_osm_dumps_it
 
 NS = "3f2a0c11-0000-4abc-8def-0123456789ab"
 
