@@ -6,19 +6,21 @@ file hooks ``delay_before_retry`` and ``Traffic`` into it.
 """
 
 import email.utils
+import os
 import random
+import re
 import ssl
 import threading
 import time
 from typing import Any, Optional, Union
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import requests
 import requests.adapters
 from urllib3.util.ssl_ import create_urllib3_context
 
 from shared.deadline import Deadline
-from shared.errors import UnexpectedResponse
+from shared.errors import ConnectorError, InvalidEvent, UnexpectedResponse, Unreachable
 
 CONNECT_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 60.0
@@ -31,6 +33,14 @@ POOL = 8  # connections kept a host: as many as scopes run side by side
 # 413 with Retry-After is how Nova's old rate limiter said 429.
 THROTTLED = (429, 413)
 TRANSIENT = (408, 500, 502, 503, 504)
+
+
+PASSING = (
+    requests.exceptions.ConnectionError,
+    requests.exceptions.ChunkedEncodingError,
+    requests.exceptions.ContentDecodingError,
+    requests.exceptions.Timeout,
+)
 
 
 class Traffic:
@@ -99,6 +109,45 @@ def without_query(url: str) -> str:
     return f"{parts.scheme}://{host}{port}{parts.path}"
 
 
+def checked_url(text: str, name: str, what: str) -> SplitResult:
+    """An account's URL, in its parts. Raises InvalidEvent naming the key where it can't be one of ``what``."""
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or "@" in parts.netloc or parts.query or parts.fragment:
+        raise InvalidEvent(
+            f"credentials.{name} should be the http or https URL of {what}, "
+            "without user name, query and fragment"
+        )
+    return parts
+
+
+def classify(error: Exception, who: str) -> Optional[ConnectorError]:
+    """What a requests exception means; None for what is not requests'. ``who`` was asked."""
+    if not isinstance(error, requests.exceptions.RequestException):
+        return None
+    where = without_query(error.request.url or "") if error.request else who
+    about = f"{where}: {_reason(error)}"
+    if isinstance(error, requests.exceptions.SSLError):
+        return Unreachable(f"TLS failed: {about}")
+    return Unreachable(about) if isinstance(error, PASSING) else UnexpectedResponse(about)
+
+
+def _reason(error: Exception) -> str:
+    """The innermost words of an error that requests and urllib3 wrapped, without the query."""
+    inner: Any = error.args[0] if error.args else error
+    inner = getattr(inner, "reason", None) or inner
+    text = re.sub(r"<[^<>]* object at 0x[0-9a-f]+>:? *", "", str(inner))
+    return one_line(f"{type(error).__name__}: {text}")
+
+
+def one_line(message: Any) -> str:
+    """What a server said, as an error may show it: short, and without line breaks."""
+    return " ".join(str(message).split())[:300]
+
+
 class PollAdapter(requests.adapters.HTTPAdapter):
     """Gives each call the time that is left, reads its body, and retries what may pass.
 
@@ -138,12 +187,8 @@ class PollAdapter(requests.adapters.HTTPAdapter):
                 _read_all(response)
             except requests.exceptions.SSLError:
                 raise  # a certificate does not get better
-            except (
-                requests.exceptions.ConnectionError,
-                requests.exceptions.ChunkedEncodingError,
-                requests.exceptions.ContentDecodingError,
-                requests.exceptions.Timeout,
-            ):
+            except PASSING as error:
+                error.request = error.request or request  # a broken-off answer's error lacks it
                 delay = delay_before_retry(attempt, self._deadline)
                 if delay is None:
                     raise
@@ -192,6 +237,24 @@ def trusting(pem: str) -> ssl.SSLContext:
     made = create_urllib3_context()
     made.load_verify_locations(cadata=pem)
     return made
+
+
+def trust(cacert: Optional[str], verify: bool) -> tuple[Union[bool, str], Optional[ssl.SSLContext]]:
+    """The ``verify`` and ``tls`` of ``session`` for an account's ``cacert``: PEM text, or a file's path.
+
+    Raises InvalidEvent where it is neither, also where nothing is verified.
+    """
+    tls = None
+    if cacert and "-----BEGIN" in cacert:
+        try:
+            tls = trusting(cacert)
+        except (ssl.SSLError, ValueError):
+            raise InvalidEvent("credentials.cacert is no usable PEM text") from None
+    elif cacert and not os.path.isfile(cacert):
+        raise InvalidEvent("credentials.cacert should be PEM text or the path of a file")
+    if not verify:
+        return False, None
+    return (True, tls) if tls or not cacert else (cacert, None)
 
 
 def session(

@@ -14,9 +14,7 @@ Access control (NACM, RFC 8341) leaves out what a user may not read, without a s
 
 import base64
 import dataclasses
-import os
 import re
-import ssl
 from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 from urllib.parse import urlsplit
@@ -77,43 +75,20 @@ def credentials(raw: Mapping[str, Any], ambient: bool) -> Credentials:
             raise InvalidEvent("credentials.username may have no colon (RFC 7617)")
         password = needed_credential(raw, "password")
     cacert = text_credential(raw, "cacert")
-    _own_ca(cacert)
     verify = flag_credential(raw, "verify", True)
+    http.trust(cacert, verify)
     return Credentials(root, username, password, token, cacert, verify)
 
 
 def _root(text: str) -> str:
     """The API's root: the URL as it is where it ends in one, else its /restconf."""
-    try:
-        parts = urlsplit(text)
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable or "@" in parts.netloc or parts.query or parts.fragment:
-        raise InvalidEvent(
-            "credentials.url should be the http or https URL of a controller or its RESTCONF root, "
-            "without user name, query and fragment"
-        )
+    parts = http.checked_url(text, "url", "a controller or its RESTCONF root")
     path = parts.path.rstrip("/")
     if path.endswith("/data"):
         path = path[: -len("/data")].rstrip("/")
     if path.rpartition("/")[2] not in ROOTS:
         path += f"/{ROOTS[0]}"
     return f"{parts.scheme}://{parts.netloc}{path}"
-
-
-def _own_ca(cacert: Optional[str]) -> Optional[ssl.SSLContext]:
-    """A TLS context that trusts the CA given as PEM text; None where a path or nothing is given."""
-    if not cacert:
-        return None
-    if "-----BEGIN" not in cacert:
-        if not os.path.isfile(cacert):
-            raise InvalidEvent("credentials.cacert should be PEM text or the path of a file")
-        return None
-    try:
-        return http.trusting(cacert)
-    except (ssl.SSLError, ValueError):
-        raise InvalidEvent("credentials.cacert is no usable PEM text") from None
 
 
 # --- the session ----------------------------------------------------------------------------------
@@ -124,9 +99,7 @@ class Session:
 
     def __init__(self, credentials: Credentials, poll: Any):
         self.root = credentials.root
-        tls = _own_ca(credentials.cacert) if credentials.verify else None
-        cacert = None if tls else credentials.cacert
-        verify: Any = (cacert or True) if credentials.verify else False
+        verify, tls = http.trust(credentials.cacert, credentials.verify)
         self._web = http.session(poll.deadline, poll.traffic, verify=verify, tls=tls)
         self._web.headers["Authorization"] = _authorization(credentials)
         self._web.headers["Accept"] = "application/yang-data+json, application/json;q=0.9"
@@ -206,7 +179,7 @@ def _said(answer: Any) -> Optional[_Error]:
     for each in listed if isinstance(listed, list) else []:
         if isinstance(each, dict):
             tag = str(each.get("error-tag", ""))
-            return _Error(tag, _one_line(f"{tag} {each.get('error-message', '')}"))
+            return _Error(tag, http.one_line(f"{tag} {each.get('error-message', '')}"))
     return None
 
 
@@ -273,31 +246,7 @@ def least_rights(permissions: Iterable[str]) -> dict[str, Any]:
 
 def classify(error: Exception) -> Optional[ConnectorError]:
     """What a requests exception means; None for what is not requests'."""
-    if not isinstance(error, requests.exceptions.RequestException):
-        return None
-    where = http.without_query(error.request.url or "") if error.request else "the controller"
-    about = f"{where}: {_reason(error)}"
-    if isinstance(error, requests.exceptions.SSLError):
-        return Unreachable(f"TLS failed: {about}")
-    passing = (
-        requests.exceptions.ConnectionError,
-        requests.exceptions.Timeout,
-        requests.exceptions.ChunkedEncodingError,
-        requests.exceptions.ContentDecodingError,
-    )
-    return Unreachable(about) if isinstance(error, passing) else UnexpectedResponse(about)
-
-
-def _reason(error: Exception) -> str:
-    """The innermost words of an error that requests and urllib3 wrapped, without the query."""
-    inner: Any = error.args[0] if error.args else error
-    inner = getattr(inner, "reason", None) or inner
-    text = re.sub(r"<[^<>]* object at 0x[0-9a-f]+>:? *", "", str(inner))
-    return _one_line(f"{type(error).__name__}: {text}")
-
-
-def _one_line(message: Any) -> str:
-    return " ".join(str(message).split())[:300]
+    return http.classify(error, "the controller")
 
 
 # --- reading an answer ------------------------------------------------------------------------------

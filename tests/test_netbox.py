@@ -409,7 +409,7 @@ def test_a_site_added_while_ends_are_read_is_known(netbox):
 @pytest.mark.parametrize("release", fakes.RELEASES)
 @pytest.mark.parametrize("cap", [1, 2, 7])
 def test_every_listing_is_walked_by_id(start, release, cap):
-    netbox = filled(start(release, cap=cap))
+    netbox = filled(start(release, cap=cap), links=3)
     scope = scope_of(netbox)
     for listing, app_and_model in provider.LISTINGS.items():
         if listing not in netbox.lists:

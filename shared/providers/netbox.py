@@ -13,12 +13,9 @@ behind a proxy they may name another host, or http. The token goes to the accoun
 """
 
 import dataclasses
-import os
 import re
-import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Optional
-from urllib.parse import urlsplit
 
 import requests
 
@@ -97,39 +94,17 @@ def credentials(raw: Mapping[str, Any], ambient: bool) -> Credentials:
             "credentials.token should be the token alone, without 'Token' or 'Bearer' before it"
         )
     cacert = text_credential(raw, "cacert")
-    _own_ca(cacert)
-    return Credentials(url, token, cacert, flag_credential(raw, "verify", True))
+    verify = flag_credential(raw, "verify", True)
+    http.trust(cacert, verify)
+    return Credentials(url, token, cacert, verify)
 
 
 def _base_url(text: str) -> str:
-    try:
-        parts = urlsplit(text)
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable or "@" in parts.netloc or parts.query or parts.fragment:
-        raise InvalidEvent(
-            "credentials.url should be the http or https URL of a NetBox, "
-            "without user name, query and fragment"
-        )
+    parts = http.checked_url(text, "url", "a NetBox")
     path = parts.path.rstrip("/")
     if path.endswith("/api"):
         path = path[: -len("/api")].rstrip("/")
     return f"{parts.scheme}://{parts.netloc}{path}"
-
-
-def _own_ca(cacert: Optional[str]) -> Optional[ssl.SSLContext]:
-    """A TLS context that trusts the CA given as PEM text; None where a path or nothing is given."""
-    if not cacert:
-        return None
-    if "-----BEGIN" not in cacert:
-        if not os.path.isfile(cacert):
-            raise InvalidEvent("credentials.cacert should be PEM text or the path of a file")
-        return None
-    try:
-        return http.trusting(cacert)
-    except (ssl.SSLError, ValueError):
-        raise InvalidEvent("credentials.cacert is no usable PEM text") from None
 
 
 class Session:
@@ -138,9 +113,7 @@ class Session:
     def __init__(self, credentials: Credentials, poll: Any):
         self.url = credentials.url
         self.device_kinds = device_kinds(poll.request.options.get("device_kinds"))
-        tls = _own_ca(credentials.cacert) if credentials.verify else None
-        cacert = None if tls else credentials.cacert
-        verify: Any = (cacert or True) if credentials.verify else False
+        verify, tls = http.trust(credentials.cacert, credentials.verify)
         self._web = http.session(poll.deadline, poll.traffic, verify=verify, tls=tls)
         # v2 tokens (from 4.5) begin with nbt_; 3.7 and 4.1 refuse a v1 token after the word Bearer
         word = "Bearer" if credentials.token.startswith("nbt_") else "Token"
@@ -165,7 +138,7 @@ class Session:
     ) -> dict[str, Any]:
         """The JSON object at a path below ``/api/``; ``right`` is what a refusal then names."""
         url = f"{self.url}/api/{path}/"
-        response = self._answer(url, params)
+        response = self._web.get(url, params=params)
         told = response.headers.get("API-Version")
         if told and self._version is None:
             self._version = _version(told)
@@ -176,14 +149,6 @@ class Session:
             kind = response.headers.get("Content-Type", "no content type")
             raise UnexpectedResponse(f"{url} did not answer with a JSON object ({kind})")
         return answer
-
-    def _answer(self, url: str, params: Optional[Mapping[str, Any]] = None) -> requests.Response:
-        try:
-            return self._web.get(url, params=params)
-        except requests.exceptions.RequestException as error:
-            # an answer that breaks off is told without what was asked
-            error.request = error.request or requests.Request("GET", url)
-            raise
 
     def _refusal(
         self, url: str, response: requests.Response, answer: Any, right: Optional[str]
@@ -216,7 +181,7 @@ class Session:
         return UnexpectedResponse(about)
 
     def _accepts_token(self) -> bool:
-        return self._answer(f"{self.url}/api/status/").status_code == 200
+        return self._web.get(f"{self.url}/api/status/").status_code == 200
 
 
 def _version(text: str) -> tuple[int, int]:
@@ -239,8 +204,8 @@ def _said(answer: Any) -> Optional[str]:
         return None
     detail = answer.get("detail")
     if isinstance(detail, str):
-        return _one_line(detail)
-    return _one_line("; ".join(f"{name}: {value}" for name, value in answer.items()))
+        return http.one_line(detail)
+    return http.one_line("; ".join(f"{name}: {value}" for name, value in answer.items()))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -371,28 +336,4 @@ def least_rights(permissions: Iterable[str]) -> dict[str, Any]:
 
 def classify(error: Exception) -> Optional[ConnectorError]:
     """What a requests exception means; None for what is not requests'."""
-    if not isinstance(error, requests.exceptions.RequestException):
-        return None
-    where = http.without_query(error.request.url or "") if error.request else "NetBox"
-    about = f"{where}: {_reason(error)}"
-    if isinstance(error, requests.exceptions.SSLError):
-        return Unreachable(f"TLS failed: {about}")
-    passing = (
-        requests.exceptions.ConnectionError,
-        requests.exceptions.Timeout,
-        requests.exceptions.ChunkedEncodingError,
-        requests.exceptions.ContentDecodingError,
-    )
-    return Unreachable(about) if isinstance(error, passing) else UnexpectedResponse(about)
-
-
-def _reason(error: Exception) -> str:
-    """The innermost words of an error that requests and urllib3 wrapped, without the query."""
-    inner: Any = error.args[0] if error.args else error
-    inner = getattr(inner, "reason", None) or inner
-    text = re.sub(r"<[^<>]* object at 0x[0-9a-f]+>:? *", "", str(inner))
-    return _one_line(f"{type(error).__name__}: {text}")
-
-
-def _one_line(message: Any) -> str:
-    return " ".join(str(message).split())[:300]
+    return http.classify(error, "NetBox")

@@ -7,7 +7,6 @@ shared/http.py's. Identity v2 is gone from every release since Queens (2018) and
 import dataclasses
 import json
 import os
-import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Optional
 from urllib.parse import parse_qs, urlsplit
@@ -102,7 +101,7 @@ def credentials(raw: Mapping[str, Any], ambient: bool) -> Credentials:
         raise InvalidEvent("credentials.auth_url should be an http or https URL")
     login = {name: text_credential(raw, name) for name in _TEXTS}
     _check_login(login)
-    _own_ca(login["cacert"])
+    http.trust(login["cacert"], verify=True)
     interface = (text_credential(raw, "interface") or "public").replace("URL", "")
     if interface not in ("public", "internal", "admin"):
         raise InvalidEvent("credentials.interface should be public, internal or admin")
@@ -154,9 +153,7 @@ class Session:
     def __init__(self, credentials: Credentials, poll: Any):
         self.credentials = credentials
         self.log = poll.log
-        cacert = credentials.login["cacert"]
-        tls = _own_ca(cacert) if credentials.verify else None
-        verify: Any = cacert if credentials.verify and cacert and not tls else credentials.verify
+        verify, tls = http.trust(credentials.login["cacert"], credentials.verify)
         web = http.session(poll.deadline, poll.traffic, verify=verify, tls=tls)
         self.auth = _plugin(credentials)
         self.keystone = keystoneauth1.session.Session(
@@ -214,20 +211,6 @@ def _domain(given: Mapping[str, Optional[str]], of: str) -> dict[str, Optional[s
     if given[by_id] or given[by_name]:
         return {by_id: given[by_id], by_name: None if given[by_id] else given[by_name]}
     return {by_id: "default"}  # Keystone's own first domain
-
-
-def _own_ca(cacert: Optional[str]) -> Optional[ssl.SSLContext]:
-    """A TLS context that trusts the CA given as PEM text; None where a path or nothing is given."""
-    if not cacert:
-        return None
-    if "-----BEGIN" not in cacert:
-        if not os.path.isfile(cacert):
-            raise InvalidEvent("credentials.cacert should be PEM text or the path of a file")
-        return None
-    try:
-        return http.trusting(cacert)
-    except (ssl.SSLError, ValueError):
-        raise InvalidEvent("credentials.cacert is no usable PEM text") from None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,9 +15,7 @@ without a sign where they are asked for no ``limit``.
 
 import dataclasses
 import http.cookiejar
-import os
 import re
-import ssl
 from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 from urllib.parse import urlsplit
@@ -77,7 +75,8 @@ def credentials(raw: Mapping[str, Any], ambient: bool) -> Credentials:
     url = _url(needed_credential(raw, "url"), "url")
     ro_url = text_credential(raw, "ro_url")
     cacert = text_credential(raw, "cacert")
-    _own_ca(cacert)
+    verify = flag_credential(raw, "verify", True)
+    web.trust(cacert, verify)
     return Credentials(
         url=_with_path(url, "/osm"),
         username=needed_credential(raw, "username"),
@@ -91,34 +90,12 @@ def credentials(raw: Mapping[str, Any], ambient: bool) -> Credentials:
 
 
 def _url(text: str, name: str) -> str:
-    try:
-        parts = urlsplit(text)
-        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        good = False
-    if not good or parts.query or parts.fragment or "@" in parts.netloc:
-        raise InvalidEvent(
-            f"credentials.{name} should be an http or https URL, without user, query and fragment"
-        )
+    web.checked_url(text, name, "an API of OSM")
     return text.rstrip("/")
 
 
 def _with_path(url: str, path: str) -> str:
     return url if urlsplit(url).path else url + path
-
-
-def _own_ca(cacert: Optional[str]) -> Optional[ssl.SSLContext]:
-    """A TLS context that trusts the CA given as PEM text; None where a path or nothing is given."""
-    if not cacert:
-        return None
-    if "-----BEGIN" not in cacert:
-        if not os.path.isfile(cacert):
-            raise InvalidEvent("credentials.cacert should be PEM text or the path of a file")
-        return None
-    try:
-        return web.trusting(cacert)
-    except (ssl.SSLError, ValueError):
-        raise InvalidEvent("credentials.cacert is no usable PEM text") from None
 
 
 class Session:
@@ -251,14 +228,8 @@ class Session:
             )
 
     def _session(self, deadline: Deadline) -> requests.Session:
-        cacert, verify = self.credentials.cacert, self.credentials.verify
-        tls = _own_ca(cacert) if verify else None
-        made = web.session(
-            deadline,
-            self._traffic,
-            verify=cacert if verify and cacert and not tls else verify,
-            tls=tls,
-        )
+        verify, tls = web.trust(self.credentials.cacert, self.credentials.verify)
+        made = web.session(deadline, self._traffic, verify=verify, tls=tls)
         made.headers["Accept"] = "application/json"
         # each answer sets a cookie that logs in by itself
         made.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
@@ -352,18 +323,8 @@ def least_rights(permissions: Iterable[str]) -> dict[str, Any]:
 
 
 def classify(error: Exception) -> Optional[ConnectorError]:
-    """What an exception of requests means; None for what is not of requests."""
-    if not isinstance(error, requests.RequestException):
-        return None
-    request = getattr(error, "request", None)
-    where = web.without_query(getattr(request, "url", None) or "") if request else "OSM"
-    if isinstance(error, requests.exceptions.SSLError):
-        return Unreachable(f"{where}: TLS failed: {_one_line(error)}")
-    if isinstance(error, requests.exceptions.Timeout):
-        return Unreachable(f"{where} did not answer in time")
-    if isinstance(error, requests.exceptions.InvalidURL):
-        return InvalidEvent("a URL of the account's credentials can't be asked")
-    return Unreachable(f"{where}: {type(error).__name__}: {_one_line(error)}")
+    """What a requests exception means; None for what is not requests'."""
+    return web.classify(error, "OSM")
 
 
 def _good(response: requests.Response) -> None:
@@ -409,7 +370,7 @@ def _denied(response: requests.Response) -> bool:
 
 
 def _said(response: requests.Response) -> str:
-    return _one_line(_problem(response).get("detail") or response.reason or "no reason given")
+    return web.one_line(_problem(response).get("detail") or response.reason or "no reason given")
 
 
 def _where(response: requests.Response) -> str:
@@ -418,7 +379,3 @@ def _where(response: requests.Response) -> str:
 
 def _bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
-
-
-def _one_line(text: Any) -> str:
-    return " ".join(str(text).split())[:300]
