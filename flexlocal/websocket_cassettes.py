@@ -124,7 +124,7 @@ class Cassette:
             for number, each in enumerate(self._left):
                 if (each["endpoint"], each["path"]) == (endpoint, path):
                     return Player(self, f"wss://{endpoint}{path}", self._left.pop(number))
-        raise self.lacks(f"wss://{endpoint}{path} (so often)")
+        raise self.lacks(f"wss://{endpoint}{path}")
 
     def lacks(self, what: str) -> NotRecorded:
         return NotRecorded(f"{what} is not in {self._name}")
