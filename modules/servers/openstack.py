@@ -20,6 +20,7 @@ from nflex_connector_utils import Connections, ImageDetail, IpAddress, Region, S
 from shared.metadata import metadata
 from shared.providers import openstack
 from shared.record import field, items, needed, objects, time
+from shared.status import Point
 
 PERMISSIONS = (
     "get_floatingip",
@@ -32,6 +33,7 @@ PERMISSIONS = (
     "os_compute_api:servers:detail",
     "volume:get_all",
 )
+STATUS_PERMISSIONS = ("os_compute_api:servers:detail",)
 CALLS = (
     "1 token; a region: 1 version of Nova + p(servers) /servers/detail "
     "+ p(ports) /ports + p(networks) /networks + p(floating) /floatingips "
@@ -78,6 +80,43 @@ TASK_STATES = {
     "suspending": "stopping",
     "unpausing": "pending",
     "unshelving": "pending",
+}
+LEVELS = {
+    "ACTIVE": "ok",
+    "BUILD": "ok",
+    "DELETED": "warning",
+    "ERROR": "error",
+    "HARD_REBOOT": "ok",
+    "MIGRATING": "ok",
+    "PASSWORD": "ok",
+    "PAUSED": "warning",
+    "REBOOT": "ok",
+    "REBUILD": "ok",
+    "RESCUE": "warning",
+    "RESIZE": "ok",
+    "REVERT_RESIZE": "ok",
+    "SHELVED": "warning",
+    "SHELVED_OFFLOADED": "warning",
+    "SHUTOFF": "warning",
+    "SOFT_DELETED": "warning",
+    "SUSPENDED": "warning",
+    "UNKNOWN": "unknown",
+    "VERIFY_RESIZE": "warning",  # waits for somebody to confirm or revert
+}
+# Of a server that Nova takes for ACTIVE: the hypervisor's word, which Nova asks for now and then.
+POWER_LEVELS = {
+    0: ("unknown", "NOSTATE"),
+    1: ("ok", "RUNNING"),
+    3: ("warning", "PAUSED"),
+    4: ("warning", "SHUTDOWN"),
+    6: ("error", "CRASHED"),
+    7: ("warning", "SUSPENDED"),
+}
+HOST_LEVELS = {
+    "DOWN": "error",
+    "MAINTENANCE": "warning",  # takes no new servers
+    "UNKNOWN": "unknown",
+    "UP": "ok",
 }
 DETAILS = (
     "OS-DCF:diskConfig",
@@ -129,7 +168,10 @@ class Lookups:
 
 def lookups(scope: openstack.Scope) -> Lookups:
     microversion = openstack.nova_microversion(scope)
-    made = Lookups(microversion, {}, {}, defaultdict(set), {}, {}, {}, {})
+    return Lookups(microversion, {}, {}, defaultdict(set), {}, {}, {}, {})
+
+
+def _look_up(scope: openstack.Scope, made: Lookups) -> None:
     if openstack.offers(scope, "network"):
         _look_up_networks(scope, made)
     if openstack.offers(scope, "volume"):
@@ -143,7 +185,6 @@ def lookups(scope: openstack.Scope) -> Lookups:
         asked = {"is_public": "None"}  # private ones too, for who may see them
         for page in openstack.pages(scope, "compute", "/flavors/detail", "flavors", params=asked):
             made.flavors.update({needed(flavor, "id", str): flavor for flavor in page})
-    return made
 
 
 def _look_up_networks(scope: openstack.Scope, made: Lookups) -> None:
@@ -173,20 +214,22 @@ def _look_up_networks(scope: openstack.Scope, made: Lookups) -> None:
 
 
 def fetch(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
-    for page in openstack.pages(
-        scope,
-        "compute",
-        "/servers/detail",
-        "servers",
-        params=scope.all_tenants,
-        microversion=lookups.microversion,
-    ):
+    _look_up(scope, lookups)
+    for page in _servers(scope, lookups):
         if openstack.offers(scope, "image"):
             _ask(scope, "image", "/images/", {_image_id(each) for each in page}, lookups.images)
         if lookups.microversion < FLAVOR_EMBEDDED:
             ids = {field(field(each, "flavor", dict) or {}, "id", str) for each in page}
             _ask(scope, "compute", "/flavors/", ids, lookups.flavors)
         yield page
+
+
+def _servers(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
+    path, asked, version = "/servers/detail", scope.all_tenants, lookups.microversion
+    return openstack.pages(scope, "compute", path, "servers", asked, version)
+
+
+fetch_status = _servers
 
 
 def _ask(
@@ -240,6 +283,32 @@ def convert(record: dict[str, Any], scope: openstack.Scope, lookups: Lookups) ->
         ),
         region=Region(scope.region),
     )
+
+
+def status(record: dict[str, Any], scope: openstack.Scope, lookups: Lookups) -> Iterator[Point]:
+    """Nova's status, with the fault of an ERROR; of the power and the host, what Nova's status hides.
+
+    ``host_status`` is told from 2.16 on, to admins as shipped; ``updated`` is when the server last changed.
+    """
+    since = time(record, "updated")
+    level, said, since = openstack.finding(record, "status", LEVELS, since)
+    doing = field(record, "OS-EXT-STS:task_state", str)
+    if doing:
+        said += f", {doing}"
+    fault = field(record, "fault", dict) or {}
+    if fault:
+        said += f": {field(fault, 'message', str) or 'no message'} (fault {fault.get('code')})"
+        since = time(fault, "created") or since
+    findings: list[openstack.Finding] = [(level, " ".join(said.split()), since)]
+    if field(record, "OS-EXT-STS:vm_state", str) == "error" and level != "error":
+        findings.append(("warning", "vm_state error", None))  # being built anew after an ERROR
+    power = field(record, "OS-EXT-STS:power_state", int)
+    if record.get("status") == "ACTIVE" and not doing and power is not None:
+        level, word = POWER_LEVELS.get(power, ("unknown", str(power)))
+        findings.append((level, f"power_state {word}", None))
+    if field(record, "host_status", str):  # "" where it is on no host
+        findings.append(openstack.finding(record, "host_status", HOST_LEVELS))
+    yield openstack.point(record, "server", findings)
 
 
 def _fault(record: dict[str, Any]) -> dict[str, Any]:

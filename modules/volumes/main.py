@@ -18,3 +18,13 @@ get_resources = get
 def validate_credentials(event: Any, context: Any) -> dict[str, Any]:
     """Whether the account can log in; lists nothing. {"ok": bool, "account" or "reason": str}."""
     return run.validate(FAMILY, event, context)
+
+
+def get_status(event: Any, context: Any) -> dict[str, Any]:
+    """How each of the volumes is: points as of shared/status.py, or an exception (shared/errors.py)."""
+    return run.statuses(FAMILY, event, context)
+
+
+def get_metrics(event: Any, context: Any) -> dict[str, Any]:
+    """The volumes' metrics since the last poll (shared/run.py, ``metrics``), or an exception."""
+    return run.metrics(FAMILY, event, context)

@@ -5,10 +5,11 @@ shared/http.py's. Identity v2 is gone from every release since Queens (2018) and
 """
 
 import dataclasses
+import datetime
 import json
 import os
 import ssl
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Optional
 from urllib.parse import parse_qs, urlsplit
 
@@ -30,6 +31,10 @@ from shared.errors import (
 )
 from shared.event import flag_credential, needed_credential, text_credential
 from shared.record import field, needed, objects
+from shared.status import Point, worst
+
+# What is found of a resource's state: a level, what to say of it, and since when, where that is known.
+Finding = tuple[str, str, Optional[datetime.datetime]]
 
 PAGE_SIZE = 1000  # the largest page that the services answer with as shipped
 RESTARTS = 3  # of a listing whose marker was deleted between two pages
@@ -511,6 +516,38 @@ def extensions(scope: Scope) -> set[str]:
 def note(scope: Scope, message: str, **facts: str) -> None:
     """A line in the poll's log about the scope."""
     scope.session.log.info(message, scope=scope.name, **facts)
+
+
+def finding(
+    record: Mapping[str, Any],
+    name: str,
+    levels: Mapping[str, str],
+    since: Optional[datetime.datetime] = None,
+) -> Finding:
+    """What the state in a field of the record means; a word that is not in ``levels`` is unknown."""
+    word = field(record, name, str)
+    if not word:
+        return "unknown", f"no {name} is told", None
+    return levels.get(word, "unknown"), f"{name} {word}", since
+
+
+def unless_switched_off(record: Mapping[str, Any], findings: Sequence[Finding]) -> list[Finding]:
+    """The findings; of a thing that somebody turned off no worse than that, for it is DOWN by intent."""
+    if field(record, "admin_state_up", bool) is not False:
+        return list(findings)
+    milder = [
+        ("warning" if level == "error" and not said.endswith("ERROR") else level, said, since)
+        for level, said, since in findings
+    ]
+    return [("warning", "admin_state_up false", None), *milder]
+
+
+def point(record: Mapping[str, Any], resource_type: str, findings: Sequence[Finding]) -> Point:
+    """The status of a resource: the worst of what was found, and all that is not ok of it."""
+    level = worst(each for each, _, _ in findings)
+    said = [text for each, text, _ in findings if each != "ok"] or [findings[0][1]]
+    since = next((since for each, _, since in findings if each == level), None)
+    return Point(needed(record, "id", str), resource_type, level, "; ".join(said), since)
 
 
 def name_of(record: Mapping[str, Any]) -> str:
