@@ -53,13 +53,13 @@ EXTENSIONS = {"bgpvpn", "l2-gateway-connection", "vpnaas"}
 MEMBERS = {"_member_", "admin", "manager", "member"}  # the roles that VPNaaS shows something to
 SITE_LEVELS = {
     "ACTIVE": "ok",
-    "BUILD": "ok",
-    "CREATED": "ok",
+    "BUILD": "warning",
+    "CREATED": "warning",
     "DOWN": "error",
     "ERROR": "error",
     "INACTIVE": "warning",
-    "PENDING_CREATE": "ok",
-    "PENDING_DELETE": "ok",
+    "PENDING_CREATE": "warning",
+    "PENDING_DELETE": "warning",
     "PENDING_UPDATE": "ok",
 }
 SITE_DETAILS = (

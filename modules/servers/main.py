@@ -21,15 +21,15 @@ def validate_credentials(event: Any, context: Any) -> dict[str, Any]:
 
 
 def get_status(event: Any, context: Any) -> dict[str, Any]:
-    """How each of the servers is: points as of shared/status.py, or an exception (shared/errors.py)."""
+    """{"status": [...], "last_update": str}: how each resource is, now (shared/status.py)."""
     return run.statuses(FAMILY, event, context)
 
 
 def get_metrics(event: Any, context: Any) -> dict[str, Any]:
-    """The servers' metrics since the last poll (shared/run.py, ``metrics``), or an exception."""
+    """{"metrics": [...], "last_update": str}: the points since the event's ``last_update``."""
     return run.metrics(FAMILY, event, context)
 
 
 def get_logs(event: Any, context: Any) -> dict[str, Any]:
-    """What was done to the servers since the last poll (shared/run.py, ``logs``), or an exception."""
+    """{"logs": [...], "last_update": str}: what was done since the event's ``last_update``."""
     return run.logs(FAMILY, event, context)

@@ -34,6 +34,8 @@ from shared.record import field, needed, objects
 from shared.status import Point, worst
 
 # What is found of a resource's state: a level, what to say of it, and since when, where that is known.
+# The cells' tables of levels: what changes while it serves is ok; what does not serve yet or any more,
+# or was told not to, is a warning; what failed is an error.
 Finding = tuple[str, str, Optional[datetime.datetime]]
 
 PAGE_SIZE = 1000  # the largest page that the services answer with as shipped
