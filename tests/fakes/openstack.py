@@ -32,6 +32,7 @@ EXTENSIONS = {
     "l2-gateways": ("l2_gateways", "l2-gateway"),
     "l2-gateway-connections": ("l2_gateway_connections", "l2-gateway-connection"),
 }
+ADMINS_ONLY = {"binding:host_id", "host_status"}
 USERS = ("reader", "member", "admin", "useless", "nobody")
 SHOWN_TO_ADMINS = {"route_targets", "import_targets", "export_targets", "route_distinguishers"}
 
@@ -268,6 +269,20 @@ def interface(number, router_number, network_number, project=PROJECT, **changed)
         device_owner="network:router_interface",
         **{"fixed_ips": [fixed], **changed},
     )
+
+
+def agent(number, **changed):
+    """An L3 agent, as an admin is shown it; others are shown no agents."""
+    return {
+        "id": identifier("agent", number),
+        "agent_type": "L3 agent",
+        "binary": "neutron-l3-agent",
+        "host": f"net{number}",
+        "admin_state_up": True,
+        "alive": True,
+        "heartbeat_timestamp": "2026-11-21 08:52:17",
+        **changed,
+    }
 
 
 def firewall_group(number, project=PROJECT, **changed):
@@ -543,6 +558,7 @@ class Cloud:
             ("network", "ports"): [],
             ("network", "routers"): [],
             ("network", "floatingips"): [],
+            ("network", "agents"): [],
             ("network", "security_groups"): [
                 {"id": "g1", "name": "default", "project_id": PROJECT}
             ],
@@ -913,16 +929,23 @@ class Cloud:
                 return 404, {"itemNotFound": {"code": 404, "message": "not found"}}
             return 200, found[0] if service == "image" else {key[:-1]: found[0]}
         records = [each for each in records if self._shown(service, each, known, admin, everybody)]
-        for name in ("tenant_id", "device_owner", "name", "id"):
+        for name in ("tenant_id", "device_owner", "name", "id", "agent_type"):
             if name in query:
                 mine = {"tenant_id": "project_id"}.get(name, name)
                 records = [each for each in records if each.get(mine) in query[name]]
         if service == "compute" and key == "servers" and microversion < (2, 47):
             records = [_at_2_1(each) for each in records]
+        if not admin:
+            records = [
+                {name: value for name, value in each.items() if name not in ADMINS_ONLY}
+                for each in records
+            ]
         return self._page(service, rest, key, query, records)
 
     def _shown(self, service, record, known, admin, everybody):
         if service == "network":
+            if "agent_type" in record:
+                return admin
             if record.get("shared") or record.get("router:external"):
                 return True
             return known and (admin or record["project_id"] == self.project)
