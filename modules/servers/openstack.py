@@ -17,9 +17,11 @@ from typing import Any, Optional
 
 from nflex_connector_utils import Connections, ImageDetail, IpAddress, Region, Server
 
+from shared import gnocchi, nova_diagnostics
 from shared.metadata import metadata
 from shared.providers import openstack
 from shared.record import field, items, needed, objects, time
+from shared.run import Asked
 from shared.status import Point
 
 PERMISSIONS = (
@@ -34,6 +36,13 @@ PERMISSIONS = (
     "volume:get_all",
 )
 STATUS_PERMISSIONS = ("os_compute_api:servers:detail",)
+METRICS_PERMISSIONS = (
+    "os_compute_api:flavors:detail",
+    "os_compute_api:os-server-diagnostics",  # where the catalog has no Gnocchi
+    "os_compute_api:servers:detail",
+    "search resource",  # Gnocchi's
+)
+METRICS_SPAN = gnocchi.SPAN
 CALLS = (
     "1 token; a region: 1 version of Nova + p(servers) /servers/detail "
     "+ p(ports) /ports + p(networks) /networks + p(floating) /floatingips "
@@ -181,6 +190,10 @@ def _look_up(scope: openstack.Scope, made: Lookups) -> None:
     if openstack.offers(scope, "image"):
         for page in openstack.pages(scope, "image", "/images", "images"):
             made.images.update({needed(image, "id", str): image for image in page})
+    _look_up_flavors(scope, made)
+
+
+def _look_up_flavors(scope: openstack.Scope, made: Lookups) -> None:
     if made.microversion < FLAVOR_EMBEDDED:
         asked = {"is_public": "None"}  # private ones too, for who may see them
         for page in openstack.pages(scope, "compute", "/flavors/detail", "flavors", params=asked):
@@ -230,6 +243,33 @@ def _servers(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str
 
 
 fetch_status = _servers
+
+
+def metrics(
+    scope: openstack.Scope, lookups: Lookups, asked: Asked
+) -> Iterator[list[dict[str, Any]]]:
+    """Of Gnocchi where the catalog has it, else of Nova's diagnostics: then of now, not of the interval."""
+    _look_up_flavors(scope, lookups)
+    listed = {
+        needed(record, "id", str): (record, _told(record, lookups))
+        for page in _servers(scope, lookups)
+        for record in page
+    }
+    if openstack.offers(scope, "metric"):
+        wanted = {each: told for each, (_, told) in listed.items() if asked.wants(each)}
+        yield from gnocchi.points(scope, wanted, asked.interval)
+    elif lookups.microversion >= nova_diagnostics.MICROVERSION:
+        yield from nova_diagnostics.points(scope, listed, asked.wants, asked.state)
+    else:
+        openstack.note(scope, "no metrics", why="no Gnocchi, and this Nova is older than Pike")
+
+
+def _told(record: dict[str, Any], lookups: Lookups) -> dict[str, Optional[float]]:
+    """What the metric mapping has to know of a server; None: not known."""
+    flavor = _flavor(record, lookups)
+    ram_mib = field(flavor, "ram", float)
+    memory = None if ram_mib is None else ram_mib * MIB
+    return {"vcpus": field(flavor, "vcpus", float), "memory": memory}
 
 
 def _ask(

@@ -8,6 +8,7 @@ import dataclasses
 import datetime
 import json
 import os
+import re
 import ssl
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Optional
@@ -43,7 +44,11 @@ RESTARTS = 3  # of a listing whose marker was deleted between two pages
 NOVA_NEWEST = (2, 96)  # the newest microversion whose servers were looked at
 NOVA_OLDEST = (2, 1)
 
+BadRequest = ks_errors.BadRequest
 NotFound = ks_errors.NotFound
+Conflict = ks_errors.Conflict
+NotImplementedByService = ks_errors.HttpNotImplemented
+ServiceFailed = ks_errors.InternalServerError
 NotAcceptable = ks_errors.NotAcceptable  # a microversion that the service does not have
 
 # The catalog's names of a service, and the version that belongs behind its URL where that lacks it.
@@ -55,11 +60,14 @@ _SERVICES = {
     "image": (("image",), "v2"),
     "load-balancer": (("load-balancer",), "v2.0"),
     "shared-file-system": (("shared-file-system", "sharev2"), ""),
+    "metric": (("metric",), "v1"),
 }
+_VERSION = re.compile(r"v\d[\d.]*")
 # The role that a service's own policy asks of who only reads a project; of others it is reader.
 _READERS = {"load-balancer": "reader, in older releases load-balancer_observer,"}
 # Policies that role reader does not cover as they are shipped (Octavia's: in older releases).
 _BESIDES = {
+    "admin": ("os_compute_api:os-server-diagnostics",),
     "load-balancer_observer": ("os_load-balancer_api:",),
     "member": ("get_endpoint_group", "get_ipsec_site_connection", "get_vpnservice"),
 }
@@ -308,17 +316,41 @@ def get(
     microversion: Optional[tuple[int, int]] = None,
 ) -> dict[str, Any]:
     """The JSON object that a service answers with. A 403 names the roles; a 404 is ``NotFound``."""
+    answer = _answer(scope, service, "GET", path, params, microversion)
+    if not isinstance(answer, dict):
+        shown = http.without_query(_endpoint(scope, service) + path)
+        raise UnexpectedResponse(f"{shown} should answer with an object")
+    return answer
+
+
+def post(
+    scope: Scope, service: str, path: str, params: Mapping[str, Any], body: Mapping[str, Any]
+) -> Any:
+    """The JSON that a service answers with to a question that needs a body. Errors as of ``get``."""
+    return _answer(scope, service, "POST", path, params, body=body)
+
+
+def _answer(
+    scope: Scope,
+    service: str,
+    method: str,
+    path: str,
+    params: Optional[Mapping[str, Any]] = None,
+    microversion: Optional[tuple[int, int]] = None,
+    body: Optional[Mapping[str, Any]] = None,
+) -> Any:
     url = _endpoint(scope, service) + path
-    shown = http.without_query(url)
     asked: dict[str, Any] = {
         "params": params or {},
         "headers": {"Accept": "application/json"},
     }
+    if body is not None:
+        asked["json"] = body
     if microversion and microversion > NOVA_OLDEST:
         asked["microversion"] = ".".join(map(str, microversion))
         asked["microversion_service_type"] = service
     try:
-        response = scope.session.keystone.get(url, **asked)
+        response = scope.session.keystone.request(url, method, **asked)
     except ks_errors.Forbidden as error:
         access = scope.session.access
         raise InsufficientPermission(
@@ -328,13 +360,11 @@ def get(
             f": {_said(error)}"
         ) from error
     try:
-        answer = response.json()
+        return response.json()
     except (json.JSONDecodeError, ValueError):
+        shown = http.without_query(url)
         kind = response.headers.get("Content-Type", "no content type")
         raise UnexpectedResponse(f"{shown} did not answer with JSON ({kind})") from None
-    if not isinstance(answer, dict):
-        raise UnexpectedResponse(f"{shown} should answer with an object")
-    return answer
 
 
 def _role_needed(scope: Scope, service: str) -> str:
@@ -368,7 +398,7 @@ def pages(
                 asked["marker"] = marker
             try:
                 answer = get(scope, service, path, asked, microversion)
-            except (ks_errors.BadRequest, NotFound):
+            except (BadRequest, NotFound):
                 if marker is None or restart == RESTARTS:
                     raise
                 break  # Nova and Glance say 400 to a marker that is gone, Cinder and Neutron 404
@@ -464,7 +494,7 @@ def _endpoint(scope: Scope, service: str) -> str:
                 region = endpoint.get("region_id") or endpoint.get("region")
                 if endpoint.get("interface") == interface and region == scope.region:
                     url = str(endpoint.get("url", "")).rstrip("/")
-                    has_version = url.rpartition("/")[2].startswith("v")
+                    has_version = _VERSION.fullmatch(url.rpartition("/")[2])
                     return url if has_version or not version else f"{url}/{version}"
     raise Absent(f"the catalog has no {interface} {types[0]} endpoint in {scope.region}")
 
