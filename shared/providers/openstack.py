@@ -360,8 +360,8 @@ def _answer(
             f": {_said(error)}"
         ) from error
     try:
-        return response.json()
-    except (json.JSONDecodeError, ValueError):
+        return json.loads(response.content)  # response.json() may be simplejson's, which knows no NaN
+    except ValueError:
         shown = http.without_query(url)
         kind = response.headers.get("Content-Type", "no content type")
         raise UnexpectedResponse(f"{shown} did not answer with JSON ({kind})") from None
