@@ -12,12 +12,12 @@ holds passwords.
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Optional
 
 from nflex_connector_utils import Connections, ImageDetail, IpAddress, Region, Server
 
-from shared import gnocchi, nova_diagnostics
+from shared import gnocchi, nova_actions, nova_diagnostics
 from shared.metadata import metadata
 from shared.providers import openstack
 from shared.record import field, items, needed, objects, time
@@ -42,7 +42,13 @@ METRICS_PERMISSIONS = (
     "os_compute_api:servers:detail",
     "search resource",  # Gnocchi's
 )
+LOGS_PERMISSIONS = (
+    "os_compute_api:os-instance-actions:list",
+    "os_compute_api:os-instance-actions:show",
+    "os_compute_api:servers:detail",
+)
 METRICS_SPAN = gnocchi.SPAN
+LOGS_SPAN = nova_actions.SPAN
 CALLS = (
     "1 token; a region: 1 version of Nova + p(servers) /servers/detail "
     "+ p(ports) /ports + p(networks) /networks + p(floating) /floatingips "
@@ -237,8 +243,10 @@ def fetch(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, A
         yield page
 
 
-def _servers(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
-    path, asked, version = "/servers/detail", scope.all_tenants, lookups.microversion
+def _servers(
+    scope: openstack.Scope, lookups: Lookups, **filters: str
+) -> Iterator[list[dict[str, Any]]]:
+    path, asked, version = "/servers/detail", {**scope.all_tenants, **filters}, lookups.microversion
     return openstack.pages(scope, "compute", path, "servers", asked, version)
 
 
@@ -250,18 +258,31 @@ def metrics(
 ) -> Iterator[list[dict[str, Any]]]:
     """Of Gnocchi where the catalog has it, else of Nova's diagnostics: then of now, not of the interval."""
     _look_up_flavors(scope, lookups)
-    listed = {
-        needed(record, "id", str): (record, _told(record, lookups))
-        for page in _servers(scope, lookups)
-        for record in page
-    }
+    listed = _by_id(_servers(scope, lookups))
+    told = {server_id: _told(record, lookups) for server_id, record in listed.items()}
     if openstack.offers(scope, "metric"):
-        wanted = {each: told for each, (_, told) in listed.items() if asked.wants(each)}
+        wanted = {each: told[each] for each in listed if asked.wants(each)}
         yield from gnocchi.points(scope, wanted, asked.interval)
     elif lookups.microversion >= nova_diagnostics.MICROVERSION:
-        yield from nova_diagnostics.points(scope, listed, asked.wants, asked.state)
+        servers = {each: (listed[each], told[each]) for each in listed}
+        yield from nova_diagnostics.points(scope, servers, asked.wants, asked.state)
     else:
         openstack.note(scope, "no metrics", why="no Gnocchi, and this Nova is older than Pike")
+
+
+def logs(scope: openstack.Scope, lookups: Lookups, asked: Asked) -> Iterator[list[dict[str, Any]]]:
+    """The servers' actions: 1 call a server that changed or whose turn it is, and 1 an action."""
+    if lookups.microversion < nova_actions.MICROVERSION:
+        openstack.note(scope, "no logs", why="this Nova is older than Queens")
+        return
+    since = nova_actions.changed_since(asked.interval)
+    changed = _by_id(_servers(scope, lookups, **since))
+    listed = _by_id(_servers(scope, lookups))
+    yield from nova_actions.events(scope, listed, changed, asked.interval, asked.wants, asked.state)
+
+
+def _by_id(pages: Iterable[list[dict[str, Any]]]) -> dict[str, dict[str, Any]]:
+    return {needed(record, "id", str): record for page in pages for record in page}
 
 
 def _told(record: dict[str, Any], lookups: Lookups) -> dict[str, Optional[float]]:

@@ -360,7 +360,9 @@ def _answer(
             f": {_said(error)}"
         ) from error
     try:
-        return json.loads(response.content)  # response.json() may be simplejson's, which knows no NaN
+        return json.loads(
+            response.content
+        )  # response.json() may be simplejson's, which knows no NaN
     except ValueError:
         shown = http.without_query(url)
         kind = response.headers.get("Content-Type", "no content type")
@@ -459,7 +461,7 @@ def _next_marker(answer: Mapping[str, Any]) -> Optional[str]:
     links = [
         field(link, "href", str)
         for name in answer
-        if name.endswith("_links")
+        if name.endswith("links")  # Nova's actions have no servers' name before it
         for link in objects(answer, name)
         if link.get("rel") == "next"
     ]
