@@ -146,9 +146,7 @@ def _event(
         "severity": severity,
         "message": f"{name} by {f'user {user}' if user else 'Nova'}: {said}",
         "time": convert_datetime(moment),
-        "action": name,
-        "user_id": user,
-        "request_id": request_id,
+        "user": user,
     }
 
 

@@ -1041,8 +1041,15 @@ class Cloud:
         since = query.get("changes-since", [""])[0].rstrip("Z")
         listed = [each for each in actions if each["updated_at"] >= since]
         listed = sorted(listed, key=lambda each: each["start_time"], reverse=True)
-        page = [{k: v for k, v in each.items() if k != "events"} for each in listed]
-        return 200, {"instanceActions": [{"instance_uuid": server_id, **each} for each in page]}
+        listed = [{k: v for k, v in each.items() if k != "events"} for each in listed]
+        limit, requests = int(query["limit"][0]), [each["request_id"] for each in listed]
+        start = requests.index(query["marker"][0]) + 1 if "marker" in query else 0
+        page = listed[start : start + limit]
+        body = {"instanceActions": [{"instance_uuid": server_id, **each} for each in page]}
+        if len(page) == limit:
+            href = f"{self.url}/?marker={page[-1]['request_id']}"
+            body["links"] = [{"rel": "next", "href": href}]
+        return 200, body
 
     def _shown(self, service, record, known, admin, everybody):
         if service == "network":
