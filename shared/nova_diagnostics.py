@@ -40,16 +40,21 @@ def points(
     for gone in state.keys() - servers.keys():
         del state[gone]
     answered, failure = False, None
+    failed_hosts = set()  # that a host answers late is found out a minute and a few tries later
     for server_id, (record, told) in sorted(servers.items()):
         if not wants(server_id):
             continue
         last = state.pop(server_id, None)
-        if not _reachable(record):
+        host = field(record, "hostId", str)
+        if not _reachable(record) or host in failed_hosts:
             continue
         try:
             read = _read(scope, server_id)
         except openstack.ServiceFailed as error:
-            openstack.note(scope, "not measured", server=server_id, why="Nova answered 500")
+            openstack.note(
+                scope, "not measured", server=server_id, why="Nova failed; nor others on its host"
+            )
+            failed_hosts.add(host)
             failure = error
             continue
         answered = True

@@ -160,6 +160,17 @@ def test_a_deleted_server(cloud):
     assert gone["id"] not in kept
 
 
+def test_a_step_that_ended_after_the_server_was_deleted(cloud):
+    gone = idle(3, status="DELETED", updated="2026-01-31T12:04:59Z")
+    cloud.lists["compute", "servers"].append(gone)
+    steps = [("compute_terminate_instance", at("12:04:58"), at("12:05:01"), "Success")]
+    cloud.actions[gone["id"]] = [fakes.action("delete", "req-1", at("12:04:57"), steps)]
+    context = Context()
+    assert len(poll(cloud, context=context)["logs"]) == 1
+    Clock.now_is += 5 * MINUTE
+    assert len(poll(cloud, context=context, last="2026-01-31T12:05:00Z")["logs"]) == 1
+
+
 def test_a_server_that_nova_forgets_in_the_meantime(cloud):
     cloud.lists["compute", "servers"][0]["updated"] = "2026-01-31T12:01:09Z"
     cloud.fault(f"{ONE}/os-instance-actions", 404)

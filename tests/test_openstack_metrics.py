@@ -1,6 +1,7 @@
 """OpenStack, metrics of servers: whole polls against the simulators of Gnocchi and of Nova's diagnostics."""
 
 import datetime
+import json
 import math
 import random
 
@@ -10,8 +11,10 @@ from modules.servers import main
 from modules.servers import openstack as servers
 from shared import gnocchi, http, metrics, nova_diagnostics
 from shared.errors import InsufficientPermission, UnexpectedResponse, Unreachable
+from shared.interval import Interval
 from tests.fakes import openstack as fakes
 from tests.fakes.context import Context
+from tests.test_grid import damage
 from tests.test_interval import Clock
 
 UTC = datetime.timezone.utc
@@ -458,10 +461,13 @@ def test_a_server_that_has_no_diagnostics_now(cloud, status):
 
 
 def test_one_server_that_nova_fails_on_does_not_cost_the_others_theirs(cloud):
-    cloud.diagnostics = {ONE: 500, TWO: read(0)}
+    cloud.lists["compute", "servers"][1]["hostId"] = "i" * 56
+    cloud.lists["compute", "servers"].append(fakes.server(3))
+    cloud.diagnostics = {each: 500 for each in (ONE, fakes.identifier("server", 3))}
+    cloud.diagnostics[TWO] = read(0)
     context = Context()
     assert {each["resource_id"] for each in poll(cloud, "admin", context)["metrics"]} == {TWO}
-    assert context.logged(f"server={ONE}")
+    assert len(context.logged("not measured")) == 1  # the other on that host is not tried any more
 
 
 def test_a_nova_that_fails_on_all_fails_the_poll(cloud):
@@ -492,3 +498,44 @@ def test_a_nova_without_diagnostics_of_one_form(clock):
 def test_gnocchi_goes_before_diagnostics(measured):
     poll(measured)
     assert not [path for path in measured.counts if path.endswith("diagnostics")]
+
+
+# --- damaged answers ----------------------------------------------------------------------------
+
+
+def survived(made, damaged_ones):
+    """That each is answered or refused, and no other exception comes; how many were answered, and refused."""
+    answered = refused = 0
+    for damaged, what in damaged_ones:
+        try:
+            json.dumps(list(made(damaged)))
+            answered += 1
+        except UnexpectedResponse:
+            refused += 1
+        except Exception as error:
+            raise AssertionError(what) from error
+    return answered, refused
+
+
+def test_damaged_measures_are_answered_or_refused():
+    points = [["2026-01-31T11:30:00+00:00", 300.0, 1.5], ["2026-01-31T11:35:00+00:00", 300.0, 2.5]]
+    metric = {"cpu": {"mean": points}, "memory.usage": {"mean": points}}
+    group = {"group": {"id": ONE}, "measures": {"measures": {ONE: metric}}}
+    known = {each.metric: each for each in metrics.of("openstack.gnocchi")}
+    servers_told = {ONE: {"vcpus": 4.0, "memory": 8.0 * GIB}}
+    span = Interval(NOON - 6 * MINUTES_5, NOON)
+
+    def made(damaged):
+        return gnocchi._of(damaged, "instance", known, servers_told, span)
+
+    assert len(list(made(group))) == 3
+    assert min(survived(made, damage(group))) > 0
+
+
+def test_damaged_diagnostics_are_answered_or_refused():
+    def made(damaged):
+        told = {"vcpus": 4.0, "memory": 8.0 * GIB}
+        return [(each.key, *rest) for each, *rest in nova_diagnostics._values(damaged, told)]
+
+    assert len(made(fakes.diagnostics())) == 15
+    assert min(survived(made, damage(fakes.diagnostics()))) > 0

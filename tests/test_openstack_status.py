@@ -16,6 +16,7 @@ from shared.providers import openstack
 from shared.status import LEVELS
 from tests.fakes import openstack as fakes
 from tests.fakes.context import Context
+from tests.test_grid import damage
 
 SCOPE = types.SimpleNamespace(
     name="alpha/RegionOne", region="RegionOne", project_id=fakes.PROJECT, all_projects=False
@@ -475,3 +476,29 @@ def test_a_cloud_without_vpnaas(cloud):
 def test_rights_for_status_are_among_those_of_the_inventory(family):
     cell = importlib.import_module(f"modules.{family}.openstack")
     assert set(cell.STATUS_PERMISSIONS) <= set(cell.PERMISSIONS)
+
+
+@pytest.mark.parametrize(
+    "cell, record",
+    [
+        (servers, fakes.server(1, status="ERROR", fault={"message": "x"}, host_status="UP")),
+        (volumes, fakes.volume(1, migration_status="none", replication_status="enabled")),
+        (circuits, fakes.site_connection(1)),
+        *(
+            (appliances, {**getattr(fakes, kind)(1), appliances.KIND: kind})
+            for kind in ("router", "firewall_group", "load_balancer", "share")
+        ),
+    ],
+)
+def test_damaged_records_are_answered_or_refused(cell, record):
+    answered = refused = 0
+    for damaged, what in damage(record):
+        try:
+            answered += len(
+                [each.message for each in cell.status(damaged, SCOPE, appliances.Lookups())]
+            )
+        except UnexpectedResponse:
+            refused += 1
+        except Exception as error:
+            raise AssertionError(what) from error
+    assert 0 < refused < answered

@@ -14,6 +14,10 @@ address in that subnet (the VIP's, where the member names none) and Nova lists t
 the networks family does not report are named in the metadata only. Manila is asked at 2.0, where the
 list still has the export locations, and for share networks at 2.51, the first that knows more than one
 subnet. CMP's appliances have no state: the provider's words are in the metadata.
+
+Status is what the same lists say, of a load balancer for all that it has (operating_status). Of a router
+also whether an L3 agent serves it: Neutron lists agents, and ports with their host, in full to admins (rule
+get_agent) and to others as if there were none.
 """
 
 import dataclasses

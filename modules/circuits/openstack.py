@@ -9,6 +9,8 @@ connections to members only, and a reader an empty list: where nothing is seen, 
 member for that to mean anything. L2 gateways are the cloud's own: Neutron shows them to admins only, and
 of another login's 403 no circuit of its project is missing. A BGP VPN lists its associations itself;
 its route targets, by which the other side knows it, are shown to admins only.
+
+Only IPsec site connections have a status.
 """
 
 import dataclasses

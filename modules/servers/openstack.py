@@ -8,6 +8,10 @@ are not in the list any more. ``image`` is empty for a server that boots from a 
 knows the image that the volume was made of. ``addresses`` is keyed by the network's name, which need
 not be unique: Neutron's ports say which network it is. ``user_data`` (shown to admins) is left out: it
 holds passwords.
+
+Status is what that same list says of status, fault, power and, to admins, host. Metrics are Gnocchi's where the
+catalog has it (shared/gnocchi.py), else of Nova's diagnostics (shared/nova_diagnostics.py); logs are Nova's
+instance actions (shared/nova_actions.py). None of them asks for what only the inventory needs.
 """
 
 import dataclasses

@@ -7,6 +7,9 @@ Sizes come in GiB. A volume that Nova made for booting has an empty name. QoS sp
 admin only; for others IOPS is unknown. ``all_tenants`` is ignored without a word for a reader (200
 and only the own project), so a poll of all projects that is refused the QoS specs, and sees no other
 project's volume, lacks the admin role.
+
+Status is what the same list says of status, migration and replication. There are no metrics: Ceilometer keeps
+a volume's size only, and what a disk reads and writes with its server.
 """
 
 import dataclasses
