@@ -31,7 +31,9 @@ SPAN = {"skew_s": 600, "longest_s": 3600}
 LOOK_BACK_S = (
     900  # a rate needs a point before: three periods of 5 minutes, of which two may be missing
 )
-SERVERS_A_CALL = 500
+SERVERS_A_CALL = (
+    100  # with 8 metrics each, Gnocchi 4.7 on local files takes 1.5 s for it; on others more
+)
 AGGREGATE = "mean"
 
 # The start of a metric's name -> the type of resource that has it. The first that fits.
