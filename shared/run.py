@@ -252,10 +252,13 @@ def _spanned(what: str, family: str, event: Any, context: Any, log: Log) -> dict
     if asked.interval.empty:
         return {what: [], "last_update": asked.interval.last_update}
     states: dict[str, dict[str, Any]] = {}
+    had = set()
 
     def fetch(scope: Any, lookups: Any) -> Any:
         key = f"{what}:{poll.request.account_id}:{poll.request.provider}:{family}:{scope.name}"
         states[key] = _remembered(poll, context, key)
+        if states[key]:
+            had.add(key)
         return ask(scope, lookups, dataclasses.replace(asked, state=states[key]))
 
     def make(found: dict[str, Any], scope: Any, lookups: Any) -> Any:
@@ -264,7 +267,7 @@ def _spanned(what: str, family: str, event: Any, context: Any, log: Log) -> dict
 
     found, _ = _gathered(started, _Task(fetch, make, one_each=True, all_scopes=True), context)
     for key, state in states.items():
-        if state:
+        if state or key in had:  # what was forgotten must not come back
             _remember(poll, context, key, state)
     return {what: found, "last_update": asked.interval.last_update}
 

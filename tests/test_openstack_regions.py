@@ -76,6 +76,21 @@ def test_the_version_is_put_behind_a_url_that_lacks_it(service, url):
 
 
 @pytest.mark.parametrize(
+    "url, with_version",
+    [
+        ("https://vip.example:9696", "https://vip.example:9696/v2.0"),
+        ("https://vip.example/volatile", "https://vip.example/volatile/v2.0"),
+        ("https://vip.example/network/v2.0/", "https://vip.example/network/v2.0"),
+    ],
+)
+def test_a_name_that_begins_with_v_is_no_version(url, with_version):
+    session = Session()
+    session.catalog[3]["endpoints"] = [endpoint("West", url=url)]
+    _, west = openstack.scopes(session)
+    assert openstack._endpoint(west, "network") == with_version
+
+
+@pytest.mark.parametrize(
     "cacert, words",
     [
         ("-----BEGIN CERTIFICATE-----\nbroken\n", "cacert is no usable PEM text"),

@@ -119,6 +119,22 @@ def test_state_is_kept_from_poll_to_poll_a_scope_each(asking, what):
     assert sorted(context.state.values()) == ['{"a": 2}', '{"b": 2}']  # as it was
 
 
+def test_a_state_that_was_emptied_is_empty_for_the_next_poll(asking, what):
+    def ask(scope, lookups, asked):
+        asked.state.update({"seen": 1} if not asked.state else {})
+        if scope.error:
+            asked.state.clear()
+        yield []
+
+    setattr(asking.cell, what, ask)
+    context = Context()
+    asking.planned = [Scope("a")]
+    spanned(what, context)
+    asking.planned = [Scope("a", error=OutOfTime("clear it"))]
+    spanned(what, context)
+    assert list(context.state.values()) == ["{}"]
+
+
 def test_a_state_that_can_not_be_kept_fails_no_poll(asking, what):
     def ask(scope, lookups, asked):
         asked.state["seen"] = 1

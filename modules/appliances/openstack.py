@@ -14,6 +14,10 @@ address in that subnet (the VIP's, where the member names none) and Nova lists t
 the networks family does not report are named in the metadata only. Manila is asked at 2.0, where the
 list still has the export locations, and for share networks at 2.51, the first that knows more than one
 subnet. CMP's appliances have no state: the provider's words are in the metadata.
+
+Status is what the same lists say, of a load balancer for all that it has (operating_status). Of a router
+also whether an L3 agent serves it: Neutron lists agents, and ports with their host, in full to admins (rule
+get_agent) and to others as if there were none.
 """
 
 import dataclasses
@@ -28,6 +32,7 @@ from shared.metadata import metadata
 from shared.providers import openstack
 from shared.record import field, items, needed, objects, time
 from shared.run import Dropped
+from shared.status import Point
 
 PERMISSIONS = (
     "get_firewall_group",
@@ -43,6 +48,13 @@ PERMISSIONS = (
     "share:get_all",
     "share_network:detail",
 )
+STATUS_PERMISSIONS = (
+    "get_firewall_group",
+    "get_router",
+    "get_security_group",
+    "os_load-balancer_api:loadbalancer:get_all",
+    "share:get_all",
+)
 CALLS = (
     "1 token; a region with Neutron: 1 /extensions + p(networks) /networks + p(ports) /ports "
     "+ p(routers) /routers + p(firewall groups) /fwaas/firewall_groups, if it has them; "
@@ -57,6 +69,8 @@ CALLS = (
 GIB = 1024**3
 KIND = "kind"  # of a record; fetch adds it
 SUBNETS_LISTED = (2, 51)
+# those that are on the host of an agent; a distributed router's other ports are on every host
+AGENTS_PORTS = ("network:router_gateway", "network:router_ha_interface", "network:router_interface")
 ROUTER_PORTS = {
     "network:ha_router_replicated_interface",
     "network:router_centralized_snat",
@@ -64,6 +78,76 @@ ROUTER_PORTS = {
     "network:router_ha_interface",
     "network:router_interface",
     "network:router_interface_distributed",
+}
+ROUTER_LEVELS = {
+    "ACTIVE": "ok",
+    "ALLOCATING": "warning",
+    "BUILD": "warning",
+    "DOWN": "error",
+    "ERROR": "error",
+    "PENDING_CREATE": "warning",
+    "PENDING_DELETE": "warning",
+    "PENDING_UPDATE": "ok",
+}
+FIREWALL_LEVELS = {
+    "ACTIVE": "ok",
+    "CREATED": "warning",
+    "DOWN": "error",
+    "ERROR": "error",
+    "INACTIVE": "warning",  # has no ports: nothing passes through it
+    "PENDING_CREATE": "warning",
+    "PENDING_DELETE": "warning",
+    "PENDING_UPDATE": "ok",
+}
+OPERATING_LEVELS = {
+    "DEGRADED": "warning",
+    "DRAINING": "ok",
+    "ERROR": "error",
+    "NO_MONITOR": "ok",
+    "OFFLINE": "warning",
+    "ONLINE": "ok",
+}
+PROVISIONING_LEVELS = {
+    "ACTIVE": "ok",
+    "DELETED": "warning",
+    "ERROR": "error",
+    "PENDING_CREATE": "warning",
+    "PENDING_DELETE": "warning",
+    "PENDING_UPDATE": "ok",
+}
+SHARE_LEVELS = {
+    "available": "ok",
+    "awaiting_transfer": "ok",
+    "backup_creating": "ok",
+    "backup_restoring": "warning",
+    "backup_restoring_error": "error",
+    "creating": "warning",
+    "creating_from_snapshot": "warning",
+    "deferred_deleting": "warning",
+    "deleted": "warning",
+    "deleting": "warning",
+    "ensuring": "ok",
+    "error": "error",
+    "error_deferred_deleting": "error",
+    "error_deleting": "error",
+    "extending": "ok",
+    "extending_error": "error",
+    "inactive": "warning",
+    "manage_error": "error",
+    "manage_starting": "warning",
+    "migrating": "ok",
+    "migrating_to": "warning",
+    "replication_change": "ok",
+    "reverting": "warning",
+    "reverting_error": "error",
+    "server_migrating": "ok",
+    "server_migrating_to": "warning",
+    "shrinking": "ok",
+    "shrinking_error": "error",
+    "shrinking_possible_data_loss_error": "error",
+    "unmanage_error": "error",
+    "unmanage_starting": "warning",
+    "unmanaged": "warning",
 }
 ROUTER_DETAILS = (
     "admin_state_up",
@@ -187,13 +271,22 @@ class Lookups:
     )
     members: dict[str, list[dict[str, Any]]] = dataclasses.field(default_factory=dict)  # by pool
     share_networks: Optional[dict[str, dict[str, Any]]] = None  # None: not asked for yet
+    hosts: dict[str, set[str]] = dataclasses.field(  # by router: where its ports are
+        default_factory=lambda: defaultdict(set)
+    )
+    agents: dict[str, bool] = dataclasses.field(default_factory=dict)  # L3 agents: by host, alive?
 
 
 def lookups(scope: openstack.Scope) -> Lookups:
     made = Lookups()
+    if openstack.offers(scope, "network"):
+        made.extensions = openstack.extensions(scope)
+    return made
+
+
+def _look_up(scope: openstack.Scope, made: Lookups) -> None:
     if not openstack.offers(scope, "network"):
-        return made
-    made.extensions = openstack.extensions(scope)
+        return
     made.networks = openstack.networks(scope)
     fields = ("id", "network_id", "device_id", "device_owner", "fixed_ips", "project_id")
     asked = {**openstack.own(scope), "fields": fields}
@@ -208,10 +301,10 @@ def lookups(scope: openstack.Scope) -> Lookups:
             for fixed in objects(port, "fixed_ips"):
                 where = needed(fixed, "subnet_id", str), needed(fixed, "ip_address", str)
                 made.addresses[where] = device
-    return made
 
 
 def fetch(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
+    _look_up(scope, lookups)
     if "router" in lookups.extensions:
         yield from _of_kind("router", _routers(scope, lookups))
     if "fwaas_v2" in lookups.extensions:  # after all routers, which firewall groups connect to
@@ -220,6 +313,47 @@ def fetch(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, A
         yield from _of_kind("load_balancer", _load_balancers(scope, lookups))
     if openstack.offers(scope, "shared-file-system"):
         yield from _of_kind("share", _shares(scope, lookups))
+
+
+def fetch_status(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
+    """Without what the inventory asks for besides: 1 call a listing, and 2 where agents are shown."""
+    routers: list[dict[str, Any]] = []
+    if "router" in lookups.extensions:
+        for page in _of_kind("router", _routers(scope, lookups)):
+            routers.extend(page)
+    if openstack.offers(scope, "network"):
+        openstack.require_network_rights(scope, routers)
+    if routers and "l3_agent_scheduler" in lookups.extensions:
+        _look_up_agents(scope, lookups)
+    yield routers
+    if "fwaas_v2" in lookups.extensions:
+        path, key = "/fwaas/firewall_groups", "firewall_groups"
+        yield from _of_kind("firewall_group", openstack.pages(scope, "network", path, key))
+    if openstack.offers(scope, "load-balancer"):
+        yield from _of_kind("load_balancer", _balancers(scope))
+    if openstack.offers(scope, "shared-file-system"):
+        yield from _of_kind("share", _listed_shares(scope))
+
+
+def _look_up_agents(scope: openstack.Scope, lookups: Lookups) -> None:
+    """The L3 agents, and by the hosts of a router's ports which of them serve it; admins are shown both.
+
+    Asking for each router's agents would be a call a router.
+    """
+    asked: dict[str, Any] = {"agent_type": "L3 agent", "fields": ("id", "host", "alive")}
+    for page in openstack.pages(scope, "network", "/agents", "agents", params=asked):
+        lookups.agents.update(
+            {needed(each, "host", str): bool(field(each, "alive", bool)) for each in page}
+        )
+    if not lookups.agents:
+        return
+    fields = ("id", "device_id", "device_owner", "binding:host_id")
+    asked = {"device_owner": AGENTS_PORTS, "fields": fields}
+    for page in openstack.pages(scope, "network", "/ports", "ports", params=asked):
+        for port in page:
+            router, host = field(port, "device_id", str), field(port, "binding:host_id", str)
+            if router and host in lookups.agents:
+                lookups.hosts[router].add(host)
 
 
 def _of_kind(kind: str, pages: Iterable[list[dict[str, Any]]]) -> Iterator[list[dict[str, Any]]]:
@@ -241,12 +375,20 @@ def _firewall_groups(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[
         yield page
 
 
-def _load_balancers(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
-    own = {} if scope.all_projects else {"project_id": scope.project_id}
+def _own(scope: openstack.Scope) -> dict[str, Any]:
+    """Octavia's parameter for "of the polled project"."""
+    return {} if scope.all_projects else {"project_id": scope.project_id}
+
+
+def _balancers(scope: openstack.Scope) -> Iterator[list[dict[str, Any]]]:
     path, key = "/lbaas/loadbalancers", "loadbalancers"
-    for number, page in enumerate(openstack.pages(scope, "load-balancer", path, key, params=own)):
+    return openstack.pages(scope, "load-balancer", path, key, params=_own(scope))
+
+
+def _load_balancers(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
+    for number, page in enumerate(_balancers(scope)):
         if number == 0 and page:
-            _look_up_pools(scope, lookups, own)
+            _look_up_pools(scope, lookups, _own(scope))
         members = (
             lookups.addresses.get(_where(member, balancer))
             for balancer in page
@@ -288,10 +430,14 @@ def _look_up_servers(
             lookups.servers.update(needed(server, "id", str) for server in page)
 
 
-def _shares(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
+def _listed_shares(scope: openstack.Scope) -> Iterator[list[dict[str, Any]]]:
     asked = {**scope.all_tenants, "sort_key": "id", "sort_dir": "asc"}
     service, path = "shared-file-system", "/shares/detail"
-    for page in openstack.offset_pages(scope, service, path, "shares", params=asked):
+    return openstack.offset_pages(scope, service, path, "shares", params=asked)
+
+
+def _shares(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
+    for page in _listed_shares(scope):
         if lookups.share_networks is None and any(share.get("share_network_id") for share in page):
             lookups.share_networks = _share_networks(scope)
         yield page
@@ -414,6 +560,57 @@ CONVERT: dict[str, Callable[[dict[str, Any], openstack.Scope, Lookups], Applianc
     "load_balancer": _load_balancer,
     "router": _router,
     "share": _share,
+}
+
+
+# --- one record -> its status ---------------------------------------------------------------------
+
+
+def status(record: dict[str, Any], scope: openstack.Scope, lookups: Lookups) -> Iterator[Point]:
+    kind = needed(record, KIND, str)
+    if kind not in STATUS:
+        raise UnexpectedResponse(f"field {KIND!r} names no kind of appliance")
+    if not openstack.of_another_project(scope, record):
+        yield openstack.point(record, "appliance", STATUS[kind](record, lookups))
+
+
+def _router_status(record: dict[str, Any], lookups: Lookups) -> list[openstack.Finding]:
+    """With the L3 agents that serve it: without any that is alive, nothing is routed any more."""
+    since = time(record, "updated_at")
+    findings = [openstack.finding(record, "status", ROUTER_LEVELS, since)]
+    hosts = lookups.hosts.get(needed(record, "id", str), set())
+    dead = sorted(host for host in hosts if not lookups.agents[host])
+    if dead:
+        level = "error" if len(dead) == len(hosts) else "warning"
+        findings.append((level, f"no L3 agent alive on {', '.join(dead)}", None))
+    return openstack.unless_switched_off(record, findings)
+
+
+def _firewall_status(record: dict[str, Any], lookups: Lookups) -> list[openstack.Finding]:
+    since = time(record, "updated_at")
+    findings = [openstack.finding(record, "status", FIREWALL_LEVELS, since)]
+    return openstack.unless_switched_off(record, findings)
+
+
+def _balancer_status(record: dict[str, Any], lookups: Lookups) -> list[openstack.Finding]:
+    """``operating_status`` covers its listeners, pools and members: DEGRADED where some do not work."""
+    since = time(record, "updated_at")
+    findings = [
+        openstack.finding(record, "operating_status", OPERATING_LEVELS, since),
+        openstack.finding(record, "provisioning_status", PROVISIONING_LEVELS, since),
+    ]
+    return openstack.unless_switched_off(record, findings)
+
+
+def _share_status(record: dict[str, Any], lookups: Lookups) -> list[openstack.Finding]:
+    return [openstack.finding(record, "status", SHARE_LEVELS)]
+
+
+STATUS: dict[str, Callable[[dict[str, Any], Lookups], list[openstack.Finding]]] = {
+    "firewall_group": _firewall_status,
+    "load_balancer": _balancer_status,
+    "router": _router_status,
+    "share": _share_status,
 }
 
 

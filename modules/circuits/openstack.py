@@ -9,6 +9,8 @@ connections to members only, and a reader an empty list: where nothing is seen, 
 member for that to mean anything. L2 gateways are the cloud's own: Neutron shows them to admins only, and
 of another login's 403 no circuit of its project is missing. A BGP VPN lists its associations itself;
 its route targets, by which the other side knows it, are shown to admins only.
+
+Only IPsec site connections have a status.
 """
 
 import dataclasses
@@ -23,6 +25,7 @@ from shared.metadata import metadata
 from shared.providers import openstack
 from shared.record import field, items, needed, objects, time
 from shared.run import Dropped
+from shared.status import Point
 
 PERMISSIONS = (
     "get_bgpvpn",
@@ -35,6 +38,7 @@ PERMISSIONS = (
     "get_subnet",
     "get_vpnservice",
 )
+STATUS_PERMISSIONS = ("get_ipsec_site_connection", "get_security_group", "get_vpnservice")
 CALLS = (
     "1 token; a region with Neutron: 1 /extensions; with one of the extensions: "
     "+ p(networks) /networks + p(routers) /routers "
@@ -49,6 +53,17 @@ CALLS = (
 KIND = "kind"  # of a record; fetch adds it
 EXTENSIONS = {"bgpvpn", "l2-gateway-connection", "vpnaas"}
 MEMBERS = {"_member_", "admin", "manager", "member"}  # the roles that VPNaaS shows something to
+SITE_LEVELS = {
+    "ACTIVE": "ok",
+    "BUILD": "warning",
+    "CREATED": "warning",
+    "DOWN": "error",
+    "ERROR": "error",
+    "INACTIVE": "warning",
+    "PENDING_CREATE": "warning",
+    "PENDING_DELETE": "warning",
+    "PENDING_UPDATE": "ok",
+}
 SITE_DETAILS = (
     "admin_state_up",
     "auth_mode",
@@ -67,6 +82,7 @@ SITE_DETAILS = (
     "status",
     "vpnservice_id",
 )
+STATUS_FIELDS = ("id", "project_id", "tenant_id", "admin_state_up", "status")
 SITE_FIELDS = ("id", "name", "local_ep_group_id", "peer_ep_group_id", *SITE_DETAILS)
 SERVICE_DETAILS = ("name", "status", "external_v4_ip", "external_v6_ip", "router_id", "subnet_id")
 BGPVPN_DETAILS = (
@@ -98,27 +114,45 @@ class Lookups:
 
 def lookups(scope: openstack.Scope) -> Lookups:
     made = Lookups()
-    if not openstack.offers(scope, "network"):
-        return made
-    made.extensions = openstack.extensions(scope)
+    if openstack.offers(scope, "network"):
+        made.extensions = openstack.extensions(scope)
+    return made
+
+
+def _look_up(scope: openstack.Scope, made: Lookups) -> None:
     if made.extensions.isdisjoint(EXTENSIONS):
-        return made
+        return
     made.networks = openstack.networks(scope)
     if "router" in made.extensions:
         made.routers = _by_id(scope, "/routers", "routers", fields=("id", "name", "project_id"))
     # not what the extensions list: their rules are others, and prove nothing
     records = chain(made.routers.values(), made.networks.values())
     openstack.require_network_rights(scope, records)
-    return made
 
 
 def fetch(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
+    _look_up(scope, lookups)
     if "vpnaas" in lookups.extensions:
         yield from _of_kind("ipsec_site_connection", _sites(scope, lookups))
     if "bgpvpn" in lookups.extensions:
         yield from _of_kind("bgpvpn", _bgpvpns(scope, lookups))
     if "l2-gateway-connection" in lookups.extensions:
         yield from _of_kind("l2_gateway_connection", _l2_connections(scope, lookups))
+
+
+def fetch_status(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
+    """Only what has a status: Neutron keeps none of a BGP VPN or an L2 gateway connection."""
+    if "vpnaas" not in lookups.extensions:
+        return
+    asked = {**openstack.own(scope), "fields": STATUS_FIELDS}
+    path, key = "/vpn/ipsec-site-connections", "ipsec_site_connections"
+    connections = []
+    for page in openstack.pages(scope, "network", path, key, params=asked):
+        connections.extend(page)
+    openstack.require_network_rights(scope, connections)
+    if not connections:
+        _require_member(scope)
+    yield connections
 
 
 def _of_kind(kind: str, pages: Iterable[list[dict[str, Any]]]) -> Iterator[list[dict[str, Any]]]:
@@ -216,6 +250,14 @@ def convert(
         region=Region(scope.region),
         **CONVERT[kind](record, lookups),
     )
+
+
+def status(record: dict[str, Any], scope: openstack.Scope, lookups: Lookups) -> Iterator[Point]:
+    """Of an IPsec site connection: ACTIVE where its tunnel is up."""
+    if not openstack.of_another_project(scope, record):
+        findings = [openstack.finding(record, "status", SITE_LEVELS)]
+        findings = openstack.unless_switched_off(record, findings)
+        yield openstack.point(record, "circuit", findings)
 
 
 def _site(record: dict[str, Any], lookups: Lookups) -> dict[str, Any]:

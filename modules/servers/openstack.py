@@ -8,18 +8,25 @@ are not in the list any more. ``image`` is empty for a server that boots from a 
 knows the image that the volume was made of. ``addresses`` is keyed by the network's name, which need
 not be unique: Neutron's ports say which network it is. ``user_data`` (shown to admins) is left out: it
 holds passwords.
+
+Status is what that same list says of status, fault, power and, to admins, host. Metrics are Gnocchi's where the
+catalog has it (shared/gnocchi.py), else of Nova's diagnostics (shared/nova_diagnostics.py); logs are Nova's
+instance actions (shared/nova_actions.py). None of them asks for what only the inventory needs.
 """
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Optional
 
 from nflex_connector_utils import Connections, ImageDetail, IpAddress, Region, Server
 
+from shared import gnocchi, nova_actions, nova_diagnostics
 from shared.metadata import metadata
 from shared.providers import openstack
 from shared.record import field, items, needed, objects, time
+from shared.run import Asked
+from shared.status import Point
 
 PERMISSIONS = (
     "get_floatingip",
@@ -32,6 +39,20 @@ PERMISSIONS = (
     "os_compute_api:servers:detail",
     "volume:get_all",
 )
+STATUS_PERMISSIONS = ("os_compute_api:servers:detail",)
+METRICS_PERMISSIONS = (
+    "os_compute_api:flavors:detail",
+    "os_compute_api:os-server-diagnostics",  # where the catalog has no Gnocchi
+    "os_compute_api:servers:detail",
+    "search resource",  # Gnocchi's
+)
+LOGS_PERMISSIONS = (
+    "os_compute_api:os-instance-actions:list",
+    "os_compute_api:os-instance-actions:show",
+    "os_compute_api:servers:detail",
+)
+METRICS_SPAN = gnocchi.SPAN
+LOGS_SPAN = nova_actions.SPAN
 CALLS = (
     "1 token; a region: 1 version of Nova + p(servers) /servers/detail "
     "+ p(ports) /ports + p(networks) /networks + p(floating) /floatingips "
@@ -78,6 +99,43 @@ TASK_STATES = {
     "suspending": "stopping",
     "unpausing": "pending",
     "unshelving": "pending",
+}
+LEVELS = {
+    "ACTIVE": "ok",
+    "BUILD": "warning",
+    "DELETED": "warning",
+    "ERROR": "error",
+    "HARD_REBOOT": "warning",
+    "MIGRATING": "ok",
+    "PASSWORD": "ok",
+    "PAUSED": "warning",
+    "REBOOT": "warning",
+    "REBUILD": "warning",
+    "RESCUE": "warning",
+    "RESIZE": "warning",
+    "REVERT_RESIZE": "warning",
+    "SHELVED": "warning",
+    "SHELVED_OFFLOADED": "warning",
+    "SHUTOFF": "warning",
+    "SOFT_DELETED": "warning",
+    "SUSPENDED": "warning",
+    "UNKNOWN": "unknown",
+    "VERIFY_RESIZE": "warning",  # waits for somebody to confirm or revert
+}
+# Of a server that Nova takes for ACTIVE: the hypervisor's word, which Nova asks for now and then.
+POWER_LEVELS = {
+    0: ("unknown", "NOSTATE"),
+    1: ("ok", "RUNNING"),
+    3: ("warning", "PAUSED"),
+    4: ("warning", "SHUTDOWN"),
+    6: ("error", "CRASHED"),
+    7: ("warning", "SUSPENDED"),
+}
+HOST_LEVELS = {
+    "DOWN": "error",
+    "MAINTENANCE": "warning",  # takes no new servers
+    "UNKNOWN": "unknown",
+    "UP": "ok",
 }
 DETAILS = (
     "OS-DCF:diskConfig",
@@ -129,7 +187,10 @@ class Lookups:
 
 def lookups(scope: openstack.Scope) -> Lookups:
     microversion = openstack.nova_microversion(scope)
-    made = Lookups(microversion, {}, {}, defaultdict(set), {}, {}, {}, {})
+    return Lookups(microversion, {}, {}, defaultdict(set), {}, {}, {}, {})
+
+
+def _look_up(scope: openstack.Scope, made: Lookups) -> None:
     if openstack.offers(scope, "network"):
         _look_up_networks(scope, made)
     if openstack.offers(scope, "volume"):
@@ -139,11 +200,14 @@ def lookups(scope: openstack.Scope) -> Lookups:
     if openstack.offers(scope, "image"):
         for page in openstack.pages(scope, "image", "/images", "images"):
             made.images.update({needed(image, "id", str): image for image in page})
+    _look_up_flavors(scope, made)
+
+
+def _look_up_flavors(scope: openstack.Scope, made: Lookups) -> None:
     if made.microversion < FLAVOR_EMBEDDED:
         asked = {"is_public": "None"}  # private ones too, for who may see them
         for page in openstack.pages(scope, "compute", "/flavors/detail", "flavors", params=asked):
             made.flavors.update({needed(flavor, "id", str): flavor for flavor in page})
-    return made
 
 
 def _look_up_networks(scope: openstack.Scope, made: Lookups) -> None:
@@ -173,20 +237,64 @@ def _look_up_networks(scope: openstack.Scope, made: Lookups) -> None:
 
 
 def fetch(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
-    for page in openstack.pages(
-        scope,
-        "compute",
-        "/servers/detail",
-        "servers",
-        params=scope.all_tenants,
-        microversion=lookups.microversion,
-    ):
+    _look_up(scope, lookups)
+    for page in _servers(scope, lookups):
         if openstack.offers(scope, "image"):
             _ask(scope, "image", "/images/", {_image_id(each) for each in page}, lookups.images)
         if lookups.microversion < FLAVOR_EMBEDDED:
             ids = {field(field(each, "flavor", dict) or {}, "id", str) for each in page}
             _ask(scope, "compute", "/flavors/", ids, lookups.flavors)
         yield page
+
+
+def _servers(
+    scope: openstack.Scope, lookups: Lookups, **filters: str
+) -> Iterator[list[dict[str, Any]]]:
+    path, asked, version = "/servers/detail", {**scope.all_tenants, **filters}, lookups.microversion
+    return openstack.pages(scope, "compute", path, "servers", asked, version)
+
+
+fetch_status = _servers
+
+
+def metrics(
+    scope: openstack.Scope, lookups: Lookups, asked: Asked
+) -> Iterator[list[dict[str, Any]]]:
+    """Of Gnocchi where the catalog has it, else of Nova's diagnostics: then of now, not of the interval."""
+    _look_up_flavors(scope, lookups)
+    listed = _by_id(_servers(scope, lookups))
+    told = {server_id: _told(record, lookups) for server_id, record in listed.items()}
+    if openstack.offers(scope, "metric"):
+        wanted = {each: told[each] for each in listed if asked.wants(each)}
+        yield from gnocchi.points(scope, wanted, asked.interval)
+    elif lookups.microversion >= nova_diagnostics.MICROVERSION:
+        servers = {each: (listed[each], told[each]) for each in listed}
+        yield from nova_diagnostics.points(scope, servers, asked.wants, asked.state)
+    else:
+        openstack.note(scope, "no metrics", why="no Gnocchi, and this Nova is older than Pike")
+
+
+def logs(scope: openstack.Scope, lookups: Lookups, asked: Asked) -> Iterator[list[dict[str, Any]]]:
+    """The servers' actions: 1 call a server that changed or whose turn it is, and 1 an action."""
+    if lookups.microversion < nova_actions.MICROVERSION:
+        openstack.note(scope, "no logs", why="this Nova is older than Queens")
+        return
+    since = nova_actions.changed_since(asked.interval)
+    changed = _by_id(_servers(scope, lookups, **since))
+    listed = _by_id(_servers(scope, lookups))
+    yield from nova_actions.events(scope, listed, changed, asked.interval, asked.wants, asked.state)
+
+
+def _by_id(pages: Iterable[list[dict[str, Any]]]) -> dict[str, dict[str, Any]]:
+    return {needed(record, "id", str): record for page in pages for record in page}
+
+
+def _told(record: dict[str, Any], lookups: Lookups) -> dict[str, Optional[float]]:
+    """What the metric mapping has to know of a server; None: not known."""
+    flavor = _flavor(record, lookups)
+    ram_mib = field(flavor, "ram", float)
+    memory = None if ram_mib is None else ram_mib * MIB
+    return {"vcpus": field(flavor, "vcpus", float), "memory": memory}
 
 
 def _ask(
@@ -240,6 +348,32 @@ def convert(record: dict[str, Any], scope: openstack.Scope, lookups: Lookups) ->
         ),
         region=Region(scope.region),
     )
+
+
+def status(record: dict[str, Any], scope: openstack.Scope, lookups: Lookups) -> Iterator[Point]:
+    """Nova's status, with the fault of an ERROR; of the power and the host, what Nova's status hides.
+
+    ``host_status`` is told from 2.16 on, to admins as shipped; ``updated`` is when the server last changed.
+    """
+    since = time(record, "updated")
+    level, said, since = openstack.finding(record, "status", LEVELS, since)
+    doing = field(record, "OS-EXT-STS:task_state", str)
+    if doing:
+        said += f", {doing}"
+    fault = field(record, "fault", dict) or {}
+    if fault:
+        said += f": {field(fault, 'message', str) or 'no message'} (fault {fault.get('code')})"
+        since = time(fault, "created") or since
+    findings: list[openstack.Finding] = [(level, " ".join(said.split()), since)]
+    if field(record, "OS-EXT-STS:vm_state", str) == "error" and level != "error":
+        findings.append(("warning", "vm_state error", None))  # being built anew after an ERROR
+    power = field(record, "OS-EXT-STS:power_state", int)
+    if record.get("status") == "ACTIVE" and not doing and power is not None:
+        level, word = POWER_LEVELS.get(power, ("unknown", str(power)))
+        findings.append((level, f"power_state {word}", None))
+    if field(record, "host_status", str):  # "" where it is on no host
+        findings.append(openstack.finding(record, "host_status", HOST_LEVELS))
+    yield openstack.point(record, "server", findings)
 
 
 def _fault(record: dict[str, Any]) -> dict[str, Any]:

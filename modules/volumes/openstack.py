@@ -7,6 +7,9 @@ Sizes come in GiB. A volume that Nova made for booting has an empty name. QoS sp
 admin only; for others IOPS is unknown. ``all_tenants`` is ignored without a word for a reader (200
 and only the own project), so a poll of all projects that is refused the QoS specs, and sees no other
 project's volume, lacks the admin role.
+
+Status is what the same list says of status, migration and replication. There are no metrics: Ceilometer keeps
+a volume's size only, and what a disk reads and writes with its server.
 """
 
 import dataclasses
@@ -19,12 +22,67 @@ from shared.errors import InsufficientPermission
 from shared.metadata import metadata
 from shared.providers import openstack
 from shared.record import field, needed, objects, time
+from shared.status import Point
 
 PERMISSIONS = ("volume:get_all", "volume_extension:type_get_all")
+STATUS_PERMISSIONS = ("volume:get_all",)
 CALLS = "1 token; a region: p(volumes) /volumes/detail + 1 /types + 1 /qos-specs"
 
 GIB = 1024**3
 PROJECT = "os-vol-tenant-attr:tenant_id"
+LEVELS = {
+    "attaching": "ok",
+    "available": "ok",
+    "awaiting-transfer": "ok",
+    "backing-up": "ok",
+    "creating": "warning",
+    "deleting": "warning",
+    "detaching": "ok",
+    "downloading": "warning",
+    "error": "error",
+    "error_attaching": "error",
+    "error_backing-up": "warning",  # the backup failed; the volume is as it was
+    "error_deleting": "error",
+    "error_detaching": "error",
+    "error_extending": "error",
+    "error_managing": "error",
+    "error_managing_deleting": "error",
+    "error_restoring": "error",
+    "error_unmanaging": "error",
+    "extending": "ok",
+    "in-use": "ok",
+    "maintenance": "warning",
+    "managing": "warning",
+    "reserved": "ok",
+    "restoring-backup": "warning",
+    "retyping": "ok",
+    "reverting": "warning",
+    "unmanaging": "warning",
+    "uploading": "ok",
+}
+# of a move to another backend, and of a replica: the volume itself may be in use all the while
+MIGRATION_LEVELS = {
+    "completing": "ok",
+    "error": "warning",
+    "migrating": "ok",
+    "none": "ok",
+    "starting": "ok",
+    "success": "ok",
+}
+REPLICATION_LEVELS = {
+    "active": "ok",
+    "copying": "ok",
+    "disabled": "ok",
+    "disabling": "ok",
+    "enabled": "ok",
+    "enabling": "ok",
+    "error": "warning",
+    "failed-over": "warning",
+    "failing-over": "warning",
+    "failover-error": "error",
+    "inactive": "warning",
+    "not-capable": "ok",
+}
 DETAILS = (
     "attachments",
     "bootable",
@@ -59,18 +117,21 @@ class Lookups:
 
 
 def lookups(scope: openstack.Scope) -> Lookups:
+    return Lookups({}, False)
+
+
+def _look_up(scope: openstack.Scope, made: Lookups) -> None:
     try:
         specs = openstack.get(scope, "volume", "/qos-specs")
     except InsufficientPermission:
         specs = None
     by_id = {needed(spec, "id", str): _iops(spec) for spec in objects(specs or {}, "qos_specs")}
-    made = Lookups({}, specs is not None)
+    made.sees_qos = specs is not None
     for page in openstack.pages(scope, "volume", "/types", "volume_types"):
         for volume_type in page:
             iops = by_id.get(field(volume_type, "qos_specs_id", str) or "")
             if iops is not None:
                 made.iops[needed(volume_type, "name", str)] = iops
-    return made
 
 
 def _iops(spec: dict[str, Any]) -> Optional[int]:
@@ -84,6 +145,17 @@ def _iops(spec: dict[str, Any]) -> Optional[int]:
 
 
 def fetch(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
+    _look_up(scope, lookups)
+    yield from _volumes(scope, lookups)
+
+
+def fetch_status(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
+    if scope.all_projects:  # to see that it may list them
+        _look_up(scope, lookups)
+    return _volumes(scope, lookups)
+
+
+def _volumes(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
     proved = lookups.sees_qos or not scope.all_projects
     for page in openstack.pages(
         scope, "volume", "/volumes/detail", "volumes", params=scope.all_tenants
@@ -117,3 +189,13 @@ def convert(record: dict[str, Any], scope: openstack.Scope, lookups: Lookups) ->
         metadata=metadata(record, DETAILS, field(record, "metadata", dict)),
         region=Region(scope.region),
     )
+
+
+def status(record: dict[str, Any], scope: openstack.Scope, lookups: Lookups) -> Iterator[Point]:
+    since = time(record, "updated_at")
+    findings = [openstack.finding(record, "status", LEVELS, since)]
+    if field(record, "migration_status", str):
+        findings.append(openstack.finding(record, "migration_status", MIGRATION_LEVELS, since))
+    if field(record, "replication_status", str):
+        findings.append(openstack.finding(record, "replication_status", REPLICATION_LEVELS, since))
+    yield openstack.point(record, "volume", findings)

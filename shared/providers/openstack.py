@@ -5,9 +5,11 @@ shared/http.py's. Identity v2 is gone from every release since Queens (2018) and
 """
 
 import dataclasses
+import datetime
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Optional
 from urllib.parse import parse_qs, urlsplit
 
@@ -29,13 +31,23 @@ from shared.errors import (
 )
 from shared.event import flag_credential, needed_credential, text_credential
 from shared.record import field, needed, objects
+from shared.status import Point, worst
+
+# What is found of a resource's state: a level, what to say of it, and since when, where that is known.
+# The cells' tables of levels: what changes while it serves is ok; what does not serve yet or any more,
+# or was told not to, is a warning; what failed is an error.
+Finding = tuple[str, str, Optional[datetime.datetime]]
 
 PAGE_SIZE = 1000  # the largest page that the services answer with as shipped
 RESTARTS = 3  # of a listing whose marker was deleted between two pages
 NOVA_NEWEST = (2, 96)  # the newest microversion whose servers were looked at
 NOVA_OLDEST = (2, 1)
 
+BadRequest = ks_errors.BadRequest
 NotFound = ks_errors.NotFound
+Conflict = ks_errors.Conflict
+NotImplementedByService = ks_errors.HttpNotImplemented
+ServiceFailed = ks_errors.InternalServerError
 NotAcceptable = ks_errors.NotAcceptable  # a microversion that the service does not have
 
 # The catalog's names of a service, and the version that belongs behind its URL where that lacks it.
@@ -47,11 +59,14 @@ _SERVICES = {
     "image": (("image",), "v2"),
     "load-balancer": (("load-balancer",), "v2.0"),
     "shared-file-system": (("shared-file-system", "sharev2"), ""),
+    "metric": (("metric",), "v1"),
 }
+_VERSION = re.compile(r"v\d[\d.]*")
 # The role that a service's own policy asks of who only reads a project; of others it is reader.
 _READERS = {"load-balancer": "reader, in older releases load-balancer_observer,"}
 # Policies that role reader does not cover as they are shipped (Octavia's: in older releases).
 _BESIDES = {
+    "admin": ("os_compute_api:os-server-diagnostics",),
     "load-balancer_observer": ("os_load-balancer_api:",),
     "member": ("get_endpoint_group", "get_ipsec_site_connection", "get_vpnservice"),
 }
@@ -284,17 +299,41 @@ def get(
     microversion: Optional[tuple[int, int]] = None,
 ) -> dict[str, Any]:
     """The JSON object that a service answers with. A 403 names the roles; a 404 is ``NotFound``."""
+    answer = _answer(scope, service, "GET", path, params, microversion)
+    if not isinstance(answer, dict):
+        shown = http.without_query(_endpoint(scope, service) + path)
+        raise UnexpectedResponse(f"{shown} should answer with an object")
+    return answer
+
+
+def post(
+    scope: Scope, service: str, path: str, params: Mapping[str, Any], body: Mapping[str, Any]
+) -> Any:
+    """The JSON that a service answers with to a question that needs a body. Errors as of ``get``."""
+    return _answer(scope, service, "POST", path, params, body=body)
+
+
+def _answer(
+    scope: Scope,
+    service: str,
+    method: str,
+    path: str,
+    params: Optional[Mapping[str, Any]] = None,
+    microversion: Optional[tuple[int, int]] = None,
+    body: Optional[Mapping[str, Any]] = None,
+) -> Any:
     url = _endpoint(scope, service) + path
-    shown = http.without_query(url)
     asked: dict[str, Any] = {
         "params": params or {},
         "headers": {"Accept": "application/json"},
     }
+    if body is not None:
+        asked["json"] = body
     if microversion and microversion > NOVA_OLDEST:
         asked["microversion"] = ".".join(map(str, microversion))
         asked["microversion_service_type"] = service
     try:
-        response = scope.session.keystone.get(url, **asked)
+        response = scope.session.keystone.request(url, method, **asked)
     except ks_errors.Forbidden as error:
         access = scope.session.access
         raise InsufficientPermission(
@@ -304,13 +343,13 @@ def get(
             f": {_said(error)}"
         ) from error
     try:
-        answer = response.json()
-    except (json.JSONDecodeError, ValueError):
+        return json.loads(
+            response.content
+        )  # response.json() may be simplejson's, which knows no NaN
+    except ValueError:
+        shown = http.without_query(url)
         kind = response.headers.get("Content-Type", "no content type")
         raise UnexpectedResponse(f"{shown} did not answer with JSON ({kind})") from None
-    if not isinstance(answer, dict):
-        raise UnexpectedResponse(f"{shown} should answer with an object")
-    return answer
 
 
 def _role_needed(scope: Scope, service: str) -> str:
@@ -344,7 +383,7 @@ def pages(
                 asked["marker"] = marker
             try:
                 answer = get(scope, service, path, asked, microversion)
-            except (ks_errors.BadRequest, NotFound):
+            except (BadRequest, NotFound):
                 if marker is None or restart == RESTARTS:
                     raise
                 break  # Nova and Glance say 400 to a marker that is gone, Cinder and Neutron 404
@@ -405,7 +444,7 @@ def _next_marker(answer: Mapping[str, Any]) -> Optional[str]:
     links = [
         field(link, "href", str)
         for name in answer
-        if name.endswith("_links")
+        if name.endswith("links")  # Nova's actions have no servers' name before it
         for link in objects(answer, name)
         if link.get("rel") == "next"
     ]
@@ -440,7 +479,7 @@ def _endpoint(scope: Scope, service: str) -> str:
                 region = endpoint.get("region_id") or endpoint.get("region")
                 if endpoint.get("interface") == interface and region == scope.region:
                     url = str(endpoint.get("url", "")).rstrip("/")
-                    has_version = url.rpartition("/")[2].startswith("v")
+                    has_version = _VERSION.fullmatch(url.rpartition("/")[2])
                     return url if has_version or not version else f"{url}/{version}"
     raise Absent(f"the catalog has no {interface} {types[0]} endpoint in {scope.region}")
 
@@ -494,6 +533,38 @@ def extensions(scope: Scope) -> set[str]:
 def note(scope: Scope, message: str, **facts: str) -> None:
     """A line in the poll's log about the scope."""
     scope.session.log.info(message, scope=scope.name, **facts)
+
+
+def finding(
+    record: Mapping[str, Any],
+    name: str,
+    levels: Mapping[str, str],
+    since: Optional[datetime.datetime] = None,
+) -> Finding:
+    """What the state in a field of the record means; a word that is not in ``levels`` is unknown."""
+    word = field(record, name, str)
+    if not word:
+        return "unknown", f"no {name} is told", None
+    return levels.get(word, "unknown"), f"{name} {word}", since
+
+
+def unless_switched_off(record: Mapping[str, Any], findings: Sequence[Finding]) -> list[Finding]:
+    """The findings; of a thing that somebody turned off no worse than that, for it is DOWN by intent."""
+    if field(record, "admin_state_up", bool) is not False:
+        return list(findings)
+    milder = [
+        ("warning" if level == "error" and not said.endswith("ERROR") else level, said, since)
+        for level, said, since in findings
+    ]
+    return [("warning", "admin_state_up false", None), *milder]
+
+
+def point(record: Mapping[str, Any], resource_type: str, findings: Sequence[Finding]) -> Point:
+    """The status of a resource: the worst of what was found, and all that is not ok of it."""
+    level = worst(each for each, _, _ in findings)
+    said = [text for each, text, _ in findings if each != "ok"] or [findings[0][1]]
+    since = next((since for each, _, since in findings if each == level), None)
+    return Point(needed(record, "id", str), resource_type, level, "; ".join(said), since)
 
 
 def name_of(record: Mapping[str, Any]) -> str:

@@ -9,6 +9,9 @@ Not each cloud has them: Octavia and Manila (``also``), FWaaS, VPNaaS, BGP VPN a
 (``extensions``), and with them the user ``member``. Copied from Octavia 19, Manila 23, neutron-fwaas 25,
 neutron-vpnaas 29, networking-bgpvpn 25 and networking-l2gw 22; tests/lab/test_openstack_network_lab.py
 compares. What those services leave to agents (the statuses) it can't show.
+
+Servers' diagnostics, their actions and what of them changed were compared with Nova 34 and its fake
+hypervisor: who is shown what and each error are real, the counters are not. Gnocchi: tests/fakes/gnocchi.py.
 """
 
 import json
@@ -18,6 +21,8 @@ import uuid
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlencode, urlsplit
+
+from tests.fakes.gnocchi import Gnocchi
 
 PROJECT, OTHER = "a" * 32, "b" * 32
 MARKER_GONE = {"compute": 400, "image": 400, "volume": 404, "network": 404, "load-balancer": 400}
@@ -32,6 +37,7 @@ EXTENSIONS = {
     "l2-gateways": ("l2_gateways", "l2-gateway"),
     "l2-gateway-connections": ("l2_gateway_connections", "l2-gateway-connection"),
 }
+ADMINS_ONLY = {"binding:host_id", "host_status"}
 USERS = ("reader", "member", "admin", "useless", "nobody")
 SHOWN_TO_ADMINS = {"route_targets", "import_targets", "export_targets", "route_distinguishers"}
 
@@ -114,6 +120,55 @@ FLAVOR = {
     "rxtx_factor": 1.0,
     "links": [],
 }
+
+
+def diagnostics(**changed):
+    """Of a server with a core, an interface and a disk."""
+    return {
+        "state": "running",
+        "driver": "libvirt",
+        "hypervisor": "kvm",
+        "hypervisor_os": "linux",
+        "uptime": 46664,
+        "config_drive": False,
+        "num_cpus": 1,
+        "num_nics": 1,
+        "num_disks": 1,
+        "cpu_details": [{"id": 0, "time": 17_300_000_000, "utilisation": None}],
+        "nic_details": [nic()],
+        "disk_details": [disk()],
+        "memory_details": {"maximum": 8192, "used": 2048},
+        **changed,
+    }
+
+
+def nic(mac="fa:16:3e:00:00:01", **changed):
+    names = ("octets", "packets", "drop", "errors", "rate")
+    counters = {f"{way}_{name}": 0 for way in ("rx", "tx") for name in names}
+    return {"mac_address": mac, **counters, "rx_rate": None, "tx_rate": None, **changed}
+
+
+def disk(**changed):
+    names = ("read_bytes", "read_requests", "write_bytes", "write_requests", "errors_count")
+    return {**dict.fromkeys(names, 0), **changed}
+
+
+def action(name, request_id, start, events=(), **changed):
+    """What was done to a server; ``events``: (name, start, finish or None, result)."""
+    names = ("event", "start_time", "finish_time", "result")
+    shown = [dict(zip(names, each), hostId="h" * 56) for each in events]
+    times = [start, *(time for _, *times, _ in events for time in times if time)]
+    return {
+        "action": name,
+        "request_id": request_id,
+        "user_id": "u" * 32,
+        "project_id": PROJECT,
+        "start_time": start,
+        "updated_at": max(times),
+        "message": "Error" if any(each["result"] == "Error" for each in shown) else None,
+        "events": shown,
+        **changed,
+    }
 
 
 def port(number, project=PROJECT, **changed):
@@ -268,6 +323,20 @@ def interface(number, router_number, network_number, project=PROJECT, **changed)
         device_owner="network:router_interface",
         **{"fixed_ips": [fixed], **changed},
     )
+
+
+def agent(number, **changed):
+    """An L3 agent, as an admin is shown it; others are shown no agents."""
+    return {
+        "id": identifier("agent", number),
+        "agent_type": "L3 agent",
+        "binary": "neutron-l3-agent",
+        "host": f"net{number}",
+        "admin_state_up": True,
+        "alive": True,
+        "heartbeat_timestamp": "2026-11-21 08:52:17",
+        **changed,
+    }
 
 
 def firewall_group(number, project=PROJECT, **changed):
@@ -543,6 +612,7 @@ class Cloud:
             ("network", "ports"): [],
             ("network", "routers"): [],
             ("network", "floatingips"): [],
+            ("network", "agents"): [],
             ("network", "security_groups"): [
                 {"id": "g1", "name": "default", "project_id": PROJECT}
             ],
@@ -558,8 +628,11 @@ class Cloud:
         for key in ("shares", "share_networks"):
             self.lists["share", key] = []
         self.members = {}  # pool id -> its members
+        self.gnocchi = Gnocchi()
+        self.diagnostics = {}  # server id -> what its hypervisor says, or a status
+        self.actions = {}  # server id -> its actions
         self.extensions = {"router", "security-group", "quotas"}
-        self.also = set()  # services that the catalog has besides: load-balancer, sharev2
+        self.also = set()  # services that the catalog has besides: load-balancer, sharev2, metric
         self.shows_vpn_to = {"member", "admin"}
         self.manila_newest, self.manila_limit = "2.99", 1000
         self.before_page = {}  # path -> called before its second page: the world moves on
@@ -704,6 +777,9 @@ class Cloud:
         asked = request.headers.get("X-OpenStack-Nova-API-Version", "2.1")
         if service == "compute" and _number(asked) > _number(self.newest):
             return 406, {"computeFault": {"code": 406, "message": "not supported"}}, {}
+        if service == "metric":
+            rest = path[1:].partition("/")[2]
+            return (*self.gnocchi.answer(rest, query, sent, self.project, user == "admin"), {})
         if service == "load-balancer":
             return (*self._octavia(rest, query, user), {})
         if service == "share":
@@ -764,8 +840,9 @@ class Cloud:
             "identity": "/identity/v3",
             "load-balancer": "/load-balancer",
             "sharev2": "/share/v2",
+            "metric": "/metric",
         }
-        wanted = (set(urls) - {"load-balancer", "sharev2"} | self.also) - self.absent
+        wanted = (set(urls) - {"load-balancer", "sharev2", "metric"} | self.also) - self.absent
         return [
             {
                 "type": kind,
@@ -904,6 +981,8 @@ class Cloud:
         if records is None:
             return 404, {"itemNotFound": {"code": 404, "message": "The resource is not found."}}
         one = rest.split("/")[1:]
+        if service == "compute" and one[1:]:
+            return self._of_server(one, query, admin, microversion)
         if one and one[0] != "detail":
             found = [each for each in records if each["id"] == one[0]]
             found = found or [
@@ -913,16 +992,69 @@ class Cloud:
                 return 404, {"itemNotFound": {"code": 404, "message": "not found"}}
             return 200, found[0] if service == "image" else {key[:-1]: found[0]}
         records = [each for each in records if self._shown(service, each, known, admin, everybody)]
-        for name in ("tenant_id", "device_owner", "name", "id"):
+        if service == "compute" and key == "servers":
+            since = query.get("changes-since", [None])[0]
+            if since is None:
+                records = [each for each in records if each["status"] != "DELETED"]
+            else:
+                records = [each for each in records if each["updated"] >= since]
+        for name in ("tenant_id", "device_owner", "name", "id", "agent_type"):
             if name in query:
                 mine = {"tenant_id": "project_id"}.get(name, name)
                 records = [each for each in records if each.get(mine) in query[name]]
         if service == "compute" and key == "servers" and microversion < (2, 47):
             records = [_at_2_1(each) for each in records]
+        if not admin:
+            records = [
+                {name: value for name, value in each.items() if name not in ADMINS_ONLY}
+                for each in records
+            ]
         return self._page(service, rest, key, query, records)
+
+    def _of_server(self, path, query, admin, microversion):
+        server_id, what, *which = path
+        gone = {"code": 404, "message": f"Instance {server_id} could not be found."}
+        found = [each for each in self.lists["compute", "servers"] if each["id"] == server_id]
+        if not found or not (admin or found[0]["tenant_id"] == self.project):
+            return 404, {"itemNotFound": gone}
+        if what == "os-instance-actions":
+            return self._actions(server_id, which, query, admin, microversion)
+        if not admin:
+            rule = "os_compute_api:os-server-diagnostics"
+            message = f"Policy doesn't allow {rule} to be performed."
+            return 403, {"forbidden": {"code": 403, "message": message}}
+        if found[0]["OS-EXT-STS:power_state"] != 1:
+            message = f"Cannot 'get_diagnostics' instance {server_id} while it is in power state x"
+            return 409, {"conflictingRequest": {"code": 409, "message": message}}
+        read = self.diagnostics.get(server_id, {})
+        if isinstance(read, int):
+            return read, {"fault": {"code": read, "message": "not this time"}}
+        return 200, read if microversion >= (2, 48) else {"cpu0_time": 1, "memory": 524288}
+
+    def _actions(self, server_id, which, query, admin, microversion):
+        actions = self.actions.get(server_id, [])
+        if which:
+            found = [each for each in actions if each["request_id"] == which[0]]
+            if not found:
+                return 404, {"itemNotFound": {"code": 404, "message": "Action not found"}}
+            return 200, {"instanceAction": {"instance_uuid": server_id, **found[-1]}}
+        since = query.get("changes-since", [""])[0].rstrip("Z")
+        listed = [each for each in actions if each["updated_at"] >= since]
+        listed = sorted(listed, key=lambda each: each["start_time"], reverse=True)
+        listed = [{k: v for k, v in each.items() if k != "events"} for each in listed]
+        limit, requests = int(query["limit"][0]), [each["request_id"] for each in listed]
+        start = requests.index(query["marker"][0]) + 1 if "marker" in query else 0
+        page = listed[start : start + limit]
+        body = {"instanceActions": [{"instance_uuid": server_id, **each} for each in page]}
+        if len(page) == limit:
+            href = f"{self.url}/?marker={page[-1]['request_id']}"
+            body["links"] = [{"rel": "next", "href": href}]
+        return 200, body
 
     def _shown(self, service, record, known, admin, everybody):
         if service == "network":
+            if "agent_type" in record:
+                return admin
             if record.get("shared") or record.get("router:external"):
                 return True
             return known and (admin or record["project_id"] == self.project)
