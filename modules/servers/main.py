@@ -18,3 +18,18 @@ get_resources = get
 def validate_credentials(event: Any, context: Any) -> dict[str, Any]:
     """Whether the account can log in; lists nothing. {"ok": bool, "account" or "reason": str}."""
     return run.validate(FAMILY, event, context)
+
+
+def get_status(event: Any, context: Any) -> dict[str, Any]:
+    """{"status": [...], "last_update": str}: how each resource is, now (shared/status.py)."""
+    return run.statuses(FAMILY, event, context)
+
+
+def get_metrics(event: Any, context: Any) -> dict[str, Any]:
+    """{"metrics": [...], "last_update": str}: the points since the event's ``last_update``."""
+    return run.metrics(FAMILY, event, context)
+
+
+def get_logs(event: Any, context: Any) -> dict[str, Any]:
+    """{"logs": [...], "last_update": str}: what was done since the event's ``last_update``."""
+    return run.logs(FAMILY, event, context)
