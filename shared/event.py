@@ -71,8 +71,13 @@ def parse(event: Any, providers: Collection[str], *, ambient: bool = False) -> R
 
 
 def asked_resources(event: Mapping[str, Any]) -> Optional[frozenset[str]]:
-    """The ids that ``resource`` or ``resources`` asks for (each an id, or an object with one); None: all."""
+    """The ids that ``resource`` or ``resources`` asks for (each an id, or an object with one); None: all.
+
+    All, too, where the scheduler's ``resource`` is the account itself (``{"type": "account", ...}``).
+    """
     one, several = event.get("resource"), event.get("resources")
+    if isinstance(one, Mapping) and one.get("type") == "account":
+        one = None
     if one is None and several is None:
         return None
     if several is not None and not isinstance(several, (list, tuple)):
