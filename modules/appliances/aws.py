@@ -26,12 +26,12 @@ from typing import Any, Callable, Optional, Union
 
 from nflex_connector_utils import Appliance, Connections
 
-from shared import places
+from shared import cloudwatch, places
 from shared.errors import UnexpectedResponse
 from shared.metadata import metadata
 from shared.providers import aws
 from shared.record import field, items, needed, objects
-from shared.run import Dropped
+from shared.run import Asked, Dropped
 from shared.status import Point, redundant, worst
 
 PERMISSIONS = (
@@ -71,6 +71,15 @@ STATUS_PERMISSIONS = (
     "network-firewall:DescribeFirewall",
     "network-firewall:ListFirewalls",
 )
+METRICS_PERMISSIONS = (
+    cloudwatch.PERMISSION,
+    "ec2:DescribeNatGateways",
+    "ec2:DescribeTransitGateways",
+    "elasticfilesystem:DescribeFileSystems",
+    "elasticloadbalancing:DescribeLoadBalancers",
+    "network-firewall:DescribeFirewall",
+    "network-firewall:ListFirewalls",
+)
 CALLS = (
     "1 DescribeRegions; a region: ceil(VPCs/1000) DescribeVpcs + ceil(subnets/1000) DescribeSubnets "
     "+ a page each of NAT, internet, egress-only, virtual private, customer and transit gateways "
@@ -84,7 +93,6 @@ CALLS = (
 
 BALANCERS_A_CALL = 400
 TAGGED_A_CALL = 20
-VALUES_A_FILTER = 200
 SMALL_PAGE = 100  # Network Firewall's and EFS's largest
 EGRESS_ONLY_A_CALL = 255
 KIND = "kind"  # of a record; fetch adds it
@@ -266,7 +274,7 @@ def _look_up_health(scope: aws.Scope, lookups: Lookups) -> list[dict[str, Any]]:
 def _look_up_targets(scope: aws.Scope, lookups: Lookups) -> None:
     groups = _look_up_health(scope, lookups)
     _look_up_instances(scope, lookups, _target_ids(groups, lookups, "instance"))
-    for page in _filtered(
+    for page in aws.filtered(
         scope,
         "describe_network_interfaces",
         "NetworkInterfaces",
@@ -295,18 +303,10 @@ def _target_ids(groups: Iterable[dict[str, Any]], lookups: Lookups, kind: str) -
 
 def _look_up_instances(scope: aws.Scope, lookups: Lookups, ids: list[str]) -> None:
     """Which of these there still are: asked by a filter, for an unknown id in a list is an error."""
-    for page in _filtered(scope, "describe_instances", "Reservations", "instance-id", ids):
+    for page in aws.filtered(scope, "describe_instances", "Reservations", "instance-id", ids):
         for reservation in page:
             for instance in objects(reservation, "Instances"):
                 lookups.instances.add(needed(instance, "InstanceId", str))
-
-
-def _filtered(
-    scope: aws.Scope, operation: str, key: str, name: str, values: list[str]
-) -> Iterator[list[dict[str, Any]]]:
-    for some in _in_parts(values, VALUES_A_FILTER):
-        filters = [{"Name": name, "Values": some}]
-        yield from aws.pages(scope, "ec2", operation, key, Filters=filters)
 
 
 def _classic_balancers(scope: aws.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
@@ -796,3 +796,76 @@ STATUS: dict[str, tuple[str, Callable[[dict[str, Any], Lookups], Iterator[Told]]
     "transit_gateway": ("TransitGatewayId", _nothing_more),
     "vpn_gateway": ("VpnGatewayId", _attachments_told),
 }
+
+
+# --- metrics --------------------------------------------------------------------------------------
+
+METRICS_SPAN = cloudwatch.SPAN
+# type of a load balancer -> its service in mapping.yaml, and its namespace
+BALANCER_METRICS = {
+    "application": ("aws.applicationelb", "AWS/ApplicationELB"),
+    "gateway": ("aws.gatewayelb", "AWS/GatewayELB"),
+    "network": ("aws.networkelb", "AWS/NetworkELB"),
+}
+ENGINES = ("Stateful", "Stateless")  # of a firewall, in each of its zones
+
+
+def metrics(scope: aws.Scope, lookups: Lookups, asked: Asked) -> Iterator[list[dict[str, Any]]]:
+    """Of load balancers, NAT and transit gateways, firewalls and file systems: other kinds have none."""
+    wanted = (query for query in _queries(scope) if asked.wants(query.resource_id))
+    return cloudwatch.points(scope, asked, wanted)
+
+
+def _queries(scope: aws.Scope) -> Iterator[cloudwatch.Query]:
+    minute, five = cloudwatch.MINUTE_S, cloudwatch.FIVE_MINUTES_S
+
+    def ask(
+        service: str, namespace: str, name: str, period: int, **dimensions: str
+    ) -> list[cloudwatch.Query]:
+        return cloudwatch.queries(service, namespace, dimensions, name, "appliance", period)
+
+    for page in aws.pages(scope, "ec2", "describe_nat_gateways", "NatGateways"):
+        for record in page:
+            name = needed(record, "NatGatewayId", str)
+            if _state(record, "nat_gateway") not in GONE:
+                yield from ask("aws.natgateway", "AWS/NATGateway", name, minute, NatGatewayId=name)
+    for page in aws.pages(scope, "ec2", "describe_transit_gateways", "TransitGateways"):
+        for record in page:
+            name = needed(record, "TransitGatewayId", str)
+            if _state(record, "transit_gateway") not in GONE:
+                yield from ask(
+                    "aws.transitgateway", "AWS/TransitGateway", name, minute, TransitGateway=name
+                )
+    for page in _listed(scope):
+        for record in page:
+            arn, kind = needed(record, "LoadBalancerArn", str), field(record, "Type", str) or ""
+            if kind in BALANCER_METRICS:
+                short = arn.partition(":loadbalancer/")[2]  # "app/shop/50dc6c495c0c9188"
+                yield from ask(*BALANCER_METRICS[kind], arn, minute, LoadBalancer=short)
+    for page in _listed(scope, "elb"):
+        for record in page:
+            called = needed(record, "LoadBalancerName", str)
+            name = needed(record, "DNSName", str)
+            yield from ask("aws.elb", "AWS/ELB", name, minute, LoadBalancerName=called)
+    for page in _firewalls(scope):
+        for record in page:
+            arn, called = needed(record, "FirewallArn", str), needed(record, "FirewallName", str)
+            states = field(field(record, FIREWALL_STATUS, dict) or {}, "SyncStates", dict) or {}
+            for zone in sorted(states):
+                for engine in ENGINES:
+                    yield from cloudwatch.queries(
+                        "aws.networkfirewall",
+                        "AWS/NetworkFirewall",
+                        {"FirewallName": called, "AvailabilityZone": zone, "Engine": engine},
+                        arn,
+                        "appliance",
+                        five,
+                        specialisation=f"{zone} {engine}",
+                    )
+    for page in aws.offered_pages(
+        scope, "efs", "describe_file_systems", "FileSystems", page_size=SMALL_PAGE
+    ):
+        for record in page:
+            name = needed(record, "FileSystemId", str)
+            if _state(record, "file_system") not in GONE:
+                yield from ask("aws.efs", "AWS/EFS", name, minute, FileSystemId=name)

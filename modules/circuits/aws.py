@@ -20,12 +20,12 @@ from typing import Any, Callable, Optional, Union
 
 from nflex_connector_utils import Circuit, Connections
 
-from shared import places
+from shared import cloudwatch, places
 from shared.errors import UnexpectedResponse
 from shared.metadata import metadata
 from shared.providers import aws
 from shared.record import field, needed, objects
-from shared.run import Dropped
+from shared.run import Asked, Dropped
 from shared.status import Point, redundant, worst
 
 PERMISSIONS = (
@@ -52,6 +52,7 @@ STATUS_PERMISSIONS = (
     "ec2:DescribeVpcPeeringConnections",
     "ec2:DescribeVpnConnections",
 )
+METRICS_PERMISSIONS = (cloudwatch.PERMISSION, *STATUS_PERMISSIONS)
 CALLS = (
     "1 DescribeRegions; a region: ceil(VPCs/1000) DescribeVpcs + a page each of customer, virtual private "
     "and transit gateways + 1 DescribeVpnConnections + ceil(peerings/1000) "
@@ -752,3 +753,51 @@ def _tunnel_told(tunnel: dict[str, Any]) -> str:
     address, state = field(tunnel, "OutsideIpAddress", str), field(tunnel, "Status", str)
     why = field(tunnel, "StatusMessage", str)
     return f"tunnel {address} {state}" + (f" ({why})" if why else "")
+
+
+# --- metrics --------------------------------------------------------------------------------------
+
+METRICS_SPAN = cloudwatch.SPAN
+
+
+def metrics(scope: aws.Scope, lookups: Lookups, asked: Asked) -> Iterator[list[dict[str, Any]]]:
+    """Of lines and virtual interfaces, VPNs, attachments and peerings of transit gateways."""
+    return cloudwatch.points(scope, asked, _queries(scope, lookups, asked))
+
+
+def _queries(scope: aws.Scope, lookups: Lookups, asked: Asked) -> Iterator[cloudwatch.Query]:
+    for page in fetch_status(scope, lookups):
+        for record in page:
+            kind = needed(record, KIND, str)
+            name = needed(record, IDS[kind], str)
+            if asked.wants(name) and not _dropped(record, kind, scope, lookups):
+                yield from _of_circuit(record, kind, name, scope)
+
+
+def _of_circuit(
+    record: dict[str, Any], kind: str, name: str, scope: aws.Scope
+) -> list[cloudwatch.Query]:
+    service, namespace, period, only = "aws.dx", "AWS/DX", cloudwatch.FIVE_MINUTES_S, ""
+    if kind == "direct_connect":
+        dimensions, only = {"ConnectionId": name}, "Connection"
+    elif kind == "virtual_interface":
+        line = field(record, "connectionId", str) or ""
+        dimensions, only = {"ConnectionId": line, "VirtualInterfaceId": name}, "VirtualInterface"
+    elif kind == "vpn":
+        dimensions, service, namespace = {"VpnId": name}, "aws.vpn", "AWS/VPN"
+    elif kind in ("transit_gateway_attachment", "transit_gateway_peering"):
+        service, namespace = "aws.transitgateway", "AWS/TransitGateway"
+        gateway = field(_own_side(record, scope), "TransitGatewayId", str) or ""
+        dimensions = {"TransitGateway": gateway, "TransitGatewayAttachment": name}
+        period = cloudwatch.MINUTE_S
+    else:
+        return []
+    return cloudwatch.queries(service, namespace, dimensions, name, "circuit", period, only=only)
+
+
+def _own_side(record: dict[str, Any], scope: aws.Scope) -> dict[str, Any]:
+    """Of a peering the side that is in this region; an attachment has but one."""
+    for side in (_side(record, "Requester"), _side(record, "Accepter")):
+        if field(side, "Region", str) == scope.name:
+            return side
+    return record

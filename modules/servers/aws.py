@@ -19,10 +19,11 @@ from typing import Any, Optional
 
 from nflex_connector_utils import Connections, ImageDetail, IpAddress, Server
 
-from shared import places
+from shared import cloudwatch, places
 from shared.metadata import metadata
 from shared.providers import aws
 from shared.record import field, needed, objects, plain
+from shared.run import Asked
 from shared.status import Point, worst
 
 PERMISSIONS = (
@@ -33,6 +34,7 @@ PERMISSIONS = (
     "ec2:DescribeVolumes",
 )
 STATUS_PERMISSIONS = ("ec2:DescribeInstanceStatus",)
+METRICS_PERMISSIONS = (cloudwatch.PERMISSION, "ec2:DescribeInstances")
 CALLS = (
     "1 DescribeRegions; a region: ceil(instances/1000) DescribeInstances "
     "+ ceil(subnets/1000) DescribeSubnets + ceil(volumes/1000) DescribeVolumes; a page with new ones: "
@@ -350,3 +352,35 @@ def status(record: dict[str, Any], scope: aws.Scope, lookups: Lookups) -> Iterat
         "; ".join(told),
         min(filter(None, since), default=None),
     )
+
+
+# --- metrics --------------------------------------------------------------------------------------
+
+METRICS_SPAN = cloudwatch.SPAN
+
+
+def metrics(scope: aws.Scope, lookups: Lookups, asked: Asked) -> Iterator[list[dict[str, Any]]]:
+    """Of all instances that are listed: one that is stopped now may have run in that time.
+
+    EC2 measures every 5 minutes, or every minute where the instance pays for detailed monitoring.
+    """
+    return cloudwatch.points(scope, asked, _queries(scope, asked))
+
+
+def _queries(scope: aws.Scope, asked: Asked) -> Iterator[cloudwatch.Query]:
+    for page in aws.asked_for(
+        scope, "describe_instances", "Reservations", "instance-id", asked.resources
+    ):
+        for instance in (each for group in page for each in objects(group, "Instances")):
+            name = needed(instance, "InstanceId", str)
+            monitoring = field(field(instance, "Monitoring", dict) or {}, "State", str)
+            detailed = monitoring == "enabled"
+            if asked.wants(name):
+                yield from cloudwatch.queries(
+                    "aws.ec2",
+                    "AWS/EC2",
+                    {"InstanceId": name},
+                    name,
+                    "server",
+                    cloudwatch.MINUTE_S if detailed else cloudwatch.FIVE_MINUTES_S,
+                )

@@ -17,14 +17,16 @@ from typing import Any
 
 from nflex_connector_utils import Connections, Volume
 
-from shared import places
+from shared import cloudwatch, places
 from shared.metadata import metadata
 from shared.providers import aws
 from shared.record import field, needed, objects
+from shared.run import Asked
 from shared.status import Point, worst
 
 PERMISSIONS = ("ec2:DescribeVolumes",)
 STATUS_PERMISSIONS = ("ec2:DescribeVolumeStatus",)
+METRICS_PERMISSIONS = (cloudwatch.PERMISSION, "ec2:DescribeVolumes")
 CALLS = "1 DescribeRegions; a region: ceil(volumes/1000) DescribeVolumes"
 
 GIB = 1024**3
@@ -110,3 +112,28 @@ def status(record: dict[str, Any], scope: aws.Scope, lookups: None) -> Iterator[
         "; ".join(told),
         min(filter(None, since), default=None),
     )
+
+
+# --- metrics --------------------------------------------------------------------------------------
+
+METRICS_SPAN = cloudwatch.SPAN
+
+
+def metrics(scope: aws.Scope, lookups: None, asked: Asked) -> Iterator[list[dict[str, Any]]]:
+    """EBS measures every minute, while the volume is attached."""
+    return cloudwatch.points(scope, asked, _queries(scope, asked))
+
+
+def _queries(scope: aws.Scope, asked: Asked) -> Iterator[cloudwatch.Query]:
+    for page in aws.asked_for(scope, "describe_volumes", "Volumes", "volume-id", asked.resources):
+        for volume in page:
+            name = needed(volume, "VolumeId", str)
+            if asked.wants(name):
+                yield from cloudwatch.queries(
+                    "aws.ebs",
+                    "AWS/EBS",
+                    {"VolumeId": name},
+                    name,
+                    "volume",
+                    cloudwatch.MINUTE_S,
+                )
