@@ -26,7 +26,7 @@ from typing import Any, Callable, Optional, Union
 
 from nflex_connector_utils import Appliance, Connections
 
-from shared import cloudwatch, places
+from shared import cloudtrail, cloudwatch, places
 from shared.errors import UnexpectedResponse
 from shared.metadata import metadata
 from shared.providers import aws
@@ -80,6 +80,7 @@ METRICS_PERMISSIONS = (
     "network-firewall:DescribeFirewall",
     "network-firewall:ListFirewalls",
 )
+LOGS_PERMISSIONS = (cloudtrail.PERMISSION,)
 CALLS = (
     "1 DescribeRegions; a region: ceil(VPCs/1000) DescribeVpcs + ceil(subnets/1000) DescribeSubnets "
     "+ a page each of NAT, internet, egress-only, virtual private, customer and transit gateways "
@@ -869,3 +870,25 @@ def _queries(scope: aws.Scope) -> Iterator[cloudwatch.Query]:
             name = needed(record, "FileSystemId", str)
             if _state(record, "file_system") not in GONE:
                 yield from ask("aws.efs", "AWS/EFS", name, minute, FileSystemId=name)
+
+
+# --- logs -----------------------------------------------------------------------------------------
+
+LOGS_SPAN = cloudtrail.SPAN
+# CloudTrail's resource types, and how their ids begin. It names classic load balancers by what is not
+# their id, and says nothing else of them.
+TRAIL = {
+    "AWS::EC2::CustomerGateway": "cgw-",
+    "AWS::EC2::EgressOnlyInternetGateway": "eigw-",
+    "AWS::EC2::InternetGateway": "igw-",
+    "AWS::EC2::NatGateway": "nat-",
+    "AWS::EC2::TransitGateway": "tgw-",
+    "AWS::EC2::VPNGateway": "vgw-",
+    "AWS::EFS::FileSystem": "fs-",
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": "arn:",
+    "AWS::NetworkFirewall::Firewall": "arn:",
+}
+
+
+def logs(scope: aws.Scope, lookups: Lookups, asked: Asked) -> Iterator[list[dict[str, Any]]]:
+    return cloudtrail.events(scope, asked, "appliance", TRAIL)

@@ -20,7 +20,7 @@ from typing import Any, Callable, Optional, Union
 
 from nflex_connector_utils import Circuit, Connections
 
-from shared import cloudwatch, places
+from shared import cloudtrail, cloudwatch, places
 from shared.errors import UnexpectedResponse
 from shared.metadata import metadata
 from shared.providers import aws
@@ -53,6 +53,7 @@ STATUS_PERMISSIONS = (
     "ec2:DescribeVpnConnections",
 )
 METRICS_PERMISSIONS = (cloudwatch.PERMISSION, *STATUS_PERMISSIONS)
+LOGS_PERMISSIONS = (cloudtrail.PERMISSION,)
 CALLS = (
     "1 DescribeRegions; a region: ceil(VPCs/1000) DescribeVpcs + a page each of customer, virtual private "
     "and transit gateways + 1 DescribeVpnConnections + ceil(peerings/1000) "
@@ -792,6 +793,8 @@ def _of_circuit(
         period = cloudwatch.MINUTE_S
     else:
         return []
+    if not all(dimensions.values()):
+        return []
     return cloudwatch.queries(service, namespace, dimensions, name, "circuit", period, only=only)
 
 
@@ -801,3 +804,21 @@ def _own_side(record: dict[str, Any], scope: aws.Scope) -> dict[str, Any]:
         if field(side, "Region", str) == scope.name:
             return side
     return record
+
+
+# --- logs -----------------------------------------------------------------------------------------
+
+LOGS_SPAN = cloudtrail.SPAN
+# CloudTrail's resource types, and how their ids begin
+TRAIL = {
+    "AWS::DirectConnect::Connection": "dxcon-",
+    "AWS::DirectConnect::Lag": "dxlag-",
+    "AWS::DirectConnect::VirtualInterface": "dxvif-",
+    "AWS::EC2::TransitGatewayAttachment": "tgw-attach-",
+    "AWS::EC2::VPCPeeringConnection": "pcx-",
+    "AWS::EC2::VPNConnection": "vpn-",
+}
+
+
+def logs(scope: aws.Scope, lookups: Lookups, asked: Asked) -> Iterator[list[dict[str, Any]]]:
+    return cloudtrail.events(scope, asked, "circuit", TRAIL)

@@ -19,7 +19,7 @@ from typing import Any, Optional
 
 from nflex_connector_utils import Connections, ImageDetail, IpAddress, Server
 
-from shared import cloudwatch, places
+from shared import cloudtrail, cloudwatch, places
 from shared.metadata import metadata
 from shared.providers import aws
 from shared.record import field, needed, objects, plain
@@ -35,6 +35,7 @@ PERMISSIONS = (
 )
 STATUS_PERMISSIONS = ("ec2:DescribeInstanceStatus",)
 METRICS_PERMISSIONS = (cloudwatch.PERMISSION, "ec2:DescribeInstances")
+LOGS_PERMISSIONS = (cloudtrail.PERMISSION,)
 CALLS = (
     "1 DescribeRegions; a region: ceil(instances/1000) DescribeInstances "
     "+ ceil(subnets/1000) DescribeSubnets + ceil(volumes/1000) DescribeVolumes; a page with new ones: "
@@ -384,3 +385,14 @@ def _queries(scope: aws.Scope, asked: Asked) -> Iterator[cloudwatch.Query]:
                     "server",
                     cloudwatch.MINUTE_S if detailed else cloudwatch.FIVE_MINUTES_S,
                 )
+
+
+# --- logs -----------------------------------------------------------------------------------------
+
+LOGS_SPAN = cloudtrail.SPAN
+# CloudTrail's resource types, and how their ids begin
+TRAIL = {"AWS::EC2::Instance": "i-"}
+
+
+def logs(scope: aws.Scope, lookups: Lookups, asked: Asked) -> Iterator[list[dict[str, Any]]]:
+    return cloudtrail.events(scope, asked, "server", TRAIL)

@@ -17,7 +17,7 @@ from typing import Any
 
 from nflex_connector_utils import Connections, Volume
 
-from shared import cloudwatch, places
+from shared import cloudtrail, cloudwatch, places
 from shared.metadata import metadata
 from shared.providers import aws
 from shared.record import field, needed, objects
@@ -27,6 +27,7 @@ from shared.status import Point, worst
 PERMISSIONS = ("ec2:DescribeVolumes",)
 STATUS_PERMISSIONS = ("ec2:DescribeVolumeStatus",)
 METRICS_PERMISSIONS = (cloudwatch.PERMISSION, "ec2:DescribeVolumes")
+LOGS_PERMISSIONS = (cloudtrail.PERMISSION,)
 CALLS = "1 DescribeRegions; a region: ceil(volumes/1000) DescribeVolumes"
 
 GIB = 1024**3
@@ -137,3 +138,14 @@ def _queries(scope: aws.Scope, asked: Asked) -> Iterator[cloudwatch.Query]:
                     "volume",
                     cloudwatch.MINUTE_S,
                 )
+
+
+# --- logs -----------------------------------------------------------------------------------------
+
+LOGS_SPAN = cloudtrail.SPAN
+# CloudTrail's resource types, and how their ids begin
+TRAIL = {"AWS::EC2::Volume": "vol-"}
+
+
+def logs(scope: aws.Scope, lookups: None, asked: Asked) -> Iterator[list[dict[str, Any]]]:
+    return cloudtrail.events(scope, asked, "volume", TRAIL)
