@@ -92,8 +92,7 @@ def test_upload_creates_what_the_region_lacks(home, cmp, client, capsys):
         assert (there["language"], there["file_type"]) == ("python3", "zip")
         assert there["event_source"] == "cmp-connector.resources"
         assert {each["event_source"]: each["handler"] for each in there["handlers"]} == {
-            "cmp-connector.resources": "main.get_resources",
-            "cmp-connector.credentials": "main.validate_credentials",
+            source: f"main.{handler}" for source, handler in MANIFEST.modules[family].events.items()
         }
         assert cmp.zips[module_id] == module(family).zip.read_bytes()
     assert capsys.readouterr().out.count("create (it is new)") == len(MANIFEST.modules)

@@ -1,7 +1,8 @@
 """A user of the demo account on moto's server, which then checks keys, signatures and policies.
 
-Two things moto does otherwise than AWS are put right here, for the services that speak JSON: it refuses in
-XML, and it reckons the signature of a GET with a query wrongly (so that of EFS is not checked).
+Three things moto does otherwise than AWS are put right here: it refuses in XML services that speak JSON too,
+it reckons the signature of a GET with a query wrongly (so that of EFS is not checked), and it takes what
+requests to CloudWatch are signed for ("monitoring") for the name that policies know it by.
 """
 
 import contextlib
@@ -13,10 +14,11 @@ from moto.core.exceptions import JsonRESTError
 from moto.iam.access_control import IAMRequest
 
 from shared.providers import aws
+from tests.fakes import moto_polls
 from tools import demo_aws
 
 REGION = "us-east-1"  # of the demo account, which has one of everything there
-SPEAK_JSON = ("directconnect", "elasticfilesystem", "network-firewall")
+SPEAK_JSON = ("cloudtrail", "directconnect", "elasticfilesystem", "monitoring", "network-firewall")
 
 
 @contextlib.contextmanager
@@ -47,6 +49,7 @@ def account(rights):
 @contextlib.contextmanager
 def _as_aws_refuses():
     denied, signed = IAMRequest._raise_access_denied, IAMRequest.check_signature
+    permitted = IAMRequest.check_action_permitted
 
     def deny(request):
         if request._service in SPEAK_JSON:
@@ -59,7 +62,13 @@ def _as_aws_refuses():
         if request._service != "elasticfilesystem":
             signed(request)
 
+    def permit(request, resource):
+        request._action = request._action.replace("monitoring:", "cloudwatch:")
+        permitted(request, resource)
+
     with (
+        moto_polls.added(),
+        mock.patch.object(IAMRequest, "check_action_permitted", permit),
         mock.patch.object(IAMRequest, "_raise_access_denied", deny),
         mock.patch.object(IAMRequest, "check_signature", check),
     ):
