@@ -1,6 +1,7 @@
-"""Two operations that moto lacks, added to moto's server in this process: DescribeVolumeStatus, LookupEvents.
+"""What polls of status, metrics and logs find on moto's server: data put in beforehand.
 
-They are ours: their answers have the fields of botocore's model, and what AWS puts into them they can't show.
+Two operations that moto lacks are added, DescribeVolumeStatus and LookupEvents. They are ours: their answers
+have the fields of botocore's model, and what AWS puts into them they can't show.
 """
 
 import contextlib
@@ -13,6 +14,7 @@ from moto.core.responses import ActionResult
 from moto.ec2.responses.elastic_block_store import ElasticBlockStore
 
 PAGE = 50
+DATA_A_CALL = 1000
 trail = []  # CloudTrail's events, of all regions; see ``event``
 
 
@@ -79,3 +81,21 @@ def event(name, when, kind, resource, error=None, number=1, user="alice"):
         "Resources": [{"ResourceType": kind, "ResourceName": resource}],
         "CloudTrailEvent": json.dumps(whole),
     }
+
+
+def measure(cloudwatch, namespace, dimensions, points):
+    """Put data: of each metric, by its name, (time, value) pairs."""
+    data = [
+        {
+            "MetricName": name,
+            "Dimensions": [{"Name": key, "Value": value} for key, value in dimensions.items()],
+            "Timestamp": when,
+            "Value": value,
+        }
+        for name, pairs in points.items()
+        for when, value in pairs
+    ]
+    for start in range(0, len(data), DATA_A_CALL):
+        cloudwatch.put_metric_data(
+            Namespace=namespace, MetricData=data[start : start + DATA_A_CALL]
+        )

@@ -22,8 +22,11 @@ SPEAK_JSON = ("cloudtrail", "directconnect", "elasticfilesystem", "monitoring", 
 
 
 @contextlib.contextmanager
-def account(rights):
-    """The demo account with users of these names and rights: their credentials, by name."""
+def account(rights, prepare=None):
+    """The demo account with users of these names and rights: their credentials, by name.
+
+    ``prepare`` is called with the server's URL, while everything is still allowed.
+    """
     with _as_aws_refuses():
         server, url = demo_aws.serve()
         iam = demo_aws.client(url, "iam", REGION)
@@ -39,6 +42,8 @@ def account(rights):
                 "regions": REGION,
                 "endpoint_url": url,
             }
+        if prepare:
+            prepare(url)
         requests.post(f"{url}/moto-api/reset-auth", data=b"0", timeout=60)  # from now on
         try:
             yield made
