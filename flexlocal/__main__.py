@@ -58,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     one.set_defaults(command=_run)
     one.add_argument("family", metavar="FAMILY")
     options.add_event_options(one)
-    one.add_argument("--handler", default="get", help="get, get_resources, validate_credentials")
+    one.add_argument("--handler", default="get", help="get, validate_credentials, get_status, ...")
     how = one.add_mutually_exclusive_group()
     for mode, text in (
         ("live", "call the provider (the default but for demo accounts)"),
@@ -75,10 +75,13 @@ def _parser() -> argparse.ArgumentParser:
     listed.set_defaults(command=_accounts)
     options.add_accounts_option(listed)
 
-    rights = commands.add_parser("permissions", help="the least rights that the polls need")
-    rights.set_defaults(command=_permissions)
-    rights.add_argument("--family", metavar="FAMILY")
-    rights.add_argument("--provider", metavar="PROVIDER")
+    least = commands.add_parser("permissions", help="the least rights that the polls need")
+    least.set_defaults(command=_permissions)
+    least.add_argument("--family", metavar="FAMILY")
+    least.add_argument("--provider", metavar="PROVIDER")
+    least.add_argument(
+        "--handler", metavar="HANDLER", help="of this one only: get, get_status, ..."
+    )
 
     shipping.add_commands(commands)
     return parser
@@ -89,6 +92,15 @@ def families() -> dict[str, dict[str, str]]:
     there = pkgutil.iter_modules(modules.__path__)
     found = sorted(name for _, name, is_package in there if is_package)
     return {family: run.cells(family) for family in found}
+
+
+def rights(cell: Any) -> dict[str, tuple[str, ...]]:
+    """What each handler needs, by its name: nothing of what the cell does not serve."""
+    found = {"get": cell.PERMISSIONS}
+    for what in ("status", "metrics", "logs"):
+        served = cell.PERMISSIONS if hasattr(cell, what) else ()
+        found[f"get_{what}"] = getattr(cell, f"{what.upper()}_PERMISSIONS", served)
+    return found
 
 
 def _families(asked: argparse.Namespace) -> int:
@@ -112,13 +124,18 @@ def _permissions(asked: argparse.Namespace) -> int:
         for provider, module in cells.items():
             if asked.family in (None, family) and asked.provider in (None, provider):
                 cell = importlib.import_module(module)
-                wanted.setdefault(provider, set()).update(cell.PERMISSIONS)
+                needed = rights(cell)
+                if asked.handler and asked.handler not in needed:
+                    raise BadUsage(f"no handler {asked.handler!r}; there are {', '.join(needed)}")
+                for handler, each in needed.items():
+                    if asked.handler in (None, handler):
+                        wanted.setdefault(provider, set()).update(each)
     if not wanted:
         providers = sorted({provider for cells in known.values() for provider in cells})
         raise BadUsage(f"no cell of provider {asked.provider!r}; there are {', '.join(providers)}")
     documents = {
-        provider: importlib.import_module(f"shared.providers.{provider}").least_rights(rights)
-        for provider, rights in sorted(wanted.items())
+        provider: importlib.import_module(f"shared.providers.{provider}").least_rights(each)
+        for provider, each in sorted(wanted.items())
     }
     print(json.dumps(documents[asked.provider] if asked.provider else documents, indent=2))
     return 0

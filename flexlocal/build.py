@@ -14,6 +14,7 @@ give the same bytes: fixed times and modes, sorted names, byte code that does no
 """
 
 import dataclasses
+import importlib
 import json
 import os
 import shutil
@@ -236,6 +237,7 @@ def _write_configs(
     folder: Path, known: Manifest, module: Module, checks: dict[str, _Checked]
 ) -> None:
     """What the vendor's ``flexer test`` asks for: no value of a credential, only their names."""
+    known_cells = run.cells(module.family)
     for number, (cell, check) in enumerate(checks.items()):
         config = {
             "name": module.name,
@@ -255,6 +257,7 @@ def _write_configs(
                 "customer_id": "test",
                 "poll_interval": module.schedule,
             },
+            **_expected(known_cells[cell], module),
         }
         if STATUS in module.events:
             config[
@@ -264,6 +267,19 @@ def _write_configs(
         (folder / f"config.{cell}.yaml").write_text(text, encoding="utf-8")
         if number == 0:
             (folder / "config.yaml").write_text(text, encoding="utf-8")
+
+
+def _expected(cell_name: str, module: Module) -> dict[str, Any]:
+    """What the vendor's tests of metrics, status and logs look for in an account, whose resources nobody knows.
+
+    They have no way to say that a cell has no metrics: their test of these fails then.
+    """
+    cell = importlib.import_module(cell_name)
+    found: dict[str, Any] = {"expected_status": ["ok"] if hasattr(cell, "status") else []}
+    if hasattr(cell, "metrics"):
+        found["expected_metrics"] = list(module.expected_metrics)
+    found["expected_logs"] = []  # there may have been none
+    return found
 
 
 def _zip(folder: Path, target: Path) -> None:

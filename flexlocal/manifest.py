@@ -45,6 +45,7 @@ class Module:
     python: str
     oldest: str
     schedule: int
+    expected_metrics: tuple[str, ...]
 
     @property
     def event_source(self) -> str:
@@ -90,6 +91,7 @@ def load(file: Path = FILE) -> Manifest:
             python=given["target"].get("python", ""),
             oldest=given["target"]["oldest"],
             schedule=given.get("schedule", 3600),
+            expected_metrics=tuple(given.get("expected_metrics", ())),
         )
     _check_together(modules, file.name)
     providers = {

@@ -46,3 +46,10 @@ class Point:
 def worst(levels: Iterable[str]) -> str:
     """The worst of some levels; "unknown" of none."""
     return max(levels, key=LEVELS.index, default="unknown")
+
+
+def redundant(levels: Iterable[str]) -> str:
+    """The level of things that stand in for each other (tunnels, targets): "error" only where none is ok."""
+    found = list(levels)
+    level = worst(found)
+    return "warning" if level == "error" and "ok" in found else level

@@ -3,6 +3,7 @@
 import dataclasses
 import filecmp
 import fnmatch
+import importlib
 import json
 import shutil
 import subprocess
@@ -151,6 +152,10 @@ def test_the_vendors_test_configuration(family, provider):
     types = {each["type"] for each in expected(family, provider)}
     assert config["expected_resources"] == sorted(types)
     assert config["poll_interval"] == MANIFEST.modules[family].schedule
+    cell = importlib.import_module(f"modules.{family}.{provider}")
+    assert config["expected_status"] == (["ok"] if hasattr(cell, "status") else [])
+    assert ("expected_metrics" in config) == hasattr(cell, "metrics")
+    assert config["expected_logs"] == []
     first = folder / f"config.{min(run.cells(family))}.yaml"
     assert (folder / "config.yaml").read_bytes() == first.read_bytes()
 
@@ -235,9 +240,9 @@ def test_without_a_python_in_the_manifest_there_is_no_byte_code(tmp_path):
         (
             module_changed(
                 "volumes",
-                events={**MANIFEST.modules["volumes"].events, "cmp-connector.status": "get_status"},
+                events={**MANIFEST.modules["volumes"].events, "cmp-connector.spend": "get_spend"},
             ),
-            "no handler 'get_status'",
+            "no handler 'get_spend'",
         ),
     ],
 )

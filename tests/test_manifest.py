@@ -44,6 +44,8 @@ def test_a_module_has_its_own_and_the_defaults():
     module = manifest.load().modules["servers"]
     assert (module.family, module.name) == ("servers", "CMP servers")
     assert module.event_source == "cmp-connector.resources"
+    assert module.events["cmp-connector.metrics"] == "get_metrics"
+    assert "cmp-connector.metrics" not in manifest.load().modules["networks"].events
     assert module.events["cmp-connector.credentials"] == "validate_credentials"
     assert (module.language, module.python, module.oldest) == ("python3", "3.11", "3.9")
     assert module.schedule == 3600

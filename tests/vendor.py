@@ -45,10 +45,11 @@ def run(handler, event, folder, home):
     return json.loads(done.stdout), done.stderr
 
 
-def test(folder, home, provider, credentials):
+def test(folder, home, provider, credentials, **more):
     """`flexer test` with the provider's configuration; the credentials go by the environment."""
     known = {f"AUTH_{name.upper()}": value for name, value in credentials.items()}
-    return flexer(["test", "-v"], folder, home, CONFIG_YAML=f"config.{provider}.yaml", **known)
+    known["CONFIG_YAML"] = f"config.{provider}.yaml"
+    return flexer(["test", "-v"], folder, home, **{**known, **more})
 
 
 test.__test__ = False  # no test of ours

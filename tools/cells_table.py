@@ -1,9 +1,10 @@
 """Writes the README's table of cells from the cells: ``python -m tools.cells_table``."""
 
 import importlib
+from collections.abc import Iterable
 from pathlib import Path
 
-from flexlocal.__main__ import families
+from flexlocal.__main__ import families, rights
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 START, END = "<!-- cells -->\n", "<!-- /cells -->"
@@ -16,10 +17,19 @@ def table() -> str:
         for provider, module in sorted(cells.items()):
             cell = importlib.import_module(module)
             what = (cell.__doc__ or "").split("\n")[0]
-            rights = ", ".join(f"`{right}`" for right in cell.PERMISSIONS)
+            needed = rights(cell)
+            known = set(needed["get"])
+            told = [_listed(needed["get"])]
+            for handler, each in needed.items():
+                if set(each) - known:
+                    told.append(f"besides for `{handler}`: {_listed(sorted(set(each) - known))}")
             link = f"[{provider}](modules/{family}/{provider}.py)"
-            rows.append(f"| {family} | {link} | {what} | {cell.CALLS} | {rights} |")
+            rows.append(f"| {family} | {link} | {what} | {cell.CALLS} | {'; '.join(told)} |")
     return "\n".join(rows) + "\n"
+
+
+def _listed(permissions: Iterable[str]) -> str:
+    return ", ".join(f"`{each}`" for each in permissions)
 
 
 def with_table(readme: str) -> str:

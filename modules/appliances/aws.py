@@ -13,6 +13,9 @@ systems: one call each. A target is a server if EC2 still lists an instance of t
 of one with that address in the target group's VPC. A classic load balancer has no id of its own but its
 DNS name. What was deleted is listed for an hour, and is dropped. Subnets and VPCs that the networks
 family does not report (another account's) are named in the metadata only.
+
+The status of a load balancer is its own state and the health of its targets, in each target group: those
+stand in for each other. A classic one has no state, and one call each tells the health of its instances.
 """
 
 import dataclasses
@@ -23,12 +26,13 @@ from typing import Any, Callable, Optional, Union
 
 from nflex_connector_utils import Appliance, Connections
 
-from shared import places
+from shared import cloudtrail, cloudwatch, places
 from shared.errors import UnexpectedResponse
 from shared.metadata import metadata
 from shared.providers import aws
 from shared.record import field, items, needed, objects
-from shared.run import Dropped
+from shared.run import Asked, Dropped
+from shared.status import Point, redundant, worst
 
 PERMISSIONS = (
     "ec2:DescribeCustomerGateways",
@@ -51,6 +55,32 @@ PERMISSIONS = (
     "network-firewall:DescribeFirewall",
     "network-firewall:ListFirewalls",
 )
+STATUS_PERMISSIONS = (
+    "ec2:DescribeCustomerGateways",
+    "ec2:DescribeEgressOnlyInternetGateways",
+    "ec2:DescribeInternetGateways",
+    "ec2:DescribeNatGateways",
+    "ec2:DescribeTransitGateways",
+    "ec2:DescribeVpnGateways",
+    "elasticfilesystem:DescribeFileSystems",
+    "elasticfilesystem:DescribeMountTargets",
+    "elasticloadbalancing:DescribeInstanceHealth",
+    "elasticloadbalancing:DescribeLoadBalancers",
+    "elasticloadbalancing:DescribeTargetGroups",
+    "elasticloadbalancing:DescribeTargetHealth",
+    "network-firewall:DescribeFirewall",
+    "network-firewall:ListFirewalls",
+)
+METRICS_PERMISSIONS = (
+    cloudwatch.PERMISSION,
+    "ec2:DescribeNatGateways",
+    "ec2:DescribeTransitGateways",
+    "elasticfilesystem:DescribeFileSystems",
+    "elasticloadbalancing:DescribeLoadBalancers",
+    "network-firewall:DescribeFirewall",
+    "network-firewall:ListFirewalls",
+)
+LOGS_PERMISSIONS = (cloudtrail.PERMISSION,)
 CALLS = (
     "1 DescribeRegions; a region: ceil(VPCs/1000) DescribeVpcs + ceil(subnets/1000) DescribeSubnets "
     "+ a page each of NAT, internet, egress-only, virtual private, customer and transit gateways "
@@ -64,10 +94,11 @@ CALLS = (
 
 BALANCERS_A_CALL = 400
 TAGGED_A_CALL = 20
-VALUES_A_FILTER = 200
 SMALL_PAGE = 100  # Network Firewall's and EFS's largest
 EGRESS_ONLY_A_CALL = 255
 KIND = "kind"  # of a record; fetch adds it
+FIREWALL_STATUS = "FirewallStatus"  # of a firewall's record; fetch adds it
+INSTANCE_STATES = "InstanceStates"  # of a classic load balancer's record; fetch_status adds it
 GONE = ("deleted", "failed")  # a NAT gateway that failed is deleted within the hour
 
 BALANCER_DETAILS = (
@@ -141,7 +172,7 @@ FILE_SYSTEM_DETAILS = (
 
 @dataclasses.dataclass
 class Lookups:
-    """What appliances only name. ``fetch`` adds to it before it hands on a page that needs it."""
+    """What appliances only name. ``fetch`` and ``fetch_status`` add what they need before they hand on a page."""
 
     networks: set[str] = dataclasses.field(default_factory=set)  # VPCs and subnets
     instances: set[str] = dataclasses.field(default_factory=set)
@@ -159,17 +190,24 @@ class Lookups:
 
 
 def lookups(scope: aws.Scope) -> Lookups:
-    made = Lookups()
+    return Lookups()
+
+
+def fetch(scope: aws.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
     for operation, key, name in (
         ("describe_vpcs", "Vpcs", "VpcId"),
         ("describe_subnets", "Subnets", "SubnetId"),
     ):
         for page in aws.pages(scope, "ec2", operation, key):
-            made.networks.update(needed(record, name, str) for record in page)
-    return made
+            lookups.networks.update(needed(record, name, str) for record in page)
+    yield from _gateways(scope)
+    yield from _of_kind("load_balancer", _balancers(scope, lookups))
+    yield from _of_kind("classic_load_balancer", _classic_balancers(scope, lookups))
+    yield from _of_kind("firewall", _firewalls(scope))
+    yield from _of_kind("file_system", _file_systems(scope, lookups))
 
 
-def fetch(scope: aws.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
+def _gateways(scope: aws.Scope) -> Iterator[list[dict[str, Any]]]:
     for kind, operation, key, size in (
         ("nat_gateway", "describe_nat_gateways", "NatGateways", aws.PAGE_SIZE),
         ("internet_gateway", "describe_internet_gateways", "InternetGateways", aws.PAGE_SIZE),
@@ -184,10 +222,6 @@ def fetch(scope: aws.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
         ("transit_gateway", "describe_transit_gateways", "TransitGateways", aws.PAGE_SIZE),
     ):
         yield from _of_kind(kind, aws.pages(scope, "ec2", operation, key, page_size=size))
-    yield from _of_kind("load_balancer", _balancers(scope, lookups))
-    yield from _of_kind("classic_load_balancer", _classic_balancers(scope, lookups))
-    yield from _of_kind("firewall", _firewalls(scope))
-    yield from _of_kind("file_system", _file_systems(scope, lookups))
 
 
 def _of_kind(kind: str, pages: Iterable[list[dict[str, Any]]]) -> Iterator[list[dict[str, Any]]]:
@@ -196,10 +230,7 @@ def _of_kind(kind: str, pages: Iterable[list[dict[str, Any]]]) -> Iterator[list[
 
 
 def _balancers(scope: aws.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
-    listed = aws.pages(
-        scope, "elbv2", "describe_load_balancers", "LoadBalancers", page_size=BALANCERS_A_CALL
-    )
-    pages = list(listed)  # a load balancer may be the target of one on another page
+    pages = list(_listed(scope))  # a load balancer may be the target of one on another page
     arns = [needed(record, "LoadBalancerArn", str) for page in pages for record in page]
     lookups.balancers.update(arns)
     if arns:
@@ -219,7 +250,13 @@ def _balancers(scope: aws.Scope, lookups: Lookups) -> Iterator[list[dict[str, An
     yield from pages
 
 
-def _look_up_targets(scope: aws.Scope, lookups: Lookups) -> None:
+def _listed(scope: aws.Scope, service: str = "elbv2") -> Iterator[list[dict[str, Any]]]:
+    key = "LoadBalancers" if service == "elbv2" else "LoadBalancerDescriptions"
+    return aws.pages(scope, service, "describe_load_balancers", key, page_size=BALANCERS_A_CALL)
+
+
+def _look_up_health(scope: aws.Scope, lookups: Lookups) -> list[dict[str, Any]]:
+    """Of the targets of all target groups that load balancers use; the groups."""
     groups: list[dict[str, Any]] = []
     for page in aws.pages(
         scope, "elbv2", "describe_target_groups", "TargetGroups", page_size=BALANCERS_A_CALL
@@ -232,8 +269,13 @@ def _look_up_targets(scope: aws.Scope, lookups: Lookups) -> None:
             lookups.targets[arn] = objects(answer, "TargetHealthDescriptions")
         for balancer in items(group, "LoadBalancerArns", str):
             lookups.groups[balancer].append(group)
+    return groups
+
+
+def _look_up_targets(scope: aws.Scope, lookups: Lookups) -> None:
+    groups = _look_up_health(scope, lookups)
     _look_up_instances(scope, lookups, _target_ids(groups, lookups, "instance"))
-    for page in _filtered(
+    for page in aws.filtered(
         scope,
         "describe_network_interfaces",
         "NetworkInterfaces",
@@ -262,28 +304,14 @@ def _target_ids(groups: Iterable[dict[str, Any]], lookups: Lookups, kind: str) -
 
 def _look_up_instances(scope: aws.Scope, lookups: Lookups, ids: list[str]) -> None:
     """Which of these there still are: asked by a filter, for an unknown id in a list is an error."""
-    for page in _filtered(scope, "describe_instances", "Reservations", "instance-id", ids):
+    for page in aws.filtered(scope, "describe_instances", "Reservations", "instance-id", ids):
         for reservation in page:
             for instance in objects(reservation, "Instances"):
                 lookups.instances.add(needed(instance, "InstanceId", str))
 
 
-def _filtered(
-    scope: aws.Scope, operation: str, key: str, name: str, values: list[str]
-) -> Iterator[list[dict[str, Any]]]:
-    for some in _in_parts(values, VALUES_A_FILTER):
-        filters = [{"Name": name, "Values": some}]
-        yield from aws.pages(scope, "ec2", operation, key, Filters=filters)
-
-
 def _classic_balancers(scope: aws.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
-    for page in aws.pages(
-        scope,
-        "elb",
-        "describe_load_balancers",
-        "LoadBalancerDescriptions",
-        page_size=BALANCERS_A_CALL,
-    ):
+    for page in _listed(scope, "elb"):
         names = [needed(record, "LoadBalancerName", str) for record in page]
         _look_up_tags(scope, lookups, "elb", "LoadBalancerNames", names)
         ids = {
@@ -320,7 +348,8 @@ def _firewalls(scope: aws.Scope) -> Iterator[list[dict[str, Any]]]:
             with aws.may_be_gone():
                 answer = aws.call(scope, "network-firewall", "describe_firewall", FirewallArn=arn)
                 status = field(answer, "FirewallStatus", dict) or {}
-                found.append({**needed(answer, "Firewall", dict), "Status": status.get("Status")})
+                told = {"Status": status.get("Status"), FIREWALL_STATUS: status}
+                found.append({**needed(answer, "Firewall", dict), **told})
         yield found
 
 
@@ -358,8 +387,7 @@ def convert(
     kind = needed(record, KIND, str)
     if kind not in CONVERT:
         raise UnexpectedResponse(f"field {KIND!r} names no kind of appliance")
-    state = field(record, "State", str) if kind != "load_balancer" else None
-    state = state or field(record, "LifeCycleState", str)
+    state = _state(record, kind)
     if state in GONE:
         return Dropped(state)
     balancer = field(
@@ -368,6 +396,15 @@ def convert(
     if balancer is not None and balancer not in lookups.tags:
         return Dropped("deleted while the poll ran")
     return Appliance(**CONVERT[kind](record, scope, lookups), **places.aws(scope.name))
+
+
+def _state(record: dict[str, Any], kind: str) -> Optional[str]:
+    """The provider's word for how it is, where its kind has one."""
+    if kind == "load_balancer":
+        return field(field(record, "State", dict) or {}, "Code", str)
+    if kind == "firewall":
+        return field(record, "Status", str)
+    return field(record, "LifeCycleState" if kind == "file_system" else "State", str)
 
 
 def _balancer(record: dict[str, Any], scope: aws.Scope, lookups: Lookups) -> dict[str, Any]:
@@ -592,3 +629,266 @@ def _of(record: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
 
 def _arn_of_group(group: dict[str, Any]) -> str:
     return needed(group, "TargetGroupArn", str)
+
+
+# --- status ---------------------------------------------------------------------------------------
+
+# In service; not, or not fully, without a fault; faulty. Other words are unknown.
+STATE_LEVELS = {
+    "active": "ok",
+    "available": "ok",
+    "modifying": "ok",
+    "READY": "ok",
+    "updating": "ok",
+    "active_impaired": "warning",
+    "creating": "warning",
+    "deleting": "warning",
+    "DELETING": "warning",
+    "pending": "warning",
+    "provisioning": "warning",
+    "PROVISIONING": "warning",
+    "error": "error",
+    "failed": "error",
+    "FAILED": "error",
+}
+ATTACHED_LEVELS = {
+    "attached": "ok",
+    "available": "ok",  # what internet gateways say
+    "attaching": "warning",
+    "detaching": "warning",
+    "detached": "warning",
+}
+# A target that drains or that no listener uses is not meant to serve.
+TARGET_LEVELS = {"healthy": "ok", "initial": "warning", "unhealthy": "error"}
+NO_TARGET = ("draining", "unhealthy.draining", "unused")
+INSTANCE_LEVELS = {"InService": "ok", "OutOfService": "error"}
+SYNC_LEVELS = {"IN_SYNC": "ok", "PENDING": "warning", "CAPACITY_CONSTRAINED": "warning"}
+ENDPOINT_LEVELS = {
+    "READY": "ok",
+    "SCALING": "ok",
+    "CREATING": "warning",
+    "DELETING": "warning",
+    "ERROR": "error",
+    "FAILED": "error",
+}
+Told = tuple[str, str]  # a level and what it is about
+
+
+def fetch_status(scope: aws.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
+    yield from _gateways(scope)
+    balancers = [record for page in _listed(scope) for record in page]
+    if balancers:
+        _look_up_health(scope, lookups)
+    yield from _of_kind("load_balancer", [balancers])
+    for page in _listed(scope, "elb"):
+        yield from _of_kind("classic_load_balancer", [_with_health(scope, page)])
+    yield from _of_kind("firewall", _firewalls(scope))
+    yield from _of_kind("file_system", _file_systems(scope, lookups))
+
+
+def _with_health(scope: aws.Scope, page: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The classic load balancers that are still there, with the health of their instances."""
+    found = []
+    for record in page:
+        name = needed(record, "LoadBalancerName", str)
+        with aws.may_be_gone():
+            answer = aws.call(scope, "elb", "describe_instance_health", LoadBalancerName=name)
+            found.append({**record, INSTANCE_STATES: objects(answer, "InstanceStates")})
+    return found
+
+
+def status(record: dict[str, Any], scope: aws.Scope, lookups: Lookups) -> Iterator[Point]:
+    kind = needed(record, KIND, str)
+    if kind not in STATUS:
+        raise UnexpectedResponse(f"field {KIND!r} names no kind of appliance")
+    name, more = STATUS[kind]
+    state = _state(record, kind)
+    if state in GONE:
+        return
+    told = list(more(record, lookups))
+    if state is not None:
+        told.insert(0, (STATE_LEVELS.get(state, "unknown"), state))
+    said = [text for level, text in told if level != "ok"] or [text for _, text in told]
+    message = "; ".join(said) or "no state"
+    yield Point(needed(record, name, str), "appliance", worst(level for level, _ in told), message)
+
+
+def _targets_told(record: dict[str, Any], lookups: Lookups) -> Iterator[Told]:
+    reason = field(field(record, "State", dict) or {}, "Reason", str)
+    if reason:
+        yield STATE_LEVELS.get(_state(record, record[KIND]) or "", "unknown"), reason
+    for group in lookups.groups.get(needed(record, "LoadBalancerArn", str), []):
+        arn, states = _arn_of_group(group), []
+        for target in lookups.targets.get(arn, []):
+            state = field(field(target, "TargetHealth", dict) or {}, "State", str)
+            if state not in NO_TARGET:
+                states.append(state)
+        levels = [TARGET_LEVELS.get(state or "", "unknown") for state in states]
+        if states:
+            called = field(group, "TargetGroupName", str) or arn
+            healthy = f"{states.count('healthy')} of {len(states)} targets healthy"
+            yield redundant(levels), f"{called}: {healthy}"
+
+
+def _instances_told(record: dict[str, Any], lookups: Lookups) -> Iterator[Told]:
+    states = [field(each, "State", str) for each in objects(record, INSTANCE_STATES)]
+    levels = [INSTANCE_LEVELS.get(state or "", "unknown") for state in states]
+    if not states:
+        yield "ok", "no instances"
+    else:
+        yield (
+            redundant(levels),
+            f"{states.count('InService')} of {len(states)} instances in service",
+        )
+
+
+def _failure_told(record: dict[str, Any], lookups: Lookups) -> Iterator[Told]:
+    for each in objects(record, "NatGatewayAddresses"):
+        if field(each, "Status", str) == "failed":
+            address = field(each, "PublicIp", str) or field(each, "PrivateIp", str)
+            yield "error", f"address {address} failed: {field(each, 'FailureMessage', str)}"
+
+
+def _attachments_told(record: dict[str, Any], lookups: Lookups) -> Iterator[Told]:
+    attached = [*objects(record, "Attachments"), *objects(record, "VpcAttachments")]
+    if (
+        not attached and record[KIND] != "vpn_gateway"
+    ):  # that one may serve a Direct Connect gateway
+        yield "warning", "attached to no VPC"
+    for each in attached:
+        state = field(each, "State", str) or "no state"
+        yield ATTACHED_LEVELS.get(state, "unknown"), f"{field(each, 'VpcId', str)}: {state}"
+
+
+def _endpoints_told(record: dict[str, Any], lookups: Lookups) -> Iterator[Told]:
+    found = field(record, FIREWALL_STATUS, dict) or {}
+    config = field(found, "ConfigurationSyncStateSummary", str)
+    if config:
+        yield SYNC_LEVELS.get(config, "unknown"), f"configuration {config}"
+    for zone, each in sorted((field(found, "SyncStates", dict) or {}).items()):
+        endpoint = field(each, "Attachment", dict) or {}
+        state = field(endpoint, "Status", str)
+        if state:
+            why = field(endpoint, "StatusMessage", str)
+            yield ENDPOINT_LEVELS.get(state, "unknown"), f"{zone}: {why or state}"
+
+
+def _mounts_told(record: dict[str, Any], lookups: Lookups) -> Iterator[Told]:
+    for mount in lookups.mounts.get(needed(record, "FileSystemId", str), []):
+        state = field(mount, "LifeCycleState", str) or "no state"
+        where = field(mount, "SubnetId", str)
+        yield STATE_LEVELS.get(state, "unknown"), f"mount target in {where}: {state}"
+
+
+def _nothing_more(record: dict[str, Any], lookups: Lookups) -> Iterator[Told]:
+    return iter(())
+
+
+# kind -> what its id is, and what there is to tell besides its state
+STATUS: dict[str, tuple[str, Callable[[dict[str, Any], Lookups], Iterator[Told]]]] = {
+    "classic_load_balancer": ("DNSName", _instances_told),
+    "customer_gateway": ("CustomerGatewayId", _nothing_more),
+    "egress_only_gateway": ("EgressOnlyInternetGatewayId", _attachments_told),
+    "file_system": ("FileSystemId", _mounts_told),
+    "firewall": ("FirewallArn", _endpoints_told),
+    "internet_gateway": ("InternetGatewayId", _attachments_told),
+    "load_balancer": ("LoadBalancerArn", _targets_told),
+    "nat_gateway": ("NatGatewayId", _failure_told),
+    "transit_gateway": ("TransitGatewayId", _nothing_more),
+    "vpn_gateway": ("VpnGatewayId", _attachments_told),
+}
+
+
+# --- metrics --------------------------------------------------------------------------------------
+
+METRICS_SPAN = cloudwatch.SPAN
+# type of a load balancer -> its service in mapping.yaml, and its namespace
+BALANCER_METRICS = {
+    "application": ("aws.applicationelb", "AWS/ApplicationELB"),
+    "gateway": ("aws.gatewayelb", "AWS/GatewayELB"),
+    "network": ("aws.networkelb", "AWS/NetworkELB"),
+}
+ENGINES = ("Stateful", "Stateless")  # of a firewall, in each of its zones
+
+
+def metrics(scope: aws.Scope, lookups: Lookups, asked: Asked) -> Iterator[list[dict[str, Any]]]:
+    """Of load balancers, NAT and transit gateways, firewalls and file systems: other kinds have none."""
+    wanted = (query for query in _queries(scope) if asked.wants(query.resource_id))
+    return cloudwatch.points(scope, asked, wanted)
+
+
+def _queries(scope: aws.Scope) -> Iterator[cloudwatch.Query]:
+    minute, five = cloudwatch.MINUTE_S, cloudwatch.FIVE_MINUTES_S
+
+    def ask(
+        service: str, namespace: str, name: str, period: int, **dimensions: str
+    ) -> list[cloudwatch.Query]:
+        return cloudwatch.queries(service, namespace, dimensions, name, "appliance", period)
+
+    for page in aws.pages(scope, "ec2", "describe_nat_gateways", "NatGateways"):
+        for record in page:
+            name = needed(record, "NatGatewayId", str)
+            if _state(record, "nat_gateway") not in GONE:
+                yield from ask("aws.natgateway", "AWS/NATGateway", name, minute, NatGatewayId=name)
+    for page in aws.pages(scope, "ec2", "describe_transit_gateways", "TransitGateways"):
+        for record in page:
+            name = needed(record, "TransitGatewayId", str)
+            if _state(record, "transit_gateway") not in GONE:
+                yield from ask(
+                    "aws.transitgateway", "AWS/TransitGateway", name, minute, TransitGateway=name
+                )
+    for page in _listed(scope):
+        for record in page:
+            arn, kind = needed(record, "LoadBalancerArn", str), field(record, "Type", str) or ""
+            if kind in BALANCER_METRICS:
+                short = arn.partition(":loadbalancer/")[2]  # "app/shop/50dc6c495c0c9188"
+                yield from ask(*BALANCER_METRICS[kind], arn, minute, LoadBalancer=short)
+    for page in _listed(scope, "elb"):
+        for record in page:
+            called = needed(record, "LoadBalancerName", str)
+            name = needed(record, "DNSName", str)
+            yield from ask("aws.elb", "AWS/ELB", name, minute, LoadBalancerName=called)
+    for page in _firewalls(scope):
+        for record in page:
+            arn, called = needed(record, "FirewallArn", str), needed(record, "FirewallName", str)
+            states = field(field(record, FIREWALL_STATUS, dict) or {}, "SyncStates", dict) or {}
+            for zone in sorted(states):
+                for engine in ENGINES:
+                    yield from cloudwatch.queries(
+                        "aws.networkfirewall",
+                        "AWS/NetworkFirewall",
+                        {"FirewallName": called, "AvailabilityZone": zone, "Engine": engine},
+                        arn,
+                        "appliance",
+                        five,
+                        specialisation=f"{zone} {engine}",
+                    )
+    for page in aws.offered_pages(
+        scope, "efs", "describe_file_systems", "FileSystems", page_size=SMALL_PAGE
+    ):
+        for record in page:
+            name = needed(record, "FileSystemId", str)
+            if _state(record, "file_system") not in GONE:
+                yield from ask("aws.efs", "AWS/EFS", name, minute, FileSystemId=name)
+
+
+# --- logs -----------------------------------------------------------------------------------------
+
+LOGS_SPAN = cloudtrail.SPAN
+# CloudTrail's resource types, and how their ids begin. It names classic load balancers by what is not
+# their id, and says nothing else of them.
+TRAIL = {
+    "AWS::EC2::CustomerGateway": "cgw-",
+    "AWS::EC2::EgressOnlyInternetGateway": "eigw-",
+    "AWS::EC2::InternetGateway": "igw-",
+    "AWS::EC2::NatGateway": "nat-",
+    "AWS::EC2::TransitGateway": "tgw-",
+    "AWS::EC2::VPNGateway": "vgw-",
+    "AWS::EFS::FileSystem": "fs-",
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": "arn:",
+    "AWS::NetworkFirewall::Firewall": "arn:",
+}
+
+
+def logs(scope: aws.Scope, lookups: Lookups, asked: Asked) -> Iterator[list[dict[str, Any]]]:
+    return cloudtrail.events(scope, asked, "appliance", TRAIL)

@@ -20,12 +20,13 @@ from typing import Any, Callable, Optional, Union
 
 from nflex_connector_utils import Circuit, Connections
 
-from shared import places
+from shared import cloudtrail, cloudwatch, places
 from shared.errors import UnexpectedResponse
 from shared.metadata import metadata
 from shared.providers import aws
 from shared.record import field, needed, objects
-from shared.run import Dropped
+from shared.run import Asked, Dropped
+from shared.status import Point, redundant, worst
 
 PERMISSIONS = (
     "directconnect:DescribeConnections",
@@ -42,6 +43,17 @@ PERMISSIONS = (
     "ec2:DescribeVpnConnections",
     "ec2:DescribeVpnGateways",
 )
+STATUS_PERMISSIONS = (
+    "directconnect:DescribeConnections",
+    "directconnect:DescribeLags",
+    "directconnect:DescribeVirtualInterfaces",
+    "ec2:DescribeTransitGatewayAttachments",
+    "ec2:DescribeTransitGatewayPeeringAttachments",
+    "ec2:DescribeVpcPeeringConnections",
+    "ec2:DescribeVpnConnections",
+)
+METRICS_PERMISSIONS = (cloudwatch.PERMISSION, *STATUS_PERMISSIONS)
+LOGS_PERMISSIONS = (cloudtrail.PERMISSION,)
 CALLS = (
     "1 DescribeRegions; a region: ceil(VPCs/1000) DescribeVpcs + a page each of customer, virtual private "
     "and transit gateways + 1 DescribeVpnConnections + ceil(peerings/1000) "
@@ -183,13 +195,13 @@ Records = dict[str, dict[str, Any]]  # by id
 
 @dataclasses.dataclass
 class Lookups:
-    """What circuits only name, and what they lie in. ``fetch`` adds what it lists itself."""
+    """What circuits only name, and what they lie in. ``fetch`` and ``fetch_status`` fill it as far as they need it."""
 
-    vpcs: Records
-    customer_gateways: Records
-    vpn_gateways: Records
-    transit_gateways: Records
-    owner: Optional[str]  # the account's number, where it has a VPC
+    vpcs: Records = dataclasses.field(default_factory=dict)
+    customer_gateways: Records = dataclasses.field(default_factory=dict)
+    vpn_gateways: Records = dataclasses.field(default_factory=dict)
+    transit_gateways: Records = dataclasses.field(default_factory=dict)
+    owner: Optional[str] = None  # the account's number, where it has a VPC
     vpns: Records = dataclasses.field(default_factory=dict)
     peerings: Records = dataclasses.field(default_factory=dict)  # of transit gateways
     ports: Records = dataclasses.field(default_factory=dict)  # Direct Connect connections and LAGs
@@ -198,18 +210,19 @@ class Lookups:
 
 
 def lookups(scope: aws.Scope) -> Lookups:
-    vpcs = _there(scope, "describe_vpcs", "Vpcs", "VpcId")
-    return Lookups(
-        vpcs=vpcs,
-        customer_gateways=_there(
-            scope, "describe_customer_gateways", "CustomerGateways", "CustomerGatewayId"
-        ),
-        vpn_gateways=_there(scope, "describe_vpn_gateways", "VpnGateways", "VpnGatewayId"),
-        transit_gateways=_there(
-            scope, "describe_transit_gateways", "TransitGateways", "TransitGatewayId"
-        ),
-        owner=next((field(vpc, "OwnerId", str) for vpc in vpcs.values()), None),
+    return Lookups()
+
+
+def _look_up(scope: aws.Scope, lookups: Lookups) -> None:
+    lookups.vpcs = _there(scope, "describe_vpcs", "Vpcs", "VpcId")
+    lookups.customer_gateways = _there(
+        scope, "describe_customer_gateways", "CustomerGateways", "CustomerGatewayId"
     )
+    lookups.vpn_gateways = _there(scope, "describe_vpn_gateways", "VpnGateways", "VpnGatewayId")
+    lookups.transit_gateways = _there(
+        scope, "describe_transit_gateways", "TransitGateways", "TransitGatewayId"
+    )
+    lookups.owner = next((field(vpc, "OwnerId", str) for vpc in lookups.vpcs.values()), None)
 
 
 def _there(scope: aws.Scope, operation: str, key: str, name: str) -> Records:
@@ -223,7 +236,27 @@ def _by_id(pages: Iterable[list[dict[str, Any]]], name: str) -> Records:
 
 
 def fetch(scope: aws.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
-    yield from _direct_connect(scope, lookups)
+    _look_up(scope, lookups)
+    lines = _direct_connect(scope)
+    lookups.ports = {**lines["direct_connect"], **lines["direct_connect_lag"]}
+    interfaces = lines["virtual_interface"].values()
+    if lookups.ports or interfaces:
+        for page in aws.pages(scope, "directconnect", "describe_locations", "locations"):
+            for each in page:
+                code = needed(each, "locationCode", str)
+                lookups.locations[code] = field(each, "locationName", str) or code
+    if any(field(each, "directConnectGatewayId", str) for each in interfaces):
+        _name_gateways(scope, lookups)
+    for kind, records in lines.items():
+        yield _of_kind(kind, records.values())
+    yield from _vpns_and_peerings(scope, lookups)
+    for page in _attachments(scope):
+        if not lookups.direct_connect_gateways and _any(page, "direct-connect-gateway"):
+            _name_gateways(scope, lookups)
+        yield _of_kind("transit_gateway_attachment", page)
+
+
+def _vpns_and_peerings(scope: aws.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
     found = aws.pages(scope, "ec2", "describe_vpn_connections", "VpnConnections")
     lookups.vpns = _by_id(found, "VpnConnectionId")
     yield _of_kind("vpn", lookups.vpns.values())
@@ -243,12 +276,12 @@ def fetch(scope: aws.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
         if _side(each, "Requester") or _side(each, "Accepter")
     }
     yield _of_kind("transit_gateway_peering", lookups.peerings.values())
-    for page in aws.pages(
+
+
+def _attachments(scope: aws.Scope) -> Iterator[list[dict[str, Any]]]:
+    return aws.pages(
         scope, "ec2", "describe_transit_gateway_attachments", "TransitGatewayAttachments"
-    ):
-        if not lookups.direct_connect_gateways and _any(page, "direct-connect-gateway"):
-            _name_gateways(scope, lookups)
-        yield _of_kind("transit_gateway_attachment", page)
+    )
 
 
 def _of_kind(kind: str, records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -259,31 +292,26 @@ def _any(attachments: Iterable[dict[str, Any]], kind: str) -> bool:
     return any(field(each, "ResourceType", str) == kind for each in attachments)
 
 
-def _direct_connect(scope: aws.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
-    connections, lags, interfaces = (
-        _by_id(
+def _direct_connect(scope: aws.Scope) -> dict[str, Records]:
+    """By kind."""
+    return {
+        kind: _by_id(
             aws.offered_pages(
                 scope, "directconnect", operation, key, page_size=DIRECT_CONNECT_PAGE
             ),
             name,
         )
-        for operation, key, name in (
-            ("describe_connections", "connections", "connectionId"),
-            ("describe_lags", "lags", "lagId"),
-            ("describe_virtual_interfaces", "virtualInterfaces", "virtualInterfaceId"),
+        for kind, operation, key, name in (
+            ("direct_connect", "describe_connections", "connections", "connectionId"),
+            ("direct_connect_lag", "describe_lags", "lags", "lagId"),
+            (
+                "virtual_interface",
+                "describe_virtual_interfaces",
+                "virtualInterfaces",
+                "virtualInterfaceId",
+            ),
         )
-    )
-    lookups.ports = {**connections, **lags}
-    if lookups.ports or interfaces:
-        for page in aws.pages(scope, "directconnect", "describe_locations", "locations"):
-            for each in page:
-                code = needed(each, "locationCode", str)
-                lookups.locations[code] = field(each, "locationName", str) or code
-    if any(field(each, "directConnectGatewayId", str) for each in interfaces.values()):
-        _name_gateways(scope, lookups)
-    yield _of_kind("direct_connect", connections.values())
-    yield _of_kind("direct_connect_lag", lags.values())
-    yield _of_kind("virtual_interface", interfaces.values())
+    }
 
 
 def _name_gateways(scope: aws.Scope, lookups: Lookups) -> None:
@@ -302,6 +330,16 @@ def _name_gateways(scope: aws.Scope, lookups: Lookups) -> None:
 
 def convert(record: dict[str, Any], scope: aws.Scope, lookups: Lookups) -> Union[Circuit, Dropped]:
     kind = needed(record, KIND, str)
+    dropped = _dropped(record, kind, scope, lookups)
+    if dropped:
+        return dropped
+    return Circuit(type_id=kind, **CONVERT[kind](record, scope, lookups), **places.aws(scope.name))
+
+
+def _dropped(
+    record: dict[str, Any], kind: str, scope: aws.Scope, lookups: Lookups
+) -> Optional[Dropped]:
+    """Why a record is no circuit of this region; None if it is one."""
     if kind not in CONVERT:
         raise UnexpectedResponse(f"field {KIND!r} names no kind of circuit")
     state = _state(record, kind)
@@ -318,7 +356,7 @@ def convert(record: dict[str, Any], scope: aws.Scope, lookups: Lookups) -> Union
     is_attachment = kind == "transit_gateway_attachment"
     if is_attachment and field(record, "TransitGatewayAttachmentId", str) in lookups.peerings:
         return Dropped("reported as a peering")
-    return Circuit(type_id=kind, **CONVERT[kind](record, scope, lookups), **places.aws(scope.name))
+    return None
 
 
 def _state(record: dict[str, Any], kind: str) -> Optional[str]:
@@ -632,3 +670,155 @@ def _known(ids: Iterable[Optional[str]], known: Mapping[str, Any]) -> list[str]:
 
 def _of(record: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
     return {name: record.get(name) for name in names}
+
+
+# --- status ---------------------------------------------------------------------------------------
+
+# In service; not, or not fully, without a fault; faulty. Other words are unknown.
+STATE_LEVELS = {
+    "active": "ok",
+    "available": "ok",
+    "modifying": "ok",
+    "confirming": "warning",
+    "deleting": "warning",
+    "initiating": "warning",
+    "initiating-request": "warning",
+    "initiatingRequest": "warning",
+    "ordering": "warning",
+    "pending": "warning",
+    "pending-acceptance": "warning",
+    "pendingAcceptance": "warning",
+    "provisioning": "warning",
+    "rejecting": "warning",
+    "requested": "warning",
+    "rollingBack": "warning",
+    "testing": "warning",
+    "verifying": "warning",
+    "down": "error",
+    "failing": "error",
+}
+TUNNEL_LEVELS = {"UP": "ok", "DOWN": "error"}
+BGP_LEVELS = {"up": "ok", "down": "error"}
+IDS = {
+    "direct_connect": "connectionId",
+    "direct_connect_lag": "lagId",
+    "transit_gateway_attachment": "TransitGatewayAttachmentId",
+    "transit_gateway_peering": "TransitGatewayAttachmentId",
+    "virtual_interface": "virtualInterfaceId",
+    "vpc_peering": "VpcPeeringConnectionId",
+    "vpn": "VpnConnectionId",
+}
+
+
+def fetch_status(scope: aws.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
+    for kind, records in _direct_connect(scope).items():
+        yield _of_kind(kind, records.values())
+    yield from _vpns_and_peerings(scope, lookups)
+    for page in _attachments(scope):
+        yield _of_kind("transit_gateway_attachment", page)
+
+
+def status(record: dict[str, Any], scope: aws.Scope, lookups: Lookups) -> Iterator[Point]:
+    """A VPN is as its two tunnels are, a virtual interface as its BGP sessions: one is enough to work."""
+    kind = needed(record, KIND, str)
+    if _dropped(record, kind, scope, lookups):
+        return
+    state = _state(record, kind) or "no state"
+    levels, told = [STATE_LEVELS.get(state, "unknown")], [state]
+    since: list[Optional[datetime.datetime]] = []
+    reason = field(field(record, "Status", dict) or {}, "Message", str)
+    if reason and levels != ["ok"]:
+        told.append(reason)
+    if kind == "vpn":
+        tunnels = sorted(
+            objects(record, "VgwTelemetry"), key=lambda each: str(each.get("OutsideIpAddress"))
+        )
+        found = [TUNNEL_LEVELS.get(field(each, "Status", str) or "", "unknown") for each in tunnels]
+        levels.append(redundant(found))
+        told += [_tunnel_told(each) for each in tunnels] or ["nothing is known of its tunnels"]
+        since = [field(each, "LastStatusChange", datetime.datetime) for each in tunnels]
+    peers = objects(record, "bgpPeers")
+    if peers:
+        found = [BGP_LEVELS.get(field(each, "bgpStatus", str) or "", "unknown") for each in peers]
+        levels.append(redundant(found))
+        told += [
+            f"BGP {field(each, 'addressFamily', str)} {field(each, 'bgpStatus', str)}"
+            for each in peers
+        ]
+    name = needed(record, IDS[kind], str)
+    when = max(filter(None, since), default=None)
+    yield Point(name, "circuit", worst(levels), "; ".join(told), when)
+
+
+def _tunnel_told(tunnel: dict[str, Any]) -> str:
+    address, state = field(tunnel, "OutsideIpAddress", str), field(tunnel, "Status", str)
+    why = field(tunnel, "StatusMessage", str)
+    return f"tunnel {address} {state}" + (f" ({why})" if why else "")
+
+
+# --- metrics --------------------------------------------------------------------------------------
+
+METRICS_SPAN = cloudwatch.SPAN
+
+
+def metrics(scope: aws.Scope, lookups: Lookups, asked: Asked) -> Iterator[list[dict[str, Any]]]:
+    """Of lines and virtual interfaces, VPNs, attachments and peerings of transit gateways."""
+    return cloudwatch.points(scope, asked, _queries(scope, lookups, asked))
+
+
+def _queries(scope: aws.Scope, lookups: Lookups, asked: Asked) -> Iterator[cloudwatch.Query]:
+    for page in fetch_status(scope, lookups):
+        for record in page:
+            kind = needed(record, KIND, str)
+            name = needed(record, IDS[kind], str)
+            if asked.wants(name) and not _dropped(record, kind, scope, lookups):
+                yield from _of_circuit(record, kind, name, scope)
+
+
+def _of_circuit(
+    record: dict[str, Any], kind: str, name: str, scope: aws.Scope
+) -> list[cloudwatch.Query]:
+    service, namespace, period, only = "aws.dx", "AWS/DX", cloudwatch.FIVE_MINUTES_S, ""
+    if kind == "direct_connect":
+        dimensions, only = {"ConnectionId": name}, "Connection"
+    elif kind == "virtual_interface":
+        line = field(record, "connectionId", str) or ""
+        dimensions, only = {"ConnectionId": line, "VirtualInterfaceId": name}, "VirtualInterface"
+    elif kind == "vpn":
+        dimensions, service, namespace = {"VpnId": name}, "aws.vpn", "AWS/VPN"
+    elif kind in ("transit_gateway_attachment", "transit_gateway_peering"):
+        service, namespace = "aws.transitgateway", "AWS/TransitGateway"
+        gateway = field(_own_side(record, scope), "TransitGatewayId", str) or ""
+        dimensions = {"TransitGateway": gateway, "TransitGatewayAttachment": name}
+        period = cloudwatch.MINUTE_S
+    else:
+        return []
+    if not all(dimensions.values()):
+        return []
+    return cloudwatch.queries(service, namespace, dimensions, name, "circuit", period, only=only)
+
+
+def _own_side(record: dict[str, Any], scope: aws.Scope) -> dict[str, Any]:
+    """Of a peering the side that is in this region; an attachment has but one."""
+    for side in (_side(record, "Requester"), _side(record, "Accepter")):
+        if field(side, "Region", str) == scope.name:
+            return side
+    return record
+
+
+# --- logs -----------------------------------------------------------------------------------------
+
+LOGS_SPAN = cloudtrail.SPAN
+# CloudTrail's resource types, and how their ids begin
+TRAIL = {
+    "AWS::DirectConnect::Connection": "dxcon-",
+    "AWS::DirectConnect::Lag": "dxlag-",
+    "AWS::DirectConnect::VirtualInterface": "dxvif-",
+    "AWS::EC2::TransitGatewayAttachment": "tgw-attach-",
+    "AWS::EC2::VPCPeeringConnection": "pcx-",
+    "AWS::EC2::VPNConnection": "vpn-",
+}
+
+
+def logs(scope: aws.Scope, lookups: Lookups, asked: Asked) -> Iterator[list[dict[str, Any]]]:
+    return cloudtrail.events(scope, asked, "circuit", TRAIL)

@@ -3,6 +3,9 @@
 API: EC2 DescribeInstances, 1,000 a page.
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Instance.html
 
+Its status is what DescribeInstanceStatus says of its checks and of events that are scheduled for it.
+https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceStatus.html
+
 What an instance only names is asked in bulk: all subnets and volumes of the region, and the instance
 types and AMIs that a page uses and none before it did (instance types 100 a call, AMIs 200). An AMI
 that was deregistered since is not found: then its id is all that is known. A terminated instance
@@ -16,10 +19,12 @@ from typing import Any, Optional
 
 from nflex_connector_utils import Connections, ImageDetail, IpAddress, Server
 
-from shared import places
+from shared import cloudtrail, cloudwatch, places
 from shared.metadata import metadata
 from shared.providers import aws
-from shared.record import field, needed, objects
+from shared.record import field, needed, objects, plain
+from shared.run import Asked
+from shared.status import Point, worst
 
 PERMISSIONS = (
     "ec2:DescribeImages",
@@ -28,6 +33,9 @@ PERMISSIONS = (
     "ec2:DescribeSubnets",
     "ec2:DescribeVolumes",
 )
+STATUS_PERMISSIONS = ("ec2:DescribeInstanceStatus",)
+METRICS_PERMISSIONS = (cloudwatch.PERMISSION, "ec2:DescribeInstances")
+LOGS_PERMISSIONS = (cloudtrail.PERMISSION,)
 CALLS = (
     "1 DescribeRegions; a region: ceil(instances/1000) DescribeInstances "
     "+ ceil(subnets/1000) DescribeSubnets + ceil(volumes/1000) DescribeVolumes; a page with new ones: "
@@ -47,6 +55,30 @@ STATES = {
     "stopping": "stopping",
     "stopped": "stopped",
 }
+
+# A stopped instance is not faulty, but does not serve.
+STATE_LEVELS = {
+    "pending": "warning",
+    "running": "ok",
+    "shutting-down": "warning",
+    "terminated": "warning",
+    "stopping": "warning",
+    "stopped": "warning",
+}
+CHECKS = {
+    "SystemStatus": "system status check",
+    "InstanceStatus": "instance status check",
+    "AttachedEbsStatus": "check of the attached EBS volumes",
+}
+CHECK_LEVELS = {
+    "ok": "ok",
+    "impaired": "error",
+    "initializing": "unknown",
+    "insufficient-data": "unknown",
+}
+NOT_APPLICABLE = "not-applicable"
+# How the description of an event begins that is over; it stays listed for a week.
+OVER = ("[Completed]", "[Canceled]")
 
 DETAILS = (
     "Architecture",
@@ -81,29 +113,31 @@ DETAILS = (
 
 @dataclasses.dataclass
 class Lookups:
-    """What instances only name. ``types`` and ``images`` hold None for what AWS does not know."""
+    """What instances only name, filled by ``fetch``: other polls do not need it.
 
-    subnets: dict[str, str]  # id -> name
-    subnet_owners: dict[str, Optional[str]]  # id -> account
-    volumes: dict[str, int]  # id -> GiB
+    ``types`` and ``images`` hold None for what AWS does not know.
+    """
+
+    subnets: dict[str, str] = dataclasses.field(default_factory=dict)  # id -> name
+    subnet_owners: dict[str, Optional[str]] = dataclasses.field(default_factory=dict)  # -> account
+    volumes: dict[str, int] = dataclasses.field(default_factory=dict)  # id -> GiB
     types: dict[str, Optional[dict[str, Any]]] = dataclasses.field(default_factory=dict)
     images: dict[str, Optional[dict[str, Any]]] = dataclasses.field(default_factory=dict)
 
 
 def lookups(scope: aws.Scope) -> Lookups:
-    subnets, owners, volumes = {}, {}, {}
-    for page in aws.pages(scope, "ec2", "describe_subnets", "Subnets"):
-        for subnet in page:
-            subnet_id = needed(subnet, "SubnetId", str)
-            subnets[subnet_id] = aws.tags(subnet).get("Name") or subnet_id
-            owners[subnet_id] = field(subnet, "OwnerId", str)
-    for page in aws.pages(scope, "ec2", "describe_volumes", "Volumes"):
-        for volume in page:
-            volumes[needed(volume, "VolumeId", str)] = needed(volume, "Size", int)
-    return Lookups(subnets, owners, volumes)
+    return Lookups()
 
 
 def fetch(scope: aws.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
+    for page in aws.pages(scope, "ec2", "describe_subnets", "Subnets"):
+        for subnet in page:
+            subnet_id = needed(subnet, "SubnetId", str)
+            lookups.subnets[subnet_id] = aws.tags(subnet).get("Name") or subnet_id
+            lookups.subnet_owners[subnet_id] = field(subnet, "OwnerId", str)
+    for page in aws.pages(scope, "ec2", "describe_volumes", "Volumes"):
+        for volume in page:
+            lookups.volumes[needed(volume, "VolumeId", str)] = needed(volume, "Size", int)
     for reservations in aws.pages(scope, "ec2", "describe_instances", "Reservations"):
         page = [each for group in reservations for each in objects(group, "Instances")]
         _ask_types(scope, lookups, {field(each, "InstanceType", str) for each in page})
@@ -271,3 +305,94 @@ def _addresses(record: dict[str, Any], lookups: Lookups) -> list[IpAddress]:
     add(field(record, "PublicIpAddress", str), subnet, "public")
     add(field(record, "Ipv6Address", str), subnet, "IPv6")
     return list(found.values())
+
+
+# --- status ---------------------------------------------------------------------------------------
+
+
+def fetch_status(scope: aws.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
+    return aws.pages(
+        scope,
+        "ec2",
+        "describe_instance_status",
+        "InstanceStatuses",
+        IncludeAllInstances=True,
+    )
+
+
+def status(record: dict[str, Any], scope: aws.Scope, lookups: Lookups) -> Iterator[Point]:
+    state = field(field(record, "InstanceState", dict) or {}, "Name", str)
+    levels, told, since = [STATE_LEVELS.get(state or "", "unknown")], [state or "no state"], []
+    if state == "running":
+        for name, called in CHECKS.items():
+            check = field(record, name, dict) or {}
+            result = field(check, "Status", str)
+            if result is None or result == NOT_APPLICABLE:
+                continue
+            levels.append(CHECK_LEVELS.get(result, "unknown"))
+            if levels[-1] != "ok":
+                told.append(f"{called}: {result}")
+            for detail in objects(check, "Details"):
+                since.append(field(detail, "ImpairedSince", datetime.datetime))
+        if len(levels) == 1:
+            levels, told = ["unknown"], [*told, "no status check has a result"]
+    for event in objects(record, "Events"):
+        description = field(event, "Description", str) or ""
+        if description.startswith(OVER):
+            continue
+        levels.append("warning")
+        when = field(event, "NotBefore", datetime.datetime)
+        planned = f" for {plain(when)}" if when else ""
+        told.append(
+            f"{field(event, 'Code', str)} is scheduled{planned}: {description}".rstrip(": ")
+        )
+    yield Point(
+        needed(record, "InstanceId", str),
+        "server",
+        worst(levels),
+        "; ".join(told),
+        min(filter(None, since), default=None),
+    )
+
+
+# --- metrics --------------------------------------------------------------------------------------
+
+METRICS_SPAN = cloudwatch.SPAN
+
+
+def metrics(scope: aws.Scope, lookups: Lookups, asked: Asked) -> Iterator[list[dict[str, Any]]]:
+    """Of all instances that are listed: one that is stopped now may have run in that time.
+
+    EC2 measures every 5 minutes, or every minute where the instance pays for detailed monitoring.
+    """
+    return cloudwatch.points(scope, asked, _queries(scope, asked))
+
+
+def _queries(scope: aws.Scope, asked: Asked) -> Iterator[cloudwatch.Query]:
+    for page in aws.asked_for(
+        scope, "describe_instances", "Reservations", "instance-id", asked.resources
+    ):
+        for instance in (each for group in page for each in objects(group, "Instances")):
+            name = needed(instance, "InstanceId", str)
+            monitoring = field(field(instance, "Monitoring", dict) or {}, "State", str)
+            detailed = monitoring == "enabled"
+            if asked.wants(name):
+                yield from cloudwatch.queries(
+                    "aws.ec2",
+                    "AWS/EC2",
+                    {"InstanceId": name},
+                    name,
+                    "server",
+                    cloudwatch.MINUTE_S if detailed else cloudwatch.FIVE_MINUTES_S,
+                )
+
+
+# --- logs -----------------------------------------------------------------------------------------
+
+LOGS_SPAN = cloudtrail.SPAN
+# CloudTrail's resource types, and how their ids begin
+TRAIL = {"AWS::EC2::Instance": "i-"}
+
+
+def logs(scope: aws.Scope, lookups: Lookups, asked: Asked) -> Iterator[list[dict[str, Any]]]:
+    return cloudtrail.events(scope, asked, "server", TRAIL)

@@ -3,6 +3,9 @@
 API: EC2 DescribeVolumes, 1,000 a page.
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Volume.html
 
+Their status is what DescribeVolumeStatus says, 1,000 a page: of each volume, attached or not.
+https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_VolumeStatusItem.html
+
 Sizes come in GiB, throughput in MiB/s. ``Iops`` is absent for magnetic types. A volume with
 ``MultiAttachEnabled`` has several attachments. An attachment without ``InstanceId`` is to a resource
 that AWS runs for the account (a Fargate task, say): no server that the servers family reports.
@@ -14,15 +17,28 @@ from typing import Any
 
 from nflex_connector_utils import Connections, Volume
 
-from shared import places
+from shared import cloudtrail, cloudwatch, places
 from shared.metadata import metadata
 from shared.providers import aws
 from shared.record import field, needed, objects
+from shared.run import Asked
+from shared.status import Point, worst
 
 PERMISSIONS = ("ec2:DescribeVolumes",)
+STATUS_PERMISSIONS = ("ec2:DescribeVolumeStatus",)
+METRICS_PERMISSIONS = (cloudwatch.PERMISSION, "ec2:DescribeVolumes")
+LOGS_PERMISSIONS = (cloudtrail.PERMISSION,)
 CALLS = "1 DescribeRegions; a region: ceil(volumes/1000) DescribeVolumes"
 
 GIB = 1024**3
+STATUS_LEVELS = {
+    "ok": "ok",
+    "warning": "warning",
+    "impaired": "error",
+    "insufficient-data": "unknown",
+}
+# Of a detail (io-enabled, io-performance, initialization-state): words that say nothing is wrong.
+FINE = ("passed", "normal", "not-applicable", "completed")
 DETAILS = (
     "Attachments",
     "AvailabilityZoneId",
@@ -68,3 +84,68 @@ def _servers(record: dict[str, Any]) -> list[str]:
     attachments = objects(record, "Attachments")
     attached = [each for each in attachments if field(each, "State", str) != "detached"]
     return sorted({field(each, "InstanceId", str) or "" for each in attached} - {""})
+
+
+# --- status ---------------------------------------------------------------------------------------
+
+
+def fetch_status(scope: aws.Scope, lookups: None) -> Iterator[list[dict[str, Any]]]:
+    return aws.pages(scope, "ec2", "describe_volume_status", "VolumeStatuses")
+
+
+def status(record: dict[str, Any], scope: aws.Scope, lookups: None) -> Iterator[Point]:
+    checked = field(record, "VolumeStatus", dict) or {}
+    result = field(checked, "Status", str)
+    levels, told, since = [STATUS_LEVELS.get(result or "", "unknown")], [result or "no status"], []
+    for detail in objects(checked, "Details"):
+        found = field(detail, "Status", str)
+        if found and found not in FINE:
+            told.append(f"{field(detail, 'Name', str)}: {found}")
+    for event in objects(record, "Events"):
+        levels.append("warning")
+        kind, description = field(event, "EventType", str), field(event, "Description", str)
+        told.append(": ".join(filter(None, (kind, description))) or "an event")
+        since.append(field(event, "NotBefore", datetime.datetime))
+    yield Point(
+        needed(record, "VolumeId", str),
+        "volume",
+        worst(levels),
+        "; ".join(told),
+        min(filter(None, since), default=None),
+    )
+
+
+# --- metrics --------------------------------------------------------------------------------------
+
+METRICS_SPAN = cloudwatch.SPAN
+
+
+def metrics(scope: aws.Scope, lookups: None, asked: Asked) -> Iterator[list[dict[str, Any]]]:
+    """EBS measures every minute, while the volume is attached."""
+    return cloudwatch.points(scope, asked, _queries(scope, asked))
+
+
+def _queries(scope: aws.Scope, asked: Asked) -> Iterator[cloudwatch.Query]:
+    for page in aws.asked_for(scope, "describe_volumes", "Volumes", "volume-id", asked.resources):
+        for volume in page:
+            name = needed(volume, "VolumeId", str)
+            if asked.wants(name):
+                yield from cloudwatch.queries(
+                    "aws.ebs",
+                    "AWS/EBS",
+                    {"VolumeId": name},
+                    name,
+                    "volume",
+                    cloudwatch.MINUTE_S,
+                )
+
+
+# --- logs -----------------------------------------------------------------------------------------
+
+LOGS_SPAN = cloudtrail.SPAN
+# CloudTrail's resource types, and how their ids begin
+TRAIL = {"AWS::EC2::Volume": "vol-"}
+
+
+def logs(scope: aws.Scope, lookups: None, asked: Asked) -> Iterator[list[dict[str, Any]]]:
+    return cloudtrail.events(scope, asked, "volume", TRAIL)

@@ -1,0 +1,420 @@
+"""CloudWatch: how many calls are made, what is asked in each, and that nothing is answered in part.
+
+The answers are put in the place of HTTP (tests/fakes/aws_records.py).
+"""
+
+import datetime
+import math
+
+import pytest
+
+from modules.appliances import aws as appliances
+from modules.circuits import aws as circuits
+from modules.servers import aws as servers
+from modules.volumes import aws as volumes
+from shared import cloudwatch, metrics
+from shared.errors import InsufficientPermission, UnexpectedResponse, Unreachable
+from shared.interval import Interval
+from shared.run import Asked
+from tests.fakes.aws_records import Session, record
+
+UTC = datetime.timezone.utc
+NOON = datetime.datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+MINUTES = datetime.timedelta(minutes=1)
+SPAN = Interval(NOON - 15 * MINUTES, NOON)
+PER_SERVER = len(metrics.of("aws.ec2"))
+
+
+def asked(resources=None, span=SPAN):
+    return Asked(span, None if resources is None else frozenset(resources))
+
+
+def instances(count, monitoring="disabled"):
+    made = [
+        record("ec2", "Instance", InstanceId=f"i-{number:06d}", Monitoring={"State": monitoring})
+        for number in range(count)
+    ]
+    return {"Reservations": [{"Instances": made}]}
+
+
+def results(queries, **changed):
+    """A complete answer to the queries: a point each."""
+    return [
+        {
+            "Id": query["Id"],
+            "Timestamps": [SPAN.start],
+            "Values": [300],
+            "StatusCode": "Complete",
+            **changed,
+        }
+        for query in queries
+    ]
+
+
+def complete(**params):
+    return {"MetricDataResults": results(params["MetricDataQueries"])}
+
+
+def session(answer=complete, count=1, **answers):
+    return Session({"DescribeInstances": instances(count), "GetMetricData": answer, **answers})
+
+
+def points(session, cell=servers, of=None):
+    scope = session.scope()
+    pages = cell.metrics(
+        scope, cell.lookups(scope) if hasattr(cell, "lookups") else None, of or asked()
+    )
+    return [point for page in pages for point in page]
+
+
+# --- calls ------------------------------------------------------------------------------------------
+
+
+def test_a_thousand_servers_are_sixteen_calls():
+    """1,000 instances x 8 metrics: ceil(8000 / 500), and 1 for the listing."""
+    made = session(count=1000)
+    found = points(made)
+    assert PER_SERVER == 8
+    assert len(found) == 8000
+    assert len({(each["resource_id"], each["metric"]) for each in found}) == 8000
+    calls = made.asked("GetMetricData")
+    assert len(calls) == math.ceil(8000 / 500) == 16
+    assert {len(each["MetricDataQueries"]) for each in calls} == {500}
+    assert len(made.calls) == 17
+
+
+def test_pages_are_followed_each_with_the_same_queries():
+    """1,000 instances whose answers come in three pages each: 3 x 16 calls."""
+
+    def in_three(**params):
+        page = int(params.get("NextToken", 0))
+        last = page == 2
+        found = [
+            {
+                **each,
+                "Timestamps": [SPAN.start + 5 * page * MINUTES],
+                "StatusCode": "Complete" if last else "PartialData",
+            }
+            for each in results(params["MetricDataQueries"])
+        ]
+        return {"MetricDataResults": found, **({} if last else {"NextToken": str(page + 1)})}
+
+    made = session(in_three, count=1000)
+    found = points(made)
+    assert len(found) == 3 * 8000
+    calls = made.asked("GetMetricData")
+    assert len(calls) == 3 * 16
+    assert calls[0]["MetricDataQueries"] == calls[1]["MetricDataQueries"]
+    assert [each.get("NextToken") for each in calls[:4]] == [None, "1", "2", None]
+
+
+def test_no_resource_is_no_call():
+    made = session(count=0)
+    assert points(made) == []
+    assert not made.asked("GetMetricData")
+
+
+def test_what_is_asked():
+    made = session()
+    points(made)
+    (call,) = made.asked("GetMetricData")
+    assert (call["StartTime"], call["EndTime"]) == (SPAN.start, SPAN.end)
+    first = call["MetricDataQueries"][0]
+    assert first == {
+        "Id": "q0",
+        "MetricStat": {
+            "Metric": {
+                "Namespace": "AWS/EC2",
+                "MetricName": "CPUUtilization",
+                "Dimensions": [{"Name": "InstanceId", "Value": "i-000000"}],
+            },
+            "Period": 300,
+            "Stat": "Average",
+        },
+    }
+
+
+def test_a_few_resources_are_asked_for_by_a_filter():
+    made = session(count=2)
+    found = points(made, of=asked(["i-000001", "vol-1"]))
+    (listing,) = made.asked("DescribeInstances")
+    assert listing["Filters"] == [{"Name": "instance-id", "Values": ["i-000001", "vol-1"]}]
+    assert {each["resource_id"] for each in found} == {"i-000001"}
+
+
+def test_many_resources_are_picked_from_the_listing():
+    made = session(count=1000)
+    found = points(made, of=asked({f"i-{number:06d}" for number in range(0, 1000, 2)}))
+    (listing,) = made.asked("DescribeInstances")
+    assert "Filters" not in listing
+    assert len({each["resource_id"] for each in found}) == 500
+
+
+def test_no_resource_is_asked_for():
+    made = session(count=2)
+    assert points(made, of=asked([])) == []
+    assert not made.calls
+
+
+# --- the period ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "finest, minutes, days_ago, seconds",
+    [
+        (60, 15, 0, 60),
+        (60, 60, 0, 60),
+        (60, 65, 0, 300),
+        (300, 15, 0, 300),
+        (60, 15, 14, 60),
+        (60, 15, 16, 300),
+        (300, 65, 62, 300),
+        (60, 15, 64, 3600),
+    ],
+)
+def test_the_period_is_as_fine_as_the_data_and_their_age_let_it_be(
+    finest, minutes, days_ago, seconds
+):
+    start = NOON - datetime.timedelta(days=days_ago) - minutes * MINUTES
+    span = Interval(start, start + minutes * MINUTES)
+    assert cloudwatch.period(span, finest, NOON) == seconds
+
+
+@pytest.mark.parametrize(
+    "monitoring, seconds", [("enabled", 60), ("disabled", 300), ("pending", 300)]
+)
+def test_instances_are_measured_as_often_as_they_pay_for(monitoring, seconds):
+    made = session(DescribeInstances=instances(1, monitoring))
+    found = {each["metric"]: each["value"] for each in points(made)}
+    (call,) = made.asked("GetMetricData")
+    assert {each["MetricStat"]["Period"] for each in call["MetricDataQueries"]} == {seconds}
+    assert found["network-in"] == 300 / seconds
+    assert found["cpu-usage"] == 300
+
+
+def test_an_hours_points_of_long_ago_each_belong_to_one_poll():
+    """Two polls next to each other, neither of which begins at an hour."""
+    long_ago = NOON - datetime.timedelta(days=100)
+    first = Interval(long_ago + 20 * MINUTES, long_ago + 80 * MINUTES)
+    second = Interval(first.end, first.end + 60 * MINUTES)
+
+    def hourly(**params):
+        hours = [long_ago + number * 60 * MINUTES for number in range(4)]
+        # CloudWatch takes the start back to the hour
+        floor = params["StartTime"].replace(minute=0)
+        times = [each for each in hours if floor <= each < params["EndTime"]]
+        found = results(params["MetricDataQueries"], Timestamps=times, Values=[3600.0] * len(times))
+        return {"MetricDataResults": found}
+
+    times = []
+    for span in (first, second):
+        made = session(hourly)
+        found = points(made, of=asked(span=span))
+        times += [each["time"] for each in found if each["metric"] == "network-in"]
+        assert {each["value"] for each in found if each["metric"] == "network-in"} == {1.0}
+        (call,) = made.asked("GetMetricData")
+        assert call["EndTime"] - span.end == 55 * MINUTES  # that an hour's point be whole
+    assert times == [
+        (long_ago + number * 60 * MINUTES).strftime("%Y-%m-%dT%H:%M:%SZ") for number in (1, 2)
+    ]
+
+
+# --- complete, or an error ------------------------------------------------------------------------------
+
+
+def faulty(**changed):
+    """All queries are answered well but for the last one."""
+
+    def answer(**params):
+        found = results(params["MetricDataQueries"])
+        found[-1].update(changed)
+        return {"MetricDataResults": found}
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    "status, error, told",
+    [
+        ("PartialData", Unreachable, "PartialData"),
+        ("InternalError", Unreachable, "InternalError"),
+        ("Forbidden", InsufficientPermission, "may not cloudwatch:GetMetricData"),
+        ("Anything", Unreachable, "Anything"),
+        (None, Unreachable, "None"),
+    ],
+)
+def test_a_result_that_is_not_complete_fails_the_poll(status, error, told):
+    messages = [{"Code": "E1", "Value": "it broke"}]
+    with pytest.raises(error) as caught:
+        points(session(faulty(StatusCode=status, Messages=messages)))
+    assert told in str(caught.value)
+    assert "AWS/EC2 StatusCheckFailed of i-000000" in str(caught.value)
+    assert "it broke" in str(caught.value)
+
+
+def test_a_query_without_a_result_fails_the_poll():
+    def one_less(**params):
+        return {"MetricDataResults": results(params["MetricDataQueries"])[:-1]}
+
+    with pytest.raises(UnexpectedResponse, match="no result for AWS/EC2 StatusCheckFailed"):
+        points(session(one_less))
+
+
+def test_a_message_about_the_whole_answer_fails_the_poll():
+    def answer(**params):
+        told = [{"Code": "MaxMetricsExceeded", "Value": "too many"}]
+        return {**complete(**params), "Messages": told}
+
+    with pytest.raises(UnexpectedResponse, match="in part only: MaxMetricsExceeded: too many"):
+        points(session(answer))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"Id": "q999"},
+        {"Id": None},
+        {"Values": [1.0, 2.0]},
+        {"Values": ["1"]},
+        {"Timestamps": ["x"]},
+    ],
+)
+def test_a_result_that_can_not_be_understood(changed):
+    with pytest.raises(UnexpectedResponse, match="Id|Values|Timestamps"):
+        points(session(faulty(**changed)))
+
+
+def test_an_answer_without_the_results():
+    made = session()
+
+    def client(service, region):
+        found = Session.client(made, service, region)
+        if service == "cloudwatch":  # the session of the tests would fill in an empty list
+            found.get_metric_data = lambda **_: {}
+        return found
+
+    made.client = client
+    with pytest.raises(UnexpectedResponse, match="gave no MetricDataResults"):
+        points(made)
+
+
+def test_points_outside_of_the_interval_are_not_ours():
+    answer = faulty(Timestamps=[SPAN.start - MINUTES, SPAN.start, SPAN.end], Values=[1.0, 0.0, 1.0])
+    found = [each for each in points(session(answer)) if each["metric"] == "status-check-failed"]
+    assert [each["value"] for each in found] == [0.0]
+
+
+# --- what the other families ask for ------------------------------------------------------------------------
+
+
+def dimensions(made):
+    """namespace -> dimensions -> how many queries"""
+    found = {}
+    for call in made.asked("GetMetricData"):
+        for query in call["MetricDataQueries"]:
+            metric = query["MetricStat"]["Metric"]
+            key = tuple((each["Name"], each["Value"]) for each in metric["Dimensions"])
+            of = found.setdefault(metric["Namespace"], {})
+            of[key] = of.get(key, 0) + 1
+    return found
+
+
+def test_volumes():
+    made = Session(
+        {
+            "DescribeVolumes": {"Volumes": [record("ec2", "Volume", VolumeId="vol-1")]},
+            "GetMetricData": complete,
+        }
+    )
+    found = points(made, volumes)
+    assert dimensions(made) == {"AWS/EBS": {(("VolumeId", "vol-1"),): 6}}
+    assert {each["resource_type"] for each in found} == {"volume"}
+    assert {each["value"] for each in found if each["metric"] == "disk-reads"} == {
+        5.0
+    }  # 300 / 60 s
+
+
+def test_a_firewall_is_measured_a_zone_and_an_engine():
+    firewall = record("network-firewall", "Firewall", FirewallArn="arn:f", FirewallName="f")
+    zones = {"us-east-1b": {"Attachment": {"Status": "READY"}}, "us-east-1a": {}}
+    made = Session(
+        {
+            "ListFirewalls": {"Firewalls": [{"FirewallArn": "arn:f", "FirewallName": "f"}]},
+            "DescribeFirewall": {"Firewall": firewall, "FirewallStatus": {"SyncStates": zones}},
+            "GetMetricData": complete,
+        }
+    )
+    found = points(made, appliances)
+    of = dimensions(made)["AWS/NetworkFirewall"]
+    assert set(of) == {
+        (("FirewallName", "f"), ("AvailabilityZone", zone), ("Engine", engine))
+        for zone in zones
+        for engine in ("Stateful", "Stateless")
+    }
+    assert {each["resource_id"] for each in found} == {"arn:f"}
+    keys = {(each["metric"], each["specialisation"]) for each in found}
+    assert len(keys) == len(found) == 4 * len(metrics.of("aws.networkfirewall")) == 16
+    assert ("dropped-packets", "us-east-1a Stateful") in keys
+    assert {each["value"] for each in found} == {1.0}  # 300 in 300 s
+
+
+@pytest.mark.parametrize("cell", [appliances, circuits])
+def test_what_was_deleted_has_no_metrics(cell):
+    made = Session(
+        {
+            "DescribeNatGateways": {
+                "NatGateways": [record("ec2", "NatGateway", NatGatewayId="nat-1", State="deleted")]
+            },
+            "DescribeVpnConnections": {
+                "VpnConnections": [
+                    record("ec2", "VpnConnection", VpnConnectionId="vpn-1", State="deleted")
+                ]
+            },
+        }
+    )
+    assert points(made, cell) == []
+    assert not made.asked("GetMetricData")
+
+
+def test_attachments_and_peerings_of_transit_gateways():
+    def side(hub, region):
+        return record("ec2", "PeeringTgwInfo", TransitGatewayId=hub, Region=region, OwnerId="1")
+
+    def peering(name, requester, accepter):
+        return record(
+            "ec2",
+            "TransitGatewayPeeringAttachment",
+            TransitGatewayAttachmentId=name,
+            RequesterTgwInfo=requester,
+            AccepterTgwInfo=accepter,
+            State="available",
+        )
+
+    here, there = side("tgw-here", "us-east-1"), side("tgw-there", "eu-west-1")
+    elsewhere = side("tgw-elsewhere", "ap-south-1")
+    attachment = record(
+        "ec2",
+        "TransitGatewayAttachment",
+        TransitGatewayAttachmentId="tgw-attach-vpc",
+        TransitGatewayId="tgw-here",
+        ResourceType="vpc",
+        State="available",
+    )
+    made = Session(
+        {
+            "DescribeTransitGatewayPeeringAttachments": {
+                "TransitGatewayPeeringAttachments": [
+                    peering("tgw-attach-out", here, there),
+                    peering("tgw-attach-in", there, here),  # eu-west-1 reports it
+                    peering("tgw-attach-far", elsewhere, here),  # a region that is not polled
+                ]
+            },
+            "DescribeTransitGatewayAttachments": {"TransitGatewayAttachments": [attachment]},
+            "GetMetricData": complete,
+        }
+    )
+    points(made, circuits)
+    assert {names for names in dimensions(made)["AWS/TransitGateway"]} == {
+        (("TransitGateway", "tgw-here"), ("TransitGatewayAttachment", name))
+        for name in ("tgw-attach-out", "tgw-attach-far", "tgw-attach-vpc")
+    }
