@@ -259,6 +259,12 @@ def test_tags_of_twenty_at_once(count):
     assert asked == [20] * (count // 20) + [count % 20] * bool(count % 20)
 
 
+def test_a_load_balancer_that_failed_is_still_one():
+    found, dropped, _ = polled(elbv2=[balancer("web", State={"Code": "failed"})])
+    assert facts(found["web"])["State"] == "failed"
+    assert not dropped
+
+
 def test_a_load_balancer_that_is_deleted_while_the_poll_runs():
     """Its tags and those of its batch fail: the others are asked for one by one, and none gets lost."""
     gone = ARN.format("gone")

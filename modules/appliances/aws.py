@@ -387,15 +387,19 @@ def convert(
     kind = needed(record, KIND, str)
     if kind not in CONVERT:
         raise UnexpectedResponse(f"field {KIND!r} names no kind of appliance")
-    state = _state(record, kind)
-    if state in GONE:
-        return Dropped(state)
+    if _gone(record, kind):
+        return Dropped(_state(record, kind) or "")
     balancer = field(
         record, "LoadBalancerArn" if kind == "load_balancer" else "LoadBalancerName", str
     )
     if balancer is not None and balancer not in lookups.tags:
         return Dropped("deleted while the poll ran")
     return Appliance(**CONVERT[kind](record, scope, lookups), **places.aws(scope.name))
+
+
+def _gone(record: dict[str, Any], kind: str) -> bool:
+    """A load balancer that failed stays as it is."""
+    return kind != "load_balancer" and _state(record, kind) in GONE
 
 
 def _state(record: dict[str, Any], kind: str) -> Optional[str]:
@@ -702,9 +706,9 @@ def status(record: dict[str, Any], scope: aws.Scope, lookups: Lookups) -> Iterat
     if kind not in STATUS:
         raise UnexpectedResponse(f"field {KIND!r} names no kind of appliance")
     name, more = STATUS[kind]
-    state = _state(record, kind)
-    if state in GONE:
+    if _gone(record, kind):
         return
+    state = _state(record, kind)
     told = list(more(record, lookups))
     if state is not None:
         told.insert(0, (STATE_LEVELS.get(state, "unknown"), state))
@@ -828,12 +832,12 @@ def _queries(scope: aws.Scope) -> Iterator[cloudwatch.Query]:
     for page in aws.pages(scope, "ec2", "describe_nat_gateways", "NatGateways"):
         for record in page:
             name = needed(record, "NatGatewayId", str)
-            if _state(record, "nat_gateway") not in GONE:
+            if not _gone(record, "nat_gateway"):
                 yield from ask("aws.natgateway", "AWS/NATGateway", name, minute, NatGatewayId=name)
     for page in aws.pages(scope, "ec2", "describe_transit_gateways", "TransitGateways"):
         for record in page:
             name = needed(record, "TransitGatewayId", str)
-            if _state(record, "transit_gateway") not in GONE:
+            if not _gone(record, "transit_gateway"):
                 yield from ask(
                     "aws.transitgateway", "AWS/TransitGateway", name, minute, TransitGateway=name
                 )
@@ -868,7 +872,7 @@ def _queries(scope: aws.Scope) -> Iterator[cloudwatch.Query]:
     ):
         for record in page:
             name = needed(record, "FileSystemId", str)
-            if _state(record, "file_system") not in GONE:
+            if not _gone(record, "file_system"):
                 yield from ask("aws.efs", "AWS/EFS", name, minute, FileSystemId=name)
 
 
