@@ -9,7 +9,8 @@ point belongs to the poll in whose span its period ends: once, whatever the poll
 
 Asked is for the mean, the one thing that all of Ceilometer's archive policies keep, of running totals too:
 rates are made here, since "rate:mean" is per sample, not per second. To make a rate of the first point of
-a span, the points shortly before it are asked for too; nothing is kept from poll to poll.
+a span, the points shortly before it are asked for too; nothing is kept from poll to poll. Of periods longer
+than ``LOOK_BACK_S`` running totals make no rates.
 
 An interface or disk is a resource of its own there, with the id of its server. Gnocchi shows a project its
 own resources whatever the role, and does not tell what it does not show from what is not there.
