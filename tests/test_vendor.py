@@ -88,10 +88,19 @@ def servers(ec2):
     }
 
 
+def _lately():
+    """Each 5 minutes of the last two hours."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return [now - datetime.timedelta(minutes=5 * (24 - n)) for n in range(25)]
+
+
 @pytest.fixture(scope="module")
 def openstack():
     made = Cloud()
     made.fill(servers=4, networks=3, volumes=2)
+    made.also = {"metric"}
+    of_first = {"cpu": {"samples": [(moment, n * 240e9) for n, moment in enumerate(_lately())]}}
+    made.gnocchi.add("instance", made.lists["compute", "servers"][0]["id"], fakes.PROJECT, of_first)
     made.extensions |= {"vpnaas", "vpn-endpoint-groups"}
     made.lists["network", "routers"] = [fakes.router(0)]
     made.lists["network", "ipsec_site_connections"] = [fakes.site_connection(0)]
