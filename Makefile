@@ -10,7 +10,7 @@ FLEXER := flexer==1.8.0
 ACCOUNTS := demo-aws demo-openstack demo-netbox demo-juju demo-osm demo-tapi demo-ietf_l2vpn
 FAMILIES := servers networks volumes appliances circuits vca_status wan_links
 
-.PHONY: demo build test test-pythons lint test-openstack record-aws record-openstack record-netbox record-simulated expected readme lock clean
+.PHONY: benchmark demo build test test-pythons lint test-openstack record-aws record-openstack record-netbox record-simulated expected readme lock clean
 
 demo: $(VENV)/.demo
 	@for account in $(ACCOUNTS); do for family in $(FAMILIES); do \
@@ -38,6 +38,10 @@ lint: $(VENV)/.test
 # Needs a running OpenStack: LAB is a folder with its clouds.yaml (tests/lab/ says what it must have).
 test-openstack: $(VENV)/.lab
 	$(PY) -m pytest -m lab tests/lab
+
+# Ratios of timings, which are no tests.
+benchmark: $(VENV)/.demo
+	$(PY) -m benchmarks.wan_plan
 
 # Records the demo accounts' cassettes anew: AWS from moto's server, OpenStack from the services at
 # the auth_url in cassettes/accounts.yaml, NetBox from the answers of a real one in the folder RECORDINGS, and
