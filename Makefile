@@ -4,13 +4,13 @@ PYTHON ?= python3
 VENV := .venv
 PIP := $(VENV)/bin/pip --disable-pip-version-check
 PY := $(VENV)/bin/python
-CHECKED := flexlocal modules shared tests tools
+CHECKED := benchmarks flexlocal modules shared tests tools
 NFLEX := nflex-connector-utils==0.2.0
 FLEXER := flexer==1.8.0
-ACCOUNTS := demo-aws demo-openstack demo-netbox
-FAMILIES := servers networks volumes appliances circuits
+ACCOUNTS := demo-aws demo-openstack demo-netbox demo-juju demo-osm demo-tapi demo-ietf_l2vpn
+FAMILIES := servers networks volumes appliances circuits vca_status wan_links
 
-.PHONY: demo build test test-pythons lint test-openstack record-aws record-openstack record-netbox expected readme lock clean
+.PHONY: demo build test test-pythons lint test-openstack record-aws record-openstack record-netbox record-simulated expected readme lock clean
 
 demo: $(VENV)/.demo
 	@for account in $(ACCOUNTS); do for family in $(FAMILIES); do \
@@ -23,8 +23,8 @@ demo: $(VENV)/.demo
 build: $(VENV)/.demo
 	$(VENV)/bin/flexlocal build
 
-test: lint build
-	$(PY) -m pytest
+test: lint build $(VENV)/juju-3/.done $(VENV)/juju-29/.done
+	$(PY) -m pytest -n auto --dist loadfile
 
 # Each built module on each Python that this host has, with nothing installed beside it.
 test-pythons: $(VENV)/.test build
@@ -40,7 +40,8 @@ test-openstack: $(VENV)/.lab
 	$(PY) -m pytest -m lab tests/lab
 
 # Records the demo accounts' cassettes anew: AWS from moto's server, OpenStack from the services at
-# the auth_url in cassettes/accounts.yaml, NetBox from the answers of a real one in the folder RECORDINGS.
+# the auth_url in cassettes/accounts.yaml, NetBox from the answers of a real one in the folder RECORDINGS, and
+# the rest from a simulator each.
 record-aws: $(VENV)/.test
 	$(PY) -m tools.record aws
 
@@ -49,6 +50,12 @@ record-openstack: $(VENV)/.lab
 
 record-netbox: $(VENV)/.test
 	$(PY) -m tools.record netbox "$(RECORDINGS)"
+
+record-simulated: $(VENV)/.test
+	$(PY) -m tools.record juju
+	$(PY) -m tools.record osm
+	$(PY) -m tools.record tapi
+	$(PY) -m tools.record ietf_l2vpn
 
 # Writes the golden files from the cassettes. Read the diff: it is what the platform will see change.
 expected: $(VENV)/.test
@@ -90,4 +97,11 @@ $(VENV)/.test: $(VENV)/.demo requirements-test.txt
 
 $(VENV)/.lab: $(VENV)/.test requirements-lab.txt
 	$(PIP) install -q -r requirements-lab.txt
+	touch $@
+
+# Juju's own client, newest and of 2.9's time, each in an environment of its own: they can't be
+# installed together. tests/test_juju_official.py compares ours with them.
+$(VENV)/juju-%/.done: requirements-juju-%.txt | $(VENV)/bin/python
+	$(PY) -m venv --clear $(@D)
+	$(@D)/bin/pip --disable-pip-version-check install -q -r $<
 	touch $@

@@ -1,6 +1,12 @@
-"""A server on loopback that answers from a cassette, for a handler that runs in another process."""
+"""A server on loopback that answers from a cassette, for a handler that runs in another process.
 
+It speaks plain HTTP, and WebSocket where a client asks for that; TLS is left out on the way to it.
+"""
+
+import base64
 import contextlib
+import hashlib
+import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -8,8 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import vcr.request
+import websocket
 
 from flexlocal import cassettes
+
+_RFC_6455 = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
 class CassetteServer:
@@ -17,6 +26,7 @@ class CassetteServer:
 
     def __init__(self, file: Path):
         self._cassette = cassettes.read(file)
+        self.websockets = cassettes.read_websockets(file)
         self._lock = threading.Lock()
         self.missing: list[str] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -26,7 +36,8 @@ class CassetteServer:
     @property
     def unused(self) -> int:
         """How many recorded exchanges were not asked for."""
-        return len(self._cassette) - self._cassette.play_count
+        parts = (self._cassette, self.websockets)
+        return sum(len(each) - each.play_count for each in parts)
 
     def answer(self, request: Any) -> dict[str, Any]:
         with self._lock:
@@ -61,6 +72,9 @@ def _handler(server: CassetteServer) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def _answer(self) -> None:
+            if self.headers.get("Upgrade", "").lower() == "websocket":
+                self._talk()
+                return
             # the client was led here whatever host it asked for: that is in the Host header
             uri = f"http://{self.headers['Host']}{self.path}"
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -75,6 +89,37 @@ def _handler(server: CassetteServer) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(sent)
+
+        def _talk(self) -> None:
+            """Answer a client's messages, frame by frame, until it closes or asks what is not there."""
+            self.close_connection = True
+            try:
+                player = server.websockets.open(self.headers["Host"], self.path)
+            except cassettes.NotRecorded as missing:
+                server.missing.append(str(missing))
+                self.send_error(403)
+                return
+            key = self.headers["Sec-WebSocket-Key"] + _RFC_6455
+            self.send_response(101)
+            self.send_header("Upgrade", "websocket")
+            self.send_header("Connection", "Upgrade")
+            accepted = base64.b64encode(hashlib.sha1(key.encode()).digest())  # noqa: S324
+            self.send_header("Sec-WebSocket-Accept", accepted.decode())
+            self.end_headers()
+            frames = websocket.frame_buffer(self.rfile.read1, skip_utf8_validation=True)
+            while (frame := frames.recv_frame()).opcode != websocket.ABNF.OPCODE_CLOSE:
+                try:
+                    player.send(json.loads(frame.data))
+                except cassettes.NotRecorded as missing:
+                    server.missing.append(str(missing))
+                    return
+                while player.has_more:
+                    answer = json.dumps(player.receive()).encode()
+                    self._send(websocket.ABNF.OPCODE_TEXT, answer)
+            self._send(websocket.ABNF.OPCODE_CLOSE, frame.data)
+
+        def _send(self, opcode: int, data: Any) -> None:
+            self.wfile.write(websocket.ABNF(1, 0, 0, 0, opcode, 0, data).format())
 
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _answer
 

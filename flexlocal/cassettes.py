@@ -1,8 +1,9 @@
-"""Recorded exchanges, by vcrpy: one file a cell, scrubbed while it is recorded.
+"""Recorded exchanges: one file a cell, scrubbed while it is recorded. HTTP ones by vcrpy; those over
+WebSockets, which it does not see, by flexlocal/websocket_cassettes.py.
 
 What is scrubbed, on the way in and again when a request is looked up: AWS's signature (its region and
 service stay, since all regions of a test server have one URL), keys and tokens in headers and bodies,
-passwords. A replayed token must not expire, so its ``expires_at`` is set far ahead.
+passwords, and whatever OSM lists that may be a secret. A replayed token must not expire, so its ``expires_at`` is set far ahead.
 
 vcrpy exchanges connection classes for the whole process, so recording and replaying poll one scope at
 a time (``CONFIG``).
@@ -22,11 +23,13 @@ import vcr
 import vcr.cassette
 import yaml
 
+from flexlocal import websocket_cassettes
+from flexlocal.websocket_cassettes import REDACTED, NotRecorded
 from shared.http import without_query
+from shared.providers import osm
 
 ROOT = Path(__file__).resolve().parent.parent / "cassettes"
 CONFIG = {"scopes_at_once": 1}
-REDACTED = "REDACTED"
 NEVER = "2999-12-31T23:59:59.000000Z"
 
 # The headers that matter for finding an exchange again; all others change from run to run.
@@ -50,12 +53,10 @@ _AWS_SECRETS = (
 )
 _AWS_JSON_SECRETS = re.compile(r'("(?:authKey|customerRouterConfig)": *")(?:[^"\\]|\\.)*(")')
 
-
-class NotRecorded(BaseException):
-    """A request that the cassette has no answer to.
-
-    No ``Exception``, since it must not be taken for a network error and tried again.
-    """
+# In OSM's lists, besides the secrets of accounts: what charms are configured with, and parameters.
+_OSM_SECRETS = re.compile(osm.SECRET.pattern + "|^configs$|^additionalParams", re.IGNORECASE)
+_TOKEN_IN_PATH = re.compile(r"(?<=/admin/v1/tokens/)[^/?]+")
+_OSM_LOGINS = ({"username", "password"}, {"issued_at", "expires", "id"})
 
 
 def path(family: str, provider: str) -> Path:
@@ -63,13 +64,29 @@ def path(family: str, provider: str) -> Path:
     return ROOT / family / f"{provider}.yaml"
 
 
-@contextlib.contextmanager
-def replay(file: Path) -> Iterator[Any]:
-    """Answer from the file alone: no network. Raises NotRecorded on a request it does not have.
+class Replayed:
+    """What a cassette holds, and how much of it was asked for."""
 
-    Gives the vcrpy cassette, whose ``all_played`` tells whether every exchange was used.
-    """
+    def __init__(self, http: Any, websockets: websocket_cassettes.Cassette):
+        self._parts = (http, websockets)
+
+    def __len__(self) -> int:
+        return sum(len(each) for each in self._parts)
+
+    @property
+    def play_count(self) -> int:
+        return sum(each.play_count for each in self._parts)
+
+    @property
+    def all_played(self) -> bool:
+        return self.play_count == len(self)
+
+
+@contextlib.contextmanager
+def replay(file: Path) -> Iterator[Replayed]:
+    """Answer from the file alone: no network. Raises NotRecorded on a request it does not have."""
     _must_exist(file)
+    websockets = read_websockets(file)
     with _vcr().use_cassette(str(file), record_mode="none") as cassette:
         can_play = cassette.can_play_response_for
 
@@ -79,7 +96,8 @@ def replay(file: Path) -> Iterator[Any]:
             return True
 
         cassette.can_play_response_for = must_play
-        yield cassette
+        with websocket_cassettes.replay(websockets):
+            yield Replayed(cassette, websockets)
 
 
 @contextlib.contextmanager
@@ -89,11 +107,25 @@ def record(file: Path) -> Iterator[None]:
     fresh = file.with_suffix(".new")
     fresh.unlink(missing_ok=True)
     try:
-        with _vcr().use_cassette(str(fresh), record_mode="all"):
+        with (
+            _vcr().use_cassette(str(fresh), record_mode="all"),
+            websocket_cassettes.record() as kept,
+        ):
             yield
+        if kept:
+            _add(fresh, kept)
         os.replace(fresh, file)
     finally:
         fresh.unlink(missing_ok=True)
+
+
+def _add(fresh: Path, websockets: list[dict[str, Any]]) -> None:
+    """Put the connections beside the HTTP exchanges; vcrpy writes no file where there are none."""
+    document = {"interactions": [], "version": 1}
+    if fresh.exists():
+        document = _Readable.deserialize(fresh.read_text(encoding="utf-8"))
+    text = _Readable.serialize({**document, "websockets": websockets})
+    fresh.write_text(text, encoding="utf-8")
 
 
 def read(file: Path) -> Any:
@@ -104,6 +136,15 @@ def read(file: Path) -> Any:
     return vcr.cassette.Cassette.load(
         **{name: value for name, value in config.items() if name in known}
     )
+
+
+def read_websockets(file: Path) -> websocket_cassettes.Cassette:
+    """The cassette's connections over WebSockets; mostly there are none."""
+    _must_exist(file)
+    text = file.read_text(encoding="utf-8")
+    there = _WEBSOCKETS.search(text) is not None  # reading YAML takes a while
+    connections = _Readable.deserialize(text)["websockets"] if there else []
+    return websocket_cassettes.Cassette(f"{file.parent.name}/{file.name}", connections)
 
 
 def shown(request: Any) -> str:
@@ -134,6 +175,9 @@ def _vcr() -> vcr.VCR:
     made.register_matcher("same body", _same_body)
     made.register_serializer("readable", _Readable)
     return made
+
+
+_WEBSOCKETS = re.compile("^websockets:", re.MULTILINE)
 
 
 class _Readable:
@@ -183,6 +227,8 @@ def _scrub_response(response: dict[str, Any]) -> dict[str, Any]:
     for name in headers:
         if name.lower() == "x-subject-token":
             headers[name] = [REDACTED]
+        if name.lower() == "location":  # OSM's, of a token
+            headers[name] = [_TOKEN_IN_PATH.sub(REDACTED, each) for each in headers[name]]
     text = response["body"].get("string", b"")
     try:
         scrubbed = _scrub_body(text.decode() if isinstance(text, bytes) else text)
@@ -199,6 +245,12 @@ def _scrub_body(text: str) -> str:
     document = _json_object(text)
     if document is not None and ("auth" in document or "token" in document):
         return json.dumps(_scrub_login(document), ensure_ascii=False)
+    if document is not None and any(keys <= document.keys() for keys in _OSM_LOGINS):
+        hidden = ("password", "id", "_id")
+        login = {name: REDACTED if name in hidden else each for name, each in document.items()}
+        return json.dumps(login, ensure_ascii=False)
+    if text.startswith("[") and '"_admin"' in text:
+        return _scrub_osm_list(text)
     for name in _AWS_SECRETS:
         text = re.sub(f"(<{name}>)[^<]*(</{name}>)", rf"\1{REDACTED}\2", text)
     text = _AWS_JSON_SECRETS.sub(rf"\1{REDACTED}\2", text)
@@ -237,6 +289,27 @@ def _scrub_login(value: Any) -> Any:
         else:
             scrubbed[name] = _scrub_login(each)
     return scrubbed
+
+
+def _scrub_osm_list(text: str) -> str:
+    """A list of NBI's: the record stays, its secrets go."""
+
+    def scrubbed(value: Any) -> Any:
+        if isinstance(value, list):
+            return [scrubbed(each) for each in value]
+        if not isinstance(value, dict):
+            return value
+        return {name: hidden(name, each) for name, each in value.items()}
+
+    def hidden(name: str, value: Any) -> Any:
+        if not _OSM_SECRETS.search(name):
+            return scrubbed(value)
+        return REDACTED if isinstance(value, str) else None
+
+    try:
+        return json.dumps(scrubbed(json.loads(text)), ensure_ascii=False)
+    except ValueError:
+        return text
 
 
 def _text(body: Any) -> str:

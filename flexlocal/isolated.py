@@ -5,7 +5,7 @@ A script for ``python -I -S`` of any version from 3.9, so it imports nothing of 
     python -I -S isolated.py FOLDER HANDLER [PORT] < event.json
 
 FOLDER is an unpacked module, laid on the path as the runtime does. With PORT, every connection goes to
-that port on loopback, whatever host it is for. What the handler prints goes to stderr; stdout gets one
+that port on loopback, whatever host it is for, and in plain text where it would be TLS. What the handler prints goes to stderr; stdout gets one
 JSON object: ``import_s`` (how long the import of main.py took), ``loaded`` (how many modules that
 loaded), ``handlers`` (what can be called in it), and ``answer`` or ``error`` (type, message, trace).
 """
@@ -14,6 +14,7 @@ import importlib
 import json
 import os
 import socket
+import ssl
 import sys
 import time
 import traceback
@@ -51,6 +52,8 @@ def lead_to(port: int) -> None:
     address = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", ("127.0.0.1", port))
     known: Any = socket
     known.getaddrinfo = lambda *_, **__: [address]
+    tls: Any = ssl.SSLContext
+    tls.wrap_socket = lambda _, plain, *__, **___: plain
 
 
 if __name__ == "__main__":

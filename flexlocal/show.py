@@ -43,7 +43,8 @@ def _specific(name: str) -> Callable[[dict[str, Any]], Any]:
 def _region(resource: dict[str, Any]) -> Any:
     base = resource["base"]
     places = [place.get("region", {}) for place in base.get("locations", [])]
-    return ", ".join(place.get("id", "") for place in places or base.get("regions", []))
+    ids = (place.get("id") for place in places or base.get("regions", []))
+    return ", ".join(filter(None, ids))
 
 
 def _addresses(resource: dict[str, Any]) -> Any:
@@ -135,6 +136,14 @@ _OF_FAMILY: dict[str, list[Column]] = {
         ("END A", _details("endpoint_a")),
         ("END B", _details("endpoint_b")),
         ("RATE", _rate("commit_rate_bps")),
+    ],
+    "wan_links": [
+        ("STATE", _specific("state")),
+        ("CARRIER", _details("carrier")),
+        ("END A", _details("endpoint_a")),
+        ("END B", _details("endpoint_b")),
+        ("NETWORKS", _connected("network")),
+        ("CAPACITY", _rate("capacity_bps")),
     ],
 }
 

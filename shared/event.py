@@ -15,12 +15,14 @@ DEADLINE_S = 600.0
 # Credentials that only one provider has: with them, an event may leave its provider out.
 _TELLTALE = {
     "aws": {"aws_access_key_id", "role_arn"},
+    "juju": {"endpoint"},
     "openstack": {"auth_url", "OS_AUTH_URL"},
 }
 _OPTIONS: dict[str, tuple[type, ...]] = {
     "allow_partial": (bool,),
     "deadline_s": (int, float),
     "device_kinds": (dict,),  # netbox
+    "report_missing": (bool,),  # wan_links
 }
 
 
@@ -73,7 +75,7 @@ def parse(event: Any, providers: Collection[str], *, ambient: bool = False) -> R
 def asked_resources(event: Mapping[str, Any]) -> Optional[frozenset[str]]:
     """The ids that ``resource`` or ``resources`` asks for (each an id, or an object with one); None: all.
 
-    All, too, where the scheduler's ``resource`` is the account itself (``{"type": "account", ...}``).
+    A ``resource`` of type "account" is the account itself, which asks for all that it has.
     """
     one, several = event.get("resource"), event.get("resources")
     if isinstance(one, Mapping) and one.get("type") == "account":

@@ -1,55 +1,106 @@
 """The log of a poll: one event a line, ``key=value``, secrets masked.
 
-On the platform each line is one call to the CMP logs API (nflex's Logger), so a poll writes few:
-what began, what a person should act on, and one summary.
+Each line is a record of the standard logging module; nflex's Logger puts its header in front of it. In
+production (``context.module_id``) it goes to the CMP logs API, many lines in one call; elsewhere it is
+printed. What libraries log during a poll takes the same way, so that nothing of it goes out unmasked.
+A log that can't be written never fails a poll.
 """
 
+import base64
+import contextlib
 import json
+import logging
+import queue
 import re
+import threading
 from collections.abc import Iterable, Iterator
-from typing import Any
-from urllib.parse import quote
+from datetime import datetime, timezone
+from typing import Any, Optional
+from urllib.parse import quote, quote_plus
 
 from nflex_connector_utils import Logger
 
 MASK = "***"
 
-# Secrets that may turn up without being in the event: what a provider answered or a URL carries.
+# What one call to the logs API carries: far below the 1 MB that HTTP servers usually take.
+LINES = 100
+CHARACTERS = 200_000
+LONGEST_LINE = 20_000
+SEND_S = 10.0  # the runtime's client has no time-out of its own
+
+# Secrets that may turn up without being in the event: what a provider answered, what a URL or a header
+# carries. Of each, the groups are kept.
 _SHAPES = (
     re.compile(r"\bgAAAA[\w\-=]{20,}"),  # Fernet tokens (Keystone)
     re.compile(r"\beyJ[\w\-]+\.[\w\-]+\.[\w\-]*"),  # JWTs
     re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),  # AWS access keys
     re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"),  # user:password in a URL
     re.compile(r"(?i)(?<=signature=)[0-9a-f]{16,}"),
+    re.compile(  # a parameter in a URL
+        r"(?i)([?&;][\w.%-]*(?:token|signature|passw|secret|credential|api_?key|access_?key)[\w.-]*=)"
+        r"[^&;\s\"'#<>]+"
+    ),
+    re.compile(  # a header, as HTTP or as a dict writes it
+        r"(?i)(\b(?:(?:proxy-)?authorization|x-(?:auth|subject|service|storage)-token"
+        r"|x-amz-security-token|x-api-key)\b['\"]?\s*[:=]\s*(?:b(?=['\"]))?['\"]?"
+        r"(?:(?:basic|bearer|token|digest|negotiate)\s+)?)[^\s'\",]+"
+    ),
+    re.compile(r"(?i)(\b(?:set-)?cookie\b['\"]?\s*[:=]\s*(?:b(?=['\"]))?['\"]?)[^\r\n'\"]+"),
 )
 
 
 # A credential of this name is a secret; user names, URLs and region names may be shown.
 _SECRET = re.compile(r"(?i)pass|secret|token|key|external_id")
 _SHORTEST = 3  # a shorter "secret" would mask half of every word
+_SHORTEST_LINE = 16  # of a secret with several, such as a key in PEM
 
 
 def secrets_in(credentials: Any) -> "list[str]":
     """The values of a (nested) credentials dict that must not be shown, longest first.
 
-    Each also as a URL and as JSON would write it, since it may come back in either.
+    Each also as a URL, JSON, Python, and HTTP's Basic authentication would write it, since it may come
+    back in any of these.
     """
     found: set[str] = set()
-    for secret in _secrets(credentials, secret=False):
-        for text in (secret, secret.strip()):
-            found.update((text, quote(text, safe=""), json.dumps(text)[1:-1]))
+    texts = list(_texts(credentials, secret=False))
+    for value in {text for text, secret in texts if secret}:
+        for text in (value, value.strip()):
+            found.update((text, *_written(text)))
+            for user, _ in texts:
+                found.update(_base64(f"{user}:{text}"))
+        lines = [line.strip() for line in value.splitlines()]
+        if len(lines) > 1:
+            found.add(" ".join(value.splitlines()))
+            found.update(line for line in lines if len(line) >= _SHORTEST_LINE)
     return sorted((text for text in found if len(text) >= _SHORTEST), key=lambda t: (-len(t), t))
 
 
-def _secrets(value: Any, secret: bool) -> Iterator[str]:
+def _texts(value: Any, secret: bool) -> Iterator[tuple[str, bool]]:
+    """All texts, and whether each is a secret."""
     if isinstance(value, dict):
         for name, each in value.items():
-            yield from _secrets(each, secret or bool(_SECRET.search(str(name))))
+            yield from _texts(each, secret or bool(_SECRET.search(str(name))))
     elif isinstance(value, (list, tuple)):
         for each in value:
-            yield from _secrets(each, secret)
-    elif secret and isinstance(value, str):
-        yield value
+            yield from _texts(each, secret)
+    elif isinstance(value, str):
+        yield value, secret
+
+
+def _written(text: str) -> Iterator[str]:
+    yield quote(text)
+    yield quote(text, safe="")
+    yield quote_plus(text)
+    yield json.dumps(text)[1:-1]
+    yield json.dumps(text, ensure_ascii=False)[1:-1]
+    yield repr(text)[1:-1]
+    yield from _base64(text)
+
+
+def _base64(text: str) -> Iterator[str]:
+    for encoding in ("utf-8", "latin-1"):  # requests sends the second where it can
+        encoded = text.encode(encoding, "backslashreplace")
+        yield base64.b64encode(encoded).decode("ascii").rstrip("=")
 
 
 class Masker:
@@ -62,54 +113,233 @@ class Masker:
         for secret in self._secrets:
             text = text.replace(secret, MASK)
         for shape in _SHAPES:
-            text = shape.sub(MASK, text)
+            text = shape.sub(rf"\1{MASK}" if shape.groups else MASK, text)
         return text
 
 
 class Log:
     """``info``, ``warn`` and ``error``, each with an event's name and its fields.
 
-    A log that can't be written never fails a poll.
+    ``with log:`` is the time of the poll: as long, what libraries log (from WARNING on) is in it as well,
+    and at its end all is sent. Safe to share by threads; lines of one that outlives the poll are dropped.
     """
 
     def __init__(self, context: Any, event: Any, mask: Masker):
         event = event if isinstance(event, dict) else {}
         resource = event.get("resource")
         self.mask = mask
-        self._logger = Logger(
-            _Context(context),
+        self._sender = _Sender(context)
+        logger = Logger(
+            self._sender,
             customer_id=event.get("customer_id", ""),
             account_id=event.get("account_id", ""),
             resource_id=resource.get("id") if isinstance(resource, dict) else None,
         )
+        self.handler = _Handler(logger, mask)
+        self._records = logging.Logger("poll", logging.INFO)
+        self._records.addHandler(self.handler)
+
+    def __enter__(self) -> "Log":
+        _libraries.begin(self)
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        _libraries.end(self)
+        self._sender.close()
 
     def info(self, event: str, **fields: Any) -> None:
-        self._write("info", event, fields)
+        self._write(logging.INFO, event, fields)
 
     def warn(self, event: str, **fields: Any) -> None:
-        self._write("warn", event, fields)
+        self._write(logging.WARNING, event, fields)
 
     def error(self, event: str, **fields: Any) -> None:
-        self._write("error", event, fields)
+        self._write(logging.ERROR, event, fields)
 
-    def _write(self, severity: str, event: str, fields: "dict[str, Any]") -> None:
-        words = [event, *(f"{name}={_value(value)}" for name, value in fields.items())]
-        line = self.mask(" ".join(words))
+    def _write(self, level: int, event: str, fields: "dict[str, Any]") -> None:
         try:
-            getattr(self._logger, severity)(line)
+            words = [event, *(f"{name}={self._value(value)}" for name, value in fields.items())]
+        except Exception as error:  # of a value's __str__
+            words = [event, f"error={type(error).__name__}"]
+        self._records.log(level, "%s", " ".join(words))
+
+    def _value(self, value: Any) -> str:
+        text = f"{value:.1f}" if isinstance(value, float) else str(value)
+        text = _one_line(self.mask(text))  # masked first: a secret may have several lines
+        return f'"{text}"' if " " in text or not text else text
+
+
+def _one_line(text: str) -> str:
+    return text.replace("\r", " ").replace("\n", " ")
+
+
+def _say(line: str) -> None:
+    with contextlib.suppress(Exception):  # there is nobody left to tell
+        print(line)
+
+
+class _Handler(logging.Handler):
+    """From a record of the standard logging module to a line of nflex's Logger, masked."""
+
+    def __init__(self, logger: Logger, mask: Masker):
+        super().__init__()
+        self._logger = logger
+        self._mask = mask
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Without the lock of logging's own: what sends the lines may log, too."""
+        try:
+            line = _one_line(self._mask(self.format(record)))  # format adds the traceback
+            if len(line) > LONGEST_LINE:
+                line = f"{line[:LONGEST_LINE]} ... ({len(line) - LONGEST_LINE} more characters)"
+            getattr(self._logger, _severity(record.levelno))(line)
         except Exception as error:
-            print(f"warn\tthe log could not be written: {type(error).__name__}")
+            _say(f"warn\tthe log could not be written: {type(error).__name__}")
+        return True
 
 
-class _Context:
-    """The runtime's context as nflex's Logger needs it; a context without ``module_id`` prints."""
+def _severity(level: int) -> str:
+    if level >= logging.ERROR:
+        return "error"
+    return "warn" if level >= logging.WARNING else "info"
+
+
+# --- what libraries log -----------------------------------------------------------------------------
+
+
+class _Libraries(logging.Handler):
+    """The root logger's only handler while polls run: gives them what libraries log.
+
+    The runtime runs one poll at a time. Where several run in one process, nobody can tell whose a
+    library's line is: it goes to the one that began last, without the secrets of any.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._changing = threading.Lock()
+        self._logs: list[Log] = []
+        self._before: tuple[list[logging.Handler], int] = ([], logging.WARNING)
+
+    def begin(self, log: Log) -> None:
+        root = logging.getLogger()
+        with self._changing:
+            if not self._logs:
+                self._before = list(root.handlers), root.level
+                root.handlers[:] = [self]
+                root.setLevel(logging.WARNING)
+            self._logs = [*self._logs, log]
+
+    def end(self, log: Log) -> None:
+        root = logging.getLogger()
+        with self._changing:
+            self._logs = [each for each in self._logs if each is not log]
+            if not self._logs:
+                root.handlers[:], level = self._before
+                root.setLevel(level)
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        logs = self._logs
+        if logs:
+            try:
+                text = f"{record.name}: {self.format(record)}"
+            except Exception as error:  # its arguments do not fit: they may be anything
+                text = f"{record.name}: {type(error).__name__} in {record.module}:{record.lineno}"
+            for each in logs:
+                text = each.mask(text)
+            told = logging.LogRecord(record.name, record.levelno, "", 0, "%s", (text,), None)
+            logs[-1].handler.handle(told)
+        return True
+
+
+_libraries = _Libraries()
+
+
+# --- the CMP logs API -------------------------------------------------------------------------------
+
+
+class _Sender:
+    """The runtime's context as nflex's Logger sees it: its ``log`` collects, to send many lines at once.
+
+    An entry is what flexer's own ``context.log`` posts, one a call, to ``/logs``, which takes a list.
+    What can't be sent is printed, and so are all lines after it: the runtime answers what was printed.
+    """
 
     def __init__(self, context: Any):
-        self.module_id = getattr(context, "module_id", None)
-        self.log = getattr(context, "log", None)
+        self.module_id = getattr(context, "module_id", None)  # None or missing: Logger prints
+        self._context = context
+        self._lock = threading.Lock()
+        self._entries: list[dict[str, str]] = []
+        self._characters = 0
+        self._works = True
+        self._closed = False
+
+    def log(self, message: str, severity: str) -> None:
+        entry = {
+            "message": message,
+            "severity": severity.upper(),
+            "service": "nflex.flexer",
+            "timestamp": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "resource_id": f"nflex-module-{self.module_id}",
+        }
+        full: list[dict[str, str]] = []
+        with self._lock:
+            if self._closed:
+                return
+            self._entries.append(entry)
+            self._characters += len(message)
+            if len(self._entries) >= LINES or self._characters >= CHARACTERS:
+                full = self._taken()
+        self._send(full)
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            left = self._taken()
+        self._send(left)
+
+    def _taken(self) -> "list[dict[str, str]]":
+        entries, self._entries, self._characters = self._entries, [], 0
+        return entries
+
+    def _send(self, entries: "list[dict[str, str]]") -> None:
+        if not entries:
+            return
+        if self._works:
+            wrong = self._within(entries)
+            if wrong is None:
+                return
+            self._works = False
+            _say(
+                f"warn\tthe CMP logs API did not take the log ({wrong}); it is printed from here on"
+            )
+        for entry in entries:
+            _say(f"{entry['severity'].lower()}\t{entry['message']}")
+
+    def _within(self, entries: "list[dict[str, str]]") -> Optional[str]:
+        """Post in a thread, so as to give up on an API that hangs; what went wrong, or None."""
+        done: queue.SimpleQueue[Optional[str]] = queue.SimpleQueue()
+
+        def work() -> None:
+            try:
+                done.put(self._post(entries))
+            except BaseException as error:
+                done.put(type(error).__name__)  # its text may hold the platform's own token
+
+        threading.Thread(target=work, daemon=True).start()
+        try:
+            return done.get(timeout=SEND_S)
+        except queue.Empty:
+            return f"no answer in {SEND_S:g} s"
+
+    def _post(self, entries: "list[dict[str, str]]") -> Optional[str]:
+        api = getattr(self._context, "api", None)
+        if api is None:  # not flexer's context
+            worst = max(entries, key=lambda each: _WORSE.index(each["severity"]))["severity"]
+            text = "\n".join(entry["message"] for entry in entries)
+            self._context.log(text, worst.lower())
+            return None
+        status = api.post("/logs", entries).status_code
+        return None if 200 <= status < 300 else f"HTTP {status}"
 
 
-def _value(value: Any) -> str:
-    text = f"{value:.1f}" if isinstance(value, float) else str(value)
-    text = text.replace("\n", " ")
-    return f'"{text}"' if " " in text or not text else text
+_WORSE = ("INFO", "WARN", "ERROR")

@@ -439,8 +439,11 @@ def _unknown_states(resources: Iterable[dict[str, Any]]) -> list[str]:
 def _guarded(event: Any, context: Any, action: Callable[[Log], T]) -> T:
     """Run the action; whatever it raises leaves with its secrets masked and no chained cause."""
     credentials = event.get("credentials") if isinstance(event, dict) else None
-    mask = Masker(secrets_in(credentials))
-    log = Log(context, event, mask)
+    with Log(context, event, Masker(secrets_in(credentials))) as log:
+        return _masked(log, log.mask, action)
+
+
+def _masked(log: Log, mask: Masker, action: Callable[[Log], T]) -> T:
     try:
         return action(log)
     except ConnectorError as error:

@@ -416,7 +416,7 @@ def test_an_attachment_to_a_vpn_that_was_deleted_dangles_nowhere():
 # --- all of them ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("state", circuits.GONE)
+@pytest.mark.parametrize("state", ["deleted", "expired", "failed", "rejected"])
 def test_what_was_deleted_is_dropped(state):
     found, dropped, _ = polled(
         DescribeConnections={"connections": [line(connectionState=state)]},
@@ -437,6 +437,16 @@ def test_what_was_deleted_is_dropped(state):
     )
     assert not found
     assert dropped == [state] * 7
+
+
+@pytest.mark.parametrize("state", ["pending", "available", "down", "deleting"])
+def test_what_is_not_yet_or_still_there_is_reported(state):
+    found, dropped, _ = polled(
+        DescribeConnections={"connections": [line(connectionState=state)]},
+        DescribeVpnConnections={"VpnConnections": [vpn(State=state)]},
+    )
+    assert set(found) == {"dxcon-a", "vpn-a"}
+    assert not dropped
 
 
 def test_no_secret_is_taken_over():

@@ -46,7 +46,7 @@ accounts:
 
 def test_families(capsys):
     assert main(["families"]) == 0
-    assert "servers: aws, netbox, openstack\n" in capsys.readouterr().out
+    assert "servers: aws, juju, netbox, openstack\n" in capsys.readouterr().out
 
 
 def test_accounts_show_no_credential(capsys, tmp_path):
@@ -57,6 +57,10 @@ def test_accounts_show_no_credential(capsys, tmp_path):
         "demo-aws: aws (demo, replayed)",
         "demo-openstack: openstack (demo, replayed)",
         "demo-netbox: netbox (demo, replayed)",
+        "demo-osm: osm (demo, replayed)",
+        "demo-juju: juju (demo, replayed)",
+        "demo-tapi: tapi (demo, replayed)",
+        "demo-ietf_l2vpn: ietf_l2vpn (demo, replayed)",
         "own: aws",
     ]
 
@@ -80,10 +84,11 @@ def test_permissions_of_a_provider_are_a_policy(capsys):
 def test_permissions_of_all_providers(capsys):
     assert main(["permissions"]) == 0
     documents = json.loads(capsys.readouterr().out)
-    assert set(documents) == {"aws", "netbox", "openstack"}
+    assert set(documents) == {"aws", "ietf_l2vpn", "juju", "netbox", "openstack", "osm", "tapi"}
     assert "ec2:DescribeInstances" in documents["aws"]["Statement"][0]["Action"]
     assert documents["openstack"]["role"] == "reader"
     assert "circuits.circuit" in documents["netbox"]["object_types"]
+    assert documents["osm"]["permissions"]["ns_instances:get"] is True
 
 
 @pytest.mark.usefixtures("no_network")
@@ -133,14 +138,17 @@ def test_credentials_that_are_not_ok(capsys):
     "asked, words",
     [
         (["run", "serers", "--account", "demo-aws"], "no family 'serers'; there are appliances, "),
-        (["run", "servers", "--account", "nope"], "no account 'nope'; there are demo-aws, demo-n"),
+        (["run", "servers", "--account", "nope"], "no account 'nope'; there are demo-aws, demo-i"),
         (["run", "servers", "--account", "demo-aws", "--handler", "drop"], "no handler 'drop'"),
         (["run", "servers", "--account", "demo-aws", "--handler", "run"], "no handler 'run'"),
         (["run", "servers", "--event", "no-such-file"], "--event no-such-file: No such file"),
         (["run", "servers", "--event", "{broken"], "--event is no JSON"),
         (["permissions", "--family", "x"], "no family 'x'"),
         (["permissions", "--handler", "x"], "no handler 'x'; there are get, get_status, "),
-        (["permissions", "--provider", "x"], "no cell of provider 'x'; there are aws, netbox"),
+        (
+            ["permissions", "--provider", "x"],
+            "no cell of provider 'x'; there are aws, ietf_l2vpn, juju",
+        ),
         (["accounts", "--accounts", "no-such-file"], "no-such-file: No such file"),
         (
             "run servers --account demo-aws --record --handler validate_credentials".split(),
@@ -226,7 +234,8 @@ def test_an_account_gives_the_event_of_the_scheduler():
 
 
 def test_the_users_own_file_and_the_variable(home, monkeypatch, tmp_path):
-    assert set(accounts.load()) == {"demo-aws", "demo-openstack", "demo-netbox"}
+    demo = ("aws", "ietf_l2vpn", "juju", "netbox", "openstack", "osm", "tapi")
+    assert set(accounts.load()) == {f"demo-{provider}" for provider in demo}
     folder = home / ".config" / "flexlocal"
     folder.mkdir(parents=True)
     write(folder / "accounts.yaml", OWN)

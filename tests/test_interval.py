@@ -4,7 +4,7 @@ import datetime
 from unittest import mock
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from nflex_connector_utils import setup_time_interval
 
@@ -231,6 +231,9 @@ def test_nflex_can_read_the_last_update():
 
 # --- one poll after the other ---------------------------------------------------------------------
 
+# how fast a machine is says nothing about the code
+ANY_SPEED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
 FORMS = (
     lambda answer: answer,
     lambda answer: answer.replace("T", "t").replace("Z", "z"),
@@ -270,7 +273,7 @@ def polled(schedule, off=False, **more):
     return taken, all_of_them
 
 
-@settings(deadline=None, max_examples=200)
+@settings(ANY_SPEED, max_examples=200)
 @given(
     schedule=POLLS,
     skew=st.sampled_from([0, 30, 600]),
@@ -290,7 +293,7 @@ def test_no_gap_and_no_overlap(schedule, skew, longest, period, initial):
             assert span.start.timestamp() % period == span.end.timestamp() % period == 0
 
 
-@settings(deadline=None, max_examples=200)
+@settings(ANY_SPEED, max_examples=200)
 @given(schedule=POLLS, period=st.sampled_from([None, 60, 300]))
 def test_clocks_that_differ_by_less_than_the_skew(schedule, period):
     """Each moment once, and none before it was over."""
@@ -301,7 +304,7 @@ def test_clocks_that_differ_by_less_than_the_skew(schedule, period):
         assert span.end <= now - 2 * MINUTE
 
 
-@settings(deadline=None, max_examples=100)
+@settings(ANY_SPEED, max_examples=100)
 @given(schedule=POLLS, period=st.sampled_from([None, 60, 300]))
 def test_whatever_was_missed_is_caught_up(schedule, period):
     """Polls in time fetch more than is added, until nothing is left but what is not there yet."""
@@ -314,7 +317,7 @@ def test_whatever_was_missed_is_caught_up(schedule, period):
     assert whole == last.end - taken[0].start
 
 
-@settings(deadline=None)
+@settings(ANY_SPEED)
 @given(
     moment=st.datetimes(min_value=datetime.datetime(1, 1, 3), max_value=datetime.datetime(9999, 12, 30)),
     offset=st.integers(-1439, 1439),

@@ -292,6 +292,8 @@ def test_no_connection_dangles_across_the_families(start, release, kinds):
     netbox = filled(start(release))
     for n, machine in enumerate(netbox.lists[OWN["servers"]]):
         machine["device"] = netbox.thin("dcim/devices", netbox.lists["dcim/devices"][n])
+    vlan = netbox.add("ipam/vlans", 50)  # no prefix has this id
+    netbox.add("ipam/prefixes", 60, vlan=netbox.thin("ipam/vlans", vlan))
     options = {"device_kinds": kinds}
     found = [each for family in FAMILIES for each in poll(family, netbox, options=options)]
     known = {(each["type"], each["id"]) for each in found}
@@ -452,7 +454,7 @@ def test_a_parameter_that_is_ignored_ends_in_an_error_not_in_a_loop(start, famil
             each.reverse()
     without_query(*names)(netbox)
     with pytest.raises(UnexpectedResponse, match=words):
-        poll(family, netbox)
+        poll(family, netbox, options={"deadline_s": 30})
 
 
 def test_a_count_that_no_page_ever_reaches_is_an_error(netbox):
@@ -829,6 +831,8 @@ def test_an_unverified_netbox_is_logged_at_each_poll(netbox):
 def test_credentials_that_can_not_be_used_are_named_before_any_call(changed, names):
     given = {"url": "https://netbox.example", "token": fakes.V1, **changed}
     for ambient in (False, True):
+        with pytest.raises(InvalidEvent, match=names):
+            provider.credentials(given, ambient)
         with pytest.raises(InvalidEvent, match=names) as caught:
             event = {"provider": "netbox", "credentials": given}
             get("circuits", event, Context(ambient_credentials=ambient))
@@ -886,7 +890,7 @@ def test_a_wrong_token_is_not_valid(start, release):
     "kind, reason",
     [
         ("html", "UnexpectedResponse: .*/api/status/ did not answer with a JSON object"),
-        (404, "NotOffered: .*credentials.url"),
+        (404, r"\w+: .*/api/status/ is not there \(404\).*credentials.url"),
         (503, "Unreachable: .*503"),
         ("drop", "Unreachable: "),
     ],

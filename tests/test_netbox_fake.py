@@ -135,7 +135,7 @@ def test_what_the_simulator_makes_has_the_recorded_fields(release):
     netbox = fakes.NetBox(release)
     try:
         has_virtual = "circuits/virtual-circuits" in netbox.lists
-        netbox.fill(4, 3, 2, 2, virtual=2 if has_virtual else 0)
+        netbox.fill(4, 3, 2, 2, virtual=2 if has_virtual else 0, links=2)
         for listing, made in netbox.lists.items():
             fields = {
                 frozenset(each) for each in fakes.SAMPLES[release]["lists"][listing]["objects"]
@@ -148,5 +148,5 @@ def test_what_the_simulator_makes_has_the_recorded_fields(release):
 
 def test_samples_are_not_changed_by_a_simulator():
     before = copy.deepcopy(fakes.SAMPLES)
-    fakes.NetBox().fill(5, 5, 5, 5, 5).stop()
+    fakes.NetBox().fill(5, 5, 5, 5, 5, 5).stop()
     assert before == fakes.SAMPLES

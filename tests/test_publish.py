@@ -91,8 +91,10 @@ def test_upload_creates_what_the_region_lacks(home, cmp, client, capsys):
         assert there["description"] == MANIFEST.modules[family].description
         assert (there["language"], there["file_type"]) == ("python3", "zip")
         assert there["event_source"] == "cmp-connector.resources"
+        events = MANIFEST.modules[family].events
+        assert events.keys() >= {"cmp-connector.resources", "cmp-connector.credentials"}
         assert {each["event_source"]: each["handler"] for each in there["handlers"]} == {
-            source: f"main.{handler}" for source, handler in MANIFEST.modules[family].events.items()
+            event: f"main.{handler}" for event, handler in events.items()
         }
         assert cmp.zips[module_id] == module(family).zip.read_bytes()
     assert capsys.readouterr().out.count("create (it is new)") == len(MANIFEST.modules)

@@ -18,7 +18,7 @@ from shared.errors import (
     UnexpectedResponse,
     Unreachable,
 )
-from tests.fakes.context import Api, Context
+from tests.fakes.context import Context
 
 SECRET = "s3cr3t-canary"
 EVENT = {
@@ -299,10 +299,20 @@ def test_no_task_no_report(provider):
     assert context.api.posts == []
 
 
+def test_a_poll_is_one_call_of_the_logs_api(provider, monkeypatch):
+    provider.planned = [Scope("a", [[{"id": "1"}]]), Scope("b")]
+    context, calls = Context(), []
+    post = context.api.post
+    monkeypatch.setattr(context.api, "post", lambda *args: calls.append(args[0]) or post(*args))
+    poll(context)
+    assert calls == ["/logs"]
+    assert context.logged("polled ")
+
+
 def test_a_progress_report_that_fails_does_not_fail_the_poll(provider):
     provider.planned = [Scope("a", [[{"id": "1"}]]), Scope("b")]
     context = Context()
-    context.api = Api(status=500)
+    context.api.status = 500
     assert ids(poll(context, task_id="t1")) == ["1"]
     assert len(context.api.posts) == 1
     assert len(context.logged("progress not reported")) == 1

@@ -66,6 +66,7 @@ def test_a_point_without_a_time_has_the_polls(told):
         ({"resource": {"id": "3"}, "resources": [{"id": "2"}]}, ["2"]),
         ({"resources": []}, []),
         ({"resource": None}, ["1", "2", "3"]),
+        ({"resource": {"id": "acc", "type": "account"}}, ["1", "2", "3"]),
         ({}, ["1", "2", "3"]),
     ],
 )

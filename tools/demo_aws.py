@@ -4,7 +4,8 @@ moto is a simulator of AWS. Everything in the account is invented. It has three 
 mixed states, Windows and Linux, a deregistered AMI, volumes of several types (unattached,
 multi-attach, without a name), IPv6, an Elastic IP, public and private subnets, tags, and names in several
 scripts; load balancers of each type with targets of each type, gateways, a firewall, file systems; Direct
-Connect (in part ours: tools/direct_connect.py), VPNs, peerings, and two transit gateways that are peers.
+Connect (in part ours: tools/direct_connect.py), VPNs, peerings, and two transit gateways that are peers; a
+global network with sites, and a core network (in part ours: tools/network_manager.py).
 """
 
 from typing import Any
@@ -13,7 +14,7 @@ import botocore.session
 import requests
 from moto.server import ThreadedMotoServer
 
-from tools import direct_connect
+from tools import direct_connect, network_manager
 
 REGIONS = ("us-east-1", "eu-west-1", "ap-northeast-1")
 KEY, SECRET = "AKIADEMOINVENTED0000", "invented-demo-secret"
@@ -62,6 +63,7 @@ def serve(host: str = "127.0.0.1", port: int = 0) -> tuple[ThreadedMotoServer, s
     requests.post(f"{url}/moto-api/reset-auth", data=b"inf", timeout=60).raise_for_status()
     requests.post(f"{url}/moto-api/reset", timeout=60).raise_for_status()
     direct_connect.add_to_moto()
+    network_manager.add_to_moto()
     _seed(url)
     return server, url
 
@@ -81,6 +83,7 @@ def _seed(endpoint_url: str) -> None:
         for number, region in enumerate(REGIONS)
     }
     _join_regions(endpoint_url, made)
+    _wide_area(client(endpoint_url, "networkmanager", REGIONS[0]), made)
 
 
 def _seed_region(endpoint_url: str, region: str, octet: int) -> dict[str, str]:
@@ -143,12 +146,12 @@ def _gateways(ec2: Any, region: str, vpc: str, subnets: dict[str, str]) -> dict[
     )["CustomerGateway"]["CustomerGatewayId"]
     bare = ec2.create_customer_gateway(Type="ipsec.1", PublicIp="198.51.100.9", BgpAsn=65011)
     bare_id = bare["CustomerGateway"]["CustomerGatewayId"]
-    ec2.create_vpn_connection(
+    vpn = ec2.create_vpn_connection(
         Type="ipsec.1",
         CustomerGatewayId=named,
         VpnGatewayId=vgw,
         TagSpecifications=_tagged("vpn-connection", f"本社 - {region}"),
-    )
+    )["VpnConnection"]["VpnConnectionId"]
     ec2.create_vpn_connection(Type="ipsec.1", CustomerGatewayId=bare_id, TransitGatewayId=tgw)
     ec2.create_transit_gateway_vpc_attachment(
         TransitGatewayId=tgw, VpcId=vpc, SubnetIds=[subnets["private-a"], subnets["private-b"]]
@@ -158,7 +161,7 @@ def _gateways(ec2: Any, region: str, vpc: str, subnets: dict[str, str]) -> dict[
     ec2.accept_vpc_peering_connection(
         VpcPeeringConnectionId=peering["VpcPeeringConnection"]["VpcPeeringConnectionId"]
     )
-    return {"transit": tgw, "private": vgw}
+    return {"transit": tgw, "private": vgw, "customer": named, "vpn": vpn}
 
 
 def _join_regions(endpoint_url: str, made: dict[str, dict[str, str]]) -> None:
@@ -182,6 +185,67 @@ def _join_regions(endpoint_url: str, made: dict[str, dict[str, str]]) -> None:
         TagSpecifications=_tagged("transit-gateway-attachment", "hub to hub"),
     )["TransitGatewayPeeringAttachment"]["TransitGatewayAttachmentId"]
     far.accept_transit_gateway_peering_attachment(TransitGatewayAttachmentId=attachment)
+    made[here]["peering"] = attachment
+
+
+def _wide_area(manager: Any, made: dict[str, dict[str, str]]) -> None:
+    """Three sites with lines and connections between them, and a core network with what is attached."""
+    ours = network_manager
+    network = manager.create_global_network(
+        Description="world", Tags=[{"Key": "Name", "Value": "世界"}]
+    )["GlobalNetwork"]["GlobalNetworkId"]
+    at = {"GlobalNetworkId": network}
+    sites, devices, lines = [], [], []
+    for name, latitude, longitude, carrier, speed in (
+        ("本社", "35.68", "139.77", "Invented Telecom", 1000),
+        ("Zürich", "47.37", "8.54", "Invented Telecom", 500),
+        ("Lagos", "", "", "", 50),
+    ):
+        tags = [{"Key": "Name", "Value": name}]
+        place = {"Address": f"1 Invented Street, {name}"}
+        if latitude:
+            place.update(Latitude=latitude, Longitude=longitude)
+        site = manager.create_site(**at, Location=place, Tags=tags)["Site"]["SiteId"]
+        rate = {"UploadSpeed": speed // 10, "DownloadSpeed": speed}
+        more = {"Provider": carrier, "Type": "fibre"} if carrier else {}
+        tags = [{"Key": "Name", "Value": f"line {name}"}]
+        line = manager.create_link(**at, SiteId=site, Bandwidth=rate, Tags=tags, **more)["Link"]
+        device = manager.create_device(
+            **at, SiteId=site, Vendor="Invented", Tags=[{"Key": "Name", "Value": f"edge {name}"}]
+        )["Device"]["DeviceId"]
+        ours.associate(network, device, line["LinkId"])
+        sites.append(site)
+        devices.append(device)
+        lines.append(line["LinkId"])
+    for far in (1, 2):
+        ours.connection(
+            network,
+            ends=(devices[0], devices[far]),
+            links=(lines[0], lines[far]),
+            name=f"本社 - {far}",
+        )
+    here, there = REGIONS[:2]
+    arn = f"arn:aws:ec2:{{}}:{ours.OWNER}:{{}}/{{}}".format
+    gateway = arn(here, "customer-gateway", made[here]["customer"])
+    ours.associate_gateway(network, devices[0], lines[0], gateway)
+    core = manager.create_core_network(**at, Tags=[{"Key": "Name", "Value": "backbone"}])
+    name = core["CoreNetwork"]["CoreNetworkId"]
+    ours.attachment(name, "VPC", arn(here, "vpc", made[here]["vpc"]), here, "shop")
+    ours.attachment(
+        name, "SITE_TO_SITE_VPN", arn(there, "vpn-connection", made[there]["vpn"]), there, ""
+    )
+    foreign = "arn:aws:ec2:eu-central-1:210987654321:vpc/vpc-0123456789abcdef0"
+    ours.attachment(
+        name,
+        "VPC",
+        foreign,
+        "eu-central-1",
+        "partner",
+        OwnerAccountId="210987654321",
+        State="PENDING_ATTACHMENT_ACCEPTANCE",
+    )
+    transit = arn(here, "transit-gateway", made[here]["transit"])
+    ours.peering(name, transit, here, made[here]["peering"], "hub to backbone")
 
 
 def _private_lines(lines: Any, region: str, gateways: dict[str, str]) -> None:

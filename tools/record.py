@@ -1,10 +1,14 @@
-"""Records the demo accounts' cassettes anew: ``python -m tools.record aws``, ``openstack`` or
-``netbox FOLDER``.
+"""Records the demo accounts' cassettes anew: ``python -m tools.record aws``, ``ietf_l2vpn``, ``juju``,
+``openstack``, ``osm``, ``tapi`` or ``netbox FOLDER``.
 
 AWS: from moto's server, which this starts on the endpoint_url of the account and fills first.
 OpenStack: from the services at the account's auth_url, which must be running.
 NetBox: from the answers of a real one that are in the folder (tools/netbox_replay.py says how), served
 at the account's url in pages so small that the walk through them is recorded too.
+OSM: from a simulator (tools/demo_osm.py), which this starts on the url of the account.
+Juju: from a simulator (tools/demo_juju.py), which this starts on the endpoint of the account; the CA that it
+makes itself becomes the account's.
+tapi and ietf_l2vpn: from their simulators, which this starts on the port of the account's url.
 """
 
 import contextlib
@@ -14,23 +18,40 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from flexlocal import accounts
+from flexlocal import accounts, cassettes
 from flexlocal.__main__ import families, main
-from tools import demo_aws, netbox_replay
+from tools import demo_aws, demo_controllers, demo_juju, demo_osm, netbox_replay
 
 NETBOX_CAP = 40
+SIMULATED = {  # what none of runs here, and the tool that fills its simulator
+    "ietf_l2vpn": ("L2VPN controller", "demo_controllers"),
+    "juju": ("Juju", "demo_juju"),
+    "osm": ("OSM", "demo_osm"),
+    "tapi": ("TAPI controller", "demo_controllers"),
+}
+CONTROLLERS = {"tapi": demo_controllers.tapi, "ietf_l2vpn": demo_controllers.l2vpn}
 
 
 def record(provider: str, folder: str = "") -> int:
     account = accounts.load()[f"demo-{provider}"]
     moto = _start_moto(account.credentials["endpoint_url"]) if provider == "aws" else None
-    replay = _replay(account.credentials, folder) if provider == "netbox" else None
+    serving: Any = contextlib.nullcontext()
+    if provider == "netbox":
+        serving = _replay(account.credentials, folder)
+    if provider == "osm":
+        serving = _simulated_osm(account.credentials)
+    if provider == "juju":
+        serving = _simulated_juju(account)
+    if provider in CONTROLLERS:
+        serving = CONTROLLERS[provider](urlsplit(account.credentials["url"]).port)
     try:
-        with replay or contextlib.nullcontext():
+        with serving:
             for family, cells in families().items():
                 asked = ["run", family, "--account", account.name, "--record"]
                 if provider in cells and main(asked):
                     return 1
+                if provider in cells and provider in SIMULATED:
+                    _say_simulated(cassettes.path(family, provider))
     finally:
         if moto:
             moto.stop()
@@ -47,6 +68,23 @@ def _replay(credentials: dict[str, Any], folder: str) -> netbox_replay.Replay:
     return netbox_replay.Replay(recordings, here, token, NETBOX_CAP)
 
 
+def _simulated_osm(credentials: dict[str, Any]) -> Any:
+    return demo_osm.serve(urlsplit(credentials["url"]).port or 80, credentials)
+
+
+def _simulated_juju(account: accounts.Account) -> Any:
+    port = int(account.credentials["endpoint"].rpartition(":")[2])
+    controller = demo_juju.serve(port, account.credentials)
+    demo_juju.trust(controller, account.name)
+    return contextlib.closing(controller)
+
+
+def _say_simulated(cassette: Path) -> None:
+    name, tool = SIMULATED[cassette.stem]
+    said = f"# No {name}: a simulator answered (tools/{tool}.py). Names and ids are invented.\n"
+    cassette.write_text(said + cassette.read_text(encoding="utf-8"), encoding="utf-8")
+
+
 def _start_moto(endpoint_url: str):  # type: ignore[no-untyped-def]
     where = urlsplit(endpoint_url)
     host, port = where.hostname or "127.0.0.1", where.port or 80
@@ -59,5 +97,7 @@ def _start_moto(endpoint_url: str):  # type: ignore[no-untyped-def]
 if __name__ == "__main__":
     of_netbox = sys.argv[1:2] == ["netbox"]
     if len(sys.argv) != 2 + of_netbox or f"demo-{sys.argv[1]}" not in accounts.load():
-        sys.exit("usage: python -m tools.record aws|openstack|netbox FOLDER")
+        sys.exit(
+            "usage: python -m tools.record aws|ietf_l2vpn|juju|openstack|osm|tapi|netbox FOLDER"
+        )
     sys.exit(record(*sys.argv[1:]))

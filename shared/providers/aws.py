@@ -227,8 +227,10 @@ class Session:
     def offers(self, service: str, region: str) -> bool:
         """Whether the service is there: botocore's list is as old as botocore, so names count too."""
         with self._lock:
-            listed = self._botocore.get_available_regions(service, self.partition)
-        if region in listed:
+            listed = self._botocore.get_available_regions(
+                service, self.partition, allow_non_regional=True
+            )
+        if region in listed or f"{self.partition}-global" in listed:
             return True
         host = urlsplit(self.client(service, region).meta.endpoint_url).hostname
         try:
@@ -284,6 +286,11 @@ class Scope:
 
     name: str
     session: Session = dataclasses.field(repr=False, compare=False)
+
+    @property
+    def asks_for_all(self) -> bool:
+        """Whether it asks the services that have no regions: one does, so that they are asked once."""
+        return self.name == self.session.regions[0]
 
     def link(self, console: str, page: str) -> str:
         """A page of the AWS console ("ec2", "vpcconsole", ...) in this region."""

@@ -54,6 +54,10 @@ LISTINGS = {
     "ipam/vlans": "ipam.vlan",
     "virtualization/virtual-disks": "virtualization.virtualdisk",
     "virtualization/virtual-machines": "virtualization.virtualmachine",
+    "vpn/l2vpn-terminations": "vpn.l2vpntermination",
+    "vpn/l2vpns": "vpn.l2vpn",
+    "vpn/tunnel-terminations": "vpn.tunneltermination",
+    "vpn/tunnels": "vpn.tunnel",
 }
 # NetBox has no 401: what a 403 means is in its words (4.6.8, 4.1.11 and 3.7.8).
 _NO_RIGHT = "You do not have permission to perform this action"

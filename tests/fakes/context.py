@@ -11,13 +11,17 @@ class State(dict):
 
 
 class Api:
-    """The part of the CMP API that a poll calls: task updates."""
+    """The part of the CMP API that a poll calls: task updates and logs."""
 
-    def __init__(self, status=200):
+    def __init__(self, status=200, lines=None):
         self.posts = []
         self.status = status
+        self.lines = lines
 
     def post(self, path, data):
+        if path == "/logs":
+            self.lines += [f"{entry['severity'].lower()} {entry['message']}" for entry in data]
+            return types.SimpleNamespace(status_code=200, content=b"")
         self.posts.append((path, data["percentage"]))
         return types.SimpleNamespace(status_code=self.status, content=b"")
 
@@ -30,12 +34,9 @@ class Context:
     def __init__(self, **config):
         self.config = config
         self.state = State()
-        self.api = Api()
         self.lines = []
+        self.api = Api(lines=self.lines)
         self.headers = {}
-
-    def log(self, message, severity):
-        self.lines.append(f"{severity} {message}")
 
     def set_response_header(self, key, value):
         self.headers[key] = value

@@ -1,7 +1,7 @@
 """A user of the demo account on moto's server, which then checks keys, signatures and policies.
 
-Three things moto does otherwise than AWS are put right here: it refuses in XML services that speak JSON too,
-it reckons the signature of a GET with a query wrongly (so that of EFS is not checked), and it takes what
+Three things moto 5.2.5 does otherwise than AWS are put right here: it refuses in XML where the service speaks
+JSON, it takes the query of a GET for its body, and so finds the signature of each wrong, and it takes what
 requests to CloudWatch are signed for ("monitoring") for the name that policies know it by.
 """
 
@@ -18,7 +18,14 @@ from tests.fakes import moto_polls
 from tools import demo_aws
 
 REGION = "us-east-1"  # of the demo account, which has one of everything there
-SPEAK_JSON = ("cloudtrail", "directconnect", "elasticfilesystem", "monitoring", "network-firewall")
+SPEAK_JSON = (
+    "cloudtrail",
+    "directconnect",
+    "elasticfilesystem",
+    "monitoring",
+    "network-firewall",
+    "networkmanager",
+)
 
 
 @contextlib.contextmanager
@@ -53,7 +60,7 @@ def account(rights, prepare=None):
 
 @contextlib.contextmanager
 def _as_aws_refuses():
-    denied, signed = IAMRequest._raise_access_denied, IAMRequest.check_signature
+    denied, make = IAMRequest._raise_access_denied, IAMRequest._create_aws_request
     permitted = IAMRequest.check_action_permitted
 
     def deny(request):
@@ -63,9 +70,10 @@ def _as_aws_refuses():
             raise JsonRESTError("AccessDeniedException", said)
         denied(request)
 
-    def check(request):
-        if request._service != "elasticfilesystem":
-            signed(request)
+    def signed(request):
+        made = make(request)
+        made.data = b"" if request._method == "GET" else made.data
+        return made
 
     def permit(request, resource):
         request._action = request._action.replace("monitoring:", "cloudwatch:")
@@ -75,6 +83,6 @@ def _as_aws_refuses():
         moto_polls.added(),
         mock.patch.object(IAMRequest, "check_action_permitted", permit),
         mock.patch.object(IAMRequest, "_raise_access_denied", deny),
-        mock.patch.object(IAMRequest, "check_signature", check),
+        mock.patch.object(IAMRequest, "_create_aws_request", signed),
     ):
         yield

@@ -37,6 +37,10 @@ RIGHTS = {
     "ipam/vlans": "ipam.view_vlan",
     "virtualization/virtual-disks": "virtualization.view_virtualdisk",
     "virtualization/virtual-machines": "virtualization.view_virtualmachine",
+    "vpn/l2vpn-terminations": "vpn.view_l2vpntermination",
+    "vpn/l2vpns": "vpn.view_l2vpn",
+    "vpn/tunnel-terminations": "vpn.view_tunneltermination",
+    "vpn/tunnels": "vpn.view_tunnel",
 }
 NOT_PROVIDED = "Authentication credentials were not provided."
 NO_RIGHT = "You do not have permission to perform this action."
@@ -158,7 +162,47 @@ class NetBox:
         peer["device"] = self.thin("dcim/devices", device)
         return {"link_peers": [peer], "link_peers_type": "dcim.interface"}
 
-    def fill(self, circuits=0, devices=0, machines=0, networks=0, virtual=0):
+    def tunnel(self, object_id, *at, **changed):
+        """A tunnel, and an end of it at each interface: (device or virtual machine, role)."""
+        name = f"tunnel-{object_id}"
+        link = self.add("vpn/tunnels", object_id, name=name, display=name, **changed)
+        for place, (box, role) in enumerate(at):
+            self.add(
+                "vpn/tunnel-terminations",
+                10 * object_id + place,
+                tunnel=self.thin("vpn/tunnels", link),
+                role={"value": role, "label": role.title()},
+                **self._interface(box, "termination"),
+            )
+        return link
+
+    def l2vpn(self, object_id, *at, **changed):
+        """An L2VPN, and an end of it at an interface of each device or machine, or at each VLAN."""
+        name = f"l2vpn-{object_id}"
+        link = self.add("vpn/l2vpns", object_id, name=name, display=name, slug=name, **changed)
+        for place, target in enumerate(at):
+            there = self._interface(target, "assigned_object")
+            if "vid" in target:
+                thin = {**self.thin("ipam/vlans", target), "vid": target["vid"]}
+                there = {"assigned_object_type": "ipam.vlan", "assigned_object": thin}
+            self.add(
+                "vpn/l2vpn-terminations",
+                10 * object_id + place,
+                l2vpn=self.thin("vpn/l2vpns", link),
+                **there,
+            )
+        return link
+
+    def _interface(self, box, field):
+        """The fields of an end at an interface: a machine has no device type, so it is one."""
+        of_device = "device_type" in box
+        inside = "device" if of_device else "virtual_machine"
+        kind = "dcim.interface" if of_device else "virtualization.vminterface"
+        thin = self.thin("dcim/devices", box)
+        port = {"id": 9, "url": "", "display": "eth0", "name": "eth0", inside: thin}
+        return {f"{field}_type": kind, field: port}
+
+    def fill(self, circuits=0, devices=0, machines=0, networks=0, virtual=0, links=0):
         """Sites, provider networks and so many of the rest; ids begin at 1 in each listing."""
         sites = [self.site(n, f"Site {n}") for n in (1, 2, 3)]
         clouds = [self.network(n, f"Cloud {n}") for n in (1, 2)]
@@ -200,6 +244,10 @@ class NetBox:
                     virtual_circuit=thin,
                     interface=port,
                 )
+        for n in range(1, links + 1):
+            ends = [(boxes[(n + place) % len(boxes)], "peer") for place in (0, 1)] if boxes else []
+            self.tunnel(n, *ends)
+            self.l2vpn(n, *(box for box, _ in ends))
         return self
 
     def credentials(self, token=V1, **more):

@@ -1,0 +1,182 @@
+"""Machines and containers of Juju's models.
+
+API: Client.FullStatus, one call a model, with all of it in one answer.
+https://documentation.ubuntu.com/juju/3.6/reference/machine/
+
+Machine "0" is one of a model: ids are ``owner/name:machine:0``, those of containers
+``owner/name:machine:0/lxd/1``. Memory and disk are in MiB. A container has neither cores nor memory of
+its own, and a machine that the cloud has not given yet has nothing. Juju 4 lists containers of
+containers beside them, older ones inside: ids tell. Models on Kubernetes have no machines.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, Optional
+
+from nflex_connector_utils import Connections, ImageDetail, IpAddress, Region, Server
+
+from shared import vca
+from shared.metadata import metadata
+from shared.providers import juju
+from shared.record import field, items, needed
+
+PERMISSIONS = ("controller login", "model read")
+CALLS = "1 login + 1 ListModelSummaries; a model: 1 login + 1 FullStatus"
+
+MIB = 2**20
+# The instance's word, which is the cloud's; where there is none, the agent's.
+STATES = {
+    "allocating": "pending",
+    "pending": "pending",
+    "running": "running",
+    "started": "running",
+    "stopped": "stopped",
+}
+LIVES = {"dying": "shutting", "dead": "terminated"}
+RELEASES = {
+    "xenial": "16.04",
+    "bionic": "18.04",
+    "focal": "20.04",
+    "jammy": "22.04",
+    "noble": "24.04",
+    "resolute": "26.04",
+}
+SIZES = {"M": MIB, "G": MIB * 2**10, "T": MIB * 2**20, "P": MIB * 2**30}
+DETAILS = (
+    "instance-id",
+    "display-name",
+    "hostname",
+    "dns-name",
+    "agent-status",
+    "instance-status",
+    "modification-status",
+    "base",
+    "series",
+    "network-interfaces",
+    "constraints",
+    "hardware",
+    "jobs",
+    "has-vote",
+    "wants-vote",
+    "lxd-profiles",
+    "primary-controller-machine",
+    "cluster-role",
+)
+# A list of texts, each as it is or quoted: tags=virtual,"rack 3, left"
+_PAIR = re.compile(r'([a-z-]+)=((?:"(?:[^"\\]|\\.)*"|[^\s"])*)')
+
+
+def fetch(scope: juju.Scope, lookups: None) -> Iterator[list[dict[str, Any]]]:
+    """One page a model, containers behind the machine that they are in."""
+    yield list(_each(field(scope.status(), "machines", dict) or {}))
+
+
+def _each(machines: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for id_ in sorted(machines):
+        machine = needed(machines, id_, dict)
+        yield {**machine, "id": id_, "containers": None}
+        yield from _each(field(machine, "containers", dict) or {})
+
+
+def convert(record: dict[str, Any], scope: juju.Scope, lookups: None) -> Server:
+    number = needed(record, "id", str)
+    machine = vca.read_model({"machines": {number: record}}).machines[number]
+    hardware = scan(machine.hardware or "")
+    id_ = vca.machine_id(scope.name, number)
+    state, word = _state(machine, record)
+    region = field(scope.summary, "cloud-region", str)
+    return Server(
+        id=id_,
+        name=machine.display_name or machine.hostname or id_,
+        cpu_cores=_number(hardware.get("cores") or hardware.get("cpu-cores")),
+        ram_b=size(hardware.get("mem")),
+        volumes_b=size(hardware.get("root-disk")),
+        state=state,
+        provider_state=word,
+        is_virtual=True if machine.parent or "virt-type" in hardware else None,
+        image_detail=_image(machine, hardware.get("arch")),
+        instance_type=hardware.get("instance-type"),
+        ip_addresses=_addresses(record, machine),
+        connections=Connections(
+            servers=[vca.machine_id(scope.name, machine.parent)] if machine.parent else []
+        ),
+        metadata=metadata(
+            record,
+            DETAILS,
+            model=scope.name,
+            model_uuid=scope.uuid,
+            machine=number,
+            zone=hardware.get("availability-zone"),
+            architecture=hardware.get("arch"),
+        ),
+        region=Region(region) if region else None,
+    )
+
+
+def scan(text: str) -> dict[str, str]:
+    """Juju's ``arch=amd64 availability-zone="zone A"``; a quoted value without its quotes."""
+    return {name: _unquoted(value) for name, value in _PAIR.findall(text)}
+
+
+def _unquoted(value: str) -> str:
+    if not (len(value) > 1 and value.startswith('"') and value.endswith('"')):
+        return value
+    try:
+        return str(json.loads(value))
+    except ValueError:
+        return value  # two quoted texts, or quoted as only Go does
+
+
+def size(text: Optional[str]) -> Optional[int]:
+    """Bytes of ``4096M``; a number alone is in MiB."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([MGTP]?)", text or "")
+    return int(float(found[1]) * SIZES[found[2] or "M"]) if found else None
+
+
+def _number(text: Optional[str]) -> Optional[int]:
+    return int(text) if text and re.fullmatch(r"[0-9]+", text) else None
+
+
+def _state(machine: vca.Machine, record: dict[str, Any]) -> tuple[str, Optional[str]]:
+    """CMP's state, and the word that tells it: how far its removal is, else the instance's state."""
+    life = field(field(record, "agent-status", dict) or {}, "life", str)
+    if life in LIVES:
+        return LIVES[life], life
+    instance = machine.instance.word
+    word = machine.agent.word if instance in ("", "unknown") else instance
+    return STATES.get(word, "unknown"), word or instance or None
+
+
+def _image(machine: vca.Machine, architecture: Optional[str]) -> Optional[ImageDetail]:
+    """The base, as Juju writes it: ubuntu@22.04; where it is too old for that, the series."""
+    series = machine.series or ""
+    name, _, version = (machine.base or "").partition(" ")
+    if not name and series in RELEASES:
+        name, version = "ubuntu", RELEASES[series]
+    elif not name and series.startswith("centos"):
+        name, version = "centos", series[len("centos") :]
+    if not name and not series:
+        return None
+    id_ = f"{name}@{version}" if version else name or series
+    windows = id_.startswith("win")
+    return ImageDetail(
+        id=id_,
+        name=f"{name} {version}".strip() or series,
+        type="Windows" if windows else "Linux",
+        distribution=name or None,
+        version=version or None,
+        architecture=architecture,
+    )
+
+
+def _addresses(record: dict[str, Any], machine: vca.Machine) -> list[IpAddress]:
+    """The machine's addresses as Juju lists them, and those that only a network device has."""
+    devices = field(record, "network-interfaces", dict) or {}
+    of_device = {
+        address: device
+        for device in sorted(devices)
+        for address in items(field(devices, device, dict) or {}, "ip-addresses", str)
+    }
+    addresses = dict.fromkeys([*machine.addresses, *of_device])
+    return [IpAddress(each, description=of_device.get(each)) for each in addresses]

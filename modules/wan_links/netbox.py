@@ -1,0 +1,271 @@
+"""VPN tunnels and L2VPNs with their ends, as NetBox documents them: it measures none of them.
+
+API: GET /api/vpn/tunnels/, /tunnel-terminations/, /l2vpns/ and /l2vpn-terminations/, 1,000 a page or
+what the server allows. https://netboxlabs.com/docs/netbox/models/vpn/tunnel/
+
+Ends are read after what they end, and what they name after them: a link that is new in between then
+lacks nothing. The end of a tunnel is an interface of a device or a virtual machine; that of an L2VPN
+also a VLAN. A link has any number of ends. Hubs come first, then they are in the order of their names.
+
+All count from 1, as circuits do: an id has "tunnel:" or "l2vpn:" before it. Neither has a carrier. An
+L2VPN has a status from 4.3 on. The pre-shared key of a tunnel is in its IKE policy, which nobody asks for.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Iterator
+from typing import Any, Optional
+
+from nflex_connector_utils import Circuit, Connections, Locations
+
+from shared.ends import first_two
+from shared.metadata import metadata
+from shared.netbox_record import (
+    SITE_FIELDS,
+    brief,
+    device_kind,
+    name_of,
+    nested,
+    place,
+    shown,
+    state,
+    tags,
+)
+from shared.providers import netbox
+from shared.record import field, needed, time
+from shared.status import Point
+
+PERMISSIONS = (
+    "dcim.view_device",
+    "dcim.view_site",
+    "ipam.view_vlan",
+    "virtualization.view_virtualmachine",
+    "vpn.view_l2vpn",
+    "vpn.view_l2vpntermination",
+    "vpn.view_tunnel",
+    "vpn.view_tunneltermination",
+)
+CALLS = (
+    "ceil(tunnels/1000) /tunnels + ceil(L2VPNs/1000) /l2vpns; where there are some + ceil(their ends/1000) "
+    "/tunnel-terminations, /l2vpn-terminations; + 1 /devices, /virtual-machines, /vlans for each 400 of "
+    "them at an end; with any end + ceil(sites/1000) /sites"
+)
+
+TUNNEL = "vpn.tunnel"
+FIELDS = (
+    "id",
+    "name",
+    "status",  # of an L2VPN: from 4.3
+    "tenant",
+    "owner",  # from 4.5
+    "description",
+    "comments",
+    "tags",
+    "custom_fields",
+    "created",
+    "last_updated",
+)
+TUNNEL_FIELDS = (*FIELDS, "group", "encapsulation", "ipsec_profile", "tunnel_id")
+L2VPN_FIELDS = (*FIELDS, "slug", "type", "identifier", "import_targets", "export_targets")
+TUNNEL_END_FIELDS = ("id", "tunnel", "role", "termination_type", "termination", "outside_ip")
+L2VPN_END_FIELDS = ("id", "l2vpn", "assigned_object_type", "assigned_object")
+DEVICE_FIELDS = ("id", "name", "display", "role", "device_role", "device_type", "site")
+MACHINE_FIELDS = ("id", "name", "site")
+VLAN_FIELDS = ("id", "vid", "name", "site", "group")
+DETAILS = ("tenant", "owner", "description", "comments", "last_updated")
+TUNNEL_DETAILS = (*DETAILS, "group", "encapsulation", "ipsec_profile", "tunnel_id")
+L2VPN_DETAILS = (*DETAILS, "slug", "type", "identifier", "import_targets", "export_targets")
+# Words that an operator added are unknown.
+STATES = {
+    "active": "running",
+    "decommissioning": "shutting",
+    "disabled": "stopped",
+    "planned": "pending",
+}
+LEVELS = {"running": "ok", "unknown": "unknown"}
+
+
+@dataclasses.dataclass
+class Lookups:
+    """Filled by fetch, since an end must not be older than its link. All by NetBox's ids."""
+
+    ends: dict[tuple[str, int], list[dict[str, Any]]]  # ("vpn.tunnel" or "vpn.l2vpn", its id)
+    devices: dict[int, dict[str, Any]]
+    machines: dict[int, dict[str, Any]]
+    vlans: dict[int, dict[str, Any]]
+    sites: dict[int, dict[str, Any]]
+
+
+def lookups(scope: netbox.Scope) -> Lookups:
+    return Lookups({}, {}, {}, {}, {})
+
+
+def fetch(scope: netbox.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
+    links = []
+    for listing, names, ends, end_names, key in (
+        ("vpn/tunnels", TUNNEL_FIELDS, "vpn/tunnel-terminations", TUNNEL_END_FIELDS, "tunnel"),
+        ("vpn/l2vpns", L2VPN_FIELDS, "vpn/l2vpn-terminations", L2VPN_END_FIELDS, "l2vpn"),
+    ):
+        found = list(netbox.pages(scope, listing, names))
+        links += found
+        if not any(found):
+            continue
+        for page in netbox.pages(scope, ends, end_names):
+            for end in page:
+                link = needed(needed(end, key, dict), "id", int)
+                lookups.ends.setdefault((f"vpn.{key}", link), []).append(end)
+    _read_what_is_at_the_ends(scope, lookups)
+    yield from links
+
+
+def _read_what_is_at_the_ends(scope: netbox.Scope, lookups: Lookups) -> None:
+    ids: dict[str, set[int]] = {"device": set(), "virtual_machine": set(), "vlan": set()}
+    for ends in lookups.ends.values():
+        for end in ends:
+            for kind, number in _at(end).items():
+                ids[kind].add(number)
+    lookups.devices = netbox.listed_by_ids(scope, "dcim/devices", ids["device"], DEVICE_FIELDS)
+    lookups.machines = netbox.listed_by_ids(
+        scope, "virtualization/virtual-machines", ids["virtual_machine"], MACHINE_FIELDS
+    )
+    lookups.vlans = netbox.listed_by_ids(scope, "ipam/vlans", ids["vlan"], VLAN_FIELDS)
+    if lookups.ends:
+        lookups.sites = netbox.listed(scope, "dcim/sites", SITE_FIELDS)
+
+
+@dataclasses.dataclass(frozen=True)
+class End:
+    """One end of a link: its site, its name for a person, and what of other families it is at."""
+
+    site: Optional[str]
+    name: Optional[str]
+    place: Optional[dict[str, Any]]
+    at: dict[str, int]
+    details: dict[str, Any]
+
+
+def convert(record: dict[str, Any], scope: netbox.Scope, lookups: Lookups) -> Circuit:
+    number, ends = needed(record, "id", int), _ends(record, lookups)
+    is_tunnel = needed(record, "object_type", str) == TUNNEL
+    own_number = field(record, "tunnel_id" if is_tunnel else "identifier", int)
+    places = [end.place for end in ends if end.place]
+    cmp_state, word = state(record, STATES)
+    endpoint_a, endpoint_b = first_two([(end.site, end.name) for end in ends])
+    return Circuit(
+        id=_link_id(record),
+        name=name_of(record),
+        type_id="wan_link",
+        reference=None if own_number is None else str(own_number),
+        endpoint_a=endpoint_a,
+        endpoint_b=endpoint_b,
+        provider_created_at=time(record, "created"),
+        locations=Locations([one for n, one in enumerate(places) if one not in places[:n]]),
+        connections=_connections(ends, scope, lookups),
+        metadata=metadata(
+            {},
+            (),
+            tags(record),
+            **shown(record, TUNNEL_DETAILS if is_tunnel else L2VPN_DETAILS),
+            link_kind="tunnel" if is_tunnel else "l2vpn",
+            provider_state=word,
+            state=cmp_state,
+            ends=[end.details for end in ends],
+        ),
+        native_portal_link=f"{scope.url}/vpn/{'tunnels' if is_tunnel else 'l2vpns'}/{number}/",
+    )
+
+
+def status(record: dict[str, Any], scope: netbox.Scope, lookups: Lookups) -> Iterable[Point]:
+    """What NetBox documents: an active link is fine, if it has two ends."""
+    cmp_state, word = state(record, STATES)
+    level = LEVELS.get(cmp_state, "warning")
+    said = f"NetBox documents it as {word}" if word else "NetBox documents no status of it"
+    ends = len(_ends(record, lookups))
+    if ends < 2:
+        said += f", with {ends or 'no'} end{'s' if not ends else ''}"
+        level = "warning" if level == "ok" else level
+    return [Point(_link_id(record), "circuit", level, said, None)]
+
+
+def _link_id(record: dict[str, Any]) -> str:
+    kind = "tunnel" if needed(record, "object_type", str) == TUNNEL else "l2vpn"
+    return f"{kind}:{needed(record, 'id', int)}"
+
+
+def _connections(ends: list[End], scope: netbox.Scope, lookups: Lookups) -> Connections:
+    """What other families report of the ends; what went while the lists were read is left out."""
+    servers: set[str] = set()
+    appliances: set[str] = set()
+    networks: set[str] = set()
+    for end in ends:
+        number = end.at.get("device")
+        if number in lookups.devices:
+            kind = device_kind(lookups.devices[number], scope.device_kinds)
+            (servers if kind == "server" else appliances).add(str(number))
+        if end.at.get("virtual_machine") in lookups.machines:
+            servers.add(f"virtual-machine:{end.at['virtual_machine']}")
+        if end.at.get("vlan") in lookups.vlans:
+            networks.add(f"vlan:{end.at['vlan']}")
+    return Connections(
+        servers=sorted(servers), appliances=sorted(appliances), networks=sorted(networks)
+    )
+
+
+# --- ends -----------------------------------------------------------------------------------------
+
+
+def _ends(record: dict[str, Any], lookups: Lookups) -> list[End]:
+    key = needed(record, "object_type", str), needed(record, "id", int)
+    numbered = [(needed(end, "id", int), end) for end in lookups.ends.get(key, ())]
+    ends = [(number, _end(end, lookups)) for number, end in numbered]
+    ends.sort(key=lambda each: (each[1].details.get("role") != "hub", each[1].name or "", each[0]))
+    return [end for _, end in ends]
+
+
+def _end(end: dict[str, Any], lookups: Lookups) -> End:
+    at, target = _at(end), _target(end)
+    inside = "virtual_machine" if "virtual_machine" in at else "device"
+    box = field(target, inside, dict)
+    known: dict[str, Any] = {}
+    for kind, records in (
+        ("device", lookups.devices),
+        ("virtual_machine", lookups.machines),
+        ("vlan", lookups.vlans),
+    ):
+        known = records.get(at.get(kind, -1)) or known
+    site = field(known, "site", dict)
+    where = place(site, lookups.sites) if site else None
+    vid = field(target, "vid", int)
+    parts = (None if vid is None else f"VLAN {vid}", brief(box), field(target, "name", str))
+    named = " ".join(str(each) for each in parts if each) or None
+    spot = where["location"]["name"] if where else None
+    details = {
+        "role": nested(end, "role", "value"),
+        "type": _kind(end),
+        "name": named,
+        "site": spot,
+        "outside_ip": nested(end, "outside_ip", "address"),
+    }
+    return End(
+        site=spot,
+        name=f"{spot} ({named})" if spot and named else spot or named,
+        place=where,
+        at=at,
+        details={name: each for name, each in details.items() if each},
+    )
+
+
+def _kind(end: dict[str, Any]) -> Optional[str]:
+    return field(end, "termination_type", str) or field(end, "assigned_object_type", str)
+
+
+def _target(end: dict[str, Any]) -> dict[str, Any]:
+    return field(end, "termination", dict) or field(end, "assigned_object", dict) or {}
+
+
+def _at(end: dict[str, Any]) -> dict[str, int]:
+    """What an end is at, by kind and NetBox's id: a device, a virtual machine or a VLAN."""
+    target = _target(end)
+    if _kind(end) == "ipam.vlan":
+        return {"vlan": needed(target, "id", int)}
+    boxes = ((kind, field(target, kind, dict)) for kind in ("device", "virtual_machine"))
+    return {kind: needed(box, "id", int) for kind, box in boxes if box}

@@ -1,0 +1,44 @@
+"""IETF L2VPN: a controller that takes orders by the L2VPN service model (RFC 8466), over RESTCONF.
+
+The login, the errors and the rest are RESTCONF's: shared/restconf.py.
+"""
+
+from typing import Any
+
+from shared import restconf
+from shared.restconf import Scope, Session, classify, credentials, least_rights, login, scopes
+
+__all__ = [
+    "Scope",
+    "Session",
+    "account",
+    "classify",
+    "credentials",
+    "least_rights",
+    "login",
+    "scopes",
+    "services_and_sites",
+]
+
+SERVICES = "ietf-l2vpn-svc:l2vpn-svc/vpn-services"
+SITES = "ietf-l2vpn-svc:l2vpn-svc/sites"
+
+
+def account(session: Session) -> str:
+    """The controller's host, once it has answered as to a poll: nothing cheaper is everywhere."""
+    services_and_sites(session)
+    return session.name
+
+
+def services_and_sites(session: Session) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The VPN services, and then the sites with their accesses to them.
+
+    Two calls: RESTCONF has no pages.
+    """
+    services, sites = restconf.lists(
+        session,
+        "ietf-l2vpn-svc",
+        (SERVICES, ("vpn-services", "vpn-service")),
+        (SITES, ("sites", "site")),
+    )
+    return services, sites

@@ -1,0 +1,45 @@
+"""TAPI: a controller of transport networks by ONF's Transport API 2.1.3, over RESTCONF.
+
+The login, the errors and the rest are RESTCONF's: shared/restconf.py.
+"""
+
+from typing import Any
+
+from shared import restconf
+from shared.restconf import Scope, Session, classify, credentials, least_rights, login, scopes
+
+__all__ = [
+    "Scope",
+    "Session",
+    "account",
+    "classify",
+    "credentials",
+    "least_rights",
+    "login",
+    "scopes",
+    "services_and_points",
+]
+
+CONTEXT = "tapi-common:context"
+SERVICES = f"{CONTEXT}/tapi-connectivity:connectivity-context/connectivity-service"
+POINTS = f"{CONTEXT}/service-interface-point"
+
+
+def account(session: Session) -> str:
+    """The controller's host, once it has answered as to a poll: nothing cheaper is everywhere."""
+    services_and_points(session)
+    return session.name
+
+
+def services_and_points(session: Session) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The connectivity services, and then the service interface points, where they may end.
+
+    Two calls: TAPI has no pages.
+    """
+    services, points = restconf.lists(
+        session,
+        "tapi-connectivity",
+        (SERVICES, ("connectivity-service",)),
+        (POINTS, ("service-interface-point",)),
+    )
+    return services, points
