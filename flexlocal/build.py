@@ -38,7 +38,7 @@ DIST = ROOT / "dist"
 LAMBDA = ROOT / "modules" / "aws_lambda.py"
 ISOLATED = Path(__file__).with_name("isolated.py")
 RESOURCES, CREDENTIALS = "cmp-connector.resources", "cmp-connector.credentials"
-STATUS = "cmp-connector.status"
+STATUS, METRICS, LOGS = (f"cmp-connector.{what}" for what in ("status", "metrics", "logs"))
 
 OLDEST_TIME = (1980, 1, 1, 0, 0, 0)  # that a zip can hold
 OWN = "own code"  # among the sizes
@@ -259,10 +259,6 @@ def _write_configs(
             },
             **_expected(known_cells[cell], module),
         }
-        if STATUS in module.events:
-            config[
-                "expected_status"
-            ] = []  # that it answers; which levels there are is the account's
         text = yaml.safe_dump(config, sort_keys=False)
         (folder / f"config.{cell}.yaml").write_text(text, encoding="utf-8")
         if number == 0:
@@ -274,11 +270,13 @@ def _expected(cell_name: str, module: Module) -> dict[str, Any]:
 
     They have no way to say that a cell has no metrics: their test of these fails then.
     """
-    cell = importlib.import_module(cell_name)
-    found: dict[str, Any] = {"expected_status": ["ok"] if hasattr(cell, "status") else []}
-    if hasattr(cell, "metrics"):
+    found: dict[str, Any] = {}
+    if STATUS in module.events:
+        found["expected_status"] = []  # that it answers; which levels there are is the account's
+    if METRICS in module.events and hasattr(importlib.import_module(cell_name), "metrics"):
         found["expected_metrics"] = list(module.expected_metrics)
-    found["expected_logs"] = []  # there may have been none
+    if LOGS in module.events:
+        found["expected_logs"] = []  # there may have been none
     return found
 
 

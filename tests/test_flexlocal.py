@@ -66,9 +66,19 @@ def test_accounts_show_no_credential(capsys, tmp_path):
 
 
 def test_permissions_of_a_provider_are_a_policy(capsys):
-    assert main(["permissions", "--provider", "aws", "--family", "volumes"]) == 0
+    volumes = ["permissions", "--provider", "aws", "--family", "volumes"]
+    assert main([*volumes, "--handler", "get"]) == 0
     (statement,) = json.loads(capsys.readouterr().out)["Statement"]
     assert statement["Action"] == ["ec2:DescribeRegions", "ec2:DescribeVolumes"]
+    assert main(volumes) == 0
+    (statement,) = json.loads(capsys.readouterr().out)["Statement"]
+    assert statement["Action"] == [
+        "cloudtrail:LookupEvents",
+        "cloudwatch:GetMetricData",
+        "ec2:DescribeRegions",
+        "ec2:DescribeVolumeStatus",
+        "ec2:DescribeVolumes",
+    ]
 
 
 def test_permissions_of_all_providers(capsys):
@@ -134,6 +144,7 @@ def test_credentials_that_are_not_ok(capsys):
         (["run", "servers", "--event", "no-such-file"], "--event no-such-file: No such file"),
         (["run", "servers", "--event", "{broken"], "--event is no JSON"),
         (["permissions", "--family", "x"], "no family 'x'"),
+        (["permissions", "--handler", "x"], "no handler 'x'; there are get, get_status, "),
         (
             ["permissions", "--provider", "x"],
             "no cell of provider 'x'; there are aws, ietf_l2vpn, juju",
