@@ -140,6 +140,13 @@ def test_every_event_of_a_day_comes_once(url, measured):
         event = moto_polls.event("Touched", when, "AWS::EC2::Instance", measured[0], number=number)
         moto_polls.trail.append(event)
         expected.append(f"00000000-0000-4000-8000-{number:012d}")
+    for number, moment in enumerate(a_days_polls(2)):  # just where a poll's span ends
+        when = moment.replace(microsecond=0) - 15 * MINUTE
+        if MIDNIGHT <= when < MIDNIGHT + datetime.timedelta(days=1):
+            kind, name = "AWS::EC2::Instance", measured[1]
+            event = moto_polls.event("Touched", when, kind, name, number=2000 + number)
+            moto_polls.trail.append(event)
+            expected.append(event["EventId"])
     found = through_the_day(url, "servers", "logs", 2)
     assert sorted(each["id"] for each in found) == sorted(expected)
     assert "invented-secret" not in str(found)
