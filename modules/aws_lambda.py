@@ -30,3 +30,18 @@ def get(event: Any, context: Any) -> list[dict[str, Any]]:
 def validate_credentials(event: Any, context: Any) -> dict[str, Any]:
     """main.validate_credentials, within the time that the function has left."""
     return main.validate_credentials(event, _Context(context))
+
+
+def get_status(event: Any, context: Any) -> dict[str, Any]:
+    """main.get_status, where the family has it."""
+    return main.get_status(event, _Context(context))
+
+
+def get_metrics(event: Any, context: Any) -> dict[str, Any]:
+    """main.get_metrics, where the family has it. There is no state: counters give no rates."""
+    return main.get_metrics(event, _Context(context))
+
+
+def get_logs(event: Any, context: Any) -> dict[str, Any]:
+    """main.get_logs, where the family has it."""
+    return main.get_logs(event, _Context(context))

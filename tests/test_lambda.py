@@ -61,17 +61,17 @@ def test_the_summary_is_in_the_functions_log(called):
 
 def test_a_poll_ends_before_the_function_does(monkeypatch):
     seen = []
+    names = ("get", "validate_credentials", "get_status", "get_metrics", "get_logs")
     fake = types.SimpleNamespace(
-        get=lambda event, context: seen.append(context.config["deadline_s"]),
-        validate_credentials=lambda event, context: seen.append(context.config["deadline_s"]),
+        **{name: lambda event, context: seen.append(context.config["deadline_s"]) for name in names}
     )
     monkeypatch.setitem(sys.modules, "main", fake)
     monkeypatch.setattr(sys, "path", list(sys.path))
     spec = importlib.util.spec_from_file_location("aws_lambda", ROOT / "modules" / "aws_lambda.py")
     entry = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(entry)
-    for handler in (entry.get, entry.validate_credentials):
+    for name in names:
         for left in (900_000, 2_500):
             context = types.SimpleNamespace(get_remaining_time_in_millis=lambda left=left: left)
-            handler({}, context)
-    assert seen == [898.0, 1.0, 898.0, 1.0]
+            getattr(entry, name)({}, context)
+    assert seen == [898.0, 1.0] * len(names)
