@@ -434,6 +434,19 @@ def test_a_poll_is_recorded_and_replayed(cloud, capsys, no_network_after):
     assert "NotRecorded: POST http://127.0.0.1:" in err
 
 
+@pytest.mark.usefixtures("no_network")
+def test_a_handler_that_asks_for_more_than_get_says_so_when_it_is_replayed(capsys):
+    """Of circuits nothing more is asked; of servers their status checks, which no cassette holds."""
+    asked = ["--account", "demo-aws", "--handler", "get_status"]
+    assert main(["run", "circuits", *asked]) == 0
+    assert len(json.loads(capsys.readouterr().out)["status"]) == 33
+    assert main(["run", "servers", *asked]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "DescribeInstanceStatus is not in servers/aws.yaml" in err
+    assert "a cassette holds a poll of get: run this live" in err
+
+
 def test_a_poll_that_fails_leaves_the_old_cassette(cloud, capsys):
     assert run_volumes(cloud, "--record") == 0
     file = cassettes.path("volumes", "openstack")
