@@ -160,9 +160,11 @@ def _run(asked: argparse.Namespace) -> int:
             answer = handler(event, context)
     except Exception as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        if isinstance(error, cassettes.NotRecorded) and handler.__name__ != "get":
-            print("a cassette holds a poll of get: run this live", file=sys.stderr)
         return FAILED
+    except cassettes.NotRecorded:
+        if handler.__name__ != "get":
+            print("a cassette holds a poll of get: run this live", file=sys.stderr)
+        raise
     _show(asked, answer)
     return FAILED if isinstance(answer, dict) and answer.get("ok") is False else 0
 
