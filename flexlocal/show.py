@@ -6,18 +6,29 @@ from rich.console import Console
 from rich.table import Table
 
 WIDTH = 150  # where the output is no terminal
+LONG_ID = 40  # an id up to this is kept in one line, so that it can be copied whole
+
+ALWAYS = ("NAME", "ID")
+NOTHING = "-"
 
 Column = tuple[str, Callable[[dict[str, Any]], Any]]
 
 
 def table(family: str, resources: list[dict[str, Any]], out: TextIO) -> None:
-    """One row a resource, with what matters for its type."""
-    columns = _columns(family)
+    """One row a resource, with what matters for its type; without columns in which nothing would stand."""
+    columns = {
+        title: [_text(value(resource)) for resource in resources]
+        for title, value in _columns(family)
+    }
     shown = Table(box=None, pad_edge=False, header_style="bold")
-    for title, _ in columns:
-        shown.add_column(title, overflow="fold", no_wrap=title == "ID")  # an id is copied whole
-    for resource in resources:
-        shown.add_row(*(_text(value(resource)) for _, value in columns))
+    kept = []
+    for title, cells in columns.items():
+        if title in ALWAYS or any(cell != NOTHING for cell in cells):
+            kept.append(cells)
+            whole = title == "ID" and max(map(len, cells), default=0) <= LONG_ID
+            shown.add_column(title, overflow="fold", no_wrap=whole)
+    for row in zip(*kept):
+        shown.add_row(*row)
     terminal = out.isatty()
     console = Console(file=out, width=None if terminal else WIDTH, markup=False, highlight=False)
     console.print(shown)
@@ -137,6 +148,14 @@ _OF_FAMILY: dict[str, list[Column]] = {
         ("END B", _details("endpoint_b")),
         ("RATE", _rate("commit_rate_bps")),
     ],
+    "vca_status": [
+        ("STATUS", _specific("osm_status")),
+        ("HEALTH", _specific("health")),
+        ("JUJU", _specific("juju_status")),
+        ("MESSAGE", _specific("juju_message")),
+        ("SINCE", _specific("since")),
+        ("SERVERS", _connected("server")),
+    ],
     "wan_links": [
         ("STATE", _specific("state")),
         ("CARRIER", _details("carrier")),
@@ -150,9 +169,9 @@ _OF_FAMILY: dict[str, list[Column]] = {
 
 def _text(value: Any) -> str:
     if value is None or value == "":
-        return "-"
+        return NOTHING
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
-        return "\n".join(str(each) for each in value) or "-"
+        return "\n".join(str(each) for each in value) or NOTHING
     return str(value)
