@@ -545,6 +545,7 @@ class Authority:
             .not_valid_before(now - 3 * day)
             .not_valid_after(now - day if expired else now + 3650 * day)
             .add_extension(x509.BasicConstraints(ca, None), critical=True)
+            .add_extension(_usage(ca), critical=True)
         )
         if self._key_ids:
             issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
@@ -555,6 +556,13 @@ class Authority:
             alternatives = x509.SubjectAlternativeName([x509.DNSName(each) for each in names])
             builder = builder.add_extension(alternatives, critical=False)
         return builder.sign(self._key, hashes.SHA256())
+
+
+def _usage(ca):
+    """Python 3.13's default context takes no CA that does not say that it is one here, too."""
+    others = ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement")
+    others += ("crl_sign", "encipher_only", "decipher_only")
+    return x509.KeyUsage(digital_signature=True, key_cert_sign=ca, **dict.fromkeys(others, False))
 
 
 def _name(parts):
