@@ -19,7 +19,7 @@ FAMILIES = ("appliances", "circuits", "networks", "servers", "volumes")
 
 
 @pytest.fixture(scope="module")
-def url():
+def url(moto_of_5_2):
     server, url = demo_aws.serve()
     yield url
     server.stop()

@@ -27,7 +27,7 @@ DAY = [MIDNIGHT + number * MINUTE for number in range(0, 24 * 60, 5)]
 
 
 @pytest.fixture(scope="module")
-def url():
+def url(moto_of_5_2):
     with moto_polls.added():
         server, url = demo_aws.serve()
         yield url

@@ -28,7 +28,7 @@ def user(family, handler, right=""):
 
 
 @pytest.fixture(scope="module")
-def users():
+def users(moto_of_5_2):
     known = {user(*of): needed for of, needed in RIGHTS.items()}
     for family, handler, right in LACKING:
         less = [each for each in RIGHTS[family, handler] if each != right]

@@ -38,7 +38,7 @@ def level(cell, record, lookups=None):
 
 def told(service, name, known):
     """Each word of the model, and one that nobody knows, with the level that is expected."""
-    assert set(known) == set(words(service, name))
+    assert set(known) >= set(words(service, name))  # an older botocore knows fewer
     return [*known.items(), ("a new word", "unknown")]
 
 
@@ -571,7 +571,7 @@ def test_the_tunnels_of_a_vpn(first, second, expected):
 
 
 def test_every_word_for_a_tunnel_is_known():
-    assert set(words("ec2", "TelemetryStatus")) == set(circuits.TUNNEL_LEVELS)
+    assert set(words("ec2", "TelemetryStatus")) <= set(circuits.TUNNEL_LEVELS)
 
 
 def test_why_a_tunnel_is_down():

@@ -237,6 +237,7 @@ def test_a_module_that_is_not_well_described(cmp, key, value):
 @pytest.mark.parametrize(
     "content, told",
     [(b"no zip", "no zip file"), (packed(name="lib/main.py"), "no main.py at its root")],
+    ids=["no zip", "main.py elsewhere"],  # a zip's own text would have the time in it
 )
 def test_a_file_that_is_no_module(cmp, content, told):
     module_id = call(cmp, "POST", "/modules", json.dumps(GOOD).encode())["id"]

@@ -33,7 +33,7 @@ def needs_flexer():
 
 
 @pytest.fixture(scope="module")
-def aws():
+def aws(moto_of_5_2):
     """Credentials of a user of a moto server that knows its users."""
     cells = [import_module(f"modules.{family}.aws") for family, name in CELLS if name == "aws"]
     needed = {right for cell in cells for each in rights(cell).values() for right in each}

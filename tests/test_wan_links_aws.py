@@ -35,7 +35,7 @@ KINDS = {
 
 
 @pytest.fixture(scope="module")
-def url():
+def url(moto_of_5_2):
     server, url = demo_aws.serve()
     yield url
     server.stop()
