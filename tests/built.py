@@ -11,7 +11,8 @@ from flexlocal.__main__ import families
 ROOT = build.ROOT
 MANIFEST = manifest.load()
 CELLS = [(family, provider) for family, cells in families().items() for provider in sorted(cells)]
-DIST = build.DIST / ".tests"
+# One for each of the processes that run tests side by side.
+DIST = build.DIST / f".tests{os.environ.get('PYTEST_XDIST_WORKER', '')}"
 
 
 @functools.cache
@@ -36,5 +37,6 @@ def without_clock(resources):
 
 
 def clean_environment(home: Path, **more):
-    """The variables that a program needs which must see nothing of this host."""
-    return {"PATH": os.environ["PATH"], "HOME": str(home), **more}
+    """The variables that a program needs which must see nothing of this host, and leave nothing there."""
+    kept = {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"}
+    return {**kept, "HOME": str(home), **more}

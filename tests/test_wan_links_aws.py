@@ -277,13 +277,19 @@ def status(kind, **changed):
     return point
 
 
+# The last botocore of Python 3.9 does not know these fields yet.
+NEWER = {"NatGatewaySupport", "NatSystemRouteSupport"}
+OLD_BOTOCORE = tuple(map(int, botocore.__version__.split(".")[:2])) < (1, 43)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_record_with_all_fields_of_the_model(kind):
     made = record(kind)
     link = cell.convert(made, SCOPE, cell.Lookups()).serialize()
     assert link["id"] == f"a {KINDS[kind]}Id"
     details = getattr(cell, f"{kind.upper()}_DETAILS")
-    assert {*details} <= {*made, cell.TRANSIT_GATEWAY_ATTACHMENT}  # no name that the model lacks
+    lacking = {*details} - {*made, cell.TRANSIT_GATEWAY_ATTACHMENT}
+    assert lacking <= (NEWER if OLD_BOTOCORE else set())
     for name in set(details) & set(made):
         assert name in specific(link)
 
