@@ -5,6 +5,8 @@ A cell (``modules/<family>/<provider>.py``) has
 - ``lookups(scope)`` (optional): what many records need, asked once a scope, in bulk;
 - ``fetch(scope, lookups)``: a generator of pages, each a list of the provider's records;
 - ``convert(record, scope, lookups)``: pure; an nflex resource, or ``Dropped`` with the reason;
+- ``RECORD_IDS`` (where it is not ``("id",)``): the fields that a record's id is in, the first that a record
+  has counts: an error names it. ``"ns._id"`` is the field ``_id`` of the object in the field ``ns``;
 - ``status(record, scope, lookups)`` (where the family has ``get_status``): pure; points (shared/status.py)
   of what ``convert`` makes of the record, or of what ``fetch_status(scope, lookups)`` gives, if it has one;
 - ``metrics(scope, lookups, asked)`` and ``logs(scope, lookups, asked)`` (where the family has ``get_metrics``,
@@ -30,7 +32,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Callable, Optional, TypeVar, Union
 
-from nflex_connector_utils import set_task_percentage
+from nflex_connector_utils import convert_datetime, set_task_percentage
 
 from shared import event as events
 from shared.deadline import Deadline
@@ -201,12 +203,14 @@ def _start(family: str, event: Any, context: Any, log: Log) -> _Started:
 def _poll(family: str, event: Any, context: Any, log: Log) -> list[dict[str, Any]]:
     started = _start(family, event, context, log)
     cell = started.cell
+    seen_at = convert_datetime(datetime.datetime.now(datetime.timezone.utc))
 
     def make(record: Any, scope: Any, lookups: Any) -> Any:
         converted = cell.convert(record, scope, lookups)
         if isinstance(converted, Dropped):
             return [converted]
         resource = converted.serialize()
+        resource["base"]["last_seen_at"] = seen_at  # serialize has put the moment of its own call
         return [((resource["type"], resource["id"]), resource)]
 
     resources, complete = _gathered(started, _Task(cell.fetch, make, one_each=True), context)
@@ -355,13 +359,14 @@ def _side_by_side(
 def _poll_scope(started: _Started, task: _Task, scope: Any) -> Answer:
     """Fetch and convert one scope, page by page, so that no more than a page of records is held."""
     cell, answer = started.cell, Answer(scope.name)
+    names = getattr(cell, "RECORD_IDS", ("id",))
     try:
         lookups = cell.lookups(scope) if hasattr(cell, "lookups") else None
         for page in task.fetch(scope, lookups):
             answer.pages += 1
             answer.records += len(page)
             started.poll.deadline.check(f"page {answer.pages}")
-            _convert_page(task, page, scope, lookups, answer)
+            _convert_page(task, page, scope, lookups, answer, names)
     except Exception as error:
         answer.error = _classified(started.provider, error)
         if answer.error.scope is None:
@@ -370,7 +375,7 @@ def _poll_scope(started: _Started, task: _Task, scope: Any) -> Answer:
 
 
 def _convert_page(
-    task: _Task, page: Iterable[Any], scope: Any, lookups: Any, answer: Answer
+    task: _Task, page: Iterable[Any], scope: Any, lookups: Any, answer: Answer, names: Iterable[str]
 ) -> None:
     for record in page:
         try:
@@ -385,16 +390,18 @@ def _convert_page(
                     answer.dropped["listed twice"] += 1
                 answer.found[key] = made
         except ConnectorError as error:
-            error.message = f"{_called(record)}: {error.message}"
+            error.message = f"{_label(record, names)}: {error.message}"
             raise
 
 
-def _called(record: Any) -> str:
-    """How a refused record is named in an error: by what looks like its id."""
-    if isinstance(record, dict):
-        for name, value in record.items():
-            if (name == "id" or name.endswith("Id")) and isinstance(value, (str, int)):
-                return f"record {value}"
+def _label(record: Any, names: Iterable[str]) -> str:
+    """How an error names the record that it is about: by the first id that it has."""
+    for name in names:
+        value = record
+        for step in name.split("."):
+            value = value.get(step) if isinstance(value, dict) else None
+        if isinstance(value, (str, int)) and value != "":
+            return f"record {value}"
     return "a record"
 
 

@@ -189,6 +189,19 @@ def test_windows_or_linux(platform, kind):
     assert details(Platform=platform)["image_detail"]["type"] == kind
 
 
+@pytest.mark.parametrize("architecture", ["x86_64_mac", "arm64_mac"])
+def test_macos_is_not_linux(architecture):
+    lookups = server_lookups()
+    lookups.images["ami-mac"] = ec2.image(
+        ImageId="ami-mac", Architecture=architecture, PlatformDetails="Linux/UNIX"
+    )
+    for image in ("ami-mac", "ami-gone"):  # the second is known by the instance only
+        record = ec2.instance(1, ImageId=image, Architecture=architecture)
+        found = servers.convert(record, SCOPE, lookups).serialize()["details"]["server"]
+        assert found["image_detail"]["type"] is None
+        assert found["image_detail"]["distribution"] == "macOS"
+
+
 def test_a_deregistered_image_is_its_id():
     found = details(ImageId="ami-gone")["image_detail"]
     assert found["id"] == "ami-gone"
@@ -216,6 +229,75 @@ def test_a_second_interface_adds_its_addresses_and_subnet():
     addresses = found["details"]["server"]["ip_addresses"]
     # a subnet that was not listed has no name, and CMP takes a network only with one
     assert {"ip_address": "10.9.9.9", "description": "private"} in addresses
+
+
+def interface(subnet, vpc, owner="111111111111", **more):
+    return {"SubnetId": subnet, "VpcId": vpc, "OwnerId": owner, **more}
+
+
+def test_a_second_interface_in_another_vpc_connects_the_server_to_that_vpc_too():
+    """https://aws.amazon.com/about-aws/whats-new/2023/10/multi-vpc-eni-attachments/"""
+    both = [interface(f"subnet-{REGION}", f"vpc-{REGION}"), interface("subnet-2", "vpc-2")]
+    found = server(NetworkInterfaces=both)["connections"]["network"]
+    assert [each["id"] for each in found] == [
+        "subnet-2",
+        f"subnet-{REGION}",
+        "vpc-2",
+        f"vpc-{REGION}",
+    ]
+
+
+def test_only_the_vpc_that_another_account_shares_is_left_out():
+    both = [
+        interface(f"subnet-{REGION}", f"vpc-{REGION}"),
+        interface("subnet-shared", "vpc-theirs"),
+    ]
+    found = server(NetworkInterfaces=both)["connections"]["network"]
+    assert [each["id"] for each in found] == ["subnet-shared", f"subnet-{REGION}", f"vpc-{REGION}"]
+
+
+def moment(day):
+    return datetime.datetime(2025, 6, day, tzinfo=datetime.timezone.utc)
+
+
+@pytest.mark.parametrize(
+    "launched, root, primary, created",
+    [
+        (9, 2, 1, "2025-06-01T00:00:00Z"),  # stopped and started since
+        (9, 1, None, "2025-06-01T00:00:00Z"),
+        (9, 5, 1, "2025-06-01T00:00:00Z"),  # its root volume was replaced since
+        (1, 2, 2, "2025-06-01T00:00:00Z"),
+        (9, None, None, "2025-06-09T00:00:00Z"),
+    ],
+)
+def test_a_restart_does_not_make_an_instance_younger(launched, root, primary, created):
+    old = datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc)
+    devices = []
+    interfaces = [interface("subnet-2", "vpc-2", Attachment={"DeviceIndex": 1, "AttachTime": old})]
+    if root:
+        ebs = {"VolumeId": "vol-1", "AttachTime": moment(root)}
+        devices.append({"DeviceName": "/dev/xvda", "Ebs": ebs})
+    if primary:
+        attachment = {"DeviceIndex": 0, "AttachTime": moment(primary)}
+        interfaces.append(interface("subnet-1", "vpc-1", Attachment=attachment))
+    found = server(
+        LaunchTime=moment(launched),
+        RootDeviceName="/dev/xvda",
+        BlockDeviceMappings=devices,
+        NetworkInterfaces=interfaces,
+    )
+    assert found["base"]["provider_created_at"] == created
+    assert facts(found)["LaunchTime"] == moment(launched).isoformat().replace("+00:00", "Z")
+
+
+def test_other_volumes_say_nothing_of_when_an_instance_was_created():
+    ebs = {"VolumeId": "vol-2", "AttachTime": moment(1)}
+    found = server(
+        LaunchTime=moment(9),
+        RootDeviceName="/dev/xvda",
+        BlockDeviceMappings=[{"DeviceName": "/dev/sdb", "Ebs": ebs}],
+    )
+    assert found["base"]["provider_created_at"] == "2025-06-09T00:00:00Z"
 
 
 def test_tags_and_what_cmp_has_no_field_for():

@@ -91,6 +91,18 @@ CALLS = (
     "a v2 load balancer: 1 DescribeListeners; 20 load balancers of a kind: 1 DescribeTags; "
     "a file system with mount targets: 1 DescribeMountTargets; a firewall: 1 DescribeFirewall"
 )
+RECORD_IDS = (
+    "NatGatewayId",
+    "InternetGatewayId",
+    "EgressOnlyInternetGatewayId",
+    "VpnGatewayId",
+    "CustomerGatewayId",
+    "TransitGatewayId",
+    "FileSystemId",
+    "FirewallArn",
+    "LoadBalancerArn",
+    "DNSName",
+)
 
 BALANCERS_A_CALL = 400
 TAGGED_A_CALL = 20

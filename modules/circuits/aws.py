@@ -63,6 +63,14 @@ CALLS = (
     "+ ceil(interfaces/100) DescribeVirtualInterfaces, with any of these + 1 DescribeLocations; "
     "+ ceil(gateways/100) DescribeDirectConnectGateways where one is named"
 )
+RECORD_IDS = (
+    "virtualInterfaceId",
+    "connectionId",
+    "lagId",
+    "VpnConnectionId",
+    "VpcPeeringConnectionId",
+    "TransitGatewayAttachmentId",
+)
 
 DIRECT_CONNECT_PAGE = 100
 KIND = "kind"  # of a record; fetch adds it

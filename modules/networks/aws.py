@@ -24,6 +24,7 @@ CALLS = (
     "1 DescribeRegions; a region: ceil(route tables/100) DescribeRouteTables "
     "+ ceil(VPCs/1000) DescribeVpcs + ceil(subnets/1000) DescribeSubnets"
 )
+RECORD_IDS = ("SubnetId", "VpcId")
 
 ROUTE_TABLES_A_CALL = 100  # the API's own limit of a DescribeRouteTables page
 DETAILS = (

@@ -41,6 +41,7 @@ CALLS = (
     "+ ceil(subnets/1000) DescribeSubnets + ceil(volumes/1000) DescribeVolumes; a page with new ones: "
     "ceil(new types/100) DescribeInstanceTypes + ceil(new AMIs/200) DescribeImages"
 )
+RECORD_IDS = ("InstanceId",)
 
 GIB = 1024**3
 MIB = 1024**2

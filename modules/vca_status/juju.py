@@ -30,6 +30,7 @@ from shared.wire import Failed
 
 PERMISSIONS = ("controller login", "model read")
 CALLS = "1 login + 1 ListModelSummaries; a model: 1 login + 1 FullStatus"
+RECORD_IDS = ("name",)
 
 APPLICATION, UNIT = "vca_application", "vca_unit"
 

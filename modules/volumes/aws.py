@@ -29,6 +29,7 @@ STATUS_PERMISSIONS = ("ec2:DescribeVolumeStatus",)
 METRICS_PERMISSIONS = (cloudwatch.PERMISSION, "ec2:DescribeVolumes")
 LOGS_PERMISSIONS = (cloudtrail.PERMISSION,)
 CALLS = "1 DescribeRegions; a region: ceil(volumes/1000) DescribeVolumes"
+RECORD_IDS = ("VolumeId",)
 
 GIB = 1024**3
 STATUS_LEVELS = {

@@ -48,6 +48,7 @@ CALLS = (
     "GetLinks, GetConnections, GetLinkAssociations and GetCustomerGatewayAssociations; a peering: "
     "1 GetTransitGatewayPeering; + 1 GetCallerIdentity where something may be the account's own"
 )
+RECORD_IDS = ("ConnectionId", "AttachmentId", "PeeringId", "LinkId")
 
 SERVICE, PAGE = "networkmanager", 500
 KIND = "kind"  # of a record; fetch adds it

@@ -29,6 +29,7 @@ PERMISSIONS = (
     "/ietf-l2vpn-svc:l2vpn-svc/vpn-services",
 )
 CALLS = "1 vpn-services + 1 sites; where neither is there, up to 2 of the YANG library"
+RECORD_IDS = ("vpn-id",)
 
 SITES = "sites"  # of a record: the sites that have an access to it; fetch adds it
 DEFAULT_KIND = "vpws"

@@ -38,6 +38,7 @@ CALLS = (
     "ro_url: + 1 /tenants + 1 /datacenters + 2 /wims + 1 a WIM + 1 a service; of release FIVE or SIX: + 1 "
     "a service /action + 1 an action; + 1 /ns_instances where RO does not have a service any more"
 )
+RECORD_IDS = ("sdn_net.uuid", "task.item_id", "ns._id", "need.service", "wim_id")
 
 MISSING = "missing"
 WIM_LEVELS = {"ENABLED": "ok", "PROCESSING": "warning", "ERROR": "error"}

@@ -29,6 +29,7 @@ PERMISSIONS = (
     "/tapi-common:context/tapi-connectivity:connectivity-context/connectivity-service",
 )
 CALLS = "1 connectivity-service + 1 service-interface-point; where neither is there, up to 2 of the YANG library"
+RECORD_IDS = ("uuid",)
 
 REVERSE = "reverse"  # of a record: the service of the other direction; fetch adds it
 FORTH, BACK = "af", "fa"
