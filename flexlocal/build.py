@@ -31,7 +31,7 @@ import yaml
 from flexlocal import accounts, cassette_server, cassettes, distributions, pythons
 from flexlocal.distributions import BuildError, below
 from flexlocal.manifest import Manifest, Module
-from shared import run
+from shared import metrics, run
 
 ROOT = accounts.ROOT
 DIST = ROOT / "dist"
@@ -63,6 +63,10 @@ def build(
 ) -> Built:
     """Build a family with the cells of these providers, or of all. Raises BuildError."""
     module = known.modules[family]
+    try:
+        metrics.load(ROOT / "mapping.yaml")
+    except metrics.MappingError as error:
+        raise BuildError(f"mapping.yaml: {error}") from None
     cells = _cells(known, family, providers)
     python = pythons.find(module.python) if module.python else None
     site = distributions.site(known, module, python)

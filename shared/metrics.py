@@ -2,7 +2,7 @@
 
 The mapping is in nflex-connector-utils' format and evaluated by its parser. What that would let pass is
 refused when the file is loaded: an expression that it can't parse (it would give the value unconverted),
-a variable that nobody sets, a missing unit.
+a service that no cell reads, a variable that the service never gives, a missing unit.
 
 A point is a moment and a value, (datetime, number). None and NaN mean "not known" and are left out: a
 zero would be a statement about the resource.
@@ -28,6 +28,25 @@ VARIABLES = {
     "period": "seconds that the point is about",
     "vcpus": "the server's cores",
     "memory": "the server's memory in bytes",
+}
+# What the cells read (``of``), and which of the variables they know of its points. A test compares this
+# with the cells: a built module has not all of them.
+_OF_A_POINT, _OF_A_SERVER = frozenset({"period"}), frozenset({"vcpus", "memory"})
+SERVICES: Mapping[str, "frozenset[str]"] = {
+    "aws.applicationelb": _OF_A_POINT,
+    "aws.dx": _OF_A_POINT,
+    "aws.ebs": _OF_A_POINT,
+    "aws.ec2": _OF_A_POINT,
+    "aws.efs": _OF_A_POINT,
+    "aws.elb": _OF_A_POINT,
+    "aws.gatewayelb": _OF_A_POINT,
+    "aws.natgateway": _OF_A_POINT,
+    "aws.networkelb": _OF_A_POINT,
+    "aws.networkfirewall": _OF_A_POINT,
+    "aws.transitgateway": _OF_A_POINT,
+    "aws.vpn": _OF_A_POINT,
+    "openstack.gnocchi": _OF_A_SERVER,
+    "openstack.nova": _OF_A_SERVER,
 }
 UNITS = frozenset({"percent", "B", "B/s", "b/s", "count", "count/s", "s", "Hz", "dBm"})
 STATISTICS = frozenset({"Average", "Maximum", "Minimum", "SampleCount", "Sum"})  # CloudWatch's
@@ -193,6 +212,9 @@ def load(file: Path) -> dict[str, Metric]:
 def _metric(key: Any, entry: Any, parser: Any, parsed: "dict[str, Any]") -> Metric:
     if not isinstance(key, str) or len([part for part in key.split(".", 2) if part]) < 3:
         raise MappingError(f"{key!r} should be <provider>.<service>.<metric>")
+    service = ".".join(key.split(".", 2)[:2])
+    if service not in SERVICES:
+        raise MappingError(f"{key}: no cell reads {service!r}; {_nearest(service, SERVICES)}")
     if not isinstance(entry, Mapping):
         raise MappingError(f"{key} should be an object")
     for name, value in entry.items():
@@ -220,7 +242,7 @@ def _metric(key: Any, entry: Any, parser: Any, parsed: "dict[str, Any]") -> Metr
         unit=entry["unit"],
         counter=entry.get("counter", False),
         statistic=entry.get("statistic"),
-        variables=_variables(key, expression, conversion),
+        variables=_variables(key, service, expression, conversion),
         entry=ParsedEntry(
             name=entry["name"],
             unit=entry["unit"],
@@ -240,7 +262,18 @@ def _one_of(key: str, name: str, value: Any, known: "frozenset[str]") -> None:
         raise MappingError(f"{key}: {name!r} is {given}; known are {', '.join(sorted(known))}")
 
 
-def _variables(key: str, expression: Optional[str], conversion: Any) -> "frozenset[str]":
+def _nearest(name: str, known: Iterable[str]) -> str:
+    """The known name that looks like this one, or else all."""
+    import difflib  # only needed for an error
+
+    near = difflib.get_close_matches(name, sorted(known), 5)
+    near.sort(key=lambda each: sorted(each) != sorted(name))  # swapped letters come first
+    return f"the nearest known is {near[0]!r}" if near else f"known are {', '.join(sorted(known))}"
+
+
+def _variables(
+    key: str, service: str, expression: Optional[str], conversion: Any
+) -> "frozenset[str]":
     """What the expression needs besides ``value``."""
     if conversion is None:
         return frozenset()
@@ -254,10 +287,10 @@ def _variables(key: str, expression: Optional[str], conversion: Any) -> "frozens
                 part.evaluate({})
             except ValueError:  # the parser takes 1:.5 for a number
                 raise MappingError(f"{key}: {part.value!r} is no number") from None
-    unknown = sorted(used - {"value", "NULL", *VARIABLES})
-    if unknown:
-        known = ", ".join(("value", *VARIABLES))
-        raise MappingError(f"{key}: {unknown[0]!r} is no variable; known are {known}")
+    known = {"value", *SERVICES[service]}
+    for name in sorted(used - {"NULL", *known}):
+        why = f"{service} never gives it" if name in VARIABLES else "there is none"
+        raise MappingError(f"{key}: {name!r} is no variable here: {why}; {_nearest(name, known)}")
     if "value" not in used:
         raise MappingError(f"{key}: conversion_expr {expression!r} does not use 'value'")
     for part in parts:

@@ -277,6 +277,16 @@ def test_code_that_the_targets_python_can_not_read(tmp_path, monkeypatch):
         build.build(MANIFEST, "volumes", dist=tmp_path / "dist")
 
 
+def test_a_mapping_that_would_be_refused_at_the_first_poll_of_metrics(tmp_path, monkeypatch):
+    checkout = tmp_path / "checkout"
+    checkout.mkdir()
+    text = (ROOT / "mapping.yaml").read_text(encoding="utf-8").replace("aws.ebs.", "aws.esb.")
+    (checkout / "mapping.yaml").write_text(text, encoding="utf-8")
+    monkeypatch.setattr(build, "ROOT", checkout)
+    with pytest.raises(BuildError, match="^mapping.yaml: aws.esb.*nearest known is 'aws.ebs'"):
+        build.build(MANIFEST, "volumes", dist=tmp_path / "dist")
+
+
 def test_a_wheel_that_is_not_the_locked_one(tmp_path, monkeypatch):
     """pip is asked for hashes, so that nobody can slip in another file."""
     lock = tmp_path / "requirements.lock"

@@ -254,7 +254,7 @@ def written(folder, text):
     ],
 )
 def test_expressions(metric, expression, value, worked):
-    made = metric(f"name: n, unit: B, conversion_expr: {expression}")
+    made = metric(f"name: n, unit: B, conversion_expr: {expression}", "openstack.nova.X")
     told = made.convert(value, memory=1024, period=60)
     assert told == worked and type(told) is type(worked)
 
@@ -284,8 +284,9 @@ def test_a_variable_that_is_not_known(metric, period):
 
 
 def test_a_variable_that_is_not_told_is_a_bug(metric):
-    made = metric("name: n, unit: B, conversion_expr: value / period / vcpus")
-    with pytest.raises(TypeError, match="aws.ec2.X: period must be told"):
+    entry = "name: n, unit: B, conversion_expr: value / memory / vcpus"
+    made = metric(entry, "openstack.nova.X")
+    with pytest.raises(TypeError, match="openstack.nova.X: memory must be told"):
         made.convert(3, vcpus=1)
 
 
@@ -351,8 +352,10 @@ def test_two_polls_of_a_counter_give_what_one_does():
 
 
 def test_a_counter_is_converted_after_its_rate_was_taken(tmp_path):
-    file = written(tmp_path, "o.n.t: {name: n, unit: percent, counter: true, conversion_expr: value / vcpus}")  # fmt: skip
-    told = load(file)["o.n.t"].points([(at(1), 120)], "s", "server", before=(at(0), 0), vcpus=4)
+    file = written(tmp_path, "openstack.nova.t: {name: n, unit: percent, counter: true, conversion_expr: value / vcpus}")  # fmt: skip
+    told = load(file)["openstack.nova.t"].points(
+        [(at(1), 120)], "s", "server", before=(at(0), 0), vcpus=4
+    )
     assert [each["value"] for each in told] == [0.5]
 
 
@@ -371,11 +374,30 @@ X = "name: n, unit: B"
         (f"{X}, conversion_expr: ''", "'conversion_expr' should be text"),
         (f"{X}, conversion_expr: 8", "'conversion_expr' should be text"),
         (f"{X}, conversion_expr: null", "'conversion_expr' should be text"),
-        (f"{X}, conversion_expr: valeu * 8", "'valeu' is no variable; known are value, period"),
-        (f"{X}, conversion_expr: value / cores", "'cores' is no variable"),
-        (f"{X}, conversion_expr: value if value > limit else 0", "'limit' is no variable"),
-        (f"{X}, conversion_expr: value if value > 0 else other", "'other' is no variable"),
-        (f"{X}, conversion_expr: value if value > 0 else -(1 + other)", "'other' is no variable"),
+        (
+            f"{X}, conversion_expr: valeu * 8",
+            "'valeu' is no variable here: there is none; the nearest known is 'value'",
+        ),
+        (
+            f"{X}, conversion_expr: value / cores",
+            "'cores' is no variable here: there is none; known are period, value",
+        ),
+        (
+            f"{X}, conversion_expr: value if value > limit else 0",
+            "'limit' is no variable here: there is none; known are period, value",
+        ),
+        (
+            f"{X}, conversion_expr: value if value > 0 else other",
+            "'other' is no variable here: there is none; known are period, value",
+        ),
+        (
+            f"{X}, conversion_expr: value if value > 0 else -(1 + other)",
+            "'other' is no variable here: there is none; known are period, value",
+        ),
+        (
+            f"{X}, conversion_expr: value / vcpus",
+            "'vcpus' is no variable here: aws.ec2 never gives it",
+        ),
         (f"{X}, conversion_expr: '8'", "does not use 'value'"),
         (f"{X}, conversion_expr: '1:.5 * value'", "'1:.5' is no number"),
         (f"{X}, conversion_expr: value / 0", "after '/' what may be 0"),
@@ -407,11 +429,20 @@ def test_an_entry_that_is_refused_at_load(tmp_path, entry, why):
         (f"aws.ec2.X: {{{X}, statistic: p99}}", "aws.ec2.X: 'statistic' is 'p99'"),
         (f"aws.X: {{{X}}}", "'aws.X' should be <provider>.<service>.<metric>"),
         (f"a..X: {{{X}}}", "'a..X' should be"),
+        (
+            f"aws.esb.X: {{{X}}}",
+            "aws.esb.X: no cell reads 'aws.esb'; the nearest known is 'aws.ebs'",
+        ),
+        (f"aws.EC2.X: {{{X}}}", "aws.EC2.X: no cell reads 'aws.EC2'; the nearest known is 'aws.e"),
+        (
+            f"netbox.x.X: {{{X}}}",
+            "netbox.x.X: no cell reads 'netbox.x'; known are aws.applicationelb",
+        ),
         (f"1: {{{X}}}", "1 should be"),
-        ("a.b.c: n", "a.b.c should be an object"),
-        (f"a.b.c: {{{X}}}\na.b.c: {{{X}}}", "'a.b.c' is there twice"),
-        ("a.b.c: {name: n, unit: B, unit: b/s}", "'unit' is there twice"),
-        ("a.b.c: {", "mapping.yaml: while parsing"),
+        ("aws.ec2.c: n", "aws.ec2.c should be an object"),
+        (f"aws.ec2.c: {{{X}}}\naws.ec2.c: {{{X}}}", "'aws.ec2.c' is there twice"),
+        ("aws.ec2.c: {name: n, unit: B, unit: b/s}", "'unit' is there twice"),
+        ("aws.ec2.c: {", "mapping.yaml: while parsing"),
         ("", "mapping.yaml should be an object"),
         ("- a", "mapping.yaml should be an object"),
     ],
