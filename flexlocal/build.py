@@ -42,6 +42,7 @@ STATUS, METRICS, LOGS = (f"cmp-connector.{what}" for what in ("status", "metrics
 
 OLDEST_TIME = (1980, 1, 1, 0, 0, 0)  # that a zip can hold
 OWN = "own code"  # among the sizes
+PATIENCE_S = 300.0  # for one handler to answer from its cassette: a few seconds on a busy host
 
 
 @dataclasses.dataclass(frozen=True)
@@ -222,13 +223,26 @@ def _wrong(
 def alone(
     folder: Path, handler: str, event: Any, python: str = sys.executable, port: Optional[int] = None
 ) -> dict[str, Any]:
-    """What isolated.py tells of one call of a built module's handler."""
+    """What isolated.py tells of one call of a built module's handler.
+
+    Raises BuildError where it does not end by itself within PATIENCE_S.
+    """
     command = [python, "-B", "-I", "-S", str(ISOLATED), str(folder), handler]
     if port is not None:
         command.append(str(port))
-    done = subprocess.run(
-        command, input=json.dumps(event), capture_output=True, text=True, env={"PATH": ""}
-    )
+    try:
+        done = subprocess.run(
+            command,
+            input=json.dumps(event),
+            capture_output=True,
+            text=True,
+            env={"PATH": ""},
+            timeout=PATIENCE_S,
+        )
+    except subprocess.TimeoutExpired:
+        raise BuildError(
+            f"{folder.name}: {handler} did not end within {PATIENCE_S:g} s and was stopped"
+        ) from None
     if done.returncode:
         raise BuildError(f"{folder.name}: {handler} did not end:\n{done.stderr.strip()}")
     return json.loads(done.stdout)

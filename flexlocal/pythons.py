@@ -10,13 +10,19 @@ from pathlib import Path
 from typing import Optional
 
 VERSIONS = ("3.9", "3.10", "3.11", "3.12", "3.13")
-_SAY = "import sys; print('%d.%d' % sys.version_info[:2])"
+PATIENCE_S = 30.0  # for an interpreter to say what it is
+_SAY = "import sys; print('%d.%d' % sys.version_info[:2]); print(sys.executable)"
 
 
 @functools.cache
 def find(version: str) -> Optional[str]:
-    """An interpreter of this version ("3.11") that runs; None where there is none."""
-    return next((found for found in _candidates(version) if _runs(found, version)), None)
+    """An interpreter of this version ("3.11") that runs without a PATH; None where there is none."""
+    for candidate in _candidates(version):
+        interpreter = _interpreter(candidate, version, dict(os.environ))
+        # A shim of pyenv's is a script that needs a PATH; builds are checked without one.
+        if interpreter and _interpreter(interpreter, version, {"PATH": ""}):
+            return interpreter
+    return None
 
 
 def _candidates(version: str) -> Iterator[str]:
@@ -30,9 +36,17 @@ def _candidates(version: str) -> Iterator[str]:
     yield from map(str, sorted(pyenv.glob(f"versions/{version}.*/bin/python{version}")))
 
 
-def _runs(python: str, version: str) -> bool:
+def _interpreter(python: str, version: str, environment: dict[str, str]) -> Optional[str]:
+    """The interpreter that this command runs in the end; None if it does not run or is another version."""
     try:
-        done = subprocess.run([python, "-c", _SAY], capture_output=True, text=True)
-    except OSError:
-        return False
-    return done.returncode == 0 and done.stdout.strip() == version
+        done = subprocess.run(
+            [python, "-c", _SAY],
+            capture_output=True,
+            text=True,
+            env=environment,
+            timeout=PATIENCE_S,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    said, _, interpreter = done.stdout.strip().partition("\n")
+    return interpreter if done.returncode == 0 and said == version else None

@@ -403,20 +403,64 @@ def test_what_ends_a_process_is_no_answer(tmp_path):
         build.alone(tmp_path, "get", {})
 
 
-def test_a_python_that_does_not_run_is_not_found(tmp_path, monkeypatch):
-    broken = tmp_path / "python3.99"
-    broken.write_text("#!/bin/sh\nexit 127\n")
-    broken.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
+def test_a_handler_that_hangs_is_stopped(tmp_path, monkeypatch):
+    (tmp_path / "main.py").write_text("import threading\nthreading.Event().wait()\n")
+    monkeypatch.setattr(build, "PATIENCE_S", 0.5)
+    with pytest.raises(BuildError, match="get did not end within 0.5 s and was stopped"):
+        build.alone(tmp_path, "get", {})
+
+
+@pytest.fixture
+def python_3_99(tmp_path, monkeypatch):
+    """Writes a command that poses as Python 3.99, by what it does in a shell; the only place to look."""
+
+    def write(name, does):
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"#!/bin/sh\n{does}\n")
+        file.chmod(0o755)
+        pythons.find.cache_clear()
+        return str(file)
+
+    monkeypatch.setenv("PATH", str(tmp_path / "path"))
     monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
+    yield write
+    pythons.find.cache_clear()
+
+
+def test_a_python_that_does_not_run_is_not_found(python_3_99):
+    python_3_99("path/python3.99", "exit 127")
     assert pythons.find("3.99") is None
-    good = tmp_path / "versions" / "3.99.1" / "bin" / "python3.99"
-    good.parent.mkdir(parents=True)
-    good.write_text("#!/bin/sh\necho 3.99\n")
-    good.chmod(0o755)
-    pythons.find.cache_clear()
-    assert pythons.find("3.99") == str(good)
-    pythons.find.cache_clear()
+    good = python_3_99("versions/3.99.1/bin/python3.99", 'echo 3.99; echo "$0"')
+    assert pythons.find("3.99") == good
+
+
+def test_behind_a_shim_is_the_interpreter_itself(python_3_99):
+    """pyenv's shims are scripts that need a PATH, and a build is checked without one."""
+    real = python_3_99("elsewhere/bin/python3.99", 'echo 3.99; echo "$0"')
+    shim = python_3_99("path/python3.99", f'test -n "$PATH" || exit 127; exec {real} "$@"')
+    assert pythons.find("3.99") == real != shim
+
+
+def test_a_python_that_only_runs_with_a_path_is_not_found(python_3_99):
+    python_3_99("path/python3.99", 'test -n "$PATH" || exit 127; echo 3.99; echo "$0"')
+    assert pythons.find("3.99") is None
+
+
+def test_a_python_that_hangs_is_not_found(python_3_99, monkeypatch):
+    monkeypatch.setattr(pythons, "PATIENCE_S", 0.5)
+    python_3_99("path/python3.99", "exec /bin/sleep 60")
+    assert pythons.find("3.99") is None
+
+
+@pytest.mark.parametrize("version", pythons.VERSIONS)
+def test_what_is_found_runs_without_a_path(version):
+    python = pythons.find(version)
+    if python is None:
+        pytest.skip(f"no Python {version} here")
+    said = "import sys; print('%d.%d' % sys.version_info[:2])"
+    done = subprocess.run([python, "-c", said], capture_output=True, text=True, env={"PATH": ""})
+    assert (done.stdout.strip(), done.stderr) == (version, "")
 
 
 def test_demo_accounts_are_found_without_the_users_own(monkeypatch, tmp_path):
