@@ -4,6 +4,7 @@ import sys
 import threading
 import types
 
+import freezegun
 import pytest
 from nflex_connector_utils import Network
 
@@ -125,7 +126,7 @@ def test_summary_counts_everything_and_proves_it(provider):
 
 
 def test_a_record_that_got_lost_is_a_bug_not_a_shorter_list(provider, monkeypatch):
-    def lossy(cell, page, scope, lookups, answer):
+    def lossy(*_):
         pass
 
     provider.planned = [Scope("a", [[{"id": "1"}]])]
@@ -214,10 +215,26 @@ def test_an_unknown_error_is_a_bug_and_not_wrapped(provider):
     assert context.logged("bug")
 
 
-def test_a_refused_record_is_named(provider):
-    provider.planned = [Scope("a", [[{"thingId": "t-9"}]])]
-    with pytest.raises(UnexpectedResponse, match="a: record t-9: field 'id' is missing"):
+@pytest.mark.parametrize(
+    "record, label",
+    [
+        ({"ownerId": "o-1", "thingId": "t-9"}, "record t-9"),
+        ({"of": {"_id": 7}, "thingId": ""}, "record 7"),
+        ({"of": "text"}, "a record"),
+    ],
+)
+def test_a_refused_record_is_named(provider, record, label):
+    provider.cell.RECORD_IDS = ("thingId", "of._id")
+    provider.planned = [Scope("a", [[record]])]
+    with pytest.raises(UnexpectedResponse, match=f"a: {label}: field 'id' is missing"):
         poll()
+
+
+def test_all_resources_of_a_poll_were_seen_at_one_moment(provider):
+    with freezegun.freeze_time("2026-03-01T12:00:00", auto_tick_seconds=1):
+        provider.planned = [Scope(name, [[{"id": name}]]) for name in "abc"]
+        seen = {each["base"]["last_seen_at"] for each in poll()}
+    assert len(seen) == 1
 
 
 def test_secrets_are_masked_in_errors_and_their_causes(provider):
