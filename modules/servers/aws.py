@@ -78,6 +78,8 @@ CHECK_LEVELS = {
     "insufficient-data": "unknown",
 }
 NOT_APPLICABLE = "not-applicable"
+# How the architectures of Mac instances end: x86_64_mac, arm64_mac (EC2's ArchitectureValues)
+MAC = "_mac"
 # How the description of an event begins that is over; it stays listed for a week.
 OVER = ("[Completed]", "[Canceled]")
 
@@ -204,7 +206,7 @@ def convert(record: dict[str, Any], scope: aws.Scope, lookups: Lookups) -> Serve
         is_virtual=_is_virtual(instance_type, type_name),
         image_detail=_image(record, lookups),
         ip_addresses=_addresses(record, lookups),
-        provider_created_at=field(record, "LaunchTime", datetime.datetime),
+        provider_created_at=_created_at(record),
         connections=Connections(volumes=volumes, networks=_networks(record, lookups)),
         metadata=metadata(record, DETAILS, tags),
         native_portal_link=scope.link("ec2", f"InstanceDetails:instanceId={instance_id}"),
@@ -244,14 +246,16 @@ def _image(record: dict[str, Any], lookups: Lookups) -> Optional[ImageDetail]:
     if not image_id:
         return None
     image = lookups.images.get(image_id) or {}
-    # "Platform" is "windows" or absent: EC2 knows these two kinds
+    architecture = field(image, "Architecture", str) or field(record, "Architecture", str)
+    # "Platform" is "windows" or absent; CMP has no type for the third kind, macOS
     windows = (field(record, "Platform", str) or "").lower() == "windows"
+    mac = (architecture or "").endswith(MAC)
     return ImageDetail(
         id=image_id,
         name=field(image, "Name", str),
-        type="Windows" if windows else "Linux",
-        distribution=_distribution(image),
-        architecture=field(image, "Architecture", str) or field(record, "Architecture", str),
+        type="Windows" if windows else None if mac else "Linux",
+        distribution="macOS" if mac else _distribution(image),
+        architecture=architecture,
     )
 
 
@@ -261,6 +265,25 @@ def _distribution(image: dict[str, Any]) -> Optional[str]:
     return None if billed == "Linux/UNIX" else billed  # that says no more than the type
 
 
+def _created_at(record: dict[str, Any]) -> Optional[datetime.datetime]:
+    """When the instance was created: LaunchTime is when it was last started.
+
+    The root volume and the primary interface are attached at creation, and stay through a stop and a start. A
+    root volume that was replaced since is younger: hence the earliest of all three.
+    """
+    times = [field(record, "LaunchTime", datetime.datetime)]
+    root = field(record, "RootDeviceName", str)
+    for device in objects(record, "BlockDeviceMappings"):
+        if root and field(device, "DeviceName", str) == root:
+            ebs = field(device, "Ebs", dict) or {}
+            times.append(field(ebs, "AttachTime", datetime.datetime))
+    for interface in objects(record, "NetworkInterfaces"):
+        attachment = field(interface, "Attachment", dict) or {}
+        if field(attachment, "DeviceIndex", int) == 0:
+            times.append(field(attachment, "AttachTime", datetime.datetime))
+    return min(filter(None, times), default=None)
+
+
 def _volumes(record: dict[str, Any]) -> list[str]:
     devices = objects(record, "BlockDeviceMappings")
     found = {field(field(each, "Ebs", dict) or {}, "VolumeId", str) for each in devices}
@@ -268,20 +291,22 @@ def _volumes(record: dict[str, Any]) -> list[str]:
 
 
 def _networks(record: dict[str, Any], lookups: Lookups) -> list[str]:
-    """The subnets of all interfaces, and the VPC if it is the account's own.
+    """The subnets of all interfaces, and the VPCs of those that are the account's own.
 
+    A secondary interface may be in another VPC than the instance's:
+    https://aws.amazon.com/about-aws/whats-new/2023/10/multi-vpc-eni-attachments/
     The VPC of a subnet that another account shares is not listed: a connection to it would dangle.
     """
-    subnet = field(record, "SubnetId", str)
-    found, shared = {subnet}, False
+    found, shared = {field(record, "SubnetId", str)}, set()
+    vpcs = {field(record, "VpcId", str)}
     for interface in objects(record, "NetworkInterfaces"):
-        found.add(field(interface, "SubnetId", str))
-        account = field(interface, "OwnerId", str)
-        owner = lookups.subnet_owners.get(field(interface, "SubnetId", str) or "")
-        shared = shared or (owner and account and owner != account) is True
-    if not shared:
-        found.add(field(record, "VpcId", str))
-    return sorted(each for each in found if each)
+        subnet, vpc = field(interface, "SubnetId", str), field(interface, "VpcId", str)
+        found.add(subnet)
+        vpcs.add(vpc)
+        account, owner = field(interface, "OwnerId", str), lookups.subnet_owners.get(subnet or "")
+        if owner and account and owner != account:
+            shared.add(vpc or field(record, "VpcId", str))
+    return sorted(each for each in found | (vpcs - shared) if each)
 
 
 def _addresses(record: dict[str, Any], lookups: Lookups) -> list[IpAddress]:
