@@ -401,6 +401,27 @@ def test_each_partition_has_its_home(given, home, host):
     assert session.client("ec2", home).meta.endpoint_url == f"https://{host}"
 
 
+@pytest.mark.parametrize(
+    "given, said",
+    [
+        ({}, True),
+        ({"regions": ["*", "!us-east-1"]}, True),  # says nothing of the partition
+        ({"regions": "eu-*"}, False),
+        ({"regions": "cn-*"}, False),
+    ],
+)
+def test_a_key_that_aws_does_not_know_may_be_of_another_partition(cloud, given, said):
+    """Keys of AWS China and GovCloud are unknown elsewhere."""
+    asked = event(cloud, aws_access_key_id="AKIAOFCHINA000000000", **given)
+    hint = "keys of AWS China or GovCloud (US) need 'regions' or 'role_arn'"
+    message = failure("volumes", asked, InvalidCredentials, Context())
+    assert (hint in message) is said
+    module = importlib.import_module("modules.volumes.main")
+    answer = module.validate_credentials(asked, Context())
+    assert answer["ok"] is False
+    assert (hint in answer["reason"]) is said
+
+
 def test_verify_false_is_logged_at_each_poll(cloud):
     for _ in range(2):
         context = Context()

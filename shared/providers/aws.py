@@ -67,6 +67,13 @@ _WRONG_CREDENTIALS = {
     "Blocked",
     "PendingVerification",
 }
+# What keys of another partition are answered with: only the own one knows them.
+_UNKNOWN_KEY = {
+    "AuthFailure",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "UnrecognizedClientException",
+}
 _CLOCK = {"RequestExpired", "RequestTimeTooSkewed", "RequestInTheFuture"}
 _DENIED = {
     "AccessDenied",
@@ -310,13 +317,34 @@ def login(credentials: Credentials, poll: Any) -> Session:
 
 def scopes(session: Session) -> list[Scope]:
     """The account's enabled regions, or those of them that ``regions`` chooses, by name."""
-    answer = session.client("ec2", session.home).describe_regions()
+    with _in_the_right_partition(session):
+        answer = session.client("ec2", session.home).describe_regions()
     enabled = sorted(needed(region, "RegionName", str) for region in objects(answer, "Regions"))
     if not enabled:  # each account has some
         raise UnexpectedResponse(f"{_where(session.client('ec2', session.home))} names no region")
     chosen = _choose(enabled, session.credentials.regions)
     session.regions = chosen
     return [Scope(name, session) for name in chosen]
+
+
+@contextlib.contextmanager
+def _in_the_right_partition(session: Session) -> Iterator[None]:
+    """Around the first call: where nothing says which partition the keys are of, an error says what would.
+
+    Keys of AWS China and of GovCloud (US) are unknown elsewhere, and have nothing that tells them apart.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
+    """
+    try:
+        yield
+    except aws_errors.ClientError as error:
+        given = session.credentials
+        named = given.role_arn or any(each[:1].isalpha() for each in given.regions)
+        code = error.response.get("Error", {}).get("Code", "")
+        known = classify(error)
+        if known is None or named or code not in _UNKNOWN_KEY:
+            raise
+        known.message += " (keys of AWS China or GovCloud (US) need 'regions' or 'role_arn')"
+        raise known from None
 
 
 def _speak_json(session: Any, service: str) -> None:
@@ -379,7 +407,9 @@ def _choose(enabled: list[str], patterns: tuple[str, ...]) -> list[str]:
 
 def account(session: Session) -> str:
     """The AWS account number (STS GetCallerIdentity, which needs no permission)."""
-    return needed(session.client("sts", session.home).get_caller_identity(), "Account", str)
+    with _in_the_right_partition(session):
+        answer = session.client("sts", session.home).get_caller_identity()
+    return needed(answer, "Account", str)
 
 
 def pages(
