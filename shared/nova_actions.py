@@ -100,14 +100,14 @@ def _seen(record: dict[str, Any]) -> int:
 def _of_server(
     scope: openstack.Scope, server_id: str, interval: Interval
 ) -> Iterator[dict[str, Any]]:
-    path, asked = f"/servers/{server_id}/os-instance-actions", _text(interval.start)
-    pages = openstack.pages(
-        scope, "compute", path, "instanceActions", {"changes-since": asked}, MICROVERSION
-    )
+    path, key = f"/servers/{server_id}/os-instance-actions", "instanceActions"
+    asked = {"changes-since": _text(interval.start)}
+    by = ("request_id", "action", "start_time")
     try:
-        actions = [action for page in pages for action in page]
+        found = openstack.listed(scope, "compute", path, key, asked, MICROVERSION, by=by)
     except openstack.NotFound:
         return  # Nova has forgotten it altogether
+    actions = list(found.values())
     for action in actions:
         moment = time(action, "start_time")
         if moment and moment in interval:

@@ -26,6 +26,7 @@ def server_lookups(**changed):
         "microversion": (2, 96),
         "volumes": {},
         "port_networks": {(SERVER, MAC): "net-b"},
+        "address_networks": {},
         "networks_of": defaultdict(set, {SERVER: {"net-b"}}),
         "floating": {"172.24.0.9": "ext"},
         "network_names": {"net-b": "net-0", "ext": "public"},

@@ -40,6 +40,7 @@ PERMISSIONS = (
     "get_port",
     "get_router",
     "get_security_group",
+    "get_subnet",
     "os_compute_api:servers:index",
     "os_load-balancer_api:listener:get_all",
     "os_load-balancer_api:loadbalancer:get_all",
@@ -60,7 +61,8 @@ CALLS = (
     "+ p(routers) /routers + p(firewall groups) /fwaas/firewall_groups, if it has them; "
     "+ 1 /security-groups where the project has no port (all_projects: /quotas); "
     "with Octavia: p(load balancers) /lbaas/loadbalancers; where there are some: "
-    "p(listeners) /listeners + p(pools) /pools + a pool with members p(members) /members; "
+    "p(listeners) /listeners + p(pools) /pools + a pool with members p(members) /members, "
+    "+ p(subnets) /subnets where one has additional VIPs; "
     "+ p(servers) /servers where a member or a firewall group's port may be a server; "
     "with Manila: 1 /shares/detail, where there are shares 2 and 1 more for each 999 after the first "
     "1,000, and as many /share-networks/detail where a share is in one"
@@ -263,6 +265,7 @@ class Lookups:
     )
     routers: set[str] = dataclasses.field(default_factory=set)
     servers: Optional[set[str]] = None  # None: not asked for yet
+    subnets: Optional[dict[str, dict[str, Any]]] = None  # None: not asked for yet
     listeners: dict[str, list[dict[str, Any]]] = dataclasses.field(  # by load balancer
         default_factory=lambda: defaultdict(list)
     )
@@ -290,8 +293,7 @@ def _look_up(scope: openstack.Scope, made: Lookups) -> None:
     made.networks = openstack.networks(scope)
     fields = ("id", "network_id", "device_id", "device_owner", "fixed_ips", "project_id")
     asked = {**openstack.own(scope), "fields": fields}
-    for page in openstack.pages(scope, "network", "/ports", "ports", params=asked):
-        made.ports.update({needed(port, "id", str): port for port in page})
+    made.ports = openstack.listed(scope, "network", "/ports", "ports", asked)
     openstack.require_network_rights(scope, made.ports.values())
     for port in made.ports.values():
         device, owner = field(port, "device_id", str), field(port, "device_owner", str) or ""
@@ -319,8 +321,8 @@ def fetch_status(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict
     """Without what the inventory asks for besides: 1 call a listing, and 2 where agents are shown."""
     routers: list[dict[str, Any]] = []
     if "router" in lookups.extensions:
-        for page in _of_kind("router", _routers(scope, lookups)):
-            routers.extend(page)
+        found = openstack.listed(scope, "network", "/routers", "routers", openstack.own(scope))
+        routers = [{**router, KIND: "router"} for router in found.values()]
     if openstack.offers(scope, "network"):
         openstack.require_network_rights(scope, routers)
     if routers and "l3_agent_scheduler" in lookups.extensions:
@@ -341,19 +343,16 @@ def _look_up_agents(scope: openstack.Scope, lookups: Lookups) -> None:
     Asking for each router's agents would be a call a router.
     """
     asked: dict[str, Any] = {"agent_type": "L3 agent", "fields": ("id", "host", "alive")}
-    for page in openstack.pages(scope, "network", "/agents", "agents", params=asked):
-        lookups.agents.update(
-            {needed(each, "host", str): bool(field(each, "alive", bool)) for each in page}
-        )
+    for agent in openstack.listed(scope, "network", "/agents", "agents", asked).values():
+        lookups.agents[needed(agent, "host", str)] = bool(field(agent, "alive", bool))
     if not lookups.agents:
         return
     fields = ("id", "device_id", "device_owner", "binding:host_id")
     asked = {"device_owner": AGENTS_PORTS, "fields": fields}
-    for page in openstack.pages(scope, "network", "/ports", "ports", params=asked):
-        for port in page:
-            router, host = field(port, "device_id", str), field(port, "binding:host_id", str)
-            if router and host in lookups.agents:
-                lookups.hosts[router].add(host)
+    for port in openstack.listed(scope, "network", "/ports", "ports", asked).values():
+        router, host = field(port, "device_id", str), field(port, "binding:host_id", str)
+        if router and host in lookups.agents:
+            lookups.hosts[router].add(host)
 
 
 def _of_kind(kind: str, pages: Iterable[list[dict[str, Any]]]) -> Iterator[list[dict[str, Any]]]:
@@ -389,6 +388,8 @@ def _load_balancers(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[d
     for number, page in enumerate(_balancers(scope)):
         if number == 0 and page:
             _look_up_pools(scope, lookups, _own(scope))
+        if lookups.subnets is None and any(balancer.get("additional_vips") for balancer in page):
+            lookups.subnets = _subnets(scope)
         members = (
             lookups.addresses.get(_where(member, balancer))
             for balancer in page
@@ -399,22 +400,29 @@ def _load_balancers(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[d
         yield page
 
 
+def _subnets(scope: openstack.Scope) -> dict[str, dict[str, Any]]:
+    """All that are seen, for the network of each: a VIP may be in a subnet that another project shares."""
+    if not openstack.offers(scope, "network"):
+        return {}
+    asked = {"fields": ("id", "network_id")}
+    return openstack.listed(scope, "network", "/subnets", "subnets", asked)
+
+
 def _look_up_pools(scope: openstack.Scope, lookups: Lookups, own: dict[str, Any]) -> None:
     for key, by_balancer in (("listeners", lookups.listeners), ("pools", lookups.pools)):
-        for page in openstack.pages(scope, "load-balancer", f"/lbaas/{key}", key, params=own):
-            for each in page:
-                for balancer in objects(each, "loadbalancers"):
-                    by_balancer[needed(balancer, "id", str)].append(each)
+        for each in openstack.listed(scope, "load-balancer", f"/lbaas/{key}", key, own).values():
+            for balancer in objects(each, "loadbalancers"):
+                by_balancer[needed(balancer, "id", str)].append(each)
     for pool in [pool for pools in lookups.pools.values() for pool in pools]:
         pool_id = needed(pool, "id", str)
         if pool_id in lookups.members or not objects(pool, "members"):
             continue
-        path, members = f"/lbaas/pools/{pool_id}/members", lookups.members.setdefault(pool_id, [])
+        path = f"/lbaas/pools/{pool_id}/members"
         try:
-            for page in openstack.pages(scope, "load-balancer", path, "members"):
-                members.extend(page)
-        except openstack.NotFound:
-            members.clear()  # the pool was deleted just now
+            members = openstack.listed(scope, "load-balancer", path, "members")
+        except openstack.NotFound:  # the pool was deleted just now
+            members = {}
+        lookups.members[pool_id] = list(members.values())
 
 
 def _look_up_servers(
@@ -425,9 +433,8 @@ def _look_up_servers(
         return
     lookups.servers = set()
     if openstack.offers(scope, "compute"):
-        asked = scope.all_tenants
-        for page in openstack.pages(scope, "compute", "/servers", "servers", params=asked):
-            lookups.servers.update(needed(server, "id", str) for server in page)
+        found = openstack.listed(scope, "compute", "/servers", "servers", scope.all_tenants)
+        lookups.servers.update(found)
 
 
 def _listed_shares(scope: openstack.Scope) -> Iterator[list[dict[str, Any]]]:
@@ -446,8 +453,8 @@ def _shares(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str,
 def _share_networks(scope: openstack.Scope) -> dict[str, dict[str, Any]]:
     def listed(microversion: Optional[tuple[int, int]]) -> dict[str, dict[str, Any]]:
         service, path, key = "shared-file-system", "/share-networks/detail", "share_networks"
-        found = openstack.offset_pages(scope, service, path, key, scope.all_tenants, microversion)
-        return {needed(each, "id", str): each for page in found for each in page}
+        asked, walk = scope.all_tenants, openstack.offset_pages
+        return openstack.listed(scope, service, path, key, asked, microversion, walk=walk)
 
     try:
         return listed(SUBNETS_LISTED)
@@ -516,7 +523,7 @@ def _load_balancer(record: dict[str, Any], scope: openstack.Scope, lookups: Look
     return Appliance(
         type_id="load_balancer",
         connections=Connections(
-            networks=_shown({field(record, "vip_network_id", str)}, lookups),
+            networks=_shown(_vip_networks(record, lookups), lookups),
             servers=sorted(servers),
         ),
         metadata=metadata(
@@ -528,6 +535,14 @@ def _load_balancer(record: dict[str, Any], scope: openstack.Scope, lookups: Look
         ),
         **_base(record, scope),
     )
+
+
+def _vip_networks(record: dict[str, Any], lookups: Lookups) -> set[Optional[str]]:
+    """Of all its VIPs; of an additional one Octavia tells the subnet only."""
+    ids = [field(vip, "subnet_id", str) for vip in objects(record, "additional_vips")]
+    subnets = [(lookups.subnets or {}).get(subnet_id or "") or {} for subnet_id in ids]
+    networks = {field(subnet, "network_id", str) for subnet in subnets}
+    return {field(record, "vip_network_id", str), *networks}
 
 
 def _share(record: dict[str, Any], scope: openstack.Scope, lookups: Lookups) -> Appliance:

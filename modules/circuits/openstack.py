@@ -146,9 +146,7 @@ def fetch_status(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict
         return
     asked = {**openstack.own(scope), "fields": STATUS_FIELDS}
     path, key = "/vpn/ipsec-site-connections", "ipsec_site_connections"
-    connections = []
-    for page in openstack.pages(scope, "network", path, key, params=asked):
-        connections.extend(page)
+    connections = list(openstack.listed(scope, "network", path, key, asked).values())
     openstack.require_network_rights(scope, connections)
     if not connections:
         _require_member(scope)
@@ -164,8 +162,7 @@ def _by_id(
     scope: openstack.Scope, path: str, key: str, fields: Iterable[str] = ()
 ) -> dict[str, dict[str, Any]]:
     asked = {**openstack.own(scope), **({"fields": tuple(fields)} if fields else {})}
-    pages = openstack.pages(scope, "network", path, key, params=asked)
-    return {needed(record, "id", str): record for page in pages for record in page}
+    return openstack.listed(scope, "network", path, key, asked)
 
 
 def _sites(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
@@ -187,8 +184,7 @@ def _sites(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, 
 def _subnets(scope: openstack.Scope) -> dict[str, dict[str, Any]]:
     """All that are seen: a subnet that another project shares can be one end."""
     asked = {"fields": ("id", "name", "cidr", "network_id")}
-    pages = openstack.pages(scope, "network", "/subnets", "subnets", params=asked)
-    return {needed(subnet, "id", str): subnet for page in pages for subnet in page}
+    return openstack.listed(scope, "network", "/subnets", "subnets", asked)
 
 
 def _require_member(scope: openstack.Scope) -> None:
@@ -220,10 +216,8 @@ def _l2_connections(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[d
         for page in openstack.pages(scope, "network", path, key, params=openstack.own(scope)):
             allowed = True
             if page and not lookups.gateways:
-                pages = openstack.pages(scope, "network", "/l2-gateways", "l2_gateways")
-                lookups.gateways = {
-                    needed(each, "id", str): each for found in pages for each in found
-                }
+                found = openstack.listed(scope, "network", "/l2-gateways", "l2_gateways")
+                lookups.gateways = found
             yield page
     except InsufficientPermission:
         if allowed:

@@ -82,32 +82,29 @@ class Lookups:
 
 def lookups(scope: openstack.Scope) -> Lookups:
     made = Lookups(defaultdict(list), defaultdict(set))
-    for page in openstack.pages(scope, "network", "/subnets", "subnets"):
-        for subnet in page:
-            made.subnets[needed(subnet, "network_id", str)].append(subnet)
-    # an admin would see every project's routers
-    own = {} if scope.all_projects else {"tenant_id": scope.project_id}
+    for subnet in openstack.listed(scope, "network", "/subnets", "subnets").values():
+        made.subnets[needed(subnet, "network_id", str)].append(subnet)
+    own = openstack.own(scope)
     try:
-        for page in openstack.pages(scope, "network", "/routers", "routers", params=own):
-            for router in page:
-                gateway = field(router, "external_gateway_info", dict) or {}
-                external = field(gateway, "network_id", str)
-                if external:
-                    made.routers[external].add(needed(router, "id", str))
+        routers = openstack.listed(scope, "network", "/routers", "routers", own)
     except openstack.NotFound:
         return made  # a cloud without routers
+    for router_id, router in routers.items():
+        gateway = field(router, "external_gateway_info", dict) or {}
+        external = field(gateway, "network_id", str)
+        if external:
+            made.routers[external].add(router_id)
     asked = {**own, "device_owner": ROUTER_PORTS, "fields": ("id", "device_id", "network_id")}
-    for page in openstack.pages(scope, "network", "/ports", "ports", params=asked):
-        for port in page:
-            made.routers[needed(port, "network_id", str)].add(needed(port, "device_id", str))
+    for port in openstack.listed(scope, "network", "/ports", "ports", asked).values():
+        made.routers[needed(port, "network_id", str)].add(needed(port, "device_id", str))
     return made
 
 
 def fetch(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
-    # all pages before the first is handed on: whether the list can be trusted shows at its end
-    found = list(openstack.pages(scope, "network", "/networks", "networks"))
-    openstack.require_network_rights(scope, (network for page in found for network in page))
-    yield from found
+    # all of it before it is handed on: whether the list can be trusted shows at its end
+    found = list(openstack.listed(scope, "network", "/networks", "networks").values())
+    openstack.require_network_rights(scope, found)
+    yield found
 
 
 def convert(

@@ -5,9 +5,13 @@ https://docs.openstack.org/api-ref/compute/#list-servers-detailed
 
 Before 2.47 a server only names its flavor: then all flavors are asked for, and one by one those that
 are not in the list any more. ``image`` is empty for a server that boots from a volume: Cinder then
-knows the image that the volume was made of. ``addresses`` is keyed by the network's name, which need
-not be unique: Neutron's ports say which network it is. ``user_data`` (shown to admins) is left out: it
-holds passwords.
+knows the image that the volume was made of. Which of its volumes that is, Nova shows to admins
+(root_device_name); to others it is the one on the first device (vda, sda, ...).
+``addresses`` is keyed by the network's name, which need not be unique: Neutron's ports say which
+network it is, by the MAC address, and where a server has that address on several networks, by the
+fixed addresses. A network that the project can't see (an admin put the port there) is no connection,
+for no resource of that id is reported; the metadata name it. ``user_data`` (shown to admins) is left
+out: it holds passwords.
 
 Status is what that same list says of status, fault, power and, to admins, host. Metrics are Gnocchi's where the
 catalog has it (shared/gnocchi.py), else of Nova's diagnostics (shared/nova_diagnostics.py); logs are Nova's
@@ -15,6 +19,7 @@ instance actions (shared/nova_actions.py). None of them asks for what only the i
 """
 
 import dataclasses
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any, Optional
@@ -57,7 +62,8 @@ CALLS = (
     "1 token; a region: 1 version of Nova + p(servers) /servers/detail "
     "+ p(ports) /ports + p(networks) /networks + p(floating) /floatingips "
     "+ p(volumes) /volumes/detail + p(images) /images; "
-    "+ 1 an image that is used but not listed; Nova before 2.47: + p(flavors) /flavors/detail "
+    "+ 1 an image that is used but not listed; + 1 /ports for each 50 MAC addresses that a server has "
+    "on several networks; Nova before 2.47: + p(flavors) /flavors/detail "
     "+ 1 a flavor that is used but not listed; "
     "+ 1 /security-groups where the project has no port (all_projects: /quotas)"
 )
@@ -65,6 +71,8 @@ CALLS = (
 GIB = 1024**3
 MIB = 1024**2
 FLAVOR_EMBEDDED = (2, 47)
+MACS_A_CALL = 50  # keeps the URL below 4 KiB, which is where some web servers refuse it
+FIRST_DISK = re.compile(r"[a-z]*da")  # vda, sda, xvda, hda
 POWER_STATES = {1: "running", 3: "stopped", 4: "stopped", 6: "stopped", 7: "stopped"}
 STATES = {
     "ACTIVE": "running",
@@ -178,16 +186,19 @@ class Lookups:
     microversion: tuple[int, int]
     volumes: dict[str, dict[str, Any]]
     port_networks: dict[tuple[str, str], str]  # (server id, MAC address) -> network id
+    address_networks: dict[
+        tuple[str, str], str
+    ]  # (server id, address), where the MAC does not tell
     networks_of: dict[str, set[str]]  # server id -> network ids
     floating: dict[str, str]  # floating address -> id of the external network
-    network_names: dict[str, str]
+    network_names: dict[str, str]  # of the networks that the networks family reports
     images: dict[str, Optional[dict[str, Any]]]
     flavors: dict[str, Optional[dict[str, Any]]]
 
 
 def lookups(scope: openstack.Scope) -> Lookups:
     microversion = openstack.nova_microversion(scope)
-    return Lookups(microversion, {}, {}, defaultdict(set), {}, {}, {}, {})
+    return Lookups(microversion, {}, {}, {}, defaultdict(set), {}, {}, {}, {})
 
 
 def _look_up(scope: openstack.Scope, made: Lookups) -> None:
@@ -195,45 +206,67 @@ def _look_up(scope: openstack.Scope, made: Lookups) -> None:
         _look_up_networks(scope, made)
     if openstack.offers(scope, "volume"):
         path, asked = "/volumes/detail", scope.all_tenants
-        for page in openstack.pages(scope, "volume", path, "volumes", params=asked):
-            made.volumes.update({needed(volume, "id", str): volume for volume in page})
+        made.volumes = openstack.listed(scope, "volume", path, "volumes", asked)
     if openstack.offers(scope, "image"):
-        for page in openstack.pages(scope, "image", "/images", "images"):
-            made.images.update({needed(image, "id", str): image for image in page})
+        made.images.update(openstack.listed(scope, "image", "/images", "images"))
     _look_up_flavors(scope, made)
 
 
 def _look_up_flavors(scope: openstack.Scope, made: Lookups) -> None:
     if made.microversion < FLAVOR_EMBEDDED:
         asked = {"is_public": "None"}  # private ones too, for who may see them
-        for page in openstack.pages(scope, "compute", "/flavors/detail", "flavors", params=asked):
-            made.flavors.update({needed(flavor, "id", str): flavor for flavor in page})
+        path = "/flavors/detail"
+        made.flavors.update(openstack.listed(scope, "compute", path, "flavors", asked))
 
 
 def _look_up_networks(scope: openstack.Scope, made: Lookups) -> None:
-    asked: dict[str, Any] = {"fields": ("device_id", "mac_address", "network_id", "project_id")}
-    if not scope.all_projects:
-        asked["tenant_id"] = scope.project_id  # an admin would see everybody's
-    ports = []
-    for page in openstack.pages(scope, "network", "/ports", "ports", params=asked):
-        ports.extend(page)
-    openstack.require_network_rights(scope, ports)
-    for port in ports:
-        server, network = field(port, "device_id", str), needed(port, "network_id", str)
+    fields = ("device_id", "mac_address", "network_id", "project_id")
+    asked = {"fields": fields, **openstack.own(scope)}
+    # a network has each MAC address once
+    by = ("network_id", "mac_address")
+    ports = openstack.listed(scope, "network", "/ports", "ports", asked, by=by)
+    openstack.require_network_rights(scope, ports.values())
+    several = set()
+    for (network, mac), port in ports.items():
+        server = field(port, "device_id", str)
         if server:
-            made.port_networks[server, field(port, "mac_address", str) or ""] = network
+            if made.port_networks.setdefault((server, mac), network) != network:
+                several.add((server, mac))
             made.networks_of[server].add(network)
-    for page in openstack.pages(scope, "network", "/networks", "networks"):
-        for each in page:
-            network_id = needed(each, "id", str)
-            made.network_names[network_id] = field(each, "name", str) or network_id
+    _look_up_addresses(scope, made, several)
+    networks = openstack.listed(scope, "network", "/networks", "networks")
+    made.network_names = {
+        network_id: openstack.name_of(network)
+        for network_id, network in networks.items()
+        if not openstack.of_another_project(scope, network)
+    }
     try:
-        for page in openstack.pages(scope, "network", "/floatingips", "floatingips"):
-            for each in page:
-                floating = needed(each, "floating_ip_address", str)
-                made.floating[floating] = needed(each, "floating_network_id", str)
+        floating = openstack.listed(scope, "network", "/floatingips", "floatingips")
     except openstack.NotFound:
-        pass  # a cloud without routers has no floating addresses
+        return  # a cloud without routers has no floating addresses
+    made.floating = {
+        needed(each, "floating_ip_address", str): needed(each, "floating_network_id", str)
+        for each in floating.values()
+    }
+
+
+def _look_up_addresses(
+    scope: openstack.Scope, made: Lookups, several: "set[tuple[str, str]]"
+) -> None:
+    """Of the servers that have a MAC address on several networks: the network of each fixed address."""
+    macs = sorted({mac for _, mac in several})
+    fields = ("id", "device_id", "mac_address", "network_id", "fixed_ips")
+    for start in range(0, len(macs), MACS_A_CALL):
+        asked = {"mac_address": macs[start : start + MACS_A_CALL], "fields": fields}
+        asked.update(openstack.own(scope))
+        for port in openstack.listed(scope, "network", "/ports", "ports", asked).values():
+            server = field(port, "device_id", str) or ""
+            if (server, field(port, "mac_address", str)) in several:
+                for fixed in objects(port, "fixed_ips"):
+                    address = server, needed(fixed, "ip_address", str)
+                    made.address_networks[address] = needed(port, "network_id", str)
+    for each in several:
+        del made.port_networks[each]
 
 
 def fetch(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
@@ -322,6 +355,7 @@ def convert(record: dict[str, Any], scope: openstack.Scope, lookups: Lookups) ->
     known_sizes = [size for size in sizes if size is not None]
     ram_mib = field(flavor, "ram", int)
     zone = field(record, "OS-EXT-AZ:availability_zone", str)
+    networks = lookups.networks_of.get(server_id, set())
     return Server(
         id=server_id,
         name=field(record, "name", str) or server_id,
@@ -336,7 +370,7 @@ def convert(record: dict[str, Any], scope: openstack.Scope, lookups: Lookups) ->
         ip_addresses=_addresses(record, server_id, lookups),
         provider_created_at=time(record, "created"),
         connections=Connections(
-            networks=sorted(lookups.networks_of.get(server_id, ())), volumes=volumes
+            networks=sorted(networks & lookups.network_names.keys()), volumes=volumes
         ),
         metadata=metadata(
             record,
@@ -345,6 +379,7 @@ def convert(record: dict[str, Any], scope: openstack.Scope, lookups: Lookups) ->
             zone=zone,
             flavor=flavor,
             fault=_fault(record),
+            networks_of_other_projects=sorted(networks - lookups.network_names.keys()),
         ),
         region=Region(scope.region),
     )
@@ -416,13 +451,37 @@ def _image(record: dict[str, Any], volumes: list[str], lookups: Lookups) -> Opti
     if image_id:
         image = lookups.images.get(image_id) or {}
         return _image_detail(image_id, field(image, "name", str), image)
-    for volume_id in volumes:
-        volume = lookups.volumes.get(volume_id) or {}
-        made_of = field(volume, "volume_image_metadata", dict) or {}
-        image_id = field(made_of, "image_id", str)
-        if image_id and field(volume, "bootable", str) == "true":
-            return _image_detail(image_id, field(made_of, "image_name", str), made_of)
-    return None
+    made_of = field(_root_volume(record, volumes, lookups), "volume_image_metadata", dict) or {}
+    image_id = field(made_of, "image_id", str)
+    return _image_detail(image_id, field(made_of, "image_name", str), made_of) if image_id else None
+
+
+def _root_volume(record: dict[str, Any], volumes: list[str], lookups: Lookups) -> dict[str, Any]:
+    """The volume that the server boots from; empty where nothing tells which that is.
+
+    It is the one on the root device, or else on the first one. A shelved server's volumes are on no
+    device: then it is the bootable one, if that is one alone.
+    """
+    server_id = needed(record, "id", str)
+    on: dict[str, list[dict[str, Any]]] = defaultdict(list)  # by device
+    for volume in filter(None, map(lookups.volumes.get, volumes)):
+        devices = [
+            field(each, "device", str) or ""
+            for each in objects(volume, "attachments")
+            if each.get("server_id") == server_id
+        ]
+        on[_device(devices[0]) if devices else ""].append(volume)
+    root = _device(field(record, "OS-EXT-SRV-ATTR:root_device_name", str) or "")
+    first = [volume for name in on if FIRST_DISK.fullmatch(name) for volume in on[name]]
+    bootable = [volume for volume in on[""] if field(volume, "bootable", str) == "true"]
+    for found in (on[root] if root else [], first, bootable):
+        if len(found) == 1:
+            return found[0]
+    return {}
+
+
+def _device(name: str) -> str:
+    return name.rpartition("/")[2]  # "/dev/vda", or in old records "vda"
 
 
 def _image_detail(image_id: str, name: Optional[str], image: dict[str, Any]) -> ImageDetail:
@@ -457,7 +516,13 @@ def _addresses(record: dict[str, Any], server_id: str, lookups: Lookups) -> list
                 network_id = lookups.floating.get(ip)
                 name = lookups.network_names.get(network_id or "")
             else:
-                network_id = lookups.port_networks.get((server_id, mac))
+                network_id = lookups.port_networks.get(
+                    (server_id, mac), lookups.address_networks.get((server_id, ip))
+                )
                 name = network_name
-            found.append(IpAddress(ip, network_id, name, kind))
+            found.append(
+                IpAddress(
+                    ip, network_id if network_id in lookups.network_names else None, name, kind
+                )
+            )
     return found

@@ -4,7 +4,10 @@ API: Block Storage v3, GET /volumes/detail, 1,000 a page.
 https://docs.openstack.org/api-ref/block-storage/v3/#list-accessible-volumes-with-details
 
 Sizes come in GiB. A volume that Nova made for booting has an empty name. QoS specs are shown to an
-admin only; for others IOPS is unknown. ``all_tenants`` is ignored without a word for a reader (200
+admin only; for others IOPS is unknown. A volume of a server that was shelved away is "reserved": it
+has no attachment of its own then, and the list of attachments (from 3.27 on, 2017) names the server.
+That list also has what is reserved of a volume that other servers still use, but is asked for only
+where a volume is reserved altogether. ``all_tenants`` is ignored without a word for a reader (200
 and only the own project), so a poll of all projects that is refused the QoS specs, and sees no other
 project's volume, lacks the admin role.
 
@@ -13,6 +16,7 @@ a volume's size only, and what a disk reads and writes with its server.
 """
 
 import dataclasses
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any, Optional
 
@@ -26,9 +30,13 @@ from shared.status import Point
 
 PERMISSIONS = ("volume:get_all", "volume_extension:type_get_all")
 STATUS_PERMISSIONS = ("volume:get_all",)
-CALLS = "1 token; a region: p(volumes) /volumes/detail + 1 /types + 1 /qos-specs"
+CALLS = (
+    "1 token; a region: p(volumes) /volumes/detail + p(types) /types + p(QoS specs) /qos-specs; "
+    "+ p(attachments) + 1 /attachments where a volume is reserved"
+)
 
 GIB = 1024**3
+ATTACHMENTS = (3, 27)  # the microversion that lists them
 PROJECT = "os-vol-tenant-attr:tenant_id"
 LEVELS = {
     "attaching": "ok",
@@ -110,10 +118,14 @@ DETAILS = (
 
 @dataclasses.dataclass
 class Lookups:
-    """IOPS by the name of a volume type, and whether the login may see the QoS specs at all."""
+    """IOPS by the name of a volume type, and whether the login may see the QoS specs at all.
+
+    ``reserved``: by volume the servers that it is reserved for; None: not asked for yet.
+    """
 
     iops: dict[str, int]
     sees_qos: bool
+    reserved: Optional[dict[str, set[str]]] = None
 
 
 def lookups(scope: openstack.Scope) -> Lookups:
@@ -121,17 +133,18 @@ def lookups(scope: openstack.Scope) -> Lookups:
 
 
 def _look_up(scope: openstack.Scope, made: Lookups) -> None:
+    specs: dict[str, dict[str, Any]] = {}
     try:
-        specs = openstack.get(scope, "volume", "/qos-specs")
+        # Cinder's own page size
+        specs = openstack.listed(scope, "volume", "/qos-specs", "qos_specs", {"limit": None})
+        made.sees_qos = True
     except InsufficientPermission:
-        specs = None
-    by_id = {needed(spec, "id", str): _iops(spec) for spec in objects(specs or {}, "qos_specs")}
-    made.sees_qos = specs is not None
-    for page in openstack.pages(scope, "volume", "/types", "volume_types"):
-        for volume_type in page:
-            iops = by_id.get(field(volume_type, "qos_specs_id", str) or "")
-            if iops is not None:
-                made.iops[needed(volume_type, "name", str)] = iops
+        pass
+    by_id = {spec_id: _iops(spec) for spec_id, spec in specs.items()}
+    for volume_type in openstack.listed(scope, "volume", "/types", "volume_types").values():
+        iops = by_id.get(field(volume_type, "qos_specs_id", str) or "")
+        if iops is not None:
+            made.iops[needed(volume_type, "name", str)] = iops
 
 
 def _iops(spec: dict[str, Any]) -> Optional[int]:
@@ -146,7 +159,26 @@ def _iops(spec: dict[str, Any]) -> Optional[int]:
 
 def fetch(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
     _look_up(scope, lookups)
-    yield from _volumes(scope, lookups)
+    for page in _volumes(scope, lookups):
+        if lookups.reserved is None and any(each.get("status") == "reserved" for each in page):
+            lookups.reserved = _reserved(scope)
+        yield page
+
+
+def _reserved(scope: openstack.Scope) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = defaultdict(set)
+    asked, path = scope.all_tenants, "/attachments"
+    try:
+        attachments = openstack.listed(
+            scope, "volume", path, "attachments", asked, ATTACHMENTS, links=False
+        )
+    except openstack.NotAcceptable:
+        return found  # an older Cinder
+    for each in attachments.values():
+        server = field(each, "instance", str)
+        if server and field(each, "status", str) == "reserved":
+            found[needed(each, "volume_id", str)].add(server)
+    return found
 
 
 def fetch_status(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
@@ -177,6 +209,7 @@ def convert(record: dict[str, Any], scope: openstack.Scope, lookups: Lookups) ->
     volume_id = needed(record, "id", str)
     size_gib = field(record, "size", int)
     servers = {field(each, "server_id", str) or "" for each in objects(record, "attachments")}
+    servers |= (lookups.reserved or {}).get(volume_id, set())
     return Volume(
         id=volume_id,
         name=field(record, "name", str) or volume_id,

@@ -10,7 +10,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 from urllib.parse import parse_qs, urlsplit
 
 import keystoneauth1.discover
@@ -40,6 +40,7 @@ Finding = tuple[str, str, Optional[datetime.datetime]]
 
 PAGE_SIZE = 1000  # the largest page that the services answer with as shipped
 RESTARTS = 3  # of a listing whose marker was deleted between two pages
+BY_ID = ("id",)
 NOVA_NEWEST = (2, 96)  # the newest microversion whose servers were looked at
 NOVA_OLDEST = (2, 1)
 
@@ -358,6 +359,10 @@ def _role_needed(scope: Scope, service: str) -> str:
     return f"role {_READERS.get(service, 'reader')} is needed"
 
 
+def _nothing() -> None:
+    pass
+
+
 def pages(
     scope: Scope,
     service: str,
@@ -365,20 +370,35 @@ def pages(
     key: str,
     params: Optional[Mapping[str, Any]] = None,
     microversion: Optional[tuple[int, int]] = None,
+    *,
+    by: Sequence[str] = BY_ID,
+    links: bool = True,
+    restarted: Callable[[], None] = _nothing,
 ) -> Iterator[list[dict[str, Any]]]:
     """A listing page by page; ``key`` names the list in the answers.
 
-    Of the ``next`` link only the marker is taken: behind proxies the link often names another host or
-    scheme, and the token must not go there. A marker that was deleted between two pages starts the
-    listing anew (the engine drops what it then sees twice). Neutron's FWaaS, VPNaaS, BGP VPN and L2
-    gateways answer such a marker with 200 and nothing, as if the list were at its end: where nothing
-    follows a marker of Neutron's, it is asked whether that is still there.
+    ``links=False`` is for a listing whose answers name no next page. Of the ``next`` link only the marker is taken: behind proxies the link often names another host or
+    scheme, and the token must not go there.
+
+    A marker that was deleted between two pages starts the listing anew, from its first page on, and
+    ``restarted`` is called before that. Of records the engine drops what it then sees twice; a lookup
+    is read by ``listed``. Services answer such a marker in three ways:
+
+    - with an error: Nova, Glance and some lists of Neutron's 400 or 404, Cinder 404;
+    - with the list's start, as if there were no marker: other lists of Neutron's (subnets, say) and
+      Octavia's. What is left of the pages before is first in that list, so a page that begins with a
+      record which came already is no next page. ``by`` names the fields that tell two records apart;
+    - with nothing, as if the list were at its end: Neutron's FWaaS, VPNaaS, BGP VPN and L2 gateways.
+      Where nothing follows a marker of Neutron's, it is asked whether that is still there.
     """
     for restart in range(RESTARTS + 1):
+        if restart:
+            restarted()
         marker: Optional[str] = None
-        seen: set[str] = set()
+        markers: set[str] = set()
+        seen: set[tuple[str, ...]] = set()
         while True:
-            asked = {**(params or {}), "limit": PAGE_SIZE}
+            asked = {"limit": PAGE_SIZE, **(params or {})}
             if marker:
                 asked["marker"] = marker
             try:
@@ -386,23 +406,36 @@ def pages(
             except (BadRequest, NotFound):
                 if marker is None or restart == RESTARTS:
                     raise
-                break  # Nova and Glance say 400 to a marker that is gone, Cinder and Neutron 404
+                break
             if answer.get(key) is None:  # null would pass for an empty list
                 raise UnexpectedResponse(f"the answer of {service} {path} has no {key!r}")
             page = objects(answer, key)
             if marker and not page and service == "network":
                 still = get(scope, service, path, {"id": marker, "fields": "id"})
                 if not objects(still, key):
-                    if restart == RESTARTS:
-                        raise UnexpectedResponse(f"{service} {path}: every marker is gone")
                     break
+            if page and _identity(page[0], by) in seen:
+                break
             yield page
-            marker = _next_marker(answer)
+            if links:
+                marker = _next_marker(answer)
+            else:
+                marker = needed(page[-1], "id", str) if page else None
             if marker is None:
                 return
-            if marker in seen:
+            if marker in markers:
                 raise UnexpectedResponse(f"{service} {path} pages in a loop (marker {marker})")
-            seen.add(marker)
+            markers.add(marker)
+            seen.update(filter(None, (_identity(record, by) for record in page)))
+    raise UnexpectedResponse(
+        f"{service} {path} pages in a loop, or each marker is gone when it is asked for"
+    )
+
+
+def _identity(record: Mapping[str, Any], by: Sequence[str]) -> Optional[tuple[str, ...]]:
+    """What tells a record from others of its list; None where it lacks that."""
+    found = tuple(str(record.get(name) or "") for name in by)
+    return found if all(found) else None
 
 
 def offset_pages(
@@ -412,14 +445,19 @@ def offset_pages(
     key: str,
     params: Optional[Mapping[str, Any]] = None,
     microversion: Optional[tuple[int, int]] = None,
+    *,
+    restarted: Callable[[], None] = _nothing,
 ) -> Iterator[list[dict[str, Any]]]:
     """A listing of Manila's, which pages by offset and ignores the markers that its own links name.
 
     A record that is deleted between two pages moves all others forward, and one would be missed: so
-    each page begins with the last record of the one before. Where it does not, the listing starts anew.
+    each page begins with the last record of the one before. Where it does not, the listing starts anew,
+    and ``restarted`` is called before that.
     Manila may answer with fewer than asked for, so the end is where nothing follows.
     """
-    for _ in range(RESTARTS + 1):
+    for restart in range(RESTARTS + 1):
+        if restart:
+            restarted()
         last, offset = None, 0
         while True:
             asked = {**(params or {}), "limit": PAGE_SIZE, "offset": offset}
@@ -438,6 +476,36 @@ def offset_pages(
     raise UnexpectedResponse(
         f"{service} {path} changed between two pages, {RESTARTS + 1} times over"
     )
+
+
+def listed(
+    scope: Scope,
+    service: str,
+    path: str,
+    key: str,
+    params: Optional[Mapping[str, Any]] = None,
+    microversion: Optional[tuple[int, int]] = None,
+    *,
+    by: Sequence[str] = BY_ID,
+    walk: Callable[..., Iterator[list[dict[str, Any]]]] = pages,
+    **more: Any,
+) -> dict[Any, dict[str, Any]]:
+    """A whole listing, as lookups need it: each record once, by its id.
+
+    A listing that starts anew replaces what was read before, so that nothing deleted meanwhile stays.
+    Where ``by`` names several fields, the keys are tuples of them. ``walk`` is ``pages``, which
+    ``more`` goes to, or ``offset_pages``.
+    """
+    found: dict[Any, dict[str, Any]] = {}
+    if walk is pages:
+        more["by"] = by
+    for page in walk(
+        scope, service, path, key, params, microversion, restarted=found.clear, **more
+    ):
+        for record in page:
+            names = tuple(needed(record, name, str) for name in by)
+            found[names if len(names) > 1 else names[0]] = record
+    return found
 
 
 def _next_marker(answer: Mapping[str, Any]) -> Optional[str]:
@@ -514,12 +582,8 @@ def of_another_project(scope: Scope, record: Mapping[str, Any]) -> bool:
 def networks(scope: Scope) -> dict[str, dict[str, Any]]:
     """By id the networks that the family of networks reports: what else connects to must be of these."""
     fields = ("id", "name", "project_id", "shared", "router:external")
-    return {
-        needed(network, "id", str): network
-        for page in pages(scope, "network", "/networks", "networks", params={"fields": fields})
-        for network in page
-        if not of_another_project(scope, network)
-    }
+    found = listed(scope, "network", "/networks", "networks", params={"fields": fields})
+    return {each: found[each] for each in found if not of_another_project(scope, found[each])}
 
 
 def extensions(scope: Scope) -> set[str]:
