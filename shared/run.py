@@ -8,7 +8,10 @@ A cell (``modules/<family>/<provider>.py``) has
 - ``RECORD_IDS`` (where it is not ``("id",)``): the fields that a record's id is in, the first that a record
   has counts: an error names it. ``"ns._id"`` is the field ``_id`` of the object in the field ``ns``;
 - ``status(record, scope, lookups)`` (where the family has ``get_status``): pure; points (shared/status.py)
-  of what ``convert`` makes of the record, or of what ``fetch_status(scope, lookups)`` gives, if it has one;
+  of what ``convert`` makes of the record, or of what ``fetch_status(scope, lookups, requested)`` gives, if it
+  has one. ``requested`` holds the ids that the status is wanted of (None: of all): the records of others may
+  be left out, and where the provider can filter by id they are. An id may be of another scope, family or
+  account, or none at all: that is an empty answer, not an error;
 - ``metrics(scope, lookups, asked)`` and ``logs(scope, lookups, asked)`` (where the family has ``get_metrics``,
   ``get_logs``): generators of pages, each a list of points (as shared/metrics.py makes them) or of log events
   (``{"id", "resource_id", "resource_type", "severity", "message", "time", ...}``), of the time span
@@ -46,6 +49,7 @@ SHRUNK = 0.5  # an inventory below this share of the last complete one is worth 
 
 T = TypeVar("T")
 Key = tuple[str, ...]
+Requested = Optional[frozenset[str]]  # ids; None: all of the account
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +88,7 @@ class Asked:
     """What a poll of metrics or logs is about."""
 
     interval: Interval
-    resources: Optional[frozenset[str]]  # ids; None: all of the account
+    resources: Requested
     state: dict[str, Any] = dataclasses.field(
         default_factory=dict
     )  # of this scope, from poll to poll
@@ -235,7 +239,12 @@ def _statuses(family: str, event: Any, context: Any, log: Log) -> dict[str, Any]
             if asked is None or point.resource_id in asked:
                 yield (point.resource_type, point.resource_id), point.serialize(now)
 
-    task = _Task(getattr(cell, "fetch_status", cell.fetch), make)
+    def fetch(scope: Any, lookups: Any) -> Any:
+        if hasattr(cell, "fetch_status"):
+            return cell.fetch_status(scope, lookups, asked)
+        return cell.fetch(scope, lookups)
+
+    task = _Task(fetch, make)
     points, _ = _gathered(started, task, context)
     return {"status": points, "last_update": _rfc3339(now)}
 

@@ -142,7 +142,7 @@ def test_an_impaired_instance_with_an_event():
 def test_all_instances_are_asked_for():
     session = Session()
     scope = session.scope()
-    assert list(servers.fetch_status(scope, servers.lookups(scope))) == [[]]
+    assert list(servers.fetch_status(scope, servers.lookups(scope), None)) == [[]]
     ((operation, asked),) = session.calls
     assert operation == "DescribeInstanceStatus"
     assert asked["IncludeAllInstances"] is True
@@ -414,7 +414,7 @@ def test_a_classic_load_balancer_that_is_gone_meanwhile():
         {"DescribeLoadBalancers": listed, "DescribeInstanceHealth": "LoadBalancerNotFound"}
     )
     scope = session.scope()
-    pages = appliances.fetch_status(scope, appliances.lookups(scope))
+    pages = appliances.fetch_status(scope, appliances.lookups(scope), None)
     assert [each for page in pages for each in page] == []
 
 
@@ -702,5 +702,5 @@ def test_a_status_poll_asks_for_no_more_than_it_needs():
         session = Session()
         scope = session.scope()
         made = cell.lookups(scope) if hasattr(cell, "lookups") else None
-        list(cell.fetch_status(scope, made))
+        list(cell.fetch_status(scope, made, None))
         assert len(session.calls) == calls, session.calls

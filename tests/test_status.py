@@ -84,7 +84,7 @@ def test_what_can_not_be_asked_for(told, asked):
 
 
 def test_records_of_its_own(told):
-    told.cell.fetch_status = lambda scope, lookups: iter([[{"id": "own"}]])
+    told.cell.fetch_status = lambda scope, lookups, requested: iter([[{"id": "own"}]])
     told.planned = [Scope("a", [[{"id": "1"}]])]
     assert ids(statuses()) == ["own"]
 

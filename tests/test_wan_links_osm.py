@@ -846,7 +846,7 @@ def test_damaged_records_are_read_or_refused(classic, monkeypatch):
     for damaged, what in damage(record):
         monkeypatch.setattr(wan_links.osm, "listed", lambda scope, kind, one=damaged: [one])
         try:
-            for page in wan_links.fetch_status(scope, lookups):
+            for page in wan_links.fetch_status(scope, lookups, None):
                 for each in page:
                     if "wim_id" not in each:
                         wan_links.convert(each, scope, lookups)

@@ -31,7 +31,7 @@ from shared.errors import UnexpectedResponse
 from shared.metadata import metadata
 from shared.providers import aws
 from shared.record import field, items, needed, objects
-from shared.run import Asked, Dropped
+from shared.run import Asked, Dropped, Requested
 from shared.status import Point, redundant, worst
 
 PERMISSIONS = (
@@ -690,7 +690,9 @@ ENDPOINT_LEVELS = {
 Told = tuple[str, str]  # a level and what it is about
 
 
-def fetch_status(scope: aws.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
+def fetch_status(
+    scope: aws.Scope, lookups: Lookups, requested: Requested
+) -> Iterator[list[dict[str, Any]]]:
     yield from _gateways(scope)
     balancers = [record for page in _listed(scope) for record in page]
     if balancers:

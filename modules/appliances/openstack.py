@@ -31,7 +31,7 @@ from shared.errors import UnexpectedResponse
 from shared.metadata import metadata
 from shared.providers import openstack
 from shared.record import field, items, needed, objects, time
-from shared.run import Dropped
+from shared.run import Dropped, Requested
 from shared.status import Point
 
 PERMISSIONS = (
@@ -317,7 +317,9 @@ def fetch(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, A
         yield from _of_kind("share", _shares(scope, lookups))
 
 
-def fetch_status(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
+def fetch_status(
+    scope: openstack.Scope, lookups: Lookups, requested: Requested
+) -> Iterator[list[dict[str, Any]]]:
     """Without what the inventory asks for besides: 1 call a listing, and 2 where agents are shown."""
     routers: list[dict[str, Any]] = []
     if "router" in lookups.extensions:

@@ -25,7 +25,7 @@ from shared.errors import UnexpectedResponse
 from shared.metadata import metadata
 from shared.providers import aws
 from shared.record import field, needed, objects
-from shared.run import Asked, Dropped
+from shared.run import Asked, Dropped, Requested
 from shared.status import Point, redundant, worst
 
 PERMISSIONS = (
@@ -718,7 +718,9 @@ IDS = {
 }
 
 
-def fetch_status(scope: aws.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
+def fetch_status(
+    scope: aws.Scope, lookups: Lookups, requested: Requested
+) -> Iterator[list[dict[str, Any]]]:
     for kind, records in _direct_connect(scope).items():
         yield _of_kind(kind, records.values())
     yield from _vpns_and_peerings(scope, lookups)
@@ -775,7 +777,7 @@ def metrics(scope: aws.Scope, lookups: Lookups, asked: Asked) -> Iterator[list[d
 
 
 def _queries(scope: aws.Scope, lookups: Lookups, asked: Asked) -> Iterator[cloudwatch.Query]:
-    for page in fetch_status(scope, lookups):
+    for page in fetch_status(scope, lookups, asked.resources):
         for record in page:
             kind = needed(record, KIND, str)
             name = needed(record, IDS[kind], str)

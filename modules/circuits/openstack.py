@@ -24,7 +24,7 @@ from shared.errors import InsufficientPermission, UnexpectedResponse
 from shared.metadata import metadata
 from shared.providers import openstack
 from shared.record import field, items, needed, objects, time
-from shared.run import Dropped
+from shared.run import Dropped, Requested
 from shared.status import Point
 
 PERMISSIONS = (
@@ -140,7 +140,9 @@ def fetch(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, A
         yield from _of_kind("l2_gateway_connection", _l2_connections(scope, lookups))
 
 
-def fetch_status(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
+def fetch_status(
+    scope: openstack.Scope, lookups: Lookups, requested: Requested
+) -> Iterator[list[dict[str, Any]]]:
     """Only what has a status: Neutron keeps none of a BGP VPN or an L2 gateway connection."""
     if "vpnaas" not in lookups.extensions:
         return

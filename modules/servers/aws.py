@@ -23,7 +23,7 @@ from shared import cloudtrail, cloudwatch, places
 from shared.metadata import metadata
 from shared.providers import aws
 from shared.record import field, needed, objects, plain
-from shared.run import Asked
+from shared.run import Asked, Requested
 from shared.status import Point, worst
 
 PERMISSIONS = (
@@ -336,7 +336,9 @@ def _addresses(record: dict[str, Any], lookups: Lookups) -> list[IpAddress]:
 # --- status ---------------------------------------------------------------------------------------
 
 
-def fetch_status(scope: aws.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
+def fetch_status(
+    scope: aws.Scope, lookups: Lookups, requested: Requested
+) -> Iterator[list[dict[str, Any]]]:
     return aws.pages(
         scope,
         "ec2",

@@ -30,7 +30,7 @@ from shared import gnocchi, nova_actions, nova_diagnostics
 from shared.metadata import metadata
 from shared.providers import openstack
 from shared.record import field, items, needed, objects, time
-from shared.run import Asked
+from shared.run import Asked, Requested
 from shared.status import Point
 
 PERMISSIONS = (
@@ -287,7 +287,10 @@ def _servers(
     return openstack.pages(scope, "compute", path, "servers", asked, version)
 
 
-fetch_status = _servers
+def fetch_status(
+    scope: openstack.Scope, lookups: Lookups, requested: Requested
+) -> Iterator[list[dict[str, Any]]]:
+    return _servers(scope, lookups)
 
 
 def metrics(

@@ -21,7 +21,7 @@ from shared import cloudtrail, cloudwatch, places
 from shared.metadata import metadata
 from shared.providers import aws
 from shared.record import field, needed, objects
-from shared.run import Asked
+from shared.run import Asked, Requested
 from shared.status import Point, worst
 
 PERMISSIONS = ("ec2:DescribeVolumes",)
@@ -90,7 +90,9 @@ def _servers(record: dict[str, Any]) -> list[str]:
 # --- status ---------------------------------------------------------------------------------------
 
 
-def fetch_status(scope: aws.Scope, lookups: None) -> Iterator[list[dict[str, Any]]]:
+def fetch_status(
+    scope: aws.Scope, lookups: None, requested: Requested
+) -> Iterator[list[dict[str, Any]]]:
     return aws.pages(scope, "ec2", "describe_volume_status", "VolumeStatuses")
 
 

@@ -26,6 +26,7 @@ from shared.errors import InsufficientPermission
 from shared.metadata import metadata
 from shared.providers import openstack
 from shared.record import field, needed, objects, time
+from shared.run import Requested
 from shared.status import Point
 
 PERMISSIONS = ("volume:get_all", "volume_extension:type_get_all")
@@ -181,7 +182,9 @@ def _reserved(scope: openstack.Scope) -> dict[str, set[str]]:
     return found
 
 
-def fetch_status(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
+def fetch_status(
+    scope: openstack.Scope, lookups: Lookups, requested: Requested
+) -> Iterator[list[dict[str, Any]]]:
     if scope.all_projects:  # to see that it may list them
         _look_up(scope, lookups)
     return _volumes(scope, lookups)

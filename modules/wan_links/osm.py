@@ -28,7 +28,7 @@ from shared.metadata import metadata
 from shared.osm_wan import Accounts, End
 from shared.providers import osm
 from shared.record import field, items, needed, objects
-from shared.run import Dropped
+from shared.run import Dropped, Requested
 from shared.status import Point
 from shared.wan_plan import Link, Need, Network, plan, why_none
 
@@ -86,7 +86,9 @@ def fetch(scope: osm.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
         yield _missing(found, lookups)
 
 
-def fetch_status(scope: osm.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
+def fetch_status(
+    scope: osm.Scope, lookups: Lookups, requested: Requested
+) -> Iterator[list[dict[str, Any]]]:
     """The links, the needs that none satisfies whatever the options say, and the WIMs."""
     found = _read(scope, lookups)
     yield found.links
