@@ -177,4 +177,4 @@ def replay(cassette: Cassette) -> Iterator[None]:
 
 def _shown(message: dict[str, Any]) -> str:
     ((direction, content),) = message.items()
-    return f"{direction} {wire.one_line(json.dumps(content))[:200]}"
+    return f"{direction} {json.dumps(content)}"

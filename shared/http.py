@@ -140,12 +140,7 @@ def _reason(error: Exception) -> str:
     inner: Any = error.args[0] if error.args else error
     inner = getattr(inner, "reason", None) or inner
     text = re.sub(r"<[^<>]* object at 0x[0-9a-f]+>:? *", "", str(inner))
-    return one_line(f"{type(error).__name__}: {text}")
-
-
-def one_line(message: Any) -> str:
-    """What a server said, as an error may show it: short, and without line breaks."""
-    return " ".join(str(message).split())[:300]
+    return f"{type(error).__name__}: {text}"
 
 
 class PollAdapter(requests.adapters.HTTPAdapter):

@@ -149,7 +149,7 @@ def _moment(name: str, value: Any) -> Optional[datetime.datetime]:
         return None
     wrong = InvalidEvent(
         f"{name!r} should be an RFC 3339 time such as 2026-01-31T23:59:59Z, but is "
-        + (repr(value[:40]) if isinstance(value, str) else type(value).__name__)
+        + (repr(value) if isinstance(value, str) and len(value) < 64 else type(value).__name__)
     )
     try:
         moment = _parse(value.strip()) if isinstance(value, str) else value

@@ -6,115 +6,22 @@ printed. What libraries log during a poll takes the same way, so that nothing of
 A log that can't be written never fails a poll.
 """
 
-import base64
 import contextlib
-import json
 import logging
 import queue
-import re
 import threading
-from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
 from typing import Any, Optional
-from urllib.parse import quote, quote_plus
 
 from nflex_connector_utils import Logger
 
-MASK = "***"
+from shared.masking import Masker, visible
 
 # What one call to the logs API carries: far below the 1 MB that HTTP servers usually take.
 LINES = 100
 CHARACTERS = 200_000
 LONGEST_LINE = 20_000
 SEND_S = 10.0  # the runtime's client has no time-out of its own
-
-# Secrets that may turn up without being in the event: what a provider answered, what a URL or a header
-# carries. Of each, the groups are kept.
-_SHAPES = (
-    re.compile(r"\bgAAAA[\w\-=]{20,}"),  # Fernet tokens (Keystone)
-    re.compile(r"\beyJ[\w\-]+\.[\w\-]+\.[\w\-]*"),  # JWTs
-    re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),  # AWS access keys
-    re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"),  # user:password in a URL
-    re.compile(r"(?i)(?<=signature=)[0-9a-f]{16,}"),
-    re.compile(  # a parameter in a URL
-        r"(?i)([?&;][\w.%-]*(?:token|signature|passw|secret|credential|api_?key|access_?key)[\w.-]*=)"
-        r"[^&;\s\"'#<>]+"
-    ),
-    re.compile(  # a header, as HTTP or as a dict writes it
-        r"(?i)(\b(?:(?:proxy-)?authorization|x-(?:auth|subject|service|storage)-token"
-        r"|x-amz-security-token|x-api-key)\b['\"]?\s*[:=]\s*(?:b(?=['\"]))?['\"]?"
-        r"(?:(?:basic|bearer|token|digest|negotiate)\s+)?)[^\s'\",]+"
-    ),
-    re.compile(r"(?i)(\b(?:set-)?cookie\b['\"]?\s*[:=]\s*(?:b(?=['\"]))?['\"]?)[^\r\n'\"]+"),
-)
-
-
-# A credential of this name is a secret; user names, URLs and region names may be shown.
-_SECRET = re.compile(r"(?i)pass|secret|token|key|external_id")
-_SHORTEST = 3  # a shorter "secret" would mask half of every word
-_SHORTEST_LINE = 16  # of a secret with several, such as a key in PEM
-
-
-def secrets_in(credentials: Any) -> "list[str]":
-    """The values of a (nested) credentials dict that must not be shown, longest first.
-
-    Each also as a URL, JSON, Python, and HTTP's Basic authentication would write it, since it may come
-    back in any of these.
-    """
-    found: set[str] = set()
-    texts = list(_texts(credentials, secret=False))
-    for value in {text for text, secret in texts if secret}:
-        for text in (value, value.strip()):
-            found.update((text, *_written(text)))
-            for user, _ in texts:
-                found.update(_base64(f"{user}:{text}"))
-        lines = [line.strip() for line in value.splitlines()]
-        if len(lines) > 1:
-            found.add(" ".join(value.splitlines()))
-            found.update(line for line in lines if len(line) >= _SHORTEST_LINE)
-    return sorted((text for text in found if len(text) >= _SHORTEST), key=lambda t: (-len(t), t))
-
-
-def _texts(value: Any, secret: bool) -> Iterator[tuple[str, bool]]:
-    """All texts, and whether each is a secret."""
-    if isinstance(value, dict):
-        for name, each in value.items():
-            yield from _texts(each, secret or bool(_SECRET.search(str(name))))
-    elif isinstance(value, (list, tuple)):
-        for each in value:
-            yield from _texts(each, secret)
-    elif isinstance(value, str):
-        yield value, secret
-
-
-def _written(text: str) -> Iterator[str]:
-    yield quote(text)
-    yield quote(text, safe="")
-    yield quote_plus(text)
-    yield json.dumps(text)[1:-1]
-    yield json.dumps(text, ensure_ascii=False)[1:-1]
-    yield repr(text)[1:-1]
-    yield from _base64(text)
-
-
-def _base64(text: str) -> Iterator[str]:
-    for encoding in ("utf-8", "latin-1"):  # requests sends the second where it can
-        encoded = text.encode(encoding, "backslashreplace")
-        yield base64.b64encode(encoded).decode("ascii").rstrip("=")
-
-
-class Masker:
-    """Replaces known secrets, and what looks like one, by ``***``."""
-
-    def __init__(self, secrets: Iterable[str] = ()):
-        self._secrets = list(secrets)
-
-    def __call__(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, MASK)
-        for shape in _SHAPES:
-            text = shape.sub(rf"\1{MASK}" if shape.groups else MASK, text)
-        return text
 
 
 class Log:
@@ -170,7 +77,7 @@ class Log:
 
 
 def _one_line(text: str) -> str:
-    return text.replace("\r", " ").replace("\n", " ")
+    return visible(text.replace("\r", " ").replace("\n", " "))
 
 
 def _say(line: str) -> None:

@@ -179,7 +179,7 @@ def _said(answer: Any) -> Optional[_Error]:
     for each in listed if isinstance(listed, list) else []:
         if isinstance(each, dict):
             tag = str(each.get("error-tag", ""))
-            return _Error(tag, http.one_line(f"{tag} {each.get('error-message', '')}"))
+            return _Error(tag, f"{tag} {each.get('error-message', '')}")
     return None
 
 

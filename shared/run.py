@@ -42,7 +42,8 @@ from shared.deadline import Deadline
 from shared.errors import ConnectorError, IncompletePoll, OutOfTime
 from shared.http import Traffic
 from shared.interval import Interval, due
-from shared.log import Log, Masker, secrets_in
+from shared.log import Log
+from shared.masking import Masker, secrets_in
 
 SCOPES_AT_ONCE = 8  # parsing holds the interpreter's lock: more threads cost memory, not time
 SHRUNK = 0.5  # an inventory below this share of the last complete one is worth a warning
@@ -377,7 +378,7 @@ def _poll_scope(started: _Started, task: _Task, scope: Any) -> Answer:
             started.poll.deadline.check(f"page {answer.pages}")
             _convert_page(task, page, scope, lookups, answer, names)
     except Exception as error:
-        answer.error = _classified(started.provider, error)
+        answer.error = _classified(started.provider, error, started.poll.log.mask)
         if answer.error.scope is None:
             answer.error.scope = scope.name
     return answer
@@ -472,8 +473,11 @@ def _masked(log: Log, mask: Masker, action: Callable[[Log], T]) -> T:
     except Exception as bug:
         # A traceback names files and lines; the texts of the exceptions in it are masked too.
         log.error("bug", trace=traceback.format_exc())
-        bug.args = (mask(str(bug)),)
-        raise bug.with_traceback(bug.__traceback__) from None
+        masked, trace = mask(str(bug)), bug.__traceback__
+        bug.args, bug.__context__ = (masked,), None
+        if mask(str(bug)) != str(bug):  # an exception whose text is not that of its arguments
+            bug = RuntimeError(f"{type(bug).__name__}: {masked}")
+        raise bug.with_traceback(trace) from None
 
 
 def _failure(poll: Poll, failed: Sequence[Answer], answers: Sequence[Answer]) -> ConnectorError:
@@ -493,17 +497,20 @@ def _failure(poll: Poll, failed: Sequence[Answer], answers: Sequence[Answer]) ->
 
 
 def _mask(error: ConnectorError, mask: Masker) -> None:
+    """Masks all that the error shows; scopes have the provider's names."""
     error.message = mask(error.message)
-    error.args = (error.message,)
+    error.scope = error.scope and mask(error.scope)
+    error.args, error.__context__ = (error.message,), None
     for each in getattr(error, "errors", ()):
         _mask(each, mask)
 
 
-def _classified(provider: Any, error: Exception) -> ConnectorError:
-    """The error as a ConnectorError; what nobody knows is a bug and flies on."""
+def _classified(provider: Any, error: Exception, mask: Masker) -> ConnectorError:
+    """The error as a ConnectorError, masked and short; what nobody knows is a bug and flies on."""
     known = error if isinstance(error, ConnectorError) else provider.classify(error)
     if known is None:
         raise error
+    known.message = mask.excerpt(known.message)
     return known
 
 
@@ -528,7 +535,7 @@ def _within(poll: Poll, provider: Any, doing: str, action: Callable[[], T]) -> T
         return result
     if not isinstance(result, Exception):
         raise result
-    known = _classified(provider, result)
+    known = _classified(provider, result, poll.log.mask)
     if known.scope is None:
         known.scope = doing
     raise known

@@ -185,8 +185,8 @@ class _Budget:
         except (socket.timeout, websocket.WebSocketTimeoutException):
             raise self._late() from None
         except websocket.WebSocketBadStatusException as error:
-            said = (error.resp_body or b"")[:200].decode("utf-8", "replace")
-            about = f"{self.where} answered {error.status_code}: {one_line(said)}"
+            said = (error.resp_body or b"").decode("utf-8", "replace")
+            about = f"{self.where} answered {error.status_code}: {said}"
             if error.status_code in (*http.TRANSIENT, *http.THROTTLED):
                 raise Failed(Unreachable(about), True) from None
             raise Failed(UnexpectedResponse(about), False) from None
@@ -198,15 +198,15 @@ class _Budget:
             about = f"{self.where} broke off before its answer was complete"
             raise Failed(Unreachable(about), True) from None
         except websocket.WebSocketException as error:
-            about = f"{self.where} does not speak WebSocket as it should: {one_line(error)}"
+            about = f"{self.where} does not speak WebSocket as it should: {error}"
             raise Failed(UnexpectedResponse(about), False) from None
         except ssl.SSLCertVerificationError:
             raise
         except ssl.SSLError as error:
-            about = f"{self.where}: TLS failed: {one_line(error.reason)}"
+            about = f"{self.where}: TLS failed: {error.reason}"
             raise Failed(Unreachable(about), False) from None
         except OSError as error:
-            about = f"{self.where}: {one_line(error.strerror or error)}"
+            about = f"{self.where}: {error.strerror or error}"
             raise Failed(Unreachable(about), True) from None
 
 
@@ -235,7 +235,3 @@ class _Socket:
 
     def close(self) -> None:
         self._raw.close()
-
-
-def one_line(message: Any) -> str:
-    return " ".join(str(message).split())[:300]

@@ -15,7 +15,7 @@ import pytest
 from flexlocal import accounts, cassettes
 from flexlocal.__main__ import families
 from shared.errors import UnexpectedResponse
-from shared.log import secrets_in
+from shared.masking import secrets_in
 from shared.run import Dropped
 from tools import cells_table, expected
 

@@ -21,7 +21,8 @@ from shared.errors import (
     Unreachable,
 )
 from shared.http import Traffic
-from shared.log import Log, Masker
+from shared.log import Log
+from shared.masking import Masker
 from shared.providers import juju
 from shared.run import Poll
 from tests.fakes import juju as fakes

@@ -21,7 +21,8 @@ from shared.errors import (
     UnexpectedResponse,
     Unreachable,
 )
-from shared.log import Log, Masker
+from shared.log import Log
+from shared.masking import Masker
 from shared.providers import netbox as provider
 from tests.fakes import netbox as fakes
 from tests.fakes.context import Context

@@ -18,7 +18,8 @@ from shared.errors import (
     UnexpectedResponse,
     Unreachable,
 )
-from shared.log import Log, Masker
+from shared.log import Log
+from shared.masking import Masker
 from shared.providers import osm as provider
 from tests.fakes import osm as fakes
 from tests.fakes.context import Context

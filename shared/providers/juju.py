@@ -34,7 +34,7 @@ from shared.errors import (
 )
 from shared.event import flag_credential, needed_credential, text_credential
 from shared.record import field, items, needed, objects
-from shared.wire import Failed, one_line
+from shared.wire import Failed
 
 T = TypeVar("T")
 
@@ -171,7 +171,7 @@ class Refused(Exception):
     def __init__(self, call: str, answer: Mapping[str, Any], right: str):
         self.call = call
         self.right = right  # what the call needs, for messages
-        self.message = one_line(answer.get("error"))
+        self.message = str(answer.get("error")).strip()
         self.code = str(answer.get("error-code") or self.message)
         self.info = answer.get("error-info")
         super().__init__(f"{call}: {self.message}")
@@ -367,7 +367,7 @@ class Session:
 
 
 def _mistrusted(place: Place, endpoint: str, error: ssl.SSLCertVerificationError) -> ConnectorError:
-    about = f"TLS with {endpoint} failed: {one_line(error.verify_message)}"
+    about = f"TLS with {endpoint} failed: {error.verify_message}"
     if error.verify_code in _FOREIGN:
         return InvalidCredentials(
             f"{about}; its certificate is not signed by what the account trusts: {place.trusts}"

@@ -204,8 +204,8 @@ def _said(answer: Any) -> Optional[str]:
         return None
     detail = answer.get("detail")
     if isinstance(detail, str):
-        return http.one_line(detail)
-    return http.one_line("; ".join(f"{name}: {value}" for name, value in answer.items()))
+        return detail
+    return "; ".join(f"{name}: {value}" for name, value in answer.items())
 
 
 @dataclasses.dataclass(frozen=True)

@@ -680,17 +680,17 @@ def least_rights(permissions: Iterable[str]) -> dict[str, Any]:
 def classify(error: Exception) -> Optional[ConnectorError]:
     """What a keystoneauth exception means; None for what is not keystoneauth's."""
     if isinstance(error, ks_errors.connection.SSLError):
-        return Unreachable(f"TLS failed: {_one_line(error.message)}")
+        return Unreachable(f"TLS failed: {error.message}")
     if isinstance(error, ks_errors.HttpError):
         return _by_status(error)
     if isinstance(error, (ks_errors.ConnectionError, ks_errors.DiscoveryFailure)):
-        return Unreachable(_one_line(error.message))
+        return Unreachable(str(error.message))
     if isinstance(error, (ks_errors.EmptyCatalog, ks_errors.EndpointNotFound)):
-        return Absent(_one_line(error.message))
+        return Absent(str(error.message))
     if isinstance(error, (ks_errors.AuthPluginException, ks_errors.AuthorizationFailure)):
-        return InvalidCredentials(_one_line(error.message))
+        return InvalidCredentials(str(error.message))
     if isinstance(error, ks_errors.ClientException):
-        return UnexpectedResponse(f"{type(error).__name__}: {_one_line(error.message)}")
+        return UnexpectedResponse(f"{type(error).__name__}: {error.message}")
     return None
 
 
@@ -717,11 +717,7 @@ def _said(error: Any) -> str:
         body = None
     for name, each in body.items() if isinstance(body, dict) else ():
         if isinstance(each, dict) and isinstance(each.get("message"), str):
-            return _one_line(each["message"])
+            return each["message"]
         if name == "faultstring" and isinstance(each, str):  # Octavia
-            return _one_line(each)
-    return _one_line(error.message)
-
-
-def _one_line(message: Any) -> str:
-    return " ".join(str(message).split())[:300]
+            return each
+    return str(error.message)

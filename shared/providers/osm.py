@@ -370,7 +370,7 @@ def _denied(response: requests.Response) -> bool:
 
 
 def _said(response: requests.Response) -> str:
-    return web.one_line(_problem(response).get("detail") or response.reason or "no reason given")
+    return str(_problem(response).get("detail") or response.reason or "no reason given")
 
 
 def _where(response: requests.Response) -> str:

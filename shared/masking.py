@@ -1,0 +1,231 @@
+"""What must not be shown: an account's secrets, however they come to be written, and what looks like one.
+
+Mask first, shorten and join after: a secret of which a part was cut off, or whose blanks were collapsed, is
+not recognized any more. So providers raise errors with whole texts, and ``Masker.excerpt`` is the only
+place where a text is shortened: the engine calls it before anything else is done with an error.
+"""
+
+import base64
+import functools
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+MASK = "***"
+LONGEST = 1000  # characters of an error's message: a URL and a few sentences
+FAR = 20_000  # more of a text is not even searched for secrets: it may be a page of megabytes
+
+# Secrets that may turn up without being in the event: what a provider answered, what a URL or a header
+# carries. Of each, the groups are kept.
+_SHAPES = (
+    re.compile(r"\bgAAAA[\w\-=]{20,}"),  # Fernet tokens (Keystone)
+    re.compile(r"\beyJ[\w\-]+\.[\w\-]+\.[\w\-]*"),  # JWTs
+    re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),  # AWS access keys
+    re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"),  # user:password in a URL
+    re.compile(r"(?i)(?<=signature=)[0-9a-f]{16,}"),
+    re.compile(  # a parameter in a URL
+        r"(?i)([?&;][\w.%-]*(?:token|signature|passw|secret|credential|api_?key|access_?key)[\w.-]*=)"
+        r"[^&;\s\"'#<>]+"
+    ),
+    re.compile(  # a header, as HTTP or as a dict writes it
+        r"(?i)(\b(?:(?:proxy-)?authorization|x-(?:auth|subject|service|storage)-token"
+        r"|x-amz-security-token|x-api-key)\b['\"]?\s*[:=]\s*(?:b(?=['\"]))?['\"]?"
+        r"(?:(?:basic|bearer|token|digest|negotiate)\s+)?)[^\s'\",]+"
+    ),
+    re.compile(r"(?i)(\b(?:set-)?cookie\b['\"]?\s*[:=]\s*(?:b(?=['\"]))?['\"]?)[^\r\n'\"]+"),
+)
+_QUERY = re.compile(r"\b((?:https?|wss?)://[^\s?#\"'<>]*)[?#][^\s\"'<>)\]]*")
+
+# A credential of this name is a secret; user names, URLs and region names may be shown.
+_SECRET = re.compile(r"(?i)pass|secret|token|key|external_id")
+_SHORTEST = 3  # a shorter "secret" would mask half of every word
+_SHORTEST_LINE = 16  # of a secret with several, such as a key in PEM
+_SHORTEST_CODED = 8  # of base64 or hex: shorter ones are in every id
+_LONGEST_USER = 256
+
+
+def secrets_in(credentials: Any) -> "list[str]":
+    """The values of a (nested) credentials dict that must not be shown, longest first.
+
+    Each also in base64 and in hex, and with each other text as HTTP's Basic authentication joins them. How
+    else a text may write them is ``Masker``'s.
+    """
+    found: set[str] = set()
+    texts = list(_texts(credentials, secret=False))
+    users = {text for text, _ in texts if len(text) <= _LONGEST_USER}
+    for value in {text for text, secret in texts if secret}:
+        for text in (value, value.strip()):
+            if len(text.strip()) < _SHORTEST:
+                continue
+            found.update((text.strip(), *_coded(text)))
+            for user in users:
+                found.update(
+                    _base64(f"{user}:{text}".encode(each)) for each in _encodings(user + text)
+                )
+        lines = [line.strip() for line in value.splitlines()]
+        if len(lines) > 1:
+            found.update(line for line in lines if len(line) >= _SHORTEST_LINE)
+    return sorted(found, key=lambda text: (-len(text), text))
+
+
+def _texts(value: Any, secret: bool) -> Iterator[tuple[str, bool]]:
+    """All texts, and whether each is a secret."""
+    if isinstance(value, dict):
+        for name, each in value.items():
+            yield from _texts(each, secret or bool(_SECRET.search(str(name))))
+    elif isinstance(value, (list, tuple)):
+        for each in value:
+            yield from _texts(each, secret)
+    elif isinstance(value, str):
+        yield value, secret
+
+
+def _encodings(text: str) -> Iterator[str]:
+    for name in ("utf-8", "latin-1"):  # requests sends the second where it can
+        try:
+            text.encode(name)
+        except UnicodeEncodeError:
+            continue
+        yield name
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode("ascii").rstrip("=")
+
+
+def _coded(text: str) -> Iterator[str]:
+    """The text as base64, wherever it stands in what was encoded, and as hex."""
+    for encoding in _encodings(text):
+        content = text.encode(encoding)
+        yield _base64(content)
+        coded = [content.hex()]
+        for before in range(3):  # bytes, of each three that become four characters
+            whole = _base64(bytes(before) + content)
+            own = whole[-(-8 * before // 6) : 8 * (before + len(content)) // 6]
+            coded += [own, own.replace("+", "-").replace("/", "_")]
+        yield from (each for each in coded if len(each) >= _SHORTEST_CODED)
+
+
+class Masker:
+    """Replaces known secrets, and what looks like one, by ``***``.
+
+    Known ones in upper and lower case, and with each of their characters as a URL, HTML, JSON or Python
+    would write it, once or several times over; a blank in them stands for all blanks and line breaks.
+    """
+
+    def __init__(self, secrets: Iterable[str] = (), mask: str = MASK):
+        self._mask = mask
+        self._secrets = [(_plain_part(secret), secret) for secret in secrets]
+
+    def __call__(self, text: str) -> str:
+        text = self.known(text)
+        for shape in _SHAPES:
+            text = shape.sub(rf"\1{MASK}" if shape.groups else MASK, text)
+        return text
+
+    def known(self, text: str) -> str:
+        """The text without the known secrets."""
+        lower = text.lower()
+        for part, secret in self._secrets:
+            if part in lower:
+                text = _pattern(secret).sub(lambda _: self._mask, text)
+                lower = text.lower()
+        return text
+
+    def excerpt(self, text: Any, longest: int = LONGEST) -> str:
+        """The text as an error shows it: masked, then in one line, without URLs' queries, and short."""
+        whole = str(text)
+        shown = self(whole[:FAR])
+        if len(whole) > FAR:  # at the cut there may be half a secret
+            shown = shown[: max(0, len(shown) - FAR // 2)]
+        line = visible(_QUERY.sub(r"\1", " ".join(shown.split())))
+        if len(line) <= longest and len(whole) <= FAR:
+            return line
+        return f"{line[:longest]} ..."
+
+
+def visible(text: str) -> str:
+    """The text with what a terminal would act upon, or show nothing for, as an escape (``\\x1b``)."""
+    return _UNUSUAL.sub(_escaped, text)
+
+
+_UNUSUAL = re.compile("[^ -~]")
+_HIDDEN = {
+    "Cc",
+    "Cf",
+    "Cs",
+    "Zl",
+    "Zp",
+}  # control, format (bidi, zero width), surrogates, line ends
+
+
+def _escaped(found: "re.Match[str]") -> str:
+    hidden = unicodedata.category(found[0]) in _HIDDEN
+    return found[0].encode("unicode_escape").decode("ascii") if hidden else found[0]
+
+
+# --- how a secret may be written ------------------------------------------------------------------
+
+
+def _plain_part(secret: str) -> str:
+    """The longest part that is the same however the secret is written, in lower case."""
+    return max(re.findall("[a-z0-9]+", secret.lower()), key=len, default="")
+
+
+@functools.lru_cache(maxsize=256)
+def _pattern(secret: str) -> "re.Pattern[str]":
+    parts = re.split(r"(\s+)", secret)
+    written = (
+        _BLANKS if number % 2 else "".join(map(_written, part)) for number, part in enumerate(parts)
+    )
+    return re.compile("".join(written), re.IGNORECASE)
+
+
+# A percent sign, an ampersand and a backslash, each as it is or encoded again and again.
+_PERCENT, _AMP, _ESCAPE = "%(?:25)*", "&(?:amp;)*", r"\\+"
+_BLANKS = (
+    rf"(?:\s|\+|{_ESCAPE}[nrtfv]|{_PERCENT}(?:09|0a|0d|20|a0)|{_ESCAPE}u00(?:09|0a|0d|20|a0)"
+    rf"|{_ESCAPE}x(?:09|0a|0d|20|a0)|{_AMP}(?:nbsp|tab|newline|#0*(?:9|10|13|32|160)|#x0*(?:9|a|d|20|a0));)+"
+)
+
+
+def _written(character: str) -> str:
+    """A pattern for the ways to write a character that is no blank."""
+    if character.isascii() and character.isalnum():
+        return character
+    if character == "\\":
+        ways = [_ESCAPE]
+    elif character == "%":
+        ways = [_PERCENT]
+    elif character == "&":
+        ways = [rf"\\*{_AMP}"]
+    else:
+        ways = [rf"\\*{re.escape(character)}"]
+    if character == "+":
+        ways.append(" ")  # as a form is read
+    number = ord(character)
+    ways.append(
+        f"{_AMP}(?:#0*{number}|#x0*{number:x}{''.join(f'|{name}' for name in _names(character))});"
+    )
+    units = character.encode("utf-16-be", "surrogatepass")
+    ways.append("".join(f"{_ESCAPE}u{units[at : at + 2].hex()}" for at in range(0, len(units), 2)))
+    ways.append(f"{_ESCAPE}U{number:08x}")
+    for encoding in ("utf-8", "latin-1"):
+        with_surrogates = character.encode(
+            encoding, "surrogatepass" if encoding == "utf-8" else "ignore"
+        )
+        if with_surrogates:
+            ways.append("".join(f"{_PERCENT}{each:02x}" for each in with_surrogates))
+            ways.append("".join(rf"{_ESCAPE}x{each:02x}" for each in with_surrogates))
+    if not character.isascii():  # read by the wrong encoding, or by one that lacks it
+        ways.append(re.escape(character.encode("utf-8", "surrogatepass").decode("latin-1")))
+        ways.append("\ufffd+|[?]+")
+    return f"(?:{'|'.join(ways)})"
+
+
+def _names(character: str) -> "list[str]":
+    """HTML's names of a character."""
+    from html.entities import html5  # 2,000 names, for the rare text that has part of a secret
+
+    return [name[:-1] for name, value in html5.items() if value == character and name.endswith(";")]
