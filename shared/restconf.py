@@ -8,6 +8,8 @@ JSON is RFC 7951's: a member of another module than its parent's has the module'
 
 A list or container without content need not exist: 404, in RESTCONF's words. That it is the controller
 that says so, and that it has the model at all, is proved by what else there is, or by its YANG library.
+Some controllers wrap a list in the containers that it is in, and some answer 405 to a list, and only give the
+container (RFC 8040, 3.5.3 leaves it to them whether a GET of a whole list works).
 
 Access control (NACM, RFC 8341) leaves out what a user may not read, without a sign of it.
 """
@@ -16,6 +18,7 @@ import base64
 import dataclasses
 import re
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any, Optional
 from urllib.parse import urlsplit
 
@@ -34,7 +37,7 @@ from shared.errors import (
 from shared.event import flag_credential, needed_credential, text_credential
 from shared.record import field
 
-ROOTS = ("restconf", "rests")  # as RFC 8040's examples and OpenDaylight call it
+ROOT = "/restconf"  # as in RFC 8040's examples; it may be any (OpenDaylight: /rests)
 LIBRARIES = ("ietf-yang-library:yang-library", "ietf-yang-library:modules-state")  # RFC 8525, 7895
 MOST_DIGITS = 20  # of an unsigned 64-bit number
 
@@ -81,14 +84,16 @@ def credentials(raw: Mapping[str, Any], ambient: bool) -> Credentials:
 
 
 def _root(text: str) -> str:
-    """The API's root: the URL as it is where it ends in one, else its /restconf."""
+    """The API's root: the URL as it is where it has a path, else the host's /restconf."""
     parts = http.checked_url(text, "url", "a controller or its RESTCONF root")
     path = parts.path.rstrip("/")
     if path.endswith("/data"):
         path = path[: -len("/data")].rstrip("/")
-    if path.rpartition("/")[2] not in ROOTS:
-        path += f"/{ROOTS[0]}"
-    return f"{parts.scheme}://{parts.netloc}{path}"
+    return f"{parts.scheme}://{parts.netloc}{path or ROOT}"
+
+
+class NotReadable(UnexpectedResponse):
+    """The controller has the resource, and no GET of it (405); what it is in may be readable."""
 
 
 # --- the session ----------------------------------------------------------------------------------
@@ -196,6 +201,8 @@ def _refusal(
         return UnexpectedResponse(
             f"{url} is not there (404, not in RESTCONF's words); is credentials.url the controller's?"
         )
+    if status == 405:
+        return NotReadable(about)
     if status in http.THROTTLED:
         return Throttled(about)
     if status >= 500 or status in http.TRANSIENT:
@@ -255,14 +262,14 @@ def classify(error: Exception) -> Optional[ConnectorError]:
 def lists(
     session: Session, module: str, *asked: tuple[str, tuple[str, ...]]
 ) -> list[list[dict[str, Any]]]:
-    """The entries of some lists, each by its path and the names of the members that lead to it.
+    """The entries of some lists, each by its path and the names of the members that lead to it from the top.
 
     Where none of them is there, the controller must have the module that they are of: else it is
     another one, or its URL is wrong (UnexpectedResponse).
     """
     found, there = [], False
     for path, members in asked:
-        answer = session.read(path)
+        answer = _read(session, path)
         there = there or bool(answer)
         found.append(_entries(answer, f"{session.root}/data/{path}", members) if answer else [])
     if not there and not session.has_model(module):
@@ -274,13 +281,31 @@ def lists(
     return found
 
 
+def _read(session: Session, path: str) -> Optional[dict[str, Any]]:
+    """The answer at the path, or where that can't be read, at the nearest container above it."""
+    steps = path.split("/")
+    refused = []
+    for length in range(len(steps), 0, -1):
+        try:
+            return session.read("/".join(steps[:length]))
+        except NotReadable as error:
+            refused.append(error)
+    raise UnexpectedResponse(refused[0].message)
+
+
 def _entries(answer: dict[str, Any], url: str, members: tuple[str, ...]) -> list[dict[str, Any]]:
-    key = member(answer, members[0])
+    """The list that ``members`` lead to; the answer begins with any of them, as a rule the last."""
+    found = [(n, member(answer, name)) for n, name in enumerate(members)]
+    depth, key = next((each for each in reversed(found) if each[1]), (0, None))
     if key is None:
-        raise UnexpectedResponse(f"{url}: the answer has no field {members[0]!r}")
-    if len(members) == 1:
-        return entries(answer[key], members[0])
-    return within(field(answer, key, dict) or {}, *members[1:])
+        expected = " or ".join(repr(name) for name in reversed(members))
+        raise UnexpectedResponse(f"{url}: the answer has no field {expected}")
+    value = answer[key]
+    for name in members[depth + 1 :]:
+        container = field({key: value}, key, dict) or {}
+        key = member(container, name) or name
+        value = container.get(key)
+    return entries(value, members[-1])
 
 
 def member(record: Mapping[str, Any], name: str) -> Optional[str]:
@@ -316,6 +341,19 @@ def whole(record: Mapping[str, Any], name: str) -> Optional[int]:
             raise UnexpectedResponse(f"field {name!r} should be a whole number")
         return int(value)
     return field(record, name, int)
+
+
+def decimal(record: Mapping[str, Any], name: str) -> Optional[Decimal]:
+    """A number of the model's that may have a fraction; as text, as RFC 7951 has a decimal64, or as a number."""
+    value = record.get(name)
+    if isinstance(value, str):
+        if not re.fullmatch(rf"[0-9]{{1,{MOST_DIGITS}}}(\.[0-9]{{1,{MOST_DIGITS}}})?", value):
+            raise UnexpectedResponse(f"field {name!r} should be a number")
+        return Decimal(value)
+    number = field(record, name, float)
+    if number is not None and not 0 <= number < 10**MOST_DIGITS:
+        raise UnexpectedResponse(f"field {name!r} should be a number")
+    return None if number is None else Decimal(str(value))
 
 
 def identity(record: Mapping[str, Any], name: str) -> Optional[str]:

@@ -107,7 +107,10 @@ def test_credentials_that_can_not_be_used_are_refused_before_any_call(changed, w
         ("https://wim.example/restconf/", "https://wim.example/restconf"),
         ("https://wim.example/restconf/data/", "https://wim.example/restconf"),
         ("https://wim.example/rests", "https://wim.example/rests"),
-        ("http://wim.example/sdn/c1", "http://wim.example/sdn/c1/restconf"),
+        ("https://wim.example/onos/restconf", "https://wim.example/onos/restconf"),
+        ("http://wim.example/sdn/c1/", "http://wim.example/sdn/c1"),
+        ("http://wim.example/sdn/c1/data", "http://wim.example/sdn/c1"),
+        ("http://wim.example/data", "http://wim.example/restconf"),
         ("https://[2001:db8::1]:8443", "https://[2001:db8::1]:8443/restconf"),
     ],
 )
@@ -147,9 +150,10 @@ def test_validate_credentials(start, provider):
     assert valid(provider, controller.credentials()) == {"ok": True, "account": host}
 
 
-def test_another_root(start, provider):
-    controller = start(provider, root="/rests")
-    assert len(poll(provider, controller.credentials(url=f"{controller.url}/rests"))) == 1
+@pytest.mark.parametrize("root", ["/rests", "/onos/restconf", "/api/v1"])
+def test_another_root(start, provider, root):
+    controller = start(provider, root=root)
+    assert len(poll(provider, controller.credentials(url=f"{controller.url}{root}"))) == 1
 
 
 # --- TLS ------------------------------------------------------------------------------------------
@@ -243,9 +247,16 @@ def test_a_controller_without_services_has_none(start, provider):
 
 def test_sites_or_points_prove_that_the_controller_has_the_model(start, provider):
     controller = start(provider, modules=None)
-    controller.services.clear()
+    without_services(controller)
     assert poll(provider, controller.credentials()) == []
     assert len(controller.requests) == 2  # no library
+
+
+def without_services(controller):
+    """Points or sites stay, the sites without an access to any service."""
+    controller.services.clear()
+    for site in getattr(controller, "sites", ()):
+        del site["site-network-accesses"]
 
 
 @pytest.mark.parametrize("modules", [None, (), ("ietf-l3vpn-svc",)])
@@ -270,12 +281,14 @@ def test_a_library_by_rfc_8525(start, provider):
 )
 def test_each_way_to_say_that_a_list_is_empty(start, provider, answer):
     controller = start(provider)
+    without_services(controller)
     controller.fault(f"/{PATHS[provider][0]}$", answer)
     assert poll(provider, controller.credentials()) == []
 
 
 def test_an_error_alone_may_stand_for_itself(start, provider):
     controller = start(provider)
+    without_services(controller)
     (one,) = fakes.NOT_THERE["ietf-restconf:errors"]["error"]
     controller.fault(f"/{PATHS[provider][0]}$", (404, {"ietf-restconf:errors": {"error": one}}))
     assert poll(provider, controller.credentials()) == []
@@ -306,6 +319,48 @@ def test_a_list_of_one_may_be_an_object(start, provider):
     assert timeless(poll(provider, controller.credentials())) == timeless(usual)
 
 
+LEVELS = {  # of containers around a list; those of the list's own answer are not among them
+    "connectivity-service": ("tapi-connectivity:connectivity-context", "tapi-common:context"),
+    "service-interface-point": ("tapi-common:context",),
+    "vpn-services": ("ietf-l2vpn-svc:l2vpn-svc",),
+    "sites": ("ietf-l2vpn-svc:l2vpn-svc",),
+}
+
+
+@pytest.mark.parametrize("prefixed", [True, False])
+@pytest.mark.parametrize("provider, path", EVERY_PATH)
+def test_a_list_that_is_wrapped_in_its_parents(start, provider, path, prefixed):
+    controller = start(provider)
+    usual = poll(provider, controller.credentials())
+    controller.prefixed = prefixed
+    for n in range(len(LEVELS[path])):
+
+        def wrapped(document, levels=LEVELS[path][: n + 1]):
+            for level in levels:
+                document = {level if prefixed else level.rpartition(":")[2]: document}
+            return document
+
+        controller.fault(f"/{path}$", wrapped)
+        assert timeless(poll(provider, controller.credentials())) == timeless(usual)
+        controller.no_faults()
+
+
+@pytest.mark.parametrize("provider, path", EVERY_PATH)
+def test_a_list_that_answers_405_is_read_from_the_container_that_it_is_in(start, provider, path):
+    controller = start(provider)
+    usual = poll(provider, controller.credentials())
+    controller.fault(f"/{path}$", (405, fakes.error("operation-not-supported", "not here")))
+    (document,) = (each for where, each in controller.data().items() if where.endswith(path))
+    for level in LEVELS[path]:
+        document = {level: document}
+        where = level.replace("tapi-connectivity:", "context/tapi-connectivity:")
+        controller.fault(f"{where}$", (200, document))
+        assert timeless(poll(provider, controller.credentials())) == timeless(usual)
+        controller.fault(f"{where}$", 405, first=True)
+    with pytest.raises(UnexpectedResponse, match=f"{path} answered 405"):
+        poll(provider, controller.credentials())
+
+
 def timeless(resources):
     return json.loads(
         re.sub(r'"last_seen_at": "[^"]*"', '"last_seen_at": ""', json.dumps(resources))
@@ -323,6 +378,30 @@ def test_a_whole_number_may_be_text(value, number):
 def test_what_is_no_whole_number_is_refused(value):
     with pytest.raises(UnexpectedResponse, match="'value'"):
         restconf.whole({"value": value}, "value")
+
+
+@pytest.mark.parametrize(
+    "value, number",
+    [
+        ("10", 10),
+        (10, 10),
+        ("2.50", 2.5),
+        (2.5, 2.5),
+        ("0.0", 0),
+        (2**64 - 1, 2**64 - 1),
+        (None, None),
+    ],
+)
+def test_a_number_with_a_fraction_may_be_text(value, number):
+    assert restconf.decimal({"value": value}, "value") == number
+
+
+@pytest.mark.parametrize(
+    "value", ["", "1.", ".5", "-1", "1e3", "ten", "٣", "1" * 21, 1e30, -1, True]
+)
+def test_what_is_no_number_is_refused(value):
+    with pytest.raises(UnexpectedResponse, match="'value'"):
+        restconf.decimal({"value": value}, "value")
 
 
 def test_the_rights_as_rules_of_nacm(provider):

@@ -10,6 +10,7 @@ from modules.wan_links import main
 from shared.errors import UnexpectedResponse
 from tests import yang
 from tests.fakes import ietf_l2vpn as fakes
+from tests.fakes import restconf
 from tests.fakes.context import Context
 from tests.fakes.ietf_l2vpn import L2vpn
 
@@ -75,6 +76,24 @@ def test_a_service_between_two_sites(wim):
     assert tokyo["encapsulation"] == "vlan"
     cities = [each["city"]["name"] for each in link["base"]["locations"]]
     assert sorted(cities) == ["Osaka", "Tokyo"]
+
+
+@pytest.mark.parametrize(
+    "answer", [(200, {}), (200, {"ietf-l2vpn-svc:vpn-services": {}}), (404, restconf.NOT_THERE)]
+)
+def test_no_services_where_sites_are_attached_to_some_is_no_answer(wim, answer):
+    wim.site("tokyo", wim.access("vpn-8f1c", "p"))
+    wim.site("osaka", wim.access("vpn-8f1c", "p"), wim.access("vpn-other", "q"))
+    wim.fault("/vpn-services$", answer)
+    with pytest.raises(UnexpectedResponse, match="attached to vpn-8f1c, vpn-other: "):
+        get(wim)
+
+
+def test_a_first_service_that_is_ordered_between_the_two_reads_is_no_contradiction(wim):
+    wim.service("v")
+    wim.site("tokyo", wim.access("v", "p"))
+    wim.fault("/vpn-services$", (200, {}), times=1)
+    assert list(get(wim)) == ["v"]
 
 
 def test_a_service_of_three_sites_is_one_link_and_the_hub_comes_first(wim):

@@ -294,3 +294,65 @@ def test_that_the_comparison_sees_a_stranger():
 def test_what_the_cell_reads_is_in_the_model():
     known = yang.names(fakes.MODEL["connectivity-service"])
     assert {*cell.DETAILS, *cell.END_DETAILS, *cell.STATE_FIELDS} <= known
+
+
+# --- 2.4 --------------------------------------------------------------------------------------------
+
+
+def test_a_service_as_transportpce_writes_it(wim):
+    """By TAPI 2.4 (2022-11-21), with the fields that its functional tests order and its code fills in."""
+    service = wim.service(
+        wim.point("XPDR-A1-XPDR1"),
+        wim.point("XPDR-C1-XPDR1"),
+        **{
+            "name": [{"value-name": "Connectivity Service Name", "value": "service 100G"}],
+            "service-layer": None,
+            "layer-protocol-name": "DSR",
+            "service-type": None,
+            "connectivity-direction": None,
+            "direction": "BIDIRECTIONAL",
+            "requested-capacity": None,
+            "connectivity-constraint": {
+                "service-type": "POINT_TO_POINT_CONNECTIVITY",
+                "service-level": "some level",
+                "requested-capacity": {
+                    "total-size": {"value": "100.0", "unit": "tapi-common:CAPACITY_UNIT_GBPS"}
+                },
+            },
+        },
+    )
+    link = one(wim)
+    facts = specific(link)
+    assert link["base"]["name"] == "service 100G"
+    assert facts["service-type"] == "POINT_TO_POINT_CONNECTIVITY"
+    assert facts["service-level"] == "some level"
+    assert facts["layer"] == "DSR"
+    assert facts["direction"] == "BIDIRECTIONAL"
+    assert facts["capacity_bps"] == 100 * 10**9
+    assert facts["requested-capacity"] == service["connectivity-constraint"]["requested-capacity"]
+
+
+@pytest.mark.parametrize(
+    "value, unit, bits",
+    [
+        ("2.5", "tapi-common:CAPACITY_UNIT_GBPS", 2_500_000_000),
+        ("400", "CAPACITY_UNIT_MBPS", 400_000_000),
+        (1.5, "tapi-common:CAPACITY_UNIT_KBPS", 1500),
+        ("50", "tapi-common:CAPACITY_UNIT_GHZ", None),
+        ("50", "CAPACITY_UNIT_", None),
+    ],
+)
+def test_units_of_2_4(value, unit, bits):
+    capacity = {"total-size": {"value": value, "unit": unit}}
+    link, _ = converted(**{"connectivity-constraint": {"requested-capacity": capacity}})
+    assert specific(link).get("capacity_bps") == bits
+
+
+def test_what_a_service_has_itself_counts_more_than_its_constraint():
+    link, _ = converted(
+        **{
+            "service-type": "MULTIPOINT_CONNECTIVITY",
+            "connectivity-constraint": {"service-type": "POINT_TO_POINT_CONNECTIVITY"},
+        }
+    )
+    assert specific(link)["service-type"] == "MULTIPOINT_CONNECTIVITY"

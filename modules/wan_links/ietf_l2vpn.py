@@ -19,6 +19,7 @@ from nflex_connector_utils import Circuit, Locations
 
 from shared import restconf
 from shared.ends import first_two
+from shared.errors import UnexpectedResponse
 from shared.metadata import metadata
 from shared.providers import ietf_l2vpn
 from shared.record import field, needed, time
@@ -28,9 +29,10 @@ PERMISSIONS = (
     "/ietf-l2vpn-svc:l2vpn-svc/sites",
     "/ietf-l2vpn-svc:l2vpn-svc/vpn-services",
 )
-CALLS = "1 vpn-services + 1 sites; where neither is there, up to 2 of the YANG library"
+CALLS = "1 vpn-services + 1 sites; + 1 for each that answers 405; where neither is there, up to 2 of the YANG library"
 RECORD_IDS = ("vpn-id",)
 
+MOST_NAMED = 5  # services in a message
 SITES = "sites"  # of a record: the sites that have an access to it; fetch adds it
 DEFAULT_KIND = "vpws"
 DETAILS = ("customer-name", "ce-vlan-preservation", "ce-vlan-cos-preservation")
@@ -45,15 +47,31 @@ LEVELS = {"running": "ok", "stopped": "error", "pending": "warning", "unknown": 
 
 
 def fetch(scope: ietf_l2vpn.Scope, lookups: None) -> Iterator[list[dict[str, Any]]]:
+    """One page. Sites that are attached to services where the controller lists none contradict it: some answer
+    the list of services with nothing, whatever they have."""
     services, sites = ietf_l2vpn.services_and_sites(scope.session)
-    of_service: dict[str, list[dict[str, Any]]] = {}
-    for site in sites:
-        for service in {vpn for access in _accesses(site) for vpn in _roles(access, site)}:
-            of_service.setdefault(service, []).append(site)
+    of_service = _by_service(sites)
+    if of_service and not services:  # or the first service was ordered between the two reads
+        services, sites = ietf_l2vpn.services_and_sites(scope.session)
+        of_service = _by_service(sites)
+    if of_service and not services:
+        raise UnexpectedResponse(
+            "the controller lists no VPN services, and sites that are attached to "
+            f"{', '.join(sorted(of_service)[:MOST_NAMED])}: its list of services can't be true"
+        )
     yield [
         {**service, SITES: of_service.get(needed(service, "vpn-id", str), [])}
         for service in services
     ]
+
+
+def _by_service(sites: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """The sites that are attached to each service."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for site in sites:
+        for service in {vpn for access in _accesses(site) for vpn in _roles(access, site)}:
+            found.setdefault(service, []).append(site)
+    return found
 
 
 def convert(record: dict[str, Any], scope: ietf_l2vpn.Scope, lookups: None) -> Circuit:

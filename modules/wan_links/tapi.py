@@ -1,7 +1,10 @@
-"""Connectivity services of a controller that speaks ONF's Transport API (TAPI) 2.1.3: ends, layer, state.
+"""Connectivity services of a controller with ONF's Transport API (TAPI) 2.1.3 or 2.4: ends, layer, state.
 
 API: GET .../tapi-connectivity:connectivity-context/connectivity-service and .../service-interface-point,
 each all at once. https://github.com/Open-Network-Models-and-Interfaces-ONMI/TAPI
+
+2.4 has some fields in a container (``connectivity-constraint``), writes units as identities and their
+numbers with a fraction, and names layer and direction otherwise. Which fields there are decides, no version.
 
 All fields but the uuid are optional, and controllers leave many out. An end is a service interface
 point, named by its own names; TAPI knows no data centre. Roots come first, then ends are in the order of
@@ -28,13 +31,18 @@ PERMISSIONS = (
     "/tapi-common:context/service-interface-point",
     "/tapi-common:context/tapi-connectivity:connectivity-context/connectivity-service",
 )
-CALLS = "1 connectivity-service + 1 service-interface-point; where neither is there, up to 2 of the YANG library"
+CALLS = (
+    "1 connectivity-service + 1 service-interface-point; + 1 or 2 for each that answers 405; where neither is "
+    "there, up to 2 of the YANG library"
+)
 RECORD_IDS = ("uuid",)
 
 REVERSE = "reverse"  # of a record: the service of the other direction; fetch adds it
 FORTH, BACK = "af", "fa"
 SERVICE_NAMES = ("SERVICE_NAME", "NAME", "name")
 POINT_NAMES = ("SIP_NAME", "NAME", "name", "INVENTORY_ID")
+CONSTRAINT = "connectivity-constraint"  # of 2.4
+UNIT = "CAPACITY_UNIT_"  # what units of 2.4 begin with
 BITS = {"KBPS": 10**3, "MBPS": 10**6, "GBPS": 10**9, "TBPS": 10**12}
 STATE_FIELDS = ("lifecycle-state", "operational-state", "administrative-state")
 DETAILS = (
@@ -42,6 +50,7 @@ DETAILS = (
     "connection",
     "connectivity-direction",
     "coroute-inclusion",
+    "direction",
     "diversity-exclusion",
     "lifecycle-state",
     "operational-state",
@@ -123,6 +132,7 @@ def _point(end: Mapping[str, Any]) -> Optional[str]:
 def convert(record: dict[str, Any], scope: tapi.Scope, lookups: Lookups) -> Circuit:
     uuid = needed(record, "uuid", str)
     reverse = field(record, REVERSE, dict)
+    asked = _constrained(record)
     ends = [_end(each, lookups) for each in restconf.within(record, "end-point")]
     ends.sort(key=lambda end: (end.get("role") != "ROOT", str(end.get("local-id")), str(end)))
     endpoint_a, endpoint_b = first_two([(end.get("uuid"), end.get("name")) for end in ends])
@@ -135,12 +145,14 @@ def convert(record: dict[str, Any], scope: tapi.Scope, lookups: Lookups) -> Circ
         endpoint_a=endpoint_a,
         endpoint_b=endpoint_b,
         metadata=metadata(
-            record,
+            asked,
             DETAILS,
             _names(record),
             ends=ends,
-            layer=field(record, "service-layer", str) or _only(ends, "layer-protocol-name"),
-            capacity_bps=_capacity(record),
+            layer=field(record, "service-layer", str)
+            or field(record, "layer-protocol-name", str)
+            or _only(ends, "layer-protocol-name"),
+            capacity_bps=_bits(field(asked, "requested-capacity", dict) or {}),
             provider_state=_words(record),
             reverse_uuid=needed(reverse, "uuid", str) if reverse else None,
             reverse_state=_words(reverse) if reverse else None,
@@ -228,8 +240,10 @@ def _only(ends: list[dict[str, Any]], name: str) -> Any:
     return values.pop() if len(values) == 1 else None
 
 
-def _capacity(record: dict[str, Any]) -> Optional[int]:
-    return _bits(field(record, "requested-capacity", dict) or {})
+def _constrained(record: dict[str, Any]) -> dict[str, Any]:
+    """The record with what 2.4 has in a container of its own, as 2.1.3 has it."""
+    own = {name: value for name, value in record.items() if value is not None}
+    return {**(field(record, CONSTRAINT, dict) or {}), **own}
 
 
 def _bits(capacity: dict[str, Any]) -> Optional[int]:
@@ -240,7 +254,8 @@ def _bits(capacity: dict[str, Any]) -> Optional[int]:
         field(profile, "committed-information-rate", dict),
     ):
         if value:
-            number, unit = restconf.whole(value, "value"), field(value, "unit", str)
-            if number is not None and unit in BITS:
-                return number * BITS[unit]
+            number, unit = restconf.decimal(value, "value"), restconf.identity(value, "unit") or ""
+            factor = BITS.get(unit[len(UNIT) :] if unit.startswith(UNIT) else unit)
+            if number is not None and factor:
+                return int(number * factor)
     return None

@@ -33,12 +33,12 @@ def account(session: Session) -> str:
 def services_and_sites(session: Session) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The VPN services, and then the sites with their accesses to them.
 
-    Two calls: RESTCONF has no pages.
+    Two calls, and one more for each list that can't be read alone (405): RESTCONF has no pages.
     """
     services, sites = restconf.lists(
         session,
         "ietf-l2vpn-svc",
-        (SERVICES, ("vpn-services", "vpn-service")),
-        (SITES, ("sites", "site")),
+        (SERVICES, ("l2vpn-svc", "vpn-services", "vpn-service")),
+        (SITES, ("l2vpn-svc", "sites", "site")),
     )
     return services, sites

@@ -1,4 +1,4 @@
-"""TAPI: a controller of transport networks by ONF's Transport API 2.1.3, over RESTCONF.
+"""TAPI: a controller of transport networks by ONF's Transport API 2.1.3 or 2.4, over RESTCONF.
 
 The login, the errors and the rest are RESTCONF's: shared/restconf.py.
 """
@@ -34,12 +34,12 @@ def account(session: Session) -> str:
 def services_and_points(session: Session) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The connectivity services, and then the service interface points, where they may end.
 
-    Two calls: TAPI has no pages.
+    Two calls, and one or two more for each list that can't be read alone (405): TAPI has no pages.
     """
     services, points = restconf.lists(
         session,
         "tapi-connectivity",
-        (SERVICES, ("connectivity-service",)),
-        (POINTS, ("service-interface-point",)),
+        (SERVICES, ("context", "connectivity-context", "connectivity-service")),
+        (POINTS, ("context", "service-interface-point")),
     )
     return services, points

@@ -75,13 +75,16 @@ class Controller:
     def credentials(self, **more):
         return {"url": self.url, "username": USER, "password": PASSWORD, **more}
 
-    def fault(self, path, kind, times=10**6):
-        """The next answers to a path (regular expression).
+    def fault(self, path, kind, times=10**6, first=False):
+        """The next answers to a path (regular expression); ``first``: before what was said of it until now.
 
         A status, or ``(status, body)``, or one of stall, cut, html, drop; a callable changes the document
         that would be sent.
         """
-        self._faults.append([re.compile(path), kind, times])
+        self._faults.insert(0 if first else len(self._faults), [re.compile(path), kind, times])
+
+    def no_faults(self):
+        self._faults.clear()
 
     # --- answering --------------------------------------------------------------------------------
 
