@@ -7,7 +7,7 @@ import freezegun
 import pytest
 
 from modules.servers import juju as cell
-from shared import http, wire
+from shared import http, vca, wire
 from shared.errors import (
     IncompletePoll,
     InsufficientPermission,
@@ -126,7 +126,7 @@ def test_a_machine_that_never_came():
     resource = convert(fakes.pending_machine(1))
     assert resource["base"]["name"] == "admin/ns-vnf:machine:1"
     server = resource["details"]["server"]
-    assert server["state"] == "unknown"
+    assert server["state"] == "stopped"
     assert server["provider_state"] == "provisioning error"
     assert "is_virtual" not in server
     assert server["ip_addresses"] == []
@@ -141,14 +141,14 @@ def test_a_machine_that_never_came():
         ("running", "pending", "alive", "running", "running"),
         ("allocating", "pending", "", "pending", "allocating"),
         ("pending", "pending", "", "pending", "pending"),
-        ("provisioning error", "pending", "", "unknown", "provisioning error"),
-        ("error", "started", "", "unknown", "error"),
+        ("provisioning error", "pending", "", "stopped", "provisioning error"),
+        ("error", "started", "", "stopped", "error"),
         ("", "started", "", "running", "started"),
         ("unknown", "started", "", "running", "started"),
         ("", "pending", "", "pending", "pending"),
         ("", "stopped", "", "stopped", "stopped"),
-        ("", "down", "", "unknown", "down"),
-        ("", "error", "", "unknown", "error"),
+        ("", "down", "", "stopped", "down"),
+        ("", "error", "", "stopped", "error"),
         ("unknown", "", "", "unknown", "unknown"),
         ("", "", "", "unknown", "unknown"),
         ("hibernated", "started", "", "unknown", "hibernated"),
@@ -163,6 +163,15 @@ def test_states(instance, agent, life, state, word):
     record["agent-status"] = fakes.state(agent, life=life)
     server = details(record)
     assert (server["state"], server["provider_state"]) == (state, word)
+
+
+@pytest.mark.parametrize(
+    "word", sorted({word for kind in ("machine", "instance") for word in vca.HEALTH[kind]})
+)
+def test_each_word_that_juju_has_for_a_machine_is_a_state(word):
+    record = fakes.machine(0)
+    record["instance-status"], record["agent-status"] = fakes.state(word), fakes.state("")
+    assert details(record)["state"] != "unknown"
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,13 @@ The records are recorded ones (tests/recorded/netbox.json) of three releases.
 """
 
 import copy
+import importlib
 import json
 import types
 
 import pytest
 
+from flexlocal.__main__ import families
 from modules.appliances import netbox as appliances
 from modules.circuits import netbox as circuits
 from modules.networks import netbox as networks
@@ -234,7 +236,7 @@ MACHINE_STATES = [
     ("inventory", "stopped"),
     ("decommissioning", "shutting"),
     ("paused", "stopped"),
-    ("failed", "unknown"),
+    ("failed", "stopped"),
     ("on-loan", "unknown"),
     ("Active", "unknown"),
     (None, "unknown"),
@@ -265,6 +267,34 @@ def test_states(listing, word, state):
     told = facts(found) if found["type"] == "server" else specific(found)
     assert told["state"] == state
     assert word is None or told["provider_state"] == word
+
+
+# Of the models that cells read, by NetBox's netbox/*/choices.py of 3.7 to 4.6. Networks and disks have no state.
+DEVICE = ("active", "decommissioning", "failed", "inventory", "offline", "planned", "staged")
+MACHINE = ("active", "decommissioning", "failed", "offline", "paused", "planned", "staged")
+CIRCUIT = ("active", "decommissioned", "deprovisioning", "offline", "planned", "provisioning")
+TUNNEL, L2VPN = ("active", "disabled", "planned"), ("active", "decommissioning", "planned")
+BUILT_IN = {
+    "appliances": DEVICE,
+    "circuits": CIRCUIT,
+    "servers": (*DEVICE, *MACHINE),
+    "wan_links": (*TUNNEL, *L2VPN),
+}
+
+
+def test_each_word_that_netbox_itself_has_for_a_status_is_a_state():
+    cells = {
+        family: importlib.import_module(f"modules.{family}.netbox")
+        for family, providers in families().items()
+        if "netbox" in providers
+    }
+    with_states = {family: cell for family, cell in cells.items() if hasattr(cell, "STATES")}
+    assert with_states.keys() == BUILT_IN.keys()
+    for family, cell in with_states.items():
+        for word in BUILT_IN[family]:
+            state, told = netbox_record.state({"status": choice(word)}, cell.STATES)
+            assert state != "unknown", (family, word)
+            assert told == word
 
 
 def test_a_server_that_is_a_device_has_a_state_too():
@@ -305,6 +335,12 @@ def device_record(number, role, model="unheard-of", maker="acme", **changed):
         ("storage", "storage"),
         ("storage-array", "storage"),
         ("nas", "storage"),
+        ("san", "storage"),
+        ("san-switch", "switch"),
+        ("ngfw", "firewall"),
+        ("edge-ngfws", "firewall"),
+        ("cpe", "router"),
+        ("customer-cpes", "router"),
         ("console-server", "unknown"),
         ("terminal-server", "unknown"),
         ("pdu", "unknown"),

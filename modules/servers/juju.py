@@ -28,7 +28,10 @@ MIB = 2**20
 # The instance's word, which is the cloud's; where there is none, the agent's.
 STATES = {
     "allocating": "pending",
+    "down": "stopped",
+    "error": "stopped",
     "pending": "pending",
+    "provisioning error": "stopped",
     "running": "running",
     "started": "running",
     "stopped": "stopped",
