@@ -363,8 +363,8 @@ def _of_kind(kind: str, pages: Iterable[list[dict[str, Any]]]) -> Iterator[list[
 
 
 def _routers(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
-    asked = openstack.own(scope)
-    for page in openstack.pages(scope, "network", "/routers", "routers", params=asked):
+    asked, forget = openstack.own(scope), lookups.routers.clear
+    for page in openstack.pages(scope, "network", "/routers", "routers", asked, restarted=forget):
         lookups.routers.update(needed(router, "id", str) for router in page)
         yield page
 

@@ -26,7 +26,10 @@ from tests.fakes.gnocchi import Gnocchi
 
 PROJECT, OTHER = "a" * 32, "b" * 32
 MARKER_GONE = {"compute": 400, "image": 400, "volume": 404, "network": 404, "load-balancer": 400}
+# The listings that answer a marker which is gone with their start, as if there were none.
+STARTS_ANEW = {"agents", "floatingips", "security-groups", "subnets", "types"}
 LINKS = {"volume_types": "volume_type_links"}
+WITHOUT_LINKS = {"attachments"}  # the client has to go on until nothing follows
 # path of an extension's listing -> (key, alias)
 EXTENSIONS = {
     "fwaas/firewall_groups": ("firewall_groups", "fwaas_v2"),
@@ -604,6 +607,9 @@ class Cloud:
         self.old_urls = False  # catalog URLs that end in the project, as before 2016
         self.links_host = None  # scheme and host that links name, as behind a proxy
         self.delete_marker = {}  # path -> how often the marker's record goes before it is asked for
+        self.markers_left = {}  # path -> how many markers are still there before that
+        self.gone_marker = None  # how all lists answer to such: "refused", "start" or "end"
+        self.max_limit = 1000  # the operator's; more is cut without a word
         self.lists = {
             ("compute", "servers"): [],
             ("compute", "flavors"): [FLAVOR],
@@ -619,6 +625,7 @@ class Cloud:
             ("volume", "volumes"): [],
             ("volume", "volume_types"): [{"id": "t1", "name": "standard", "extra_specs": {}}],
             ("volume", "qos_specs"): [],
+            ("volume", "attachments"): [],
             ("image", "images"): [image(0), image(1)],
         }
         for key, _ in EXTENSIONS.values():
@@ -998,7 +1005,7 @@ class Cloud:
                 records = [each for each in records if each["status"] != "DELETED"]
             else:
                 records = [each for each in records if each["updated"] >= since]
-        for name in ("tenant_id", "device_owner", "name", "id", "agent_type"):
+        for name in ("tenant_id", "device_owner", "name", "id", "agent_type", "mac_address"):
             if name in query:
                 mine = {"tenant_id": "project_id"}.get(name, name)
                 records = [each for each in records if each.get(mine) in query[name]]
@@ -1062,24 +1069,33 @@ class Cloud:
         return owner in (None, self.project) or everybody
 
     def _page(self, service, rest, key, query, records):
-        limit = min(int(query.get("limit", ["1000"])[0]), 1000)
+        limit = min(int(query.get("limit", ["1000"])[0]), self.max_limit)
         start = 0
         if "marker" in query:
-            if self.delete_marker.get(rest, 0) > 0:
+            if self.markers_left.get(rest, 0) > 0:
+                self.markers_left[rest] -= 1
+            elif self.delete_marker.get(rest, 0) > 0:
                 self.delete_marker[rest] -= 1
-                gone = [each for each in records if each["id"] == query["marker"][0]]
-                self.lists[service, key] = [e for e in self.lists[service, key] if e not in gone]
-                records = [each for each in records if each not in gone]
+                gone = query["marker"][0]
+                for each in (self.lists[service, key], records):
+                    each[:] = [record for record in each if record["id"] != gone]
             ids = [each["id"] for each in records]
-            if query["marker"][0] not in ids:
-                if rest in EXTENSIONS:
-                    return 200, {key: []}  # as if it were the end
-                status = MARKER_GONE[service]
-                return status, {"badRequest": {"code": status, "message": "marker not found"}}
-            start = ids.index(query["marker"][0]) + 1
+            if query["marker"][0] in ids:
+                start = ids.index(query["marker"][0]) + 1
+            else:
+                answers = "end" if rest in EXTENSIONS else "refused"
+                answers = "start" if rest in STARTS_ANEW else answers
+                answers = self.gone_marker or answers
+                if answers == "end":
+                    return 200, {key: []}
+                if answers == "refused":
+                    status = MARKER_GONE[service]
+                    return status, {"badRequest": {"code": status, "message": "marker not found"}}
         page = records[start : start + limit]
         body = {key: [_fields(each, query.get("fields")) for each in page]}
-        if page and len(page) == limit:  # all five link to a next page whenever this one is full
+        if (
+            page and len(page) == limit and rest not in WITHOUT_LINKS
+        ):  # all five link to a next page whenever this one is full
             href = f"/{service}/{rest}?" + urlencode(
                 [*((n, v) for n, vs in query.items() if n != "marker" for v in vs)]
                 + [("marker", page[-1]["id"])]

@@ -1,0 +1,250 @@
+"""A listing whose marker or page token vanishes between two pages, in every listing of every cell.
+
+Something is deleted while a poll runs, just the record that the next page is asked for by, and the listing
+starts anew. What the poll then gives is what it gives where that record was never there: nothing doubled,
+and nothing of it kept. (If it was read as a record, and not as a lookup, it may be in the answer once.)
+
+The listings are found by running the cells; one that has no second page here fails its test.
+"""
+
+import copy
+import importlib
+import json
+
+import freezegun
+import pytest
+
+from flexlocal.__main__ import families
+from shared import http
+from tests.fakes import openstack as fakes
+from tests.fakes.context import Context
+
+HANDLERS = {"get": "fetch", "get_status": "status", "get_metrics": "metrics", "get_logs": "logs"}
+
+
+@pytest.fixture(autouse=True)
+def same_moment():
+    """All polls are of the same time; deadlines go on."""
+    left_alone = ["threading", "queue", "shared.deadline"]
+    with freezegun.freeze_time("2026-11-21T00:30:00", ignore=left_alone):
+        yield
+
+
+def handlers(provider):
+    """The family and the handler of each cell of the provider that does more than say it has none."""
+    for family, cells in sorted(families().items()):
+        if provider not in cells:
+            continue
+        main = importlib.import_module(f"modules.{family}.main")
+        cell = importlib.import_module(f"modules.{family}.{provider}")
+        for handler, what in HANDLERS.items():
+            if hasattr(main, handler) and hasattr(cell, what):
+                yield family, handler
+
+
+def plain(answer):
+    """By type and id, without what differs from poll to poll; ``metrics`` and ``logs`` as texts."""
+    if isinstance(answer, dict):
+        (found,) = (value for name, value in answer.items() if name != "last_update")
+    else:
+        found = answer
+    named = {}
+    for each in copy.deepcopy(found):
+        each.pop("time", None)  # of a status, or of what was measured
+        each.get("base", {}).pop("last_seen_at", None)
+        key = each.get("type") or each["resource_type"], each.get("id") or each["resource_id"]
+        named.setdefault(key, []).append(json.dumps(each, sort_keys=True))
+    return {key: sorted(texts) for key, texts in named.items()}
+
+
+# --- OpenStack: markers -----------------------------------------------------------------------------
+
+id_ = fakes.identifier
+MANY = range(7)  # of each kind; the operator allows 3 a page
+# How a listing answers to the marker that is gone (None: as the real service does), and how many of its
+# markers are still there before that.
+VANISHED = (("refused", 0), ("start", 1), (None, 1))
+
+
+def everything(newest="2.104"):
+    """A cloud with more than a page of each kind, and something that refers to each."""
+    cloud = fakes.Cloud(newest).fill(servers=7, networks=7, volumes=14)
+    cloud.max_limit = cloud.manila_limit = 3
+    cloud.extensions |= {alias for _, alias in fakes.EXTENSIONS.values()} | {"l3_agent_scheduler"}
+    cloud.also = {"load-balancer", "sharev2"}
+    lists = cloud.lists
+    lists["network", "subnets"] += [
+        fakes.subnet(10 + n, network_id=id_("network", 0)) for n in MANY
+    ]
+    ports, servers = lists["network", "ports"], lists["compute", "servers"]
+    for n in MANY:
+        external = fakes.network(20 + n, fakes.OTHER, **{"router:external": True})
+        lists["network", "networks"].append(external)
+        lists["network", "floatingips"].append(
+            {
+                "id": id_("floating", n),
+                "floating_ip_address": f"172.24.0.{n}",
+                "floating_network_id": external["id"],
+                "project_id": fakes.PROJECT,
+            }
+        )
+        # one port more, of the same MAC address as the first
+        mac = ports[n]["mac_address"]
+        fixed = [{"subnet_id": id_("subnet", n), "ip_address": f"10.9.0.{n}"}]
+        more = {"network_id": id_("network", 1 + n % 6), "mac_address": mac, "fixed_ips": fixed}
+        ports.append(fakes.port(20 + n, device_id=id_("server", n), **more))
+        addresses = [("fixed", f"10.0.0.{n}"), ("fixed", f"10.9.0.{n}")]
+        addresses.append(("floating", f"172.24.0.{n}"))
+        servers[n]["addresses"] = {
+            "net-0": [
+                {"addr": addr, "OS-EXT-IPS-MAC:mac_addr": mac, "OS-EXT-IPS:type": kind}
+                for kind, addr in addresses
+            ]
+        }
+        servers[n]["image"] = {"id": id_("image", n)}
+        attached = {"id": id_("volume", n), "delete_on_termination": False}
+        servers[n]["os-extended-volumes:volumes_attached"] = [attached]
+        lists["network", "routers"].append(
+            fakes.router(n, external_gateway_info={"network_id": external["id"]})
+        )
+        interface = {"binding:host_id": f"net{n}"}
+        ports.append(fakes.interface(n, n, n, **interface))
+        lists["network", "agents"].append(fakes.agent(n, alive=n % 2 == 0))
+        behind = [id_("port", n), id_("interface", n)]
+        lists["network", "firewall_groups"].append(fakes.firewall_group(n, ports=behind))
+        _add_volumes(cloud, n)
+        _add_balancers(cloud, n)
+        share_network = {"share_network_id": id_("share network", n)}
+        lists["share", "shares"].append(fakes.share(n, **share_network))
+        lists["share", "share_networks"].append(fakes.share_network(n))
+        _add_circuits(cloud, n)
+        cloud.diagnostics[id_("server", n)] = fakes.diagnostics()
+        steps = [("compute", "2026-11-21T00:10:00", "2026-11-21T00:10:01", "Success")]
+        cloud.actions[id_("server", n)] = [
+            fakes.action(f"act-{k}", f"req-{k}", f"2026-11-21T00:0{k}:00", steps) for k in range(5)
+        ]
+    lists["image", "images"] = [fakes.image(n) for n in MANY]
+    lists["compute", "flavors"] = [{**fakes.FLAVOR, "id": f"f{n}"} for n in (1, *MANY[2:])]
+    return cloud
+
+
+def _add_volumes(cloud, n):
+    volumes = cloud.lists["volume", "volumes"]
+    volumes[n]["volume_type"] = f"type-{n}"
+    volumes[n + 7]["status"] = "reserved"
+    reserved = {
+        "status": "reserved",
+        "instance": id_("server", n),
+        "volume_id": volumes[n + 7]["id"],
+    }
+    cloud.lists["volume", "attachments"].append({"id": id_("reserved", n), **reserved})
+    specs = {"id": f"q{n}", "specs": {"total_iops_sec": f"{100 + n}"}}
+    cloud.lists["volume", "qos_specs"].append(specs)
+    kind = {"id": id_("type", n), "name": f"type-{n}", "qos_specs_id": f"q{n}"}
+    cloud.lists["volume", "volume_types"].append(kind)
+
+
+def _add_balancers(cloud, n):
+    vips = [{"subnet_id": id_("subnet", n), "ip_address": "10.0.0.99"}]
+    cloud.lists["load-balancer", "loadbalancers"].append(
+        fakes.load_balancer(n, additional_vips=vips)
+    )
+    cloud.lists["load-balancer", "listeners"].append(fakes.listener(n, 0))
+    members = [fakes.member(k, subnet_id=id_("subnet", 0)) for k in MANY] if n == 0 else []
+    pool = fakes.pool(n, 0, members)
+    cloud.lists["load-balancer", "pools"].append(pool)
+    cloud.members[pool["id"]] = members
+
+
+def _add_circuits(cloud, n):
+    local = {"local_ep_group_id": id_("endpoint group", n), "vpnservice_id": id_("vpnservice", n)}
+    lists = cloud.lists
+    lists["network", "ipsec_site_connections"].append(fakes.site_connection(n, **local))
+    lists["network", "vpnservices"].append(fakes.vpnservice(n, n))
+    ends = fakes.endpoint_group(n, "subnet", [id_("subnet", n)])
+    lists["network", "endpoint_groups"].append(ends)
+    joined = {"networks": [id_("network", n)], "routers": [id_("router", n)]}
+    joined["ports"] = [id_("port", n)]
+    lists["network", "bgpvpns"].append(fakes.bgpvpn(n, **joined))
+    lists["network", "l2_gateways"].append(fakes.l2_gateway(n))
+    gateway = {"l2_gateway_id": id_("l2 gateway", n), "network_id": id_("network", n)}
+    lists["network", "l2_gateway_connections"].append(fakes.l2_connection(n, **gateway))
+
+
+def poll(cloud, family, handler):
+    event = {
+        "provider": "openstack",
+        "credentials": cloud.credentials("admin"),
+        "last_update": "2026-11-21T00:00:00Z",
+        "poll_interval": 300,
+    }
+    main = importlib.import_module(f"modules.{family}.main")
+    return plain(getattr(main, handler)(event, Context()))
+
+
+def short(path):
+    """A path as the simulator names it: without the service, its version and the project."""
+    rest = path.split("/", 3)[3]
+    return rest.replace(f"{fakes.PROJECT}/", "")
+
+
+@pytest.fixture
+def clouds(monkeypatch):
+    monkeypatch.setattr(http, "FIRST_DELAY_S", 0)
+    made = []
+
+    def make(newest):
+        made.append(everything(newest))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.stop()
+
+
+OPENSTACK = [(*each, "2.104") for each in handlers("openstack")]
+OPENSTACK += [("servers", "get", "2.1"), ("servers", "get_metrics", "2.1")]  # flavors are listed
+
+
+@pytest.mark.parametrize("family, handler, newest", OPENSTACK)
+def test_openstack(clouds, family, handler, newest):
+    cloud = clouds(newest)
+    poll(cloud, family, handler)
+    listed = {short(path) for path, query in cloud.queries if "limit" in query}
+    paged = {short(path) for path, query in cloud.queries if "marker" in query or _offset(query)}
+    # what is done to a server stays on record as long as the server
+    paged = {path for path in paged if not path.endswith("os-instance-actions")}
+    only = {path for path in listed if not path.endswith("os-instance-actions")}
+    assert only <= paged
+    assert paged
+    for path in sorted(paged):
+        for answers, left in VANISHED:
+            _vanish(clouds(newest), clouds(newest), family, handler, path, answers, left)
+
+
+def _offset(query):
+    return query.get("offset", ["0"]) != ["0"]
+
+
+def _vanish(cloud, without, family, handler, path, answers, left):
+    before = {each["id"] for of in _lists(cloud) for each in of}
+    cloud.gone_marker = answers
+    if path.startswith("share"):
+        cloud.before_page[path] = lambda records: records.pop(left)
+    else:
+        cloud.delete_marker[path], cloud.markers_left[path] = 1, left
+    found = poll(cloud, family, handler)
+    gone = before - {each["id"] for of in _lists(cloud) for each in of}
+    assert len(gone) == 1, f"{path}: nothing was deleted after page {left + 1}"
+    for of in _lists(without):
+        of[:] = [each for each in of if each["id"] not in gone]
+    expected = poll(without, family, handler)
+    for answer in (found, expected):  # as a record, it may have been read before
+        for key in [key for key in answer if key[1] in gone]:
+            assert len(answer[key]) == 1
+            del answer[key]
+    assert found == expected, f"{path}, {answers}, after page {left + 1}"
+
+
+def _lists(cloud):
+    return [*cloud.lists.values(), *cloud.members.values()]
