@@ -434,8 +434,8 @@ def of_task(
     done = needed(task, "status", str)
     extra = _yaml(field(task, "extra", str))
     word = TASKS.get(done, done)
-    if done == "DONE":  # made; how it is, the WIM says when it is asked
-        word = field(extra, "wim_status", str) or field(extra, "sdn_status", str) or "BUILD"
+    if done == "DONE":  # made; how it is, the WIM says when it is asked, and else nobody knows
+        word = field(extra, "wim_status", str) or field(extra, "sdn_status", str) or done
     said = _one_line(field(task, "error_msg", str))
     return Link(
         id=needed(task, "item_id", str),

@@ -324,8 +324,6 @@ def test_a_link_of_releases_five_and_six_is_read_from_the_action_that_made_it(cl
         ({"status": "FAILED"}, "ERROR"),
         ({"status": "DONE", "extra": "{wim_status: DOWN}"}, "DOWN"),
         ({"status": "DONE", "extra": "{sdn_status: ACTIVE}"}, "ACTIVE"),
-        ({"status": "DONE", "extra": "{attempts: 1}"}, "BUILD"),
-        ({"status": "DONE", "extra": None}, "BUILD"),
         ({"status": "ODD"}, "ODD"),
     ],
 )
@@ -333,6 +331,17 @@ def test_the_word_of_a_task(classic, task, word):
     ns = classic.service("branch")
     classic.action(classic.instance(ns, *SPAN, old=True), ("l", "wan-east", task))
     assert meta(the_one(classic, ro=True))["provider_state"] == word
+
+
+@pytest.mark.parametrize("extra", ["{attempts: 1}", "no: [yaml", None])
+def test_how_a_link_is_that_is_made_and_that_no_wim_was_asked_for_is_unknown(classic, extra):
+    ns = classic.service("branch")
+    task = {"status": "DONE", "extra": extra}
+    classic.action(classic.instance(ns, *SPAN, old=True), ("l", "wan-east", task))
+    found = the_one(classic, ro=True)
+    assert (meta(found)["state"], meta(found)["provider_state"]) == ("unknown", "DONE")
+    level, message, _ = points(classic, ro=True)["circuit", found["id"]]
+    assert (level, message) == ("unknown", "DONE over wan-east")
 
 
 @pytest.mark.parametrize("status", ["SUPERSEDED", "FINISHED"])
@@ -792,6 +801,58 @@ def test_an_ro_without_the_services_of_this_osm_fails_the_poll(classic):
     del classic.osm.ro_details["instances", instance["uuid"]]
     with pytest.raises(UnexpectedResponse, match="credentials.ro_url and credentials.ro_tenant"):
         polled(classic, ro=True)
+
+
+@pytest.mark.parametrize("old", [True, False])
+@pytest.mark.parametrize(
+    "answer, words",
+    [
+        ({}, "neither field 'nets' nor 'sdn_nets'"),
+        ({"uuid": "u", "name": "branch", "vnfs": []}, "neither field 'nets' nor 'sdn_nets'"),
+        ({"nets": None, "sdn_nets": None}, "neither field 'nets' nor 'sdn_nets'"),
+        ({"error": {"code": 500, "description": "no database"}}, "with an error: no database"),
+        ({"error": "no database"}, "answered with an error"),
+    ],
+)
+def test_an_instance_that_is_none_is_not_one_without_links(classic, old, answer, words):
+    ns = classic.service("branch")
+    links = () if old else [("data", "wan-east", {})]
+    instance = classic.instance(ns, *SPAN, links=links, old=old)
+    classic.osm.ro_details["instances", instance["uuid"]] = answer
+    with pytest.raises(UnexpectedResponse, match=words):
+        polled(classic, ro=True)
+
+
+@pytest.mark.parametrize("which", ["list", "action", "tasks"])
+@pytest.mark.parametrize("answer", [{}, {"actions": None}, {"error": {"description": "no"}}])
+def test_actions_that_are_none_are_not_an_instance_without_links(classic, which, answer):
+    ns = classic.service("branch")
+    instance = classic.instance(ns, *SPAN, old=True)
+    classic.action(instance, ("l", "wan-east", {}))
+    path = f"{instance['uuid']}/action"
+    (action,) = classic.osm.ro_details["instances", path]["actions"]
+    if which == "tasks":
+        answer = {"actions": [{**action, **answer}]}
+    key = path if which == "list" else f"{path}/{action['uuid']}"
+    classic.osm.ro_details["instances", key] = answer
+    words = "vim_wim_actions|'actions'|with an error: no"
+    with pytest.raises(UnexpectedResponse, match=words):
+        polled(classic, ro=True)
+
+
+@pytest.mark.parametrize("which", ["list", "action"])
+def test_actions_that_ro_does_not_have_are_those_of_a_service_that_went(classic, which):
+    ns = classic.service("branch")
+    instance = classic.instance(ns, *SPAN, old=True)
+    classic.action(instance, ("l", "wan-east", {}))
+    path = f"{instance['uuid']}/action"
+    (action,) = classic.osm.ro_details["instances", path]["actions"]
+    key = path if which == "list" else f"{path}/{action['uuid']}"
+    del classic.osm.ro_details["instances", key]
+    with pytest.raises(UnexpectedResponse, match="RO does not have instance"):
+        polled(classic, ro=True)
+    ns["nsState"] = "TERMINATING"
+    assert polled(classic, ro=True) == []
 
 
 def test_a_tenant_that_ro_does_not_have_fails_the_poll(classic):

@@ -179,17 +179,19 @@ def _read(scope: osm.Scope, lookups: Lookups) -> Found:
     gone = []
     for ns in osm.listed(scope, "ns"):
         told_by, instance = "deploymentStatus", field(ns, "deploymentStatus", dict)
-        in_ro = _ro_id(ns)
+        in_ro, short = _ro_id(ns), osm_wan.brief(ns)
+        links: Optional[list[dict[str, Any]]] = []
         if osm.has_ro(scope) and in_ro:
-            told_by, instance = "RO", osm.ro_found(scope, f"instances/{in_ro}")
-            if instance is None:
-                gone.append(ns)
-        short = osm_wan.brief(ns)
+            told_by, instance = "RO", _instance(scope, in_ro)
+        if instance:
+            links = _of_ro(scope, short, instance, told_by)
+        if links is None or (told_by == "RO" and instance is None):
+            gone.append(ns)
+            links, instance = [], None
         for vld in objects(ns, "vld"):
             for key in osm_wan.wim_keys(vld):
                 found.links.append({"ns": short, "vld": vld, "key": key})
-        if instance:
-            found.links += _of_ro(scope, short, instance, told_by)
+        found.links += links
         if instance and instance.get("nets") is not None:  # else the NS record has them itself
             networks = list(osm_wan.ro_networks(ns, instance, lookups.accounts))
         else:
@@ -210,6 +212,14 @@ def _ro_id(ns: dict[str, Any]) -> Optional[str]:
     return field(field(deployed, "RO", dict) or {}, "nsr_id", str) or None
 
 
+def _instance(scope: osm.Scope, in_ro: str) -> Optional[dict[str, Any]]:
+    """What RO has of a service; None where it does not have the service."""
+    instance = osm.ro_found(scope, f"instances/{in_ro}")
+    if instance is not None and instance.get("nets") is None and instance.get("sdn_nets") is None:
+        raise UnexpectedResponse(f"RO's instance {in_ro} has neither field 'nets' nor 'sdn_nets'")
+    return instance
+
+
 def _must_be_gone(scope: osm.Scope, services: list[dict[str, Any]]) -> None:
     """RO does not have these: they were deleted since they were listed, or it is another OSM's RO."""
     if not services:
@@ -226,8 +236,8 @@ def _must_be_gone(scope: osm.Scope, services: list[dict[str, Any]]) -> None:
 
 def _of_ro(
     scope: osm.Scope, ns: dict[str, Any], instance: dict[str, Any], told_by: str
-) -> list[dict[str, Any]]:
-    """The links of one service in classic RO, each with the networks that it may join."""
+) -> Optional[list[dict[str, Any]]]:
+    """The links of one service in classic RO, each with the networks that it may join; None: it is gone."""
     nets = [
         {name: net.get(name) for name in osm_wan.NET_FIELDS} for net in objects(instance, "nets")
     ]
@@ -244,23 +254,38 @@ def _of_ro(
         ]
     if told_by != "RO" or not osm_wan.spanning_nets(nets):
         return []
-    return [{"ns": ns, "task": task, "nets": nets} for task in _tasks(scope, instance)]
+    tasks = _tasks(scope, instance)
+    return None if tasks is None else [{"ns": ns, "task": task, "nets": nets} for task in tasks]
 
 
-def _tasks(scope: osm.Scope, instance: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Releases FIVE and SIX: the tasks that made the links which no other task took away since."""
+def _tasks(scope: osm.Scope, instance: dict[str, Any]) -> Optional[list[dict[str, Any]]]:
+    """Releases FIVE and SIX: the tasks that made the links which no other task took away since.
+
+    None where RO does not have the instance any more.
+    """
     path = f"instances/{needed(instance, 'uuid', str)}/action"
     made, deleted = [], set()
-    for action in objects(osm.ro_found(scope, path) or {}, "actions"):
-        detail = osm.ro_found(scope, f"{path}/{needed(action, 'uuid', str)}") or {}
-        for each in objects(detail, "actions"):
-            for task in objects(each, "vim_wim_actions"):
+    listed = osm.ro_found(scope, path)
+    if listed is None:
+        return None
+    for action in _there(listed, "actions"):
+        detail = osm.ro_found(scope, f"{path}/{needed(action, 'uuid', str)}")
+        if detail is None:
+            return None
+        for each in _there(detail, "actions"):
+            for task in _there(each, "vim_wim_actions"):
                 if task.get("item") == "instance_wim_nets":
                     if task.get("action") != "DELETE":
                         made.append(task)
                     elif task.get("status") in ("DONE", "FINISHED"):
                         deleted.add(needed(task, "item_id", str))
-    return (task for task in made if needed(task, "item_id", str) not in deleted)
+    return [task for task in made if needed(task, "item_id", str) not in deleted]
+
+
+def _there(answer: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    """A list that RO has in each such answer, if only an empty one."""
+    needed(answer, name, list)
+    return objects(answer, name)
 
 
 def _link(record: dict[str, Any], lookups: Lookups) -> osm_wan.Link:

@@ -171,6 +171,10 @@ class Session:
         answer = _json(response)
         if not isinstance(answer, dict):
             raise UnexpectedResponse(f"{_where(response)} should answer with an object")
+        if answer.get("error") is not None:
+            raise UnexpectedResponse(
+                f"{_where(response)} answered with an error: {_said(response)}"
+            )
         return answer
 
     def ro_listed(self, path: str, key: str) -> list[dict[str, Any]]:
