@@ -5,13 +5,14 @@ execution environment (EE) is what it runs a charm or a helm chart in. With Juju
 
 A Juju full status comes in two spellings: Juju's own (``agent-status``), and that of the dump that OSM
 keeps in an NS record (``agent_status``, ``id_``, and ``unknown_fields`` for what its client did not
-know). ``read_model`` reads both.
+know). ``read_model`` reads both, and leaves out what is in neither form: ``left_out`` says what that is. A
+live answer has nothing of the kind, or is refused.
 """
 
 import dataclasses
 import datetime
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Optional
 
 from shared.errors import UnexpectedResponse
@@ -488,7 +489,8 @@ class Model:
 def read_model(full_status: Mapping[str, Any]) -> Model:
     """A full status in either spelling. Null is as good as absent.
 
-    A value below ``applications`` that is no object is left out: OSM leaves a list there.
+    A value below ``applications`` that is no object is left out: OSM leaves a list there. So is a unit, a
+    machine or an offer that is null. Callers that may not lose any look at ``left_out`` first.
     """
     model = _get(full_status, "model", dict) or {}
     applications = _get(full_status, "applications", dict) or {}
@@ -761,17 +763,77 @@ def parse_epoch(value: Any) -> Optional[datetime.datetime]:
         return None
 
 
+# --- what is not read -----------------------------------------------------------------------------
+
+# What a full status has in maps, and what these have in maps: Juju writes all of them, null where they are
+# empty (the params.FullStatus of its source has no omitempty for them).
+_Maps = dict[str, Any]
+_UNIT: _Maps = {}
+_UNIT["subordinates"] = _UNIT
+_MACHINE: _Maps = {}
+_MACHINE["containers"] = _MACHINE
+_MAPS: _Maps = {
+    "applications": {"units": _UNIT},
+    "machines": _MACHINE,
+    "offers": {},
+    "remote-applications": {},
+}
+
+
+def left_out(full_status: Mapping[str, Any]) -> list[str]:
+    """What ``read_model`` can't read of a full status and leaves out, each with its path.
+
+    A map or list that is absent, something that is no object where one should be, and an application
+    that Juju has an error of: it then says nothing of its units. Raises UnexpectedResponse where
+    ``read_model`` does.
+    """
+    found = list(_not_read(full_status, _MAPS, ""))
+    if not _has(full_status, "relations"):
+        found.append("field 'relations' is missing")
+    _list(full_status, "relations")
+    return found
+
+
+def _not_read(record: Mapping[str, Any], maps: _Maps, where: str) -> Iterator[str]:
+    for name, below in maps.items():
+        path = f"{where}{name}"
+        if not _has(record, name):
+            yield f"field {path!r} is missing"
+            continue
+        for key, value in (_get(record, name, dict) or {}).items():
+            if not isinstance(value, dict):
+                yield f"field '{path}.{key}' should be an object"
+                continue
+            error = value.get("err") if name == "applications" else None
+            if error:
+                message = error.get("message") if isinstance(error, dict) else error
+                yield f"field '{path}.{key}' is an error: {message}"
+            else:
+                yield from _not_read(value, below, f"{path}.{key}.")
+
+
+def _has(record: Mapping[str, Any], name: str) -> bool:
+    """Whether it has the field at all, however that is spelt, even if null."""
+    bag = record.get("unknown_fields")
+    return any(
+        isinstance(where, dict) and spelt in where for where, spelt in _spellings(record, bag, name)
+    )
+
+
 # --- reading it -----------------------------------------------------------------------------------
 
 
 def _get(record: Mapping[str, Any], name: str, kind: Any) -> Any:
     """The field by Juju's name, by that of OSM's dump, or from the dump's bag; None if nowhere."""
-    snake = name.replace("-", "_")
-    bag = record.get("unknown_fields")
-    for where, spelt in ((record, name), (record, snake), (record, snake + "_"), (bag, name)):
+    for where, spelt in _spellings(record, record.get("unknown_fields"), name):
         if isinstance(where, dict) and where.get(spelt) is not None:
             return field(where, spelt, kind)
     return None
+
+
+def _spellings(record: Any, bag: Any, name: str) -> tuple[tuple[Any, str], ...]:
+    snake = name.replace("-", "_")
+    return (record, name), (record, snake), (record, snake + "_"), (bag, name)
 
 
 def _text(record: Mapping[str, Any], name: str) -> Optional[str]:

@@ -613,7 +613,7 @@ def test_a_controller_that_never_answers(controller):
     "applications, said",
     [
         ({"vnf": fakes.application("vnf", {"vnf": fakes.unit("0")})}, "unit 'vnf' is not named"),
-        ({"vnf": fakes.application("vnf", {"vnf/0": 7})}, "'vnf/0' should be an object"),
+        ({"vnf": fakes.application("vnf", {"vnf/0": 7})}, "vnf/0' should be an object"),
         ({"vnf": fakes.application("vnf", {"vnf/0": fakes.unit(0)})}, "'machine' should be text"),
         ([], "'applications' should be an object"),
     ],

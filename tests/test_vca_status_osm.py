@@ -317,6 +317,29 @@ def test_what_a_list_leaves_among_the_applications_is_no_application():
     assert set(resources(ns(status={NS: status}))) == {APP, UNIT}
 
 
+def test_a_word_of_what_is_left_out_of_a_full_status_is_in_the_log(server):
+    charm = {"app": application(units={"app/0": unit(), "app/1": None}), "executedActions": [{}]}
+    server.lists["ns_instances"].clear()
+    server.add("ns_instances", ns([entry()], {NS: full(charm)}), PROJECT)
+    context = Context()
+    assert {each["id"] for each in poll(server, context)} == {APP, UNIT}
+    (line,) = context.logged("left out of vcaStatus")
+    assert f"NS {NS}: field 'applications.app.units.app/1' should be an object" in line
+    assert "field 'applications.executedActions' should be an object" in line
+
+
+def test_a_whole_full_status_is_no_word_in_the_log(server):
+    server.lists["ns_instances"].clear()
+    charm = {"app": application(units={"app/0": {**unit(), "subordinates": None}})}
+    whole = {**full(charm), "offers": {}, "remote_applications": {}, "relations": []}
+    for each in whole["machines"].values():
+        each["containers"] = {}
+    server.add("ns_instances", ns([entry()], {NS: whole}), PROJECT)
+    context = Context()
+    assert len(poll(server, context)) == 2
+    assert not context.logged("left out of vcaStatus")
+
+
 # --- which word counts ----------------------------------------------------------------------------
 
 

@@ -38,6 +38,7 @@ PERMISSIONS = ("ns_instances:get", "vca:get", "vim_accounts:get")
 CALLS = "1 /ns_instances + 1 /vim_accounts; where a VIM names its VCA: + 1 /vca"
 
 APPLICATION, UNIT, ENVIRONMENT = "vca_application", "vca_unit", "vca_execution_environment"
+MOST_TOLD = 5  # parts of full statuses that are left out, in the log
 OLD = datetime.timedelta(minutes=30)  # a full status that a status poll calls old
 NS_FIELDS = {
     "_id": "ns_id",
@@ -97,6 +98,7 @@ def fetch(scope: osm.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
     for ns in found:
         with _named(ns):
             taken.append((ns, _models(ns, lookups)))
+    _log_what_is_not_read(found, scope.session.log)
     offered = {
         f"{model}.{offer.name}": vca.application_id(model, offer.application)
         for _, models in taken
@@ -127,6 +129,14 @@ def _models(ns: dict[str, Any], lookups: Lookups) -> dict[str, vca.Model]:
 
     7.1 has one, 8.0 one a model, the main line one of the VNFs and beside it what there is of KNFs.
     """
+    owner = _owner(ns, {}, lookups)
+    read = {key: vca.read_model(status) for key, status in _full_statuses(ns).items()}
+    return {
+        f"{owner}/{model.name or vca.model_name(key)}": model for key, model in sorted(read.items())
+    }
+
+
+def _full_statuses(ns: dict[str, Any]) -> dict[str, Any]:
     ns_id = needed(ns, "_id", str)
     kept = field(ns, "vcaStatus", dict) or {}
     found: dict[str, Any] = {}
@@ -138,11 +148,21 @@ def _models(ns: dict[str, Any], lookups: Lookups) -> dict[str, vca.Model]:
                 value = value["VNF"]
             if _is_full_status(value):
                 found[key] = value
-    owner = _owner(ns, {}, lookups)
-    read = {key: vca.read_model(status) for key, status in found.items()}
-    return {
-        f"{owner}/{model.name or vca.model_name(key)}": model for key, model in sorted(read.items())
-    }
+    return found
+
+
+def _log_what_is_not_read(found: Iterable[dict[str, Any]], log: Any) -> None:
+    """A word of what is left out of the full statuses, which are dumps: OSM puts things of its own there."""
+    left_out = [
+        f"NS {ns['_id']}: {each}"
+        for ns in found
+        for status in _full_statuses(ns).values()
+        for each in vca.left_out(status)
+    ]
+    if left_out:
+        log.info(
+            "left out of vcaStatus", count=len(left_out), first="; ".join(left_out[:MOST_TOLD])
+        )
 
 
 def _is_full_status(value: Any) -> bool:

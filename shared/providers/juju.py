@@ -20,7 +20,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any, Callable, Optional, TypeVar
 
-from shared import http, wire
+from shared import http, vca, wire
 from shared.deadline import Deadline
 from shared.errors import (
     Absent,
@@ -437,6 +437,8 @@ class Scope:
                 raise Absent("the model was destroyed after it was listed") from None
             raise
         needed(answer, "model", dict)
+        for each in vca.left_out(answer):
+            raise UnexpectedResponse(f"Client.FullStatus: {each}")
         self._reading.offers = field(answer, "offers", dict) or {}
         return answer
 
@@ -453,7 +455,8 @@ def scopes(session: Session) -> list[Scope]:
 
     A superuser may see all and has to ask for that; others would be refused.
     """
-    user = field(session.controller, "user-info", dict) or {}
+    user = needed(session.controller, "user-info", dict)
+    _has(user, "controller-access", "Admin.Login")
     everybodys = field(user, "controller-access", str) == "superuser"
     name = session.credentials.username
     asked = {"user-tag": f"user-{name}", "all": everybodys}
@@ -461,6 +464,7 @@ def scopes(session: Session) -> list[Scope]:
         answer = session.call(CONTROLLER, "ModelManager", "ListModelSummaries", asked)
     finally:
         session.close()
+    _has(answer, "results", "ModelManager.ListModelSummaries")  # null where there is no model
     found = []
     for row in objects(answer, "results"):
         error = field(row, "error", dict) or {}
@@ -478,6 +482,12 @@ def scopes(session: Session) -> list[Scope]:
     wanted = _wanted(found, session.credentials)
     session.models = {scope.name: scope for scope in wanted}
     return wanted
+
+
+def _has(answer: Mapping[str, Any], name: str, call: str) -> None:
+    """Refuse an answer without a field that Juju writes in any case, if only as null or empty."""
+    if name not in answer:
+        raise UnexpectedResponse(f"{call}: field {name!r} is missing")
 
 
 def _scope(summary: Mapping[str, Any], session: Session) -> Scope:

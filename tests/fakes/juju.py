@@ -614,6 +614,10 @@ class Controller:
         with self._lock:
             self._faults[point] = [fault, times]
 
+    def no_failures(self):
+        with self._lock:
+            self._faults.clear()
+
     def stop(self):
         self._stopped.set()
         with contextlib.suppress(OSError):
