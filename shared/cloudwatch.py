@@ -6,6 +6,10 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricDa
 A query is one entry of mapping.yaml for one resource. A point has the time at which its period begins. All
 points that CloudWatch has are asked for once they had ``SPAN``'s skew to arrive in; one that comes later
 than that is never seen. CloudWatch keeps points of a minute for 15 days, of 5 minutes for 63.
+
+A query names all dimensions of a metric, or it finds nothing. Where their values are written nowhere else (the
+optical lanes of a port), ListMetrics knows them: of what had points in the last two weeks.
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_ListMetrics.html
 """
 
 import dataclasses
@@ -21,6 +25,7 @@ from shared.record import field, items, needed, objects
 from shared.run import Asked
 
 PERMISSION = "cloudwatch:GetMetricData"
+LIST_PERMISSION = "cloudwatch:ListMetrics"
 QUERIES_A_CALL = 500
 
 MINUTE_S = 60
@@ -55,14 +60,27 @@ def queries(
     period: int,
     *,
     specialisation: Optional[str] = None,
-    only: str = "",
 ) -> list[Query]:
-    """A query for each metric that mapping.yaml has of the service ("aws.ec2"); ``only``: how its name begins."""
+    """A query for each metric that mapping.yaml has of the service ("aws.ec2")."""
     return [
         Query(metric, namespace, dimensions, resource_id, resource_type, period, specialisation)
         for metric in metrics.of(service)
-        if metric.metric.startswith(only)
     ]
+
+
+def known_dimensions(scope: aws.Scope, namespace: str) -> dict[str, list[dict[str, str]]]:
+    """Metric -> the dimensions that it has points with, each once."""
+    found: dict[str, list[dict[str, str]]] = {}
+    for page in aws.pages(scope, "cloudwatch", "list_metrics", "Metrics", Namespace=namespace):
+        for metric in page:
+            dimensions = {
+                needed(each, "Name", str): needed(each, "Value", str)
+                for each in objects(metric, "Dimensions")
+            }
+            known = found.setdefault(needed(metric, "MetricName", str), [])
+            if dimensions not in known:
+                known.append(dimensions)
+    return found
 
 
 def points(

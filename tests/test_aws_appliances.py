@@ -228,6 +228,32 @@ def test_a_target_by_address_is_a_server_where_that_is_certain(there, servers):
     assert joined(found).get("server", []) == servers
 
 
+def test_a_target_by_ipv6_is_a_server_however_it_is_written():
+    """A target's address is as somebody wrote it, EC2's is the shortest form."""
+    record = interface("10.0.0.9", "i-6")
+    record["Ipv6Addresses"] = [{"Ipv6Address": "2001:db8::1f"}]
+    asked = []
+
+    def interfaces(**params):
+        (filtered,) = params["Filters"]
+        asked.append((filtered["Name"], filtered["Values"]))
+        return {"NetworkInterfaces": [record] if filtered["Name"].startswith("ipv6") else []}
+
+    found = only(
+        **balancing(
+            [balancer("shop")],
+            {GROUP.format("web"): [target("2001:0DB8:0:0::1F"), target("10.0.0.1")]},
+            [group("web", "ip", "shop")],
+            DescribeNetworkInterfaces=interfaces,
+        )
+    )
+    assert joined(found)["server"] == ["i-6"]
+    assert asked == [
+        ("addresses.private-ip-address", ["10.0.0.1"]),
+        ("ipv6-addresses.ipv6-address", ["2001:db8::1f"]),
+    ]
+
+
 def test_a_load_balancer_behind_another():
     found, _, _ = polled(
         **balancing(

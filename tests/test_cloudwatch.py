@@ -353,7 +353,7 @@ def test_a_firewall_is_measured_a_zone_and_an_engine():
     }
     assert {each["resource_id"] for each in found} == {"arn:f"}
     keys = {(each["metric"], each["specialisation"]) for each in found}
-    assert len(keys) == len(found) == 4 * len(metrics.of("aws.networkfirewall")) == 16
+    assert len(keys) == len(found) == 4 * len(metrics.of("aws.networkfirewall")) == 24
     assert ("dropped-packets", "us-east-1a Stateful") in keys
     assert {each["value"] for each in found} == {1.0}  # 300 in 300 s
 
@@ -417,4 +417,192 @@ def test_attachments_and_peerings_of_transit_gateways():
     assert {names for names in dimensions(made)["AWS/TransitGateway"]} == {
         (("TransitGateway", "tgw-here"), ("TransitGatewayAttachment", name))
         for name in ("tgw-attach-out", "tgw-attach-far", "tgw-attach-vpc")
+    }
+
+
+def test_the_state_of_each_tunnel_of_a_vpn():
+    """https://docs.aws.amazon.com/vpn/latest/s2svpn/monitoring-cloudwatch-vpn.html"""
+    tunnels = [record("ec2", "VgwTelemetry", OutsideIpAddress=f"192.0.2.{n}") for n in (8, 9)]
+    vpn = record(
+        "ec2", "VpnConnection", VpnConnectionId="vpn-1", State="available", VgwTelemetry=tunnels
+    )
+    made = Session({"DescribeVpnConnections": {"VpnConnections": [vpn]}, "GetMetricData": complete})
+    found = points(made, circuits)
+    assert dimensions(made) == {
+        "AWS/VPN": {
+            (("VpnId", "vpn-1"),): 3,
+            (("VpnId", "vpn-1"), ("TunnelIpAddress", "192.0.2.8")): 1,
+            (("VpnId", "vpn-1"), ("TunnelIpAddress", "192.0.2.9")): 1,
+        }
+    }
+    states = [each for each in found if each["metric"] == "tunnel-state"]
+    assert [each.get("specialisation") for each in states] == [None, "192.0.2.8", "192.0.2.9"]
+
+
+def line(**changed):
+    names = {"connectionId": "dxcon-1", "connectionState": "available", **changed}
+    return record("directconnect", "Connection", **names)
+
+
+def interface(*families):
+    return record(
+        "directconnect",
+        "VirtualInterface",
+        virtualInterfaceId="dxvif-1",
+        connectionId="dxcon-1",
+        virtualInterfaceState="available",
+        bgpPeers=[{"addressFamily": family} for family in families],
+    )
+
+
+def listed(*series):
+    """What ListMetrics tells of AWS/DX."""
+    return {
+        "Metrics": [
+            {
+                "Namespace": "AWS/DX",
+                "MetricName": name,
+                "Dimensions": [{"Name": key, "Value": value} for key, value in of.items()],
+            }
+            for name, of in series
+        ]
+    }
+
+
+def lane(name, number, port="dxcon-1"):
+    return f"ConnectionLightLevel{name}", {"ConnectionId": port, "OpticalLaneNumber": number}
+
+
+def bgp(**more):
+    of = {"ConnectionId": "dxcon-1", "VirtualInterfaceId": "dxvif-1", **more}
+    return "VirtualInterfaceBgpStatus", of
+
+
+def test_the_light_of_each_optical_lane_of_a_port():
+    """Light levels have two dimensions, and what lanes there are only ListMetrics knows.
+
+    https://docs.aws.amazon.com/directconnect/latest/UserGuide/monitoring-cloudwatch.html
+    """
+    made = Session(
+        {
+            "DescribeConnections": {
+                "connections": [line(), line(connectionId="dxcon-hosted")],
+            },
+            "ListMetrics": listed(
+                lane("Tx", "10"),
+                lane("Tx", "2"),
+                lane("Rx", "2"),
+                lane("Rx", "1", "dxcon-of-another"),
+                ("ConnectionState", {"ConnectionId": "dxcon-1"}),
+            ),
+            "GetMetricData": complete,
+        }
+    )
+    found = points(made, circuits)
+    port, of_lane = len(metrics.of("aws.dx")), len(metrics.of("aws.dx_lane"))
+    assert of_lane == 2
+    assert dimensions(made) == {
+        "AWS/DX": {
+            (("ConnectionId", "dxcon-1"),): port,
+            (("ConnectionId", "dxcon-hosted"),): port,
+            (("ConnectionId", "dxcon-1"), ("OpticalLaneNumber", "2")): 2,
+            (("ConnectionId", "dxcon-1"), ("OpticalLaneNumber", "10")): 2,
+        }
+    }
+    light = [each for each in found if each["metric"].startswith("light-level")]
+    assert {(each["resource_id"], each["specialisation"]) for each in light} == {
+        ("dxcon-1", "lane 2"),
+        ("dxcon-1", "lane 10"),
+    }
+    assert len(made.asked("ListMetrics")) == 1
+
+
+@pytest.mark.parametrize(
+    "families, series, asked_for",
+    [
+        (("ipv4",), [bgp(IpAddressFamily="ipv4"), bgp(IpAddressFamily="ipv6")], ["ipv4"]),
+        (
+            ("ipv4", "ipv6"),
+            [bgp(), bgp(IpAddressFamily="ipv4"), bgp(IpAddressFamily="ipv6")],
+            ["ipv4", "ipv6"],
+        ),
+        (("ipv4",), [bgp()], [None]),
+        (("ipv4",), [("VirtualInterfaceBgpStatus", {"VirtualInterfaceId": "dxvif-2"})], []),
+    ],
+)
+def test_the_bgp_state_of_an_interface_is_that_of_its_peers(families, series, asked_for):
+    """CloudWatch may have points of an address family without a peer, which say "down"."""
+    made = Session(
+        {
+            "DescribeVirtualInterfaces": {"virtualInterfaces": [interface(*families)]},
+            "ListMetrics": listed(*series),
+            "GetMetricData": complete,
+        }
+    )
+    found = [each for each in points(made, circuits) if each["metric"] == "bgp-state"]
+    assert [each.get("specialisation") for each in found] == asked_for
+
+
+def test_dimensions_are_asked_for_only_where_there_is_direct_connect():
+    made = Session({"GetMetricData": complete})
+    assert points(made, circuits) == []
+    assert not made.asked("ListMetrics")
+
+
+def balancer(kind):
+    short = {"application": "app", "network": "net", "gateway": "gwy"}[kind]
+    arn = f"arn:aws:elasticloadbalancing:us-east-1:1:loadbalancer/{short}/{kind}/0"
+    return record("elbv2", "LoadBalancer", LoadBalancerArn=arn, Type=kind)
+
+
+def test_the_health_of_each_target_group():
+    balancers = [balancer(kind) for kind in ("application", "gateway", "network")]
+    of = {each["Type"]: each["LoadBalancerArn"] for each in balancers}
+    groups = [
+        record(
+            "elbv2",
+            "TargetGroup",
+            TargetGroupArn=f"arn:aws:elasticloadbalancing:us-east-1:1:targetgroup/{name}/9",
+            TargetGroupName=name,
+            LoadBalancerArns=arns,
+        )
+        for name, arns in (
+            ("web", [of["application"]]),
+            ("both", [of["network"], of["application"]]),
+            ("walls", [of["gateway"]]),
+            ("unused", []),
+        )
+    ]
+    made = Session(
+        {
+            "DescribeLoadBalancers": {"LoadBalancers": balancers},
+            "DescribeTargetGroups": {"TargetGroups": groups},
+            "GetMetricData": complete,
+        }
+    )
+    found = points(made, appliances)
+    health = [each for each in found if each["metric"].endswith("healthy-targets")]
+    assert sorted({(each["resource_id"], each["specialisation"]) for each in health}) == sorted(
+        [
+            (of["application"], "both"),
+            (of["application"], "web"),
+            (of["network"], "both"),
+            (of["gateway"], "walls"),
+        ]
+    )
+    assert len(health) == 8
+    asked_for = dimensions(made)
+    walls = (("LoadBalancer", "gwy/gateway/0"), ("TargetGroup", "targetgroup/walls/9"))
+    assert asked_for["AWS/GatewayELB"][walls] == 2
+
+
+def test_the_size_of_a_file_system_is_that_of_all_its_storage_classes():
+    files = record("efs", "FileSystemDescription", FileSystemId="fs-1", LifeCycleState="available")
+    made = Session({"DescribeFileSystems": {"FileSystems": [files]}, "GetMetricData": complete})
+    points(made, appliances)
+    assert dimensions(made) == {
+        "AWS/EFS": {
+            (("FileSystemId", "fs-1"),): len(metrics.of("aws.efs")),
+            (("FileSystemId", "fs-1"), ("StorageClass", "Total")): 1,
+        }
     }

@@ -20,8 +20,10 @@ stand in for each other. A classic one has no state, and one call each tells the
 
 import dataclasses
 import datetime
+import ipaddress
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, Callable, Optional, Union
 
 from nflex_connector_utils import Appliance, Connections
@@ -77,6 +79,7 @@ METRICS_PERMISSIONS = (
     "ec2:DescribeTransitGateways",
     "elasticfilesystem:DescribeFileSystems",
     "elasticloadbalancing:DescribeLoadBalancers",
+    "elasticloadbalancing:DescribeTargetGroups",
     "network-firewall:DescribeFirewall",
     "network-firewall:ListFirewalls",
 )
@@ -181,6 +184,39 @@ FILE_SYSTEM_DETAILS = (
     "ThroughputMode",
 )
 
+# kind -> EC2's operation, the list in its answer, its filter for ids, and how these begin
+GATEWAYS = {
+    "nat_gateway": ("describe_nat_gateways", "NatGateways", "nat-gateway-id", "nat-"),
+    "internet_gateway": (
+        "describe_internet_gateways",
+        "InternetGateways",
+        "internet-gateway-id",
+        "igw-",
+    ),
+    "egress_only_gateway": (
+        "describe_egress_only_internet_gateways",
+        "EgressOnlyInternetGateways",
+        None,
+        "eigw-",
+    ),
+    "vpn_gateway": ("describe_vpn_gateways", "VpnGateways", "vpn-gateway-id", "vgw-"),
+    "customer_gateway": (
+        "describe_customer_gateways",
+        "CustomerGateways",
+        "customer-gateway-id",
+        "cgw-",
+    ),
+    "transit_gateway": (
+        "describe_transit_gateways",
+        "TransitGateways",
+        "transit-gateway-id",
+        "tgw-",
+    ),
+}
+NAMED_AT_ONCE = 20  # where more are requested, all are listed: that is fewer calls
+_FILE_SYSTEM = re.compile(r"fs-[0-9a-f]{8,40}")  # what is no such id is refused as invalid
+_BALANCER = re.compile(r"arn:[^:]+:elasticloadbalancing:([^:]+):\d+:loadbalancer/\w+/([^/]+)/\w+")
+
 
 @dataclasses.dataclass
 class Lookups:
@@ -219,21 +255,18 @@ def fetch(scope: aws.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
     yield from _of_kind("file_system", _file_systems(scope, lookups))
 
 
-def _gateways(scope: aws.Scope) -> Iterator[list[dict[str, Any]]]:
-    for kind, operation, key, size in (
-        ("nat_gateway", "describe_nat_gateways", "NatGateways", aws.PAGE_SIZE),
-        ("internet_gateway", "describe_internet_gateways", "InternetGateways", aws.PAGE_SIZE),
-        (
-            "egress_only_gateway",
-            "describe_egress_only_internet_gateways",
-            "EgressOnlyInternetGateways",
-            EGRESS_ONLY_A_CALL,
-        ),
-        ("vpn_gateway", "describe_vpn_gateways", "VpnGateways", aws.PAGE_SIZE),
-        ("customer_gateway", "describe_customer_gateways", "CustomerGateways", aws.PAGE_SIZE),
-        ("transit_gateway", "describe_transit_gateways", "TransitGateways", aws.PAGE_SIZE),
-    ):
-        yield from _of_kind(kind, aws.pages(scope, "ec2", operation, key, page_size=size))
+def _gateways(
+    scope: aws.Scope, requested: Requested = None, kinds: Iterable[str] = tuple(GATEWAYS)
+) -> Iterator[list[dict[str, Any]]]:
+    for kind in kinds:
+        operation, key, filtered_by, begins = GATEWAYS[kind]
+        if filtered_by:
+            pages = aws.asked_for(scope, operation, key, filtered_by, requested, begins)
+        elif requested is None or any(each.startswith(begins) for each in requested):
+            pages = aws.pages(scope, "ec2", operation, key, page_size=EGRESS_ONLY_A_CALL)
+        else:
+            continue
+        yield from _of_kind(kind, pages)
 
 
 def _of_kind(kind: str, pages: Iterable[list[dict[str, Any]]]) -> Iterator[list[dict[str, Any]]]:
@@ -267,13 +300,64 @@ def _listed(scope: aws.Scope, service: str = "elbv2") -> Iterator[list[dict[str,
     return aws.pages(scope, service, "describe_load_balancers", key, page_size=BALANCERS_A_CALL)
 
 
-def _look_up_health(scope: aws.Scope, lookups: Lookups) -> list[dict[str, Any]]:
-    """Of the targets of all target groups that load balancers use; the groups."""
+def _balancers_of(scope: aws.Scope, requested: Requested) -> Iterator[list[dict[str, Any]]]:
+    """The load balancers of v2; where a few are requested, those, by name.
+
+    By name, since the ARN of another account's is an error: what has the name here has another ARN then.
+    """
+    found = [_BALANCER.fullmatch(each) for each in requested or ()]
+    names = {each[2] for each in found if each and each[1] == scope.name}
+    if requested is None:
+        yield from _listed(scope)
+        return
+    if len(names) > NAMED_AT_ONCE:
+        pages = _listed(scope)
+    else:
+        pages = (page for name in sorted(names) for page in _named(scope, name))
+    for page in pages:
+        yield [each for each in page if needed(each, "LoadBalancerArn", str) in requested]
+
+
+def _named(scope: aws.Scope, name: str) -> Iterator[list[dict[str, Any]]]:
+    with aws.may_be_gone():
+        answer = aws.call(scope, "elbv2", "describe_load_balancers", Names=[name])
+        yield objects(answer, "LoadBalancers")
+
+
+def _target_groups(scope: aws.Scope, balancer: Optional[str] = None) -> list[dict[str, Any]]:
+    """Those that load balancers use, or those of one."""
+    asked = {"LoadBalancerArn": balancer} if balancer else {}
     groups: list[dict[str, Any]] = []
-    for page in aws.pages(
-        scope, "elbv2", "describe_target_groups", "TargetGroups", page_size=BALANCERS_A_CALL
-    ):
-        groups += [group for group in page if items(group, "LoadBalancerArns", str)]
+    with aws.may_be_gone():
+        for page in aws.pages(
+            scope,
+            "elbv2",
+            "describe_target_groups",
+            "TargetGroups",
+            page_size=BALANCERS_A_CALL,
+            **asked,
+        ):
+            groups += [group for group in page if items(group, "LoadBalancerArns", str)]
+    return groups
+
+
+def _target_groups_of(
+    scope: aws.Scope, balancers: Collection[str], requested: Requested
+) -> list[dict[str, Any]]:
+    """Of all load balancers, or of these where some are requested."""
+    if requested is None:
+        return _target_groups(scope)
+    if len(balancers) > NAMED_AT_ONCE:
+        listed = _target_groups(scope)
+        return [each for each in listed if {*items(each, "LoadBalancerArns", str)} & {*balancers}]
+    found = [group for each in sorted(balancers) for group in _target_groups(scope, each)]
+    return list({_arn_of_group(group): group for group in found}.values())
+
+
+def _look_up_health(
+    scope: aws.Scope, lookups: Lookups, groups: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Of the targets of these target groups; the groups."""
     for group in groups:
         arn = needed(group, "TargetGroupArn", str)
         with aws.may_be_gone():
@@ -285,22 +369,39 @@ def _look_up_health(scope: aws.Scope, lookups: Lookups) -> list[dict[str, Any]]:
 
 
 def _look_up_targets(scope: aws.Scope, lookups: Lookups) -> None:
-    groups = _look_up_health(scope, lookups)
+    groups = _look_up_health(scope, lookups, _target_groups(scope))
     _look_up_instances(scope, lookups, _target_ids(groups, lookups, "instance"))
-    for page in aws.filtered(
-        scope,
-        "describe_network_interfaces",
-        "NetworkInterfaces",
-        "addresses.private-ip-address",
-        _target_ids(groups, lookups, "ip"),
+    addresses = {_same(each) for each in _target_ids(groups, lookups, "ip")}
+    for filtered_by, wanted in (
+        ("addresses.private-ip-address", {each for each in addresses if ":" not in each}),
+        ("ipv6-addresses.ipv6-address", {each for each in addresses if ":" in each}),
     ):
-        for interface in page:
-            attachment = field(interface, "Attachment", dict) or {}
-            instance = field(attachment, "InstanceId", str)
-            for each in objects(interface, "PrivateIpAddresses"):
-                where = field(interface, "VpcId", str), field(each, "PrivateIpAddress", str)
-                if instance and all(where):
-                    lookups.addresses[where[0] or "", where[1] or ""] = instance
+        for page in aws.filtered(
+            scope, "describe_network_interfaces", "NetworkInterfaces", filtered_by, wanted
+        ):
+            for interface in page:
+                _note_addresses(interface, lookups)
+
+
+def _note_addresses(interface: dict[str, Any], lookups: Lookups) -> None:
+    attachment = field(interface, "Attachment", dict) or {}
+    instance, vpc = field(attachment, "InstanceId", str), field(interface, "VpcId", str)
+    for key, name in (
+        ("PrivateIpAddresses", "PrivateIpAddress"),
+        ("Ipv6Addresses", "Ipv6Address"),
+    ):
+        for each in objects(interface, key):
+            address = field(each, name, str)
+            if instance and vpc and address:
+                lookups.addresses[vpc, _same(address)] = instance
+
+
+def _same(address: str) -> str:
+    """An IPv6 address as EC2 writes it: a target's is as somebody wrote it, with capitals or zeros."""
+    try:
+        return str(ipaddress.ip_address(address))
+    except ValueError:
+        return address
 
 
 def _target_ids(groups: Iterable[dict[str, Any]], lookups: Lookups, kind: str) -> list[str]:
@@ -350,13 +451,17 @@ def _look_up_tags(
                     lookups.tags[needed(each, asked[:-1], str)] = aws.tags(each)
 
 
-def _firewalls(scope: aws.Scope) -> Iterator[list[dict[str, Any]]]:
+def _firewalls(scope: aws.Scope, requested: Requested = None) -> Iterator[list[dict[str, Any]]]:
+    if requested is not None and not any(":firewall/" in each for each in requested):
+        return
     for page in aws.offered_pages(
         scope, "network-firewall", "list_firewalls", "Firewalls", page_size=SMALL_PAGE
     ):
         found = []
         for listed in page:
             arn = needed(listed, "FirewallArn", str)
+            if requested is not None and arn not in requested:
+                continue
             with aws.may_be_gone():
                 answer = aws.call(scope, "network-firewall", "describe_firewall", FirewallArn=arn)
                 status = field(answer, "FirewallStatus", dict) or {}
@@ -365,10 +470,28 @@ def _firewalls(scope: aws.Scope) -> Iterator[list[dict[str, Any]]]:
         yield found
 
 
-def _file_systems(scope: aws.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
-    for page in aws.offered_pages(
-        scope, "efs", "describe_file_systems", "FileSystems", page_size=SMALL_PAGE
-    ):
+def _file_systems_of(scope: aws.Scope, requested: Requested) -> Iterator[list[dict[str, Any]]]:
+    """Without their mount targets; where a few are requested, those."""
+    asked: list[dict[str, str]] = [{}]
+    if requested is not None:
+        ids = sorted(each for each in requested if _FILE_SYSTEM.fullmatch(each))
+        asked = [{"FileSystemId": each} for each in ids] if len(ids) <= NAMED_AT_ONCE else asked
+    for params in asked:
+        with aws.may_be_gone():
+            yield from aws.offered_pages(
+                scope,
+                "efs",
+                "describe_file_systems",
+                "FileSystems",
+                page_size=SMALL_PAGE,
+                **params,
+            )
+
+
+def _file_systems(
+    scope: aws.Scope, lookups: Lookups, requested: Requested = None
+) -> Iterator[list[dict[str, Any]]]:
+    for page in _file_systems_of(scope, requested):
         for record in page:
             name = needed(record, "FileSystemId", str)
             if field(record, "NumberOfMountTargets", int):
@@ -472,7 +595,7 @@ def _server(group: dict[str, Any], target: dict[str, Any], lookups: Lookups) -> 
     if kind == "instance":
         return name if name in lookups.instances else None
     if kind == "ip":
-        return lookups.addresses.get((field(group, "VpcId", str) or "", name))
+        return lookups.addresses.get((field(group, "VpcId", str) or "", _same(name)))
     return None
 
 
@@ -693,15 +816,25 @@ Told = tuple[str, str]  # a level and what it is about
 def fetch_status(
     scope: aws.Scope, lookups: Lookups, requested: Requested
 ) -> Iterator[list[dict[str, Any]]]:
-    yield from _gateways(scope)
-    balancers = [record for page in _listed(scope) for record in page]
+    yield from _gateways(scope, requested)
+    balancers = [record for page in _balancers_of(scope, requested) for record in page]
     if balancers:
-        _look_up_health(scope, lookups)
+        arns = {needed(record, "LoadBalancerArn", str) for record in balancers}
+        _look_up_health(scope, lookups, _target_groups_of(scope, arns, requested))
     yield from _of_kind("load_balancer", [balancers])
-    for page in _listed(scope, "elb"):
+    for page in _classic_of(scope, requested):
         yield from _of_kind("classic_load_balancer", [_with_health(scope, page)])
-    yield from _of_kind("firewall", _firewalls(scope))
-    yield from _of_kind("file_system", _file_systems(scope, lookups))
+    yield from _of_kind("firewall", _firewalls(scope, requested))
+    yield from _of_kind("file_system", _file_systems(scope, lookups, requested))
+
+
+def _classic_of(scope: aws.Scope, requested: Requested) -> Iterator[list[dict[str, Any]]]:
+    """Classic load balancers; where some are requested, those: what follows is a call each."""
+    if requested is None:
+        yield from _listed(scope, "elb")
+    elif any("." in each and not each.startswith("arn:") for each in requested):
+        for page in _listed(scope, "elb"):
+            yield [each for each in page if field(each, "DNSName", str) in requested]
 
 
 def _with_health(scope: aws.Scope, page: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -820,22 +953,22 @@ STATUS: dict[str, tuple[str, Callable[[dict[str, Any], Lookups], Iterator[Told]]
 # --- metrics --------------------------------------------------------------------------------------
 
 METRICS_SPAN = cloudwatch.SPAN
-# type of a load balancer -> its service in mapping.yaml, and its namespace
+# type of a load balancer -> its service in mapping.yaml, that of its target groups, and the namespace
 BALANCER_METRICS = {
-    "application": ("aws.applicationelb", "AWS/ApplicationELB"),
-    "gateway": ("aws.gatewayelb", "AWS/GatewayELB"),
-    "network": ("aws.networkelb", "AWS/NetworkELB"),
+    "application": ("aws.applicationelb", "aws.applicationelb_targets", "AWS/ApplicationELB"),
+    "gateway": ("aws.gatewayelb", "aws.gatewayelb_targets", "AWS/GatewayELB"),
+    "network": ("aws.networkelb", "aws.networkelb_targets", "AWS/NetworkELB"),
 }
 ENGINES = ("Stateful", "Stateless")  # of a firewall, in each of its zones
 
 
 def metrics(scope: aws.Scope, lookups: Lookups, asked: Asked) -> Iterator[list[dict[str, Any]]]:
     """Of load balancers, NAT and transit gateways, firewalls and file systems: other kinds have none."""
-    wanted = (query for query in _queries(scope) if asked.wants(query.resource_id))
+    wanted = (query for query in _queries(scope, asked.resources) if asked.wants(query.resource_id))
     return cloudwatch.points(scope, asked, wanted)
 
 
-def _queries(scope: aws.Scope) -> Iterator[cloudwatch.Query]:
+def _queries(scope: aws.Scope, requested: Requested) -> Iterator[cloudwatch.Query]:
     minute, five = cloudwatch.MINUTE_S, cloudwatch.FIVE_MINUTES_S
 
     def ask(
@@ -843,30 +976,25 @@ def _queries(scope: aws.Scope) -> Iterator[cloudwatch.Query]:
     ) -> list[cloudwatch.Query]:
         return cloudwatch.queries(service, namespace, dimensions, name, "appliance", period)
 
-    for page in aws.pages(scope, "ec2", "describe_nat_gateways", "NatGateways"):
+    for page in _gateways(scope, requested, ["nat_gateway"]):
         for record in page:
             name = needed(record, "NatGatewayId", str)
             if not _gone(record, "nat_gateway"):
                 yield from ask("aws.natgateway", "AWS/NATGateway", name, minute, NatGatewayId=name)
-    for page in aws.pages(scope, "ec2", "describe_transit_gateways", "TransitGateways"):
+    for page in _gateways(scope, requested, ["transit_gateway"]):
         for record in page:
             name = needed(record, "TransitGatewayId", str)
             if not _gone(record, "transit_gateway"):
                 yield from ask(
                     "aws.transitgateway", "AWS/TransitGateway", name, minute, TransitGateway=name
                 )
-    for page in _listed(scope):
-        for record in page:
-            arn, kind = needed(record, "LoadBalancerArn", str), field(record, "Type", str) or ""
-            if kind in BALANCER_METRICS:
-                short = arn.partition(":loadbalancer/")[2]  # "app/shop/50dc6c495c0c9188"
-                yield from ask(*BALANCER_METRICS[kind], arn, minute, LoadBalancer=short)
-    for page in _listed(scope, "elb"):
+    yield from _of_balancers(scope, requested)
+    for page in _classic_of(scope, requested):
         for record in page:
             called = needed(record, "LoadBalancerName", str)
             name = needed(record, "DNSName", str)
             yield from ask("aws.elb", "AWS/ELB", name, minute, LoadBalancerName=called)
-    for page in _firewalls(scope):
+    for page in _firewalls(scope, requested):
         for record in page:
             arn, called = needed(record, "FirewallArn", str), needed(record, "FirewallName", str)
             states = field(field(record, FIREWALL_STATUS, dict) or {}, "SyncStates", dict) or {}
@@ -881,13 +1009,44 @@ def _queries(scope: aws.Scope) -> Iterator[cloudwatch.Query]:
                         five,
                         specialisation=f"{zone} {engine}",
                     )
-    for page in aws.offered_pages(
-        scope, "efs", "describe_file_systems", "FileSystems", page_size=SMALL_PAGE
-    ):
+    for page in _file_systems_of(scope, requested):
         for record in page:
             name = needed(record, "FileSystemId", str)
             if not _gone(record, "file_system"):
                 yield from ask("aws.efs", "AWS/EFS", name, minute, FileSystemId=name)
+                total = {"FileSystemId": name, "StorageClass": "Total"}
+                yield from ask("aws.efs_storage", "AWS/EFS", name, five, **total)
+
+
+def _of_balancers(scope: aws.Scope, requested: Requested) -> Iterator[cloudwatch.Query]:
+    """Of load balancers of v2, and of the health of each target group of theirs."""
+    shorts: dict[str, tuple[str, str]] = {}  # ARN -> type, "app/shop/50dc6c495c0c9188"
+    for page in _balancers_of(scope, requested):
+        for record in page:
+            arn, kind = needed(record, "LoadBalancerArn", str), field(record, "Type", str) or ""
+            if kind in BALANCER_METRICS:
+                shorts[arn] = kind, arn.partition(":loadbalancer/")[2]
+    for arn, (kind, short) in shorts.items():
+        service, _, namespace = BALANCER_METRICS[kind]
+        of = {"LoadBalancer": short}
+        yield from cloudwatch.queries(service, namespace, of, arn, "appliance", cloudwatch.MINUTE_S)
+    for group in _target_groups_of(scope, shorts, requested) if shorts else ():
+        group_arn = _arn_of_group(group)
+        for arn in items(group, "LoadBalancerArns", str):
+            if arn not in shorts:
+                continue
+            kind, short = shorts[arn]
+            _, service, namespace = BALANCER_METRICS[kind]
+            name = group_arn.rpartition(":")[2]  # "targetgroup/shop/73e2d6bc24d8a067"
+            yield from cloudwatch.queries(
+                service,
+                namespace,
+                {"LoadBalancer": short, "TargetGroup": name},
+                arn,
+                "appliance",
+                cloudwatch.MINUTE_S,
+                specialisation=field(group, "TargetGroupName", str) or name,
+            )
 
 
 # --- logs -----------------------------------------------------------------------------------------

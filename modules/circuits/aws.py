@@ -52,7 +52,7 @@ STATUS_PERMISSIONS = (
     "ec2:DescribeVpcPeeringConnections",
     "ec2:DescribeVpnConnections",
 )
-METRICS_PERMISSIONS = (cloudwatch.PERMISSION, *STATUS_PERMISSIONS)
+METRICS_PERMISSIONS = (cloudwatch.PERMISSION, cloudwatch.LIST_PERMISSION, *STATUS_PERMISSIONS)
 LOGS_PERMISSIONS = (cloudtrail.PERMISSION,)
 CALLS = (
     "1 DescribeRegions; a region: ceil(VPCs/1000) DescribeVpcs + a page each of customer, virtual private "
@@ -76,6 +76,8 @@ DIRECT_CONNECT_PAGE = 100
 KIND = "kind"  # of a record; fetch adds it
 GONE = ("deleted", "expired", "failed", "rejected")
 UNITS = {"K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+DIRECT_CONNECT_IDS = ("dxcon-", "dxlag-", "dxvif-")  # how they begin
+EC2_IDS = ("pcx-", "tgw-", "vpn-")
 DIRECT_CONNECT = ("direct_connect", "direct_connect_lag", "virtual_interface")
 
 CONNECTION_DETAILS = (
@@ -264,19 +266,35 @@ def fetch(scope: aws.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
         yield _of_kind("transit_gateway_attachment", page)
 
 
-def _vpns_and_peerings(scope: aws.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
-    found = aws.pages(scope, "ec2", "describe_vpn_connections", "VpnConnections")
+def _vpns_and_peerings(
+    scope: aws.Scope, lookups: Lookups, requested: Requested = None
+) -> Iterator[list[dict[str, Any]]]:
+    found = aws.asked_for(
+        scope,
+        "describe_vpn_connections",
+        "VpnConnections",
+        "vpn-connection-id",
+        requested,
+        "vpn-",
+    )
     lookups.vpns = _by_id(found, "VpnConnectionId")
     yield _of_kind("vpn", lookups.vpns.values())
-    for page in aws.pages(
-        scope, "ec2", "describe_vpc_peering_connections", "VpcPeeringConnections"
+    for page in aws.asked_for(
+        scope,
+        "describe_vpc_peering_connections",
+        "VpcPeeringConnections",
+        "vpc-peering-connection-id",
+        requested,
+        "pcx-",
     ):
         yield _of_kind("vpc_peering", page)
-    found = aws.pages(
+    found = aws.asked_for(
         scope,
-        "ec2",
         "describe_transit_gateway_peering_attachments",
         "TransitGatewayPeeringAttachments",
+        "transit-gateway-attachment-id",
+        requested,
+        "tgw-attach-",
     )
     lookups.peerings = {  # moto lists all attachments here
         name: each
@@ -286,9 +304,14 @@ def _vpns_and_peerings(scope: aws.Scope, lookups: Lookups) -> Iterator[list[dict
     yield _of_kind("transit_gateway_peering", lookups.peerings.values())
 
 
-def _attachments(scope: aws.Scope) -> Iterator[list[dict[str, Any]]]:
-    return aws.pages(
-        scope, "ec2", "describe_transit_gateway_attachments", "TransitGatewayAttachments"
+def _attachments(scope: aws.Scope, requested: Requested = None) -> Iterator[list[dict[str, Any]]]:
+    return aws.asked_for(
+        scope,
+        "describe_transit_gateway_attachments",
+        "TransitGatewayAttachments",
+        "transit-gateway-attachment-id",
+        requested,
+        "tgw-attach-",
     )
 
 
@@ -300,8 +323,11 @@ def _any(attachments: Iterable[dict[str, Any]], kind: str) -> bool:
     return any(field(each, "ResourceType", str) == kind for each in attachments)
 
 
-def _direct_connect(scope: aws.Scope) -> dict[str, Records]:
-    """By kind."""
+def _direct_connect(scope: aws.Scope, requested: Requested = None) -> dict[str, Records]:
+    """By kind. Where some are requested, of the kinds that they may be: Direct Connect has no filters, its error
+    for an unknown id has no code of its own, and all that there is of a kind mostly fits into one call.
+    """
+    wanted = [each for each in requested or () if not each.startswith(EC2_IDS)]
     return {
         kind: _by_id(
             aws.offered_pages(
@@ -309,17 +335,24 @@ def _direct_connect(scope: aws.Scope) -> dict[str, Records]:
             ),
             name,
         )
-        for kind, operation, key, name in (
-            ("direct_connect", "describe_connections", "connections", "connectionId"),
-            ("direct_connect_lag", "describe_lags", "lags", "lagId"),
+        for kind, operation, key, name, begins in (
+            ("direct_connect", "describe_connections", "connections", "connectionId", "dxcon-"),
+            ("direct_connect_lag", "describe_lags", "lags", "lagId", "dxlag-"),
             (
                 "virtual_interface",
                 "describe_virtual_interfaces",
                 "virtualInterfaces",
                 "virtualInterfaceId",
+                "dxvif-",
             ),
         )
+        if requested is None or any(_may_be(each, begins) for each in wanted)
     }
+
+
+def _may_be(name: str, begins: str) -> bool:
+    """Whether the id may be one of Direct Connect that begins so; one of another form may be any."""
+    return name.startswith(begins) or not name.startswith(DIRECT_CONNECT_IDS)
 
 
 def _name_gateways(scope: aws.Scope, lookups: Lookups) -> None:
@@ -721,10 +754,10 @@ IDS = {
 def fetch_status(
     scope: aws.Scope, lookups: Lookups, requested: Requested
 ) -> Iterator[list[dict[str, Any]]]:
-    for kind, records in _direct_connect(scope).items():
+    for kind, records in _direct_connect(scope, requested).items():
         yield _of_kind(kind, records.values())
-    yield from _vpns_and_peerings(scope, lookups)
-    for page in _attachments(scope):
+    yield from _vpns_and_peerings(scope, lookups, requested)
+    for page in _attachments(scope, requested):
         yield _of_kind("transit_gateway_attachment", page)
 
 
@@ -776,36 +809,87 @@ def metrics(scope: aws.Scope, lookups: Lookups, asked: Asked) -> Iterator[list[d
     return cloudwatch.points(scope, asked, _queries(scope, lookups, asked))
 
 
+Dimensions = dict[str, list[dict[str, str]]]  # as cloudwatch.known_dimensions gives them
+
+
 def _queries(scope: aws.Scope, lookups: Lookups, asked: Asked) -> Iterator[cloudwatch.Query]:
+    known: Optional[Dimensions] = None
     for page in fetch_status(scope, lookups, asked.resources):
         for record in page:
             kind = needed(record, KIND, str)
             name = needed(record, IDS[kind], str)
-            if asked.wants(name) and not _dropped(record, kind, scope, lookups):
-                yield from _of_circuit(record, kind, name, scope)
+            if not asked.wants(name) or _dropped(record, kind, scope, lookups):
+                continue
+            if known is None and kind in ("direct_connect", "virtual_interface"):
+                known = cloudwatch.known_dimensions(scope, "AWS/DX")
+            yield from _of_circuit(record, kind, name, scope, known or {})
 
 
 def _of_circuit(
-    record: dict[str, Any], kind: str, name: str, scope: aws.Scope
-) -> list[cloudwatch.Query]:
-    service, namespace, period, only = "aws.dx", "AWS/DX", cloudwatch.FIVE_MINUTES_S, ""
+    record: dict[str, Any], kind: str, name: str, scope: aws.Scope, known: Dimensions
+) -> Iterator[cloudwatch.Query]:
+    minute, five = cloudwatch.MINUTE_S, cloudwatch.FIVE_MINUTES_S
+
+    def ask(
+        service: str, namespace: str, period: int, dimensions: dict[str, str], part: str = ""
+    ) -> list[cloudwatch.Query]:
+        return cloudwatch.queries(
+            service, namespace, dimensions, name, "circuit", period, specialisation=part or None
+        )
+
+    port = field(record, "connectionId", str)
     if kind == "direct_connect":
-        dimensions, only = {"ConnectionId": name}, "Connection"
-    elif kind == "virtual_interface":
-        line = field(record, "connectionId", str) or ""
-        dimensions, only = {"ConnectionId": line, "VirtualInterfaceId": name}, "VirtualInterface"
+        line = {"ConnectionId": name}
+        yield from ask("aws.dx", "AWS/DX", five, line)
+        for lane in _lanes(name, known):
+            of_lane = {**line, "OpticalLaneNumber": lane}
+            yield from ask("aws.dx_lane", "AWS/DX", five, of_lane, f"lane {lane}")
+    elif kind == "virtual_interface" and port:
+        of = {"ConnectionId": port, "VirtualInterfaceId": name}
+        yield from ask("aws.dx_interface", "AWS/DX", five, of)
+        for dimensions in _sessions(record, of, known):
+            family = dimensions.get("IpAddressFamily", "")
+            yield from ask("aws.dx_bgp", "AWS/DX", five, dimensions, family)
     elif kind == "vpn":
-        dimensions, service, namespace = {"VpnId": name}, "aws.vpn", "AWS/VPN"
+        yield from ask("aws.vpn", "AWS/VPN", five, {"VpnId": name})
+        for tunnel in objects(record, "VgwTelemetry"):
+            address = field(tunnel, "OutsideIpAddress", str)
+            if address:
+                of_tunnel = {"VpnId": name, "TunnelIpAddress": address}
+                yield from ask("aws.vpn_tunnel", "AWS/VPN", five, of_tunnel, address)
     elif kind in ("transit_gateway_attachment", "transit_gateway_peering"):
-        service, namespace = "aws.transitgateway", "AWS/TransitGateway"
-        gateway = field(_own_side(record, scope), "TransitGatewayId", str) or ""
-        dimensions = {"TransitGateway": gateway, "TransitGatewayAttachment": name}
-        period = cloudwatch.MINUTE_S
-    else:
-        return []
-    if not all(dimensions.values()):
-        return []
-    return cloudwatch.queries(service, namespace, dimensions, name, "circuit", period, only=only)
+        gateway = field(_own_side(record, scope), "TransitGatewayId", str)
+        if gateway:
+            attached = {"TransitGateway": gateway, "TransitGatewayAttachment": name}
+            yield from ask("aws.transitgateway", "AWS/TransitGateway", minute, attached)
+
+
+def _lanes(line: str, known: Dimensions) -> list[str]:
+    """The optical lanes of a Direct Connect port; a hosted connection shows none."""
+    found = set()
+    for metric in ("ConnectionLightLevelTx", "ConnectionLightLevelRx"):
+        for dimensions in known.get(metric, ()):
+            if dimensions.get("ConnectionId") == line:
+                found.add(dimensions.get("OpticalLaneNumber", ""))
+    return sorted(found - {""}, key=lambda lane: (len(lane), lane))
+
+
+def _sessions(
+    record: dict[str, Any], interface: dict[str, str], known: Dimensions
+) -> list[dict[str, str]]:
+    """The dimensions of the interface's BGP state: by address family, as far as it has a peer of that.
+
+    CloudWatch may have points of a family without a peer: those would say that BGP is down.
+    """
+    listed = [
+        dimensions
+        for dimensions in known.get("VirtualInterfaceBgpStatus", ())
+        if interface.items() <= dimensions.items()
+    ]
+    peers = objects(record, "bgpPeers") or [record]
+    families = {field(each, "addressFamily", str) or "" for each in peers} - {""}
+    by_family = [each for each in listed if each.get("IpAddressFamily") in families]
+    return by_family or [each for each in listed if each == interface]
 
 
 def _own_side(record: dict[str, Any], scope: aws.Scope) -> dict[str, Any]:

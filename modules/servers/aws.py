@@ -33,7 +33,10 @@ PERMISSIONS = (
     "ec2:DescribeSubnets",
     "ec2:DescribeVolumes",
 )
-STATUS_PERMISSIONS = ("ec2:DescribeInstanceStatus",)
+STATUS_PERMISSIONS = (
+    "ec2:DescribeInstanceStatus",
+    "ec2:DescribeInstances",  # of which there are, where the status of some is wanted
+)
 METRICS_PERMISSIONS = (cloudwatch.PERMISSION, "ec2:DescribeInstances")
 LOGS_PERMISSIONS = (cloudtrail.PERMISSION,)
 CALLS = (
@@ -47,6 +50,9 @@ GIB = 1024**3
 MIB = 1024**2
 TYPES_A_CALL = 100  # the API's own limit of a DescribeInstanceTypes page
 IMAGES_A_CALL = 200  # the API's limit of values in a filter
+STATUSES_A_CALL = (
+    100  # the API's limit of ids in DescribeInstanceStatus, which has no filter for them
+)
 
 STATES = {
     "pending": "pending",
@@ -339,12 +345,20 @@ def _addresses(record: dict[str, Any], lookups: Lookups) -> list[IpAddress]:
 def fetch_status(
     scope: aws.Scope, lookups: Lookups, requested: Requested
 ) -> Iterator[list[dict[str, Any]]]:
-    return aws.pages(
-        scope,
-        "ec2",
-        "describe_instance_status",
-        "InstanceStatuses",
-        IncludeAllInstances=True,
+    operation, key = "describe_instance_status", "InstanceStatuses"
+    if requested is None:
+        return aws.pages(scope, "ec2", operation, key, IncludeAllInstances=True)
+    found = {
+        needed(instance, "InstanceId", str)
+        for page in aws.asked_for(
+            scope, "describe_instances", "Reservations", "instance-id", requested, "i-"
+        )
+        for group in page
+        for instance in objects(group, "Instances")
+    }
+    wanted = found & requested
+    return aws.by_ids(
+        scope, operation, key, "InstanceIds", wanted, STATUSES_A_CALL, IncludeAllInstances=True
     )
 
 

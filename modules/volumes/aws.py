@@ -25,13 +25,17 @@ from shared.run import Asked, Requested
 from shared.status import Point, worst
 
 PERMISSIONS = ("ec2:DescribeVolumes",)
-STATUS_PERMISSIONS = ("ec2:DescribeVolumeStatus",)
+STATUS_PERMISSIONS = (
+    "ec2:DescribeVolumeStatus",
+    "ec2:DescribeVolumes",  # of which there are, where the status of some is wanted
+)
 METRICS_PERMISSIONS = (cloudwatch.PERMISSION, "ec2:DescribeVolumes")
 LOGS_PERMISSIONS = (cloudtrail.PERMISSION,)
 CALLS = "1 DescribeRegions; a region: ceil(volumes/1000) DescribeVolumes"
 RECORD_IDS = ("VolumeId",)
 
 GIB = 1024**3
+STATUSES_A_CALL = 100  # of DescribeVolumeStatus, which has no filter for ids
 STATUS_LEVELS = {
     "ok": "ok",
     "warning": "warning",
@@ -93,7 +97,17 @@ def _servers(record: dict[str, Any]) -> list[str]:
 def fetch_status(
     scope: aws.Scope, lookups: None, requested: Requested
 ) -> Iterator[list[dict[str, Any]]]:
-    return aws.pages(scope, "ec2", "describe_volume_status", "VolumeStatuses")
+    operation, key = "describe_volume_status", "VolumeStatuses"
+    if requested is None:
+        return aws.pages(scope, "ec2", operation, key)
+    found = {
+        needed(volume, "VolumeId", str)
+        for page in aws.asked_for(
+            scope, "describe_volumes", "Volumes", "volume-id", requested, "vol-"
+        )
+        for volume in page
+    }
+    return aws.by_ids(scope, operation, key, "VolumeIds", found & requested, STATUSES_A_CALL)
 
 
 def status(record: dict[str, Any], scope: aws.Scope, lookups: None) -> Iterator[Point]:

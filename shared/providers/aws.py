@@ -473,18 +473,66 @@ def filtered(
 ) -> Iterator[list[dict[str, Any]]]:
     """EC2's listing, of those only that a filter of this name finds by one of the values."""
     known = sorted(values)
+    inputs = _inputs(scope.session.client("ec2", scope.name), operation)
+    filters = "Filters" if "Filters" in inputs else "Filter"  # DescribeNatGateways
     for start in range(0, len(known), VALUES_A_FILTER):
-        filters = [{"Name": name, "Values": known[start : start + VALUES_A_FILTER]}]
-        yield from pages(scope, "ec2", operation, key, Filters=filters, **params)
+        some = known[start : start + VALUES_A_FILTER]
+        params[filters] = [{"Name": name, "Values": some}]
+        yield from pages(scope, "ec2", operation, key, **params)
 
 
 def asked_for(
-    scope: Scope, operation: str, key: str, name: str, ids: Optional[Collection[str]]
+    scope: Scope,
+    operation: str,
+    key: str,
+    name: str,
+    ids: Optional[Collection[str]],
+    begins: str = "",
+    **params: Any,
 ) -> Iterator[list[dict[str, Any]]]:
-    """EC2's listing, by a filter where a few ids are asked for; else all of it (None: all is wanted)."""
-    if ids is None or len(ids) > VALUES_A_FILTER:
-        return pages(scope, "ec2", operation, key)
-    return filtered(scope, operation, key, name, ids)
+    """EC2's listing, by a filter where a few ids are asked for; else all of it (None: all is wanted).
+
+    By a filter, since one unknown id in a list of ids would fail the call. ``begins``: how the ids begin of
+    what is listed; no other ids are asked for.
+    """
+    wanted = None if ids is None else [each for each in ids if each.startswith(begins)]
+    if wanted is None or len(wanted) > VALUES_A_FILTER:
+        return pages(scope, "ec2", operation, key, **params)
+    return filtered(scope, operation, key, name, wanted, **params)
+
+
+def by_ids(
+    scope: Scope,
+    operation: str,
+    key: str,
+    name: str,
+    ids: Collection[str],
+    at_once: int,
+    **params: Any,
+) -> Iterator[list[dict[str, Any]]]:
+    """EC2's listing, of those only that a list of ids in the parameter ``name`` says.
+
+    For an operation without a filter for ids. The ids are those that a filter of another one just found: if one
+    of them is gone meanwhile, which fails for all, each is asked for alone.
+    """
+    known = sorted(ids)
+    for start in range(0, len(known), at_once):
+        some = known[start : start + at_once]
+        try:
+            answer = call(scope, "ec2", operation, **{name: some}, **params)
+        except aws_errors.ClientError as error:
+            if not _no_such_id(error):
+                raise
+            if len(some) > 1:
+                for each in some:
+                    yield from by_ids(scope, operation, key, name, [each], 1, **params)
+            continue
+        yield objects(answer, key)
+
+
+def _no_such_id(error: aws_errors.ClientError) -> bool:
+    """InvalidInstanceID.NotFound, InvalidVolume.NotFound, ..."""
+    return str(error.response.get("Error", {}).get("Code", "")).endswith(".NotFound")
 
 
 def call(scope: Scope, service: str, operation: str, **params: Any) -> dict[str, Any]:
