@@ -14,6 +14,7 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 DEMO = ROOT / "cassettes" / "accounts.yaml"
 VARIABLE = "FLEXLOCAL_ACCOUNTS"
+CA_CERTIFICATES = ("cacert", "OS_CACERT", "ca_cert")  # credentials; a handler takes PEM text only
 USUAL = Path("~/.config/flexlocal/accounts.yaml")
 
 
@@ -69,6 +70,30 @@ def load(path: Optional[str] = None) -> dict[str, Account]:
             )
         accounts[name] = account
     return accounts
+
+
+def with_ca_text(event: Any) -> Any:
+    """The event with the text of the CA certificates that its credentials name by path.
+
+    Handlers take no paths: in a runtime, that would tell which files it has.
+    """
+    credentials = event.get("credentials") if isinstance(event, dict) else None
+    if not isinstance(credentials, dict):
+        return event
+    read = dict(credentials)
+    for name in CA_CERTIFICATES:
+        value = credentials.get(name)
+        if not isinstance(value, str) or not value.strip() or "-----BEGIN" in value:
+            continue
+        file = Path(value.strip()).expanduser()
+        if name == "ca_cert" and not file.is_file():
+            continue  # base64 of PEM
+        try:
+            read[name] = file.read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or "it is no text"
+            raise AccountsError(f"credentials.{name}: {file}: {why}") from None
+    return {**event, "credentials": read}
 
 
 def _read(file: Path, demo: bool) -> dict[str, Account]:

@@ -30,7 +30,7 @@ def event(asked: argparse.Namespace) -> tuple[Any, Optional[accounts.Account]]:
         account = known.get(asked.account)
         if account is None:
             raise BadUsage(f"no account {asked.account!r}; there are {', '.join(sorted(known))}")
-        return account.event(), account
+        return accounts.with_ca_text(account.event()), account
     text = asked.event
     if not text.lstrip().startswith(("{", "[")):
         try:
@@ -38,6 +38,6 @@ def event(asked: argparse.Namespace) -> tuple[Any, Optional[accounts.Account]]:
         except OSError as error:
             raise BadUsage(f"--event {asked.event}: {error.strerror}") from None
     try:
-        return json.loads(text), None
+        return accounts.with_ca_text(json.loads(text)), None
     except ValueError as error:
         raise BadUsage(f"--event is no JSON: {error}") from None

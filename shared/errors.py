@@ -9,6 +9,7 @@
     ├── Throttled                retry  the provider asks us to slow down
     ├── Unreachable              retry  DNS, TCP, TLS, timeout, 5xx
     ├── UnexpectedResponse       stop   not JSON or XML, truncated, a field missing, a page loop
+    ├── AddressDenied            stop   the runtime's network policy does not allow the host's address
     ├── Absent                   skip   the provider does not offer this service in this scope
     ├── OutOfTime                stop   the deadline passed
     └── IncompletePoll           stop   several scopes failed, each with its own error
@@ -85,6 +86,15 @@ class UnexpectedResponse(ConnectorError):
     """An answer that can't be understood; the message names the URL (no query) or the field."""
 
     advice = "Nothing was guessed. Check that the endpoint is the API itself and report the field."
+
+
+class AddressDenied(ConnectorError):
+    """No address of the host may be connected to; the message names the host and its addresses."""
+
+    advice = (
+        "Correct the account's URL, or have the operator of this runtime allow the address "
+        "(context.config: allowed_networks, denied_networks)."
+    )
 
 
 class Absent(ConnectorError):

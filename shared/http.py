@@ -6,13 +6,12 @@ file hooks ``delay_before_retry`` and ``Traffic`` into it.
 """
 
 import email.utils
-import os
 import random
 import re
 import ssl
 import threading
 import time
-from typing import Any, Optional, Union
+from typing import Any, Optional
 from urllib.parse import SplitResult, urlsplit
 
 import requests
@@ -21,8 +20,8 @@ from urllib3.util.ssl_ import create_urllib3_context
 
 from shared.deadline import Deadline
 from shared.errors import ConnectorError, InvalidEvent, UnexpectedResponse, Unreachable
+from shared.network import CONNECT_TIMEOUT_S, Network
 
-CONNECT_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 60.0
 ATTEMPTS = 8  # throttling windows are some 10 s long; 8 tries span about a minute
 FIRST_DELAY_S = 0.5
@@ -151,12 +150,13 @@ class PollAdapter(requests.adapters.HTTPAdapter):
 
     def __init__(
         self,
-        deadline: Deadline,
+        network: Network,
         traffic: Traffic,
-        verify: Union[bool, str],
+        verify: bool,
         tls: Optional[ssl.SSLContext],
     ):
-        self._deadline = deadline
+        self._network = network
+        self._deadline = network.deadline
         self._traffic = traffic
         self._verify = verify
         self._tls = tls
@@ -164,6 +164,18 @@ class PollAdapter(requests.adapters.HTTPAdapter):
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, ssl_context=self._tls, **kwargs)
+        self._attach(self.poolmanager)
+
+    def proxy_manager_for(self, proxy: Any, **kwargs: Any) -> Any:
+        known = proxy in self.proxy_manager
+        manager = super().proxy_manager_for(proxy, ssl_context=self._tls, **kwargs)
+        if not known:
+            self._attach(manager)
+        return manager
+
+    def _attach(self, manager: Any) -> None:
+        manager.pool_classes_by_scheme = self._network.pools(manager.pool_classes_by_scheme)
+        self._network.at_end(manager.clear)
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:  # type: ignore[override]
         attempt = 0
@@ -179,7 +191,6 @@ class PollAdapter(requests.adapters.HTTPAdapter):
             )
             try:
                 response = super().send(request, **kwargs)
-                _read_all(response)
             except requests.exceptions.SSLError:
                 raise  # a certificate does not get better
             except PASSING as error:
@@ -195,17 +206,7 @@ class PollAdapter(requests.adapters.HTTPAdapter):
                 delay = delay_before_retry(attempt, self._deadline, asked)
                 if delay is None:
                     return response
-            time.sleep(delay)
-
-
-def _read_all(response: requests.Response) -> None:
-    """Read the body here, where a fault is retried; urllib3 1.26 does not see that it was cut short."""
-    response.content  # noqa: B018
-    length = response.headers.get("Content-Length", "")
-    if length.isdigit() and response.raw.tell() < int(length):
-        raise requests.exceptions.ChunkedEncodingError(
-            f"{response.raw.tell()} of {length} bytes came", response=response
-        )
+            self._network.pause(delay)
 
 
 def _refuse_foreign_redirect(
@@ -234,40 +235,41 @@ def trusting(pem: str) -> ssl.SSLContext:
     return made
 
 
-def trust(cacert: Optional[str], verify: bool) -> tuple[Union[bool, str], Optional[ssl.SSLContext]]:
-    """The ``verify`` and ``tls`` of ``session`` for an account's ``cacert``: PEM text, or a file's path.
+def trust(cacert: Optional[str], verify: bool) -> Optional[ssl.SSLContext]:
+    """The ``tls`` of ``session`` for an account's ``cacert``, which is PEM text.
 
-    Raises InvalidEvent where it is neither, also where nothing is verified.
+    Raises InvalidEvent where it is none, also where nothing is verified. It is never taken for a path: whether
+    a file is there is nobody's business, and a FaaS has none of the account's.
     """
-    tls = None
-    if cacert and "-----BEGIN" in cacert:
-        try:
-            tls = trusting(cacert)
-        except (ssl.SSLError, ValueError):
-            raise InvalidEvent("credentials.cacert is no usable PEM text") from None
-    elif cacert and not os.path.isfile(cacert):
-        raise InvalidEvent("credentials.cacert should be PEM text or the path of a file")
-    if not verify:
-        return False, None
-    return (True, tls) if tls or not cacert else (cacert, None)
+    if not cacert:
+        return None
+    if "-----BEGIN" not in cacert:
+        raise InvalidEvent(
+            "credentials.cacert should be the PEM text of a certificate (only flexlocal reads a path)"
+        )
+    try:
+        tls = trusting(cacert)
+    except (ssl.SSLError, ValueError):
+        raise InvalidEvent("credentials.cacert is no usable PEM text") from None
+    return tls if verify else None
 
 
 def session(
-    deadline: Deadline,
+    network: Network,
     traffic: Traffic,
     *,
-    verify: Union[bool, str] = True,
+    verify: bool = True,
     tls: Optional[ssl.SSLContext] = None,
 ) -> requests.Session:
     """A requests session for one poll.
 
-    ``verify`` is True, False, or the path of a CA bundle; ``tls`` a context of ``trusting`` (a
-    FaaS has no files, so an account may hold its CA as text). The host's ``.netrc`` is not read (it
-    would be an ambient credential); its proxy settings are.
+    ``tls`` is a context of ``trust`` or ``trusting``. The host's ``.netrc`` is not read (it would be an ambient
+    credential); its proxy settings are.
     """
     made = requests.Session()
     made.auth = _no_netrc
-    adapter = PollAdapter(deadline, traffic, verify, tls)
+    made.headers["Accept-Encoding"] = "gzip"  # what the network decodes
+    adapter = PollAdapter(network, traffic, verify, tls)
     made.mount("https://", adapter)
     made.mount("http://", adapter)
     return made

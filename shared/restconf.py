@@ -104,8 +104,8 @@ class Session:
 
     def __init__(self, credentials: Credentials, poll: Any):
         self.root = credentials.root
-        verify, tls = http.trust(credentials.cacert, credentials.verify)
-        self._web = http.session(poll.deadline, poll.traffic, verify=verify, tls=tls)
+        tls = http.trust(credentials.cacert, credentials.verify)
+        self._web = http.session(poll.network, poll.traffic, verify=credentials.verify, tls=tls)
         self._web.headers["Authorization"] = _authorization(credentials)
         self._web.headers["Accept"] = "application/yang-data+json, application/json;q=0.9"
         self._web.headers["User-Agent"] = "cmp-connectors"

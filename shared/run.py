@@ -44,6 +44,7 @@ from shared.http import Traffic
 from shared.interval import Interval, due
 from shared.log import Log
 from shared.masking import Masker, secrets_in
+from shared.network import Network, policy
 
 SCOPES_AT_ONCE = 8  # parsing holds the interpreter's lock: more threads cost memory, not time
 SHRUNK = 0.5  # an inventory below this share of the last complete one is worth a warning
@@ -69,6 +70,10 @@ class Poll:
     deadline: Deadline
     traffic: Traffic
     log: Log
+    network: Network = None  # type: ignore[assignment]  # one of the deadline, where none is given
+
+    def __post_init__(self) -> None:
+        self.network = self.network or Network(self.deadline)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,7 +158,10 @@ def validate(family: str, event: Any, context: Any) -> dict[str, Any]:
 
     def check(log: Log) -> dict[str, Any]:
         started = _start(family, event, context, log)
-        account = _within(started.poll, started.provider, "login", started.account)
+        try:
+            account = _within(started.poll, started.provider, "login", started.account)
+        finally:
+            started.poll.network.end()
         return {"ok": True, "account": account}
 
     try:
@@ -198,10 +206,11 @@ def _start(family: str, event: Any, context: Any, log: Log) -> _Started:
     ambient = events.ambient_credentials(context)
     request = events.parse(event, modules, ambient=ambient)
     deadline = events.deadline(request, context)
+    network = Network(deadline, policy(getattr(context, "config", None)))
     provider: Any = importlib.import_module(f"shared.providers.{request.provider}")
     credentials = provider.credentials(request.credentials, ambient)
     cell = importlib.import_module(modules[request.provider])
-    started = Poll(family, request, deadline, Traffic(), log)
+    started = Poll(family, request, deadline, Traffic(), log, network)
     return _Started(started, provider, cell, credentials)
 
 
@@ -289,8 +298,11 @@ def _spanned(what: str, family: str, event: Any, context: Any, log: Log) -> dict
 def _gathered(started: _Started, task: _Task, context: Any) -> tuple[list[dict[str, Any]], bool]:
     """What the task gives in all scopes, sorted by key, and whether that is complete."""
     poll, log = started.poll, started.poll.log
-    scopes = _within(poll, started.provider, "login", started.scopes)
-    answers = _side_by_side(started, task, scopes, context)
+    try:
+        scopes = _within(poll, started.provider, "login", started.scopes)
+        answers = _side_by_side(started, task, scopes, context)
+    finally:
+        poll.network.end()  # and with it each thread that hangs in it
     failed = []
     for answer in answers:
         if answer.error and answer.error.action == "skip":
@@ -337,7 +349,7 @@ def _side_by_side(
         todo.put(each)
 
     def work() -> None:
-        while True:
+        while not poll.network.ended:
             try:
                 number, scope = todo.get_nowait()
             except queue.Empty:

@@ -15,12 +15,12 @@ import websocket
 
 from shared import http
 from shared.deadline import Deadline
-from shared.errors import ConnectorError, OutOfTime, UnexpectedResponse, Unreachable
+from shared.errors import AddressDenied, ConnectorError, OutOfTime, UnexpectedResponse, Unreachable
+from shared.network import LARGEST_ANSWER, Network
 
 CONNECT_S = http.CONNECT_TIMEOUT_S  # TCP, TLS and the upgrade to WebSocket together
 ANSWER_S = 120.0  # from the request to the last byte of its answer
 CLOSE_S = 1.0
-LARGEST_ANSWER = 64 * 1024**2  # bytes
 
 
 class Failed(Exception):
@@ -98,49 +98,31 @@ def connect(
     path: str,
     tls: ssl.SSLContext,
     server_name: Optional[str],
-    deadline: Deadline,
+    network: Network,
 ) -> Wire:
     """A WebSocket to this path at ``host:port``; ``server_name`` is what its certificate must name.
 
     A certificate that is not trusted is left to the caller, as ssl.SSLCertVerificationError.
     """
     url = f"wss://{endpoint}{path}"
-    budget = _Budget(deadline, CONNECT_S, url)
+    budget = _Budget(network.deadline, CONNECT_S, url)
     host, _, port = endpoint.rpartition(":")
     host = host.strip("[]")
     with budget.telling():
-        raw = _dial(host, int(port), budget)
+        raw = network.connect(host, int(port), budget.left(), tls_of=budget)
         try:
             raw.settimeout(budget.left())  # a TLS handshake keeps to it as a whole
-            raw = tls.wrap_socket(raw, server_hostname=server_name or host)
+            try:
+                raw = tls.wrap_socket(raw, server_hostname=server_name or host)
+            finally:
+                network.secured(budget, raw)
             budgeted = _Socket(raw, budget)
             ws = websocket.WebSocket(enable_multithread=False, skip_utf8_validation=True)
             ws.connect(url, socket=budgeted, suppress_origin=True, redirect_limit=0)
         except BaseException:
             raw.close()
             raise
-    return Wire(budgeted, ws, deadline)
-
-
-def _dial(host: str, port: int, budget: "_Budget") -> socket.socket:
-    """A connection to the first of the host's addresses that takes it.
-
-    The look-up of a name can't be timed; the engine gives up on it at the deadline.
-    """
-    failure = OSError("the name has no address")
-    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM):
-        raw = socket.socket(family, kind, protocol)
-        try:
-            raw.settimeout(budget.left())
-            raw.connect(address)
-            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return raw
-        except BaseException as error:
-            raw.close()
-            if not isinstance(error, OSError):
-                raise
-            failure = error
-    raise failure
+    return Wire(budgeted, ws, network.deadline)
 
 
 class _Budget:
@@ -182,6 +164,8 @@ class _Budget:
         """What goes wrong on the network as ``Failed`` or ``OutOfTime``, in our words."""
         try:
             yield
+        except AddressDenied as error:
+            raise Failed(error, False) from None
         except (socket.timeout, websocket.WebSocketTimeoutException):
             raise self._late() from None
         except websocket.WebSocketBadStatusException as error:

@@ -8,7 +8,7 @@ from math import ceil
 import pytest
 from freezegun import freeze_time
 
-from shared import http
+from shared import http, run
 from shared.errors import (
     ConnectorError,
     IncompletePoll,
@@ -302,9 +302,8 @@ def test_the_real_endpoint_is_asked_whatever_the_host_has_set():
 
 def _session(**credentials):
     given = {"aws_access_key_id": ec2.KEY, "aws_secret_access_key": ec2.SECRET, **credentials}
-    request = types.SimpleNamespace(
-        deadline=aws_deadline(), traffic=http.Traffic(), log=types.SimpleNamespace()
-    )
+    deadline, log = aws_deadline(), types.SimpleNamespace()
+    request = run.Poll("volumes", None, deadline, http.Traffic(), log)
     return aws.Session(aws.credentials(given, False), request)
 
 

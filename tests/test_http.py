@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from shared import http as our_http
 from shared.deadline import Deadline
 from shared.errors import OutOfTime, UnexpectedResponse
+from shared.network import Network
 
 
 class Server:
@@ -69,13 +70,13 @@ def server():
 def slept(monkeypatch):
     """Delays asked for, none of them slept."""
     delays = []
-    monkeypatch.setattr(our_http.time, "sleep", delays.append)
+    monkeypatch.setattr(Network, "pause", lambda self, seconds: delays.append(seconds))
     return delays
 
 
 def session(seconds=600.0, **kwargs):
     traffic = our_http.Traffic()
-    return our_http.session(Deadline(seconds), traffic, **kwargs), traffic
+    return our_http.session(Network(Deadline(seconds)), traffic, **kwargs), traffic
 
 
 OK = (200, {}, b'{"ok": 1}')
@@ -147,7 +148,8 @@ def test_no_retry_is_started_that_the_deadline_does_not_allow(server, slept):
 
 
 def test_no_call_is_made_after_the_deadline(server):
-    web = our_http.session(Deadline(5, clock=iter([0, 6, 6, 6]).__next__), our_http.Traffic())
+    deadline = Deadline(5, clock=iter([0, 6, 6, 6]).__next__)
+    web = our_http.session(Network(deadline), our_http.Traffic())
     with pytest.raises(OutOfTime, match=f"GET {server.url}/x .*deadline 5 s"):
         web.get(server.url + "/x?token=secret")
     assert server.asked == []
@@ -163,7 +165,8 @@ def test_each_call_gets_what_is_left(monkeypatch):
     monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", send)
     for now in (0, 595, 560):
         clock = iter([0] + [now] * 9)
-        web = our_http.session(Deadline(600, clock=clock.__next__), our_http.Traffic())
+        network = Network(Deadline(600, clock=clock.__next__))
+        web = our_http.session(network, our_http.Traffic())
         with pytest.raises(requests.exceptions.SSLError):  # and is not tried again
             web.get("https://host.invalid/")
     assert given == [(10, 60), (5, 5), (10, 40)]
@@ -258,20 +261,16 @@ def test_an_unknown_certificate_is_refused_at_once(tls_server, slept):
     assert (traffic.calls, slept) == (1, [])
 
 
-def test_a_ca_may_be_given_as_text_or_as_a_path(tls_server, own_ca):
-    text, path = own_ca
-    web, _ = session(tls=our_http.trusting(text))
-    assert web.get(tls_server.url).status_code == 200
-    web, _ = session(verify=path)
+def test_a_ca_may_be_given_as_text(tls_server, own_ca):
+    web, _ = session(tls=our_http.trusting(own_ca[0]))
     assert web.get(tls_server.url).status_code == 200
 
 
 def test_a_certificate_of_another_host_is_refused_whoever_signed_it(tls_server, own_ca):
     other = tls_server.url.replace("127.0.0.1", "localhost")
-    for kwargs in ({"tls": our_http.trusting(own_ca[0])}, {"verify": own_ca[1]}):
-        web, _ = session(**kwargs)
-        with pytest.raises(requests.exceptions.SSLError):
-            web.get(other)
+    web, _ = session(tls=our_http.trusting(own_ca[0]))
+    with pytest.raises(requests.exceptions.SSLError):
+        web.get(other)
 
 
 def test_verification_can_be_turned_off(tls_server):

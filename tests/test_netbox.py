@@ -824,7 +824,7 @@ def test_an_unverified_netbox_is_logged_at_each_poll(netbox):
         ({"token": ["x"]}, "credentials.token should be text"),
         ({"verify": "perhaps"}, "credentials.verify"),
         ({"cacert": 7}, "credentials.cacert should be text"),
-        ({"cacert": "no-such-file.pem"}, "PEM text or the path of a file"),
+        ({"cacert": "no-such-file.pem"}, "cacert should be the PEM text"),
         ({"cacert": "-----BEGIN CERTIFICATE-----\nbroken\n"}, "cacert is no usable PEM text"),
     ],
 )

@@ -94,7 +94,7 @@ def test_a_name_that_begins_with_v_is_no_version(url, with_version):
     "cacert, words",
     [
         ("-----BEGIN CERTIFICATE-----\nbroken\n", "cacert is no usable PEM text"),
-        ("no-such-file.pem", "should be PEM text or the path of a file"),
+        ("no-such-file.pem", "should be the PEM text"),
     ],
 )
 def test_a_ca_that_can_not_be_used_is_refused_before_any_call(cacert, words):

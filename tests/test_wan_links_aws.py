@@ -21,6 +21,7 @@ from shared.deadline import Deadline
 from shared.errors import InsufficientPermission, UnexpectedResponse
 from shared.http import Traffic
 from shared.providers import aws
+from shared.run import Poll
 from tests.fakes.context import Context
 from tools import demo_aws, network_manager
 
@@ -239,12 +240,12 @@ def test_what_is_deleted_while_it_is_read_is_left_out(url, links, monkeypatch, o
 
 def test_the_service_is_there_in_its_partitions_whatever_names_can_be_looked_up(monkeypatch):
     def no_names(*args, **kwargs):
-        raise OSError
+        raise socket.gaierror(socket.EAI_NONAME, "no such name")
 
     monkeypatch.setattr(socket, "getaddrinfo", no_names)
     for region, offered in (("eu-west-1", True), ("us-gov-west-1", True), ("cn-north-1", False)):
         given = {"aws_access_key_id": "A", "aws_secret_access_key": "b", "regions": region}
-        request = types.SimpleNamespace(deadline=Deadline(60), traffic=Traffic())
+        request = Poll("wan_links", None, Deadline(60), Traffic(), None)
         session = aws.Session(aws.credentials(given, False), request)
         assert session.offers("networkmanager", region) is offered
 

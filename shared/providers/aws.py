@@ -36,6 +36,7 @@ from shared.errors import (
     Unreachable,
 )
 from shared.event import flag_credential, needed_credential, text_credential
+from shared.network import Network
 from shared.record import field, needed, objects, parse_time
 
 PAGE_SIZE = 1000
@@ -127,6 +128,7 @@ _GONE = {
     "TargetGroupNotFound",
 }
 _OLD_PAGE_TOKEN = {"InvalidNextToken", "InvalidPaginationToken", "InvalidPagination"}
+_NO_SUCH_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 _UNREACHED = (
     aws_errors.HTTPClientError,
     aws_errors.ConnectionError,
@@ -145,7 +147,8 @@ class Credentials:
     external_id: Optional[str] = dataclasses.field(repr=False)
     regions: tuple[str, ...]
     endpoint_url: Optional[str]
-    verify: Any  # True, False, or the path of a CA bundle
+    cacert: Optional[str]
+    verify: bool
 
 
 def credentials(raw: Mapping[str, Any], ambient: bool) -> Credentials:
@@ -157,10 +160,9 @@ def credentials(raw: Mapping[str, Any], ambient: bool) -> Credentials:
     role_arn = text_credential(raw, "role_arn")
     if role_arn and len(role_arn.split(":")) != 6:
         raise InvalidEvent("credentials.role_arn should be an ARN (arn:aws:iam::ACCOUNT:role/NAME)")
-    verify: Any = flag_credential(raw, "verify", True)
     cacert = text_credential(raw, "cacert")
-    if cacert and not os.path.exists(cacert):
-        raise InvalidEvent("credentials.cacert should be the path of a file")
+    verify = flag_credential(raw, "verify", True)
+    http.trust(cacert, verify)
     return Credentials(
         key_id=None if own else needed_credential(raw, "aws_access_key_id"),
         secret=None if own else needed_credential(raw, "aws_secret_access_key"),
@@ -169,7 +171,8 @@ def credentials(raw: Mapping[str, Any], ambient: bool) -> Credentials:
         external_id=text_credential(raw, "external_id"),
         regions=_region_patterns(raw.get("regions")),
         endpoint_url=endpoint_url,
-        verify=cacert if verify and cacert else verify,
+        cacert=cacert,
+        verify=verify,
     )
 
 
@@ -188,6 +191,7 @@ class Session:
     def __init__(self, credentials: Credentials, poll: Any):
         self.credentials = credentials
         self._poll = poll
+        self._network: Network = poll.network
         self._lock = threading.Lock()
         self._clients: dict[tuple[str, str], Any] = {}
         self._botocore = _botocore_session(credentials)
@@ -220,16 +224,35 @@ class Session:
             ),
         )
         http_session = client._endpoint.http_session
+        self._connect_by_network(http_session)
         begin, end = _ANSWERS[client.meta.service_model.metadata["protocol"]]
 
         def before_send(request: Any, **_: Any) -> Any:
             self._before_send(request)
-            return _whole(request, http_session.send(request), begin, end)
+            try:
+                response = http_session.send(request)
+            except aws_errors.HTTPClientError as error:  # botocore wraps what it does not know
+                cause = error.kwargs.get("error")
+                raise (cause if isinstance(cause, ConnectorError) else error) from None
+            return _whole(request, response, begin, end)
 
         client.meta.events.register_first("before-send.*", before_send)
         client.meta.events.register_first("after-call.*", _name_the_action)
         client.meta.events.register_last("needs-retry.*", self._needs_retry)
         return client
+
+    def _connect_by_network(self, http_session: Any) -> None:
+        """Have botocore's HTTP session connect as all others do, and trust the account's CA.
+
+        It has no parameters for either, and of its pools the proxies' are made later.
+        """
+        pools = http_session._pool_classes_by_scheme
+        pools.update(self._network.pools(pools))
+        self._network.at_end(http_session.close)
+        tls = http.trust(self.credentials.cacert, self.credentials.verify)
+        if tls:
+            http_session._get_ssl_context = lambda: tls
+            http_session._manager.connection_pool_kw["ssl_context"] = tls
 
     def offers(self, service: str, region: str) -> bool:
         """Whether the service is there: botocore's list is as old as botocore, so names count too."""
@@ -241,9 +264,9 @@ class Session:
             return True
         host = urlsplit(self.client(service, region).meta.endpoint_url).hostname
         try:
-            return bool(socket.getaddrinfo(host, 443))
-        except OSError:
-            return False
+            return bool(self._network.look_up(host, 443))
+        except OSError as error:  # what can't be looked up now is left to the call itself
+            return not isinstance(error, socket.gaierror) or error.errno not in _NO_SUCH_NAME
 
     def note(self, event: str, **facts: Any) -> None:
         """A line in the poll's log."""
@@ -271,7 +294,8 @@ class Session:
     def _needs_retry(
         self, response: Any, attempts: int, caught_exception: Optional[Exception], **_: Any
     ) -> Optional[float]:
-        """botocore sleeps for what this answers and tries again; None ends the tries."""
+        """botocore tries again where this answers a number; None ends the tries. The delay is slept here, where
+        the end of the poll ends it."""
         error: Optional[ConnectorError] = None
         asked = None
         if caught_exception is not None:
@@ -284,7 +308,10 @@ class Session:
             return None
         if isinstance(caught_exception, aws_errors.SSLError):
             return None  # a certificate does not get better
-        return http.delay_before_retry(attempts, self._poll.deadline, asked)
+        delay = http.delay_before_retry(attempts, self._poll.deadline, asked)
+        if delay is not None:
+            self._network.pause(delay)
+        return None if delay is None else 0
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,7 +16,6 @@ import hashlib
 import re
 import ssl
 import threading
-import time
 from collections.abc import Iterable, Mapping
 from typing import Any, Callable, Optional, TypeVar
 
@@ -126,7 +125,7 @@ def _place(
     try:
         tls = ssl.create_default_context(cadata=b"".join(certificates) or None)
     except (ssl.SSLError, ValueError):
-        raise InvalidCredentials("credentials.ca_cert holds no usable certificate") from None
+        raise InvalidEvent("credentials.ca_cert holds no usable certificate") from None
     # Python 3.13 asks more of a CA than Go does, with which Juju makes its own
     tls.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if not verify:
@@ -156,7 +155,7 @@ def _certificates(given: str) -> list[bytes]:
     except (binascii.Error, ValueError):
         certificates = []
     if not certificates:
-        raise InvalidCredentials(
+        raise InvalidEvent(
             "credentials.ca_cert should be the controller's CA certificate, as PEM or as base64 of PEM"
         )
     return certificates
@@ -253,6 +252,7 @@ class Session:
     def __init__(self, credentials: Credentials, poll: Any):
         self.credentials = credentials
         self.deadline: Deadline = poll.deadline
+        self.network = poll.network
         self.traffic = poll.traffic
         self.log = poll.log
         self.models: dict[str, Scope] = {}  # by name
@@ -293,7 +293,7 @@ class Session:
                 delay = http.delay_before_retry(attempt, self.deadline) if error.passes else None
                 if delay is None:
                     raise
-            time.sleep(delay)
+            self.network.pause(delay)
 
     def _open(self, path: str, retry: bool) -> Connection:
         try:
@@ -329,7 +329,7 @@ class Session:
 
     def _log_in_at(self, place: Place, endpoint: str, path: str, retry: bool) -> Connection:
         try:
-            opened = wire.connect(endpoint, path, place.tls, place.server_name, self.deadline)
+            opened = wire.connect(endpoint, path, place.tls, place.server_name, self.network)
         except ssl.SSLCertVerificationError as error:
             raise Failed(_mistrusted(place, endpoint, error), False) from None
         connection = Connection(opened, self, path, retry)
@@ -362,7 +362,7 @@ class Session:
             return dataclasses.replace(self.credentials.place, endpoints=endpoints)
         try:
             return _place(endpoints, ca_cert, self.credentials.verify, None)
-        except InvalidCredentials:
+        except InvalidEvent:
             raise UnexpectedResponse("a redirect's 'ca-cert' is no certificate") from None
 
 

@@ -113,8 +113,8 @@ class Session:
     def __init__(self, credentials: Credentials, poll: Any):
         self.url = credentials.url
         self.device_kinds = device_kinds(poll.request.options.get("device_kinds"))
-        verify, tls = http.trust(credentials.cacert, credentials.verify)
-        self._web = http.session(poll.deadline, poll.traffic, verify=verify, tls=tls)
+        tls = http.trust(credentials.cacert, credentials.verify)
+        self._web = http.session(poll.network, poll.traffic, verify=credentials.verify, tls=tls)
         # v2 tokens (from 4.5) begin with nbt_; 3.7 and 4.1 refuse a v1 token after the word Bearer
         word = "Bearer" if credentials.token.startswith("nbt_") else "Token"
         self._web.headers["Authorization"] = f"{word} {credentials.token}"

@@ -111,6 +111,8 @@ def credentials(raw: Mapping[str, Any], ambient: bool) -> Credentials:
     """The credentials of an event, by clouds.yaml's names or openrc's; see the README."""
     if ambient and not raw:
         raw = {name: value for name, value in os.environ.items() if name.startswith("OS_")}
+        if raw.get("OS_CACERT"):  # an openrc's is a path, and the operator's own
+            raw["OS_CACERT"] = _text_of(raw["OS_CACERT"])
     raw = _clouds_yaml_names(raw)
     auth_url = needed_credential(raw, "auth_url")
     if urlsplit(auth_url).scheme not in ("http", "https") or not urlsplit(auth_url).hostname:
@@ -124,6 +126,14 @@ def credentials(raw: Mapping[str, Any], ambient: bool) -> Credentials:
     verify = flag_credential(raw, "verify", not flag_credential(raw, "insecure", False))
     all_projects = flag_credential(raw, "all_projects", False)
     return Credentials(auth_url, login, interface, verify, all_projects)
+
+
+def _text_of(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except (OSError, ValueError):
+        raise InvalidEvent("OS_CACERT of this host is not the path of a PEM file") from None
 
 
 def _clouds_yaml_names(raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -169,8 +179,9 @@ class Session:
     def __init__(self, credentials: Credentials, poll: Any):
         self.credentials = credentials
         self.log = poll.log
-        verify, tls = http.trust(credentials.login["cacert"], credentials.verify)
-        web = http.session(poll.deadline, poll.traffic, verify=verify, tls=tls)
+        verify = credentials.verify
+        tls = http.trust(credentials.login["cacert"], verify)
+        web = http.session(poll.network, poll.traffic, verify=verify, tls=tls)
         self.auth = _plugin(credentials)
         self.keystone = keystoneauth1.session.Session(
             auth=self.auth, session=web, verify=verify, user_agent="cmp-connectors"

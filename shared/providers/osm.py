@@ -23,7 +23,6 @@ from urllib.parse import urlsplit
 import requests
 
 from shared import http as web
-from shared.deadline import Deadline
 from shared.errors import (
     Absent,
     ConnectorError,
@@ -35,6 +34,7 @@ from shared.errors import (
     Unreachable,
 )
 from shared.event import flag_credential, needed_credential, text_credential
+from shared.network import Network
 from shared.record import field, needed, objects
 
 TOKENS = "/admin/v1/tokens"
@@ -105,8 +105,9 @@ class Session:
         self.credentials = credentials
         self.log = poll.log
         self.options: Mapping[str, Any] = poll.request.options if poll.request else {}
-        self._deadline, self._traffic = poll.deadline, poll.traffic
-        self._requests = self._session(poll.deadline)
+        self._network: Network = poll.network
+        self._traffic = poll.traffic
+        self._requests = self._session(self._network)
         self._renewed = False
         self._token = ""
         self._login: dict[str, Any] = {}
@@ -150,13 +151,11 @@ class Session:
         token, self._token = self._token, ""
         if not token:
             return
-        short = self._session(Deadline(self._deadline.timeout(LOGOUT_S)))
         try:  # without its id, which would get into the logs of proxies: it is the header's token
-            short.delete(self.credentials.url + TOKENS, headers=_bearer(token))
+            with self._network.shorter(LOGOUT_S) as brief:
+                self._session(brief).delete(self.credentials.url + TOKENS, headers=_bearer(token))
         except (requests.RequestException, ConnectorError) as error:
             self.log.info("token not deleted", error=type(error).__name__)
-        finally:
-            short.close()
 
     def ro_get(self, path: str, limit: Optional[int] = None) -> Optional[dict[str, Any]]:
         """The object that RO answers with below its root; None where it has no such record (404)."""
@@ -231,9 +230,10 @@ class Session:
                 f"the token is for project {self.project!r} and not for credentials.project"
             )
 
-    def _session(self, deadline: Deadline) -> requests.Session:
-        verify, tls = web.trust(self.credentials.cacert, self.credentials.verify)
-        made = web.session(deadline, self._traffic, verify=verify, tls=tls)
+    def _session(self, network: Network) -> requests.Session:
+        verify = self.credentials.verify
+        tls = web.trust(self.credentials.cacert, verify)
+        made = web.session(network, self._traffic, verify=verify, tls=tls)
         made.headers["Accept"] = "application/json"
         # each answer sets a cookie that logs in by itself
         made.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
