@@ -19,7 +19,8 @@
 the operator what to do. Every other exception that leaves a handler is a bug of ours.
 """
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import ClassVar, Optional
 
 from nflex_connector_utils import errors as nflex
@@ -116,3 +117,13 @@ class IncompletePoll(ConnectorError):
         self.errors = tuple(errors)
         each = " | ".join(f"{type(error).__name__}: {error}" for error in self.errors)
         super().__init__(f"{len(self.errors)} scopes failed: {each}")
+
+
+@contextlib.contextmanager
+def about(what: str) -> Iterator[None]:
+    """Let an error that leaves the block say what it is about: "NS 7c1d: field 'vld' should be a list"."""
+    try:
+        yield
+    except ConnectorError as error:
+        error.message = f"{what}: {error.message}"
+        raise

@@ -19,7 +19,7 @@ from typing import Any, Optional
 
 import yaml
 
-from shared.errors import UnexpectedResponse
+from shared.errors import UnexpectedResponse, about
 from shared.providers.osm import SECRET
 from shared.record import field, items, needed, objects, plain
 from shared.wan_plan import Network, Wim
@@ -117,12 +117,14 @@ class Accounts:
         self._wims: dict[str, str] = {}
         self._ports: dict[tuple[str, str], list[Port]] = {}  # by WIM and site
         for vim in vims:
-            self._add(vim, self._sites, self.site_names)
+            with about(f"VIM account {vim.get('_id')}"):
+                self._add(vim, self._sites, self.site_names)
         for site, name in self.site_names.items():
             self._named[name].append(site)
         for wim in wims:
-            wim_id = self._add(wim, self._wims, self.wim_names)
-            self._map(wim_id, field(wim, "config", dict) or {})
+            with about(f"WIM account {wim.get('_id')}"):
+                wim_id = self._add(wim, self._wims, self.wim_names)
+                self._map(wim_id, field(wim, "config", dict) or {})
         self._with_account = set(self.wim_names)
 
     def add_ro(

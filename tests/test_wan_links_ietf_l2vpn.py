@@ -345,3 +345,10 @@ def test_what_the_cell_reads_is_in_the_model():
     known = yang.names(fakes.MODEL["site"])
     assert {*cell.VLANS, *(tag for tags in cell.VLANS.values() for tag in tags)} <= known
     assert set(cell.DETAILS) <= yang.names(fakes.MODEL["vpn-service"])
+
+
+def test_a_site_that_is_refused_is_named(wim):
+    wim.service("v")
+    wim.site("tokyo", wim.access("v", "p", **{"vpn-attachment": "v"}))
+    with pytest.raises(UnexpectedResponse, match="site tokyo: field 'vpn-attachment'"):
+        get(wim)

@@ -907,11 +907,17 @@ def test_damaged_records_are_read_or_refused(classic, monkeypatch):
     for damaged, what in damage(record):
         monkeypatch.setattr(wan_links.osm, "listed", lambda scope, kind, one=damaged: [one])
         try:
-            for page in wan_links.fetch_status(scope, lookups, None):
-                for each in page:
-                    if "wim_id" not in each:
-                        wan_links.convert(each, scope, lookups)
-                    assert list(wan_links.status(each, scope, lookups)) is not None
+            pages = list(wan_links.fetch_status(scope, lookups, None))
+        except UnexpectedResponse as error:
+            assert str(error).startswith(f"NS {damaged.get('_id')}: "), what
+            assert "field" in str(error) or "object" in str(error), what
+            refused += 1
+            continue
+        try:
+            for each in [record for page in pages for record in page]:
+                if "wim_id" not in each:
+                    wan_links.convert(each, scope, lookups)
+                assert list(wan_links.status(each, scope, lookups)) is not None
             read += 1
         except UnexpectedResponse as error:
             assert "field" in str(error) or "object" in str(error), what
@@ -929,6 +935,7 @@ def test_damaged_accounts_are_read_or_refused(classic):
         try:
             osm_wan.Accounts(classic.osm.lists["vim_accounts"], [damaged]).wims()
         except UnexpectedResponse as error:
+            assert str(error).startswith(f"WIM account {damaged.get('_id')}: "), what
             assert "field" in str(error) or "object" in str(error), what
             refused += 1
     assert refused > 10

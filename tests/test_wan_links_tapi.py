@@ -356,3 +356,11 @@ def test_what_a_service_has_itself_counts_more_than_its_constraint():
         }
     )
     assert specific(link)["service-type"] == "MULTIPOINT_CONNECTIVITY"
+
+
+def test_a_service_of_a_pair_that_is_refused_is_named(wim):
+    forth = wim.service(wim.point("a"), wim.point("b"), uuid="5e41-af")
+    wim.service(uuid="5e41-fa", **{"end-point": 7})
+    assert forth["uuid"] == "5e41-af"
+    with pytest.raises(UnexpectedResponse, match="record 5e41-fa: field 'end-point'"):
+        get(wim)

@@ -18,7 +18,6 @@ and parameters of instances, may hold secrets, and are not looked at.
 """
 
 import collections
-import contextlib
 import dataclasses
 import datetime
 from collections.abc import Iterable, Iterator, Mapping
@@ -27,7 +26,7 @@ from typing import Any, Optional
 from nflex_connector_utils import Connections, ServiceOffering
 
 from shared import vca
-from shared.errors import Absent, ConnectorError, UnexpectedResponse
+from shared.errors import Absent, UnexpectedResponse, about
 from shared.metadata import metadata
 from shared.providers import osm
 from shared.record import field, items, needed, objects
@@ -96,7 +95,7 @@ def fetch(scope: osm.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
     osm.log_out(scope)
     taken = []
     for ns in found:
-        with _named(ns):
+        with about(f"NS {ns.get('_id')}"):
             taken.append((ns, _models(ns, lookups)))
     _log_what_is_not_read(found, scope.session.log)
     offered = {
@@ -107,18 +106,9 @@ def fetch(scope: osm.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
         if offer.application and offer.application in read.applications
     }
     for ns, models in taken:
-        with _named(ns):
+        with about(f"NS {ns.get('_id')}"):
             page = list(_records(ns, models, offered, lookups))
         yield page
-
-
-@contextlib.contextmanager
-def _named(ns: dict[str, Any]) -> Iterator[None]:
-    try:
-        yield
-    except ConnectorError as error:
-        error.message = f"NS {ns.get('_id')}: {error.message}"
-        raise
 
 
 # --- an NS, taken apart ---------------------------------------------------------------------------

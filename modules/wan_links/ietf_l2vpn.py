@@ -19,7 +19,7 @@ from nflex_connector_utils import Circuit, Locations
 
 from shared import restconf
 from shared.ends import first_two
-from shared.errors import UnexpectedResponse
+from shared.errors import UnexpectedResponse, about
 from shared.metadata import metadata
 from shared.providers import ietf_l2vpn
 from shared.record import field, needed, time
@@ -69,7 +69,9 @@ def _by_service(sites: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any
     """The sites that are attached to each service."""
     found: dict[str, list[dict[str, Any]]] = {}
     for site in sites:
-        for service in {vpn for access in _accesses(site) for vpn in _roles(access, site)}:
+        with about(f"site {site.get('site-id')}"):
+            services = {vpn for access in _accesses(site) for vpn in _roles(access, site)}
+        for service in services:
             found.setdefault(service, []).append(site)
     return found
 

@@ -23,7 +23,7 @@ from nflex_connector_utils import Circuit, Connections
 
 from shared import osm_wan
 from shared.ends import first_two
-from shared.errors import UnexpectedResponse
+from shared.errors import UnexpectedResponse, about
 from shared.metadata import metadata
 from shared.osm_wan import Accounts, End
 from shared.providers import osm
@@ -94,8 +94,7 @@ def fetch_status(
     yield found.links
     yield _missing(found, lookups)
     failing: dict[str, set[str]] = defaultdict(set)
-    for record in found.links:
-        link = _link(record, lookups)
+    for link in _links(found, lookups):
         if link.word in osm_wan.NOT_ASKED:
             failing[link.wim].add(link.message or f"{link.word} without a message")
     wims = {needed(wim, "_id", str): wim for wim in lookups.wims}
@@ -178,33 +177,41 @@ def _read(scope: osm.Scope, lookups: Lookups) -> Found:
     found = Found([], [], {})
     gone = []
     for ns in osm.listed(scope, "ns"):
-        told_by, instance = "deploymentStatus", field(ns, "deploymentStatus", dict)
-        in_ro, short = _ro_id(ns), osm_wan.brief(ns)
-        links: Optional[list[dict[str, Any]]] = []
-        if osm.has_ro(scope) and in_ro:
-            told_by, instance = "RO", _instance(scope, in_ro)
-        if instance:
-            links = _of_ro(scope, short, instance, told_by)
-        if links is None or (told_by == "RO" and instance is None):
-            gone.append(ns)
-            links, instance = [], None
-        for vld in objects(ns, "vld"):
-            for key in osm_wan.wim_keys(vld):
-                found.links.append({"ns": short, "vld": vld, "key": key})
-        found.links += links
-        if instance and instance.get("nets") is not None:  # else the NS record has them itself
-            networks = list(osm_wan.ro_networks(ns, instance, lookups.accounts))
-        else:
-            networks = list(osm_wan.vld_networks(ns, lookups.accounts))
-        if osm_wan.is_due(ns):
-            found.networks += networks
-            nets = objects(instance or {}, "nets")
-            for service, vld_id in {(each.service, each.vld) for each in networks if each.vld}:
-                name = field(ns, "name", str) or service
-                found.names[service, vld_id] = name, osm_wan.vld_name(short, vld_id, nets)
+        with about(f"NS {ns.get('_id')}"):
+            if not _add(ns, scope, lookups, found):
+                gone.append(ns)
     _must_be_gone(scope, gone)
     osm.log_out(scope)
     return found
+
+
+def _add(ns: dict[str, Any], scope: osm.Scope, lookups: Lookups, found: Found) -> bool:
+    """Add the links and networks of a service; False where RO should have it and does not."""
+    told_by, instance = "deploymentStatus", field(ns, "deploymentStatus", dict)
+    in_ro, short = _ro_id(ns), osm_wan.brief(ns)
+    links: Optional[list[dict[str, Any]]] = []
+    if osm.has_ro(scope) and in_ro:
+        told_by, instance = "RO", _instance(scope, in_ro)
+    if instance:
+        links = _of_ro(scope, short, instance, told_by)
+    is_gone = links is None or (told_by == "RO" and instance is None)
+    if is_gone:
+        instance = None
+    for vld in objects(ns, "vld"):
+        for key in osm_wan.wim_keys(vld):
+            found.links.append({"ns": short, "vld": vld, "key": key})
+    found.links += links or []
+    if instance and instance.get("nets") is not None:  # else the NS record has them itself
+        networks = list(osm_wan.ro_networks(ns, instance, lookups.accounts))
+    else:
+        networks = list(osm_wan.vld_networks(ns, lookups.accounts))
+    if osm_wan.is_due(ns):
+        found.networks += networks
+        nets = objects(instance or {}, "nets")
+        for service, vld_id in {(each.service, each.vld) for each in networks if each.vld}:
+            name = field(ns, "name", str) or service
+            found.names[service, vld_id] = name, osm_wan.vld_name(short, vld_id, nets)
+    return not is_gone
 
 
 def _ro_id(ns: dict[str, Any]) -> Optional[str]:
@@ -288,6 +295,13 @@ def _there(answer: dict[str, Any], name: str) -> list[dict[str, Any]]:
     return objects(answer, name)
 
 
+def _links(found: Found, lookups: Lookups) -> Iterator[osm_wan.Link]:
+    for record in found.links:
+        with about(f"NS {needed(record, 'ns', dict).get('_id')}"):
+            link = _link(record, lookups)
+        yield link
+
+
 def _link(record: dict[str, Any], lookups: Lookups) -> osm_wan.Link:
     ns, accounts = needed(record, "ns", dict), lookups.accounts
     if "vld" in record:
@@ -306,8 +320,7 @@ def _link(record: dict[str, Any], lookups: Lookups) -> osm_wan.Link:
 def _missing(found: Found, lookups: Lookups) -> list[dict[str, Any]]:
     """A record for each need that no link satisfies."""
     links, unassigned = [], Counter[str]()
-    for record in found.links:
-        link = _link(record, lookups)
+    for link in _links(found, lookups):
         if link.word == "DELETED":
             continue
         links.append(

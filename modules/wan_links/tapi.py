@@ -22,6 +22,7 @@ from nflex_connector_utils import Circuit
 
 from shared import restconf
 from shared.ends import first_two
+from shared.errors import about
 from shared.metadata import metadata
 from shared.providers import tapi
 from shared.record import field, needed, objects
@@ -121,7 +122,8 @@ def _folded(services: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _points(service: dict[str, Any]) -> set[Optional[str]]:
-    return {_point(end) for end in restconf.within(service, "end-point")}
+    with about(f"record {service['uuid']}"):
+        return {_point(end) for end in restconf.within(service, "end-point")}
 
 
 def _point(end: Mapping[str, Any]) -> Optional[str]:
