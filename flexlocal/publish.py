@@ -4,19 +4,20 @@
 secret and is meant to be committed: without it, a module is found by its name.
 """
 
+import contextlib
 import dataclasses
+import fcntl
 import hashlib
 import json
 import os
-import tempfile
-from collections.abc import Sequence
-from pathlib import Path
+import sys
+from collections.abc import Iterator, Sequence
 from typing import Any, Optional
 
 from flexlocal.accounts import ROOT
 from flexlocal.build import Built
 from flexlocal.manifest import Module
-from flexlocal.region import Region, RegionError, explained
+from flexlocal.region import Region, RegionError
 
 LOCK = ROOT / "flexer.lock"
 
@@ -38,8 +39,7 @@ class Step:
 
 def plan(region: Region, built: Sequence[Built]) -> list[Step]:
     """What has to be done, by the lock file and by what the region has. Changes nothing."""
-    with explained(region):
-        there = region.client.list()
+    there = region.modules()
     known = _read(region)
     return [_step(each, known.get(each.module.family), there, region) for each in built]
 
@@ -51,57 +51,58 @@ def _step(
     family = module.family
     by_id = {each["id"]: each for each in there}
     if locked is None or locked["id"] not in by_id:
-        same_name = [each["id"] for each in there if each["name"] == module.name]
-        if len(same_name) > 1:
-            raise RegionError(
-                f"region {region.name} has {len(same_name)} modules named {module.name!r} "
-                f"({', '.join(same_name)}): delete all but one"
-            )
+        same_name = _by_name(region, module.name, there)
         if same_name:
-            return Step(family, same_name[0], ("it is there by this name, sent by others",))
+            return Step(family, same_name, ("it is there by this name, sent by others",))
         return Step(family, None, ("it is new" if locked is None else "it was deleted there",))
     for key, now in (("name", module.name), ("event_source", module.event_source)):
-        if by_id[locked["id"]][key] != now:
+        if by_id[locked["id"]].get(key) != now:
             raise RegionError(
-                f"{family}: the {key} of module {locked['id']} is {by_id[locked['id']][key]!r} and "
+                f"{family}: the {key} of module {locked['id']} is {by_id[locked['id']].get(key)!r} and "
                 f"can't be changed to {now!r}: flexlocal delete {family}, then upload it anew"
             )
     why = [key for key, value in _sent(built).items() if locked.get(key) != value]
     changed = [
         f"{key} was changed there"
         for key, now in (("description", module.description), ("language", module.language))
-        if key not in why and by_id[locked["id"]][key] != now
+        if key not in why and by_id[locked["id"]].get(key) != now
     ]
     return Step(family, locked["id"], (*(f"{key} changed" for key in why), *changed))
+
+
+def _by_name(region: Region, name: str, there: list[dict[str, Any]]) -> Optional[str]:
+    """The id of the one module of this name, if there is one."""
+    same_name = [each["id"] for each in there if each["name"] == name]
+    if len(same_name) > 1:
+        raise RegionError(
+            f"region {region.name} has {len(same_name)} modules named {name!r} "
+            f"({', '.join(same_name)}): delete all but one"
+        )
+    return same_name[0] if same_name else None
 
 
 def carry_out(region: Region, steps: Sequence[Step], built: Sequence[Built]) -> None:
     """Do what is planned. What is done is in the lock file at once, whatever fails later."""
     for step, each in zip(steps, built):
         if step.why:
-            module_id = step.module_id or _create(region, each)
-            _update(region, each, module_id)
+            _update(region, each, step.module_id or _create(region, each.module))
 
 
-def _create(region: Region, built: Built) -> str:
-    module = built.module
-    with explained(region):
-        created = region.client.upload(
-            module.name, module.description, module.event_source, module.language, str(built.zip)
-        )
-    _remember(region, module.family, {"id": created["id"]})
-    return created["id"]
+def _create(region: Region, module: Module) -> str:
+    """The id of a new module, or of the one that another checkout created since the plan was made."""
+    created = _by_name(region, module.name, region.modules())
+    if created:
+        print(f"{module.family}: others created it meanwhile: update {created}", file=sys.stderr)
+        return created
+    created = region.create(module.name, module.description, module.event_source, module.language)
+    _remember(region, module.family, {"id": created})
+    return created
 
 
 def _update(region: Region, built: Built, module_id: str) -> None:
     module = built.module
     _remember(region, module.family, {"id": module_id})  # until all is sent, nothing is
-    with tempfile.TemporaryDirectory() as made, explained(region):
-        handlers = Path(made) / "handlers.json"
-        handlers.write_text(json.dumps(_handlers(module)), encoding="utf-8")
-        region.client.update(
-            module_id, str(built.zip), module.language, str(handlers), module.description
-        )
+    region.update(module_id, built.zip, module.language, _handlers(module), module.description)
     _remember(region, module.family, {"id": module_id, **_sent(built)})
 
 
@@ -135,8 +136,7 @@ def module_id(region: Region, family: str) -> str:
 
 def delete(region: Region, family: str) -> None:
     """Delete the family's module there, then in the lock file."""
-    with explained(region):
-        region.client.delete(module_id(region, family))
+    region.delete(module_id(region, family))
     _remember(region, family, None)
 
 
@@ -148,16 +148,53 @@ def families(region: Region) -> dict[str, str]:
 # --- the lock file --------------------------------------------------------------------------------
 
 
+@contextlib.contextmanager
+def locked() -> Iterator[None]:
+    """One command at a time that changes a region or the lock file: two uploads would both create.
+
+    The lock is on the lock file's folder, since the file itself is replaced.
+    """
+    folder = os.open(LOCK.parent, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"waiting for another flexlocal that uses {LOCK.name}", file=sys.stderr)
+            fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
 def _load() -> dict[str, Any]:
-    if not LOCK.exists():
-        return {"version": 1, "regions": {}}
     try:
         content = json.loads(LOCK.read_text(encoding="utf-8"))
-        if content["version"] != 1 or not isinstance(content["regions"], dict):
-            raise ValueError(content["version"])
-    except (ValueError, KeyError, TypeError):
-        raise RegionError(f"{LOCK.name} is damaged: restore it, or remove it and upload") from None
+    except FileNotFoundError:
+        return {"version": 1, "regions": {}}
+    except OSError as error:
+        raise RegionError(f"{LOCK.name}: {error.strerror}") from None
+    except (ValueError, RecursionError):
+        raise _damaged("no JSON") from None
+    if not isinstance(content, dict) or content.get("version") != 1:
+        raise _damaged("no object of version 1")
+    for name, region in _objects(content, "regions").items():
+        if not isinstance(region, dict) or not isinstance(region.get("url"), str):
+            raise _damaged(f"regions.{name} has no url")
+        for family, module in _objects(region, "modules").items():
+            if not isinstance(module, dict) or not isinstance(module.get("id"), str):
+                raise _damaged(f"regions.{name}.modules.{family} has no id")
     return content
+
+
+def _objects(holder: dict[str, Any], key: str) -> dict[str, Any]:
+    value = holder.get(key)
+    if not isinstance(value, dict):
+        raise _damaged(f"{key} is no object")
+    return value
+
+
+def _damaged(why: str) -> RegionError:
+    return RegionError(f"{LOCK.name} is damaged ({why}): restore it, or remove it and upload")
 
 
 def _read(region: Region) -> dict[str, Any]:

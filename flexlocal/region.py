@@ -1,4 +1,7 @@
-"""A CMP region: its modules, through the vendor's client where it imports, or by the same calls.
+"""A CMP region: its modules, by the calls that the vendor's client (flexer 1.8.0) makes.
+
+That client itself is not used: it sends a new module's zip twice, has no time-outs, and never ends where a
+list stays shorter than it says. tests/test_publish.py compares the calls.
 
 Regions are those of the vendor's own file, ~/.flexer.yaml:
 
@@ -7,14 +10,15 @@ Regions are those of the vendor's own file, ~/.flexer.yaml:
       default: {cmp_url: https://.../cmp/basic/api, cmp_api_key: ..., cmp_api_secret: ...}
 """
 
-import contextlib
-import json
+import base64
+import io
 import stat
 import sys
-from collections.abc import Iterator
+import zipfile
+import zlib
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, TypeVar
 
 import requests
 import yaml
@@ -23,21 +27,14 @@ CONFIG = Path("~/.flexer.yaml")
 CONNECT_S, ANSWER_S = 10.0, 60.0
 EXECUTION_S = 900.0  # a poll has ten minutes
 
+T = TypeVar("T")
+
 
 class RegionError(Exception):
     """The region can't be used or refused a call; the message says why and what to do."""
 
 
-class Region:
-    """A region's name and URL, and ``client``: what the vendor's NflexClient can do."""
-
-    def __init__(self, name: str, url: str, client: Any):
-        self.name = name
-        self.url = url
-        self.client = client
-
-
-def connect(name: str = "default") -> Region:
+def connect(name: str = "default") -> "Region":
     """The region of ~/.flexer.yaml; calls nobody yet."""
     file = CONFIG.expanduser()
     try:
@@ -45,14 +42,14 @@ def connect(name: str = "default") -> Region:
         regions = content["regions"]
         known = regions[name]
         url = known["cmp_url"].rstrip("/")
-        auth = (known["cmp_api_key"], known["cmp_api_secret"])
+        auth = (str(known["cmp_api_key"]), str(known["cmp_api_secret"]))
     except FileNotFoundError:
         raise RegionError(
             f"{CONFIG} is missing: it names the CMP regions (see README.md)"
         ) from None
     except OSError as error:
         raise RegionError(f"{CONFIG}: {error.strerror}") from None
-    except yaml.YAMLError:
+    except (yaml.YAMLError, UnicodeDecodeError):
         raise RegionError(f"{CONFIG} is no YAML") from None
     except (KeyError, TypeError, AttributeError) as error:
         raise RegionError(
@@ -63,102 +60,91 @@ def connect(name: str = "default") -> Region:
             f"warning: {CONFIG} holds secrets and can be read by others: chmod 600", file=sys.stderr
         )
     verify = known.get("verify_ssl", content.get("verify_ssl", True))
-    return Region(name, url, _client(url, auth, known.get("extra_headers") or {}, verify))
+    return Region(name, url, auth, known.get("extra_headers") or {}, verify)
 
 
-@contextlib.contextmanager
-def explained(region: Region) -> Iterator[None]:
-    """Turns what goes wrong in a call into a RegionError."""
-    try:
-        yield
-    except requests.exceptions.HTTPError as error:
-        answer = error.response
-        about = f"{answer.request.method} {answer.request.path_url}: {answer.status_code}"
-        if answer.status_code in (401, 403):
-            raise RegionError(
-                f"region {region.name} does not accept the key of {CONFIG} for this ({about})"
-            ) from None
-        raise RegionError(f"region {region.name}: {about} {_said(answer)}".rstrip()) from None
-    except requests.exceptions.RequestException as error:
-        raise RegionError(
-            f"region {region.name} at {region.url} can't be reached: {type(error).__name__}"
-        ) from None
+class Region:
+    """One region. Each call raises RegionError where it fails or its answer is not what was expected."""
 
-
-def _said(answer: requests.Response) -> str:
-    return " ".join(answer.text.split())[:300]
-
-
-def _client(url: str, auth: tuple[str, str], headers: dict[str, str], verify: bool) -> Any:
-    try:
-        from flexer import CmpClient, NflexClient
-    except ImportError:
-        return Nflex(url, auth, headers, verify)
-    return NflexClient(CmpClient(url, auth=auth, extra_headers=headers, verify_ssl=verify))
-
-
-class Nflex:
-    """The calls of the vendor's NflexClient (flexer 1.8.0), by the same names, with time-outs."""
-
-    def __init__(self, url: str, auth: tuple[str, str], headers: dict[str, str], verify: bool):
-        self._url = url
+    def __init__(
+        self, name: str, url: str, auth: tuple[str, str], headers: dict[str, str], verify: bool
+    ):
+        self.name = name
+        self.url = url
         self._session = requests.Session()
         self._session.auth = auth
         self._session.verify = verify
         self._session.headers.update(headers)
 
-    def list(self) -> list[dict[str, Any]]:
-        modules: list[dict[str, Any]] = []
+    def modules(self) -> list[dict[str, Any]]:
+        """All modules, each once and at least with ``id`` and ``name``."""
+        found: dict[str, dict[str, Any]] = {}
         page = 1
         while True:
             answer = self._call("GET", "/modules", params={"page": page} if page > 1 else {})
-            found = answer.json()
-            modules += found
-            if not found or len(modules) >= int(answer.headers.get("x-total-count", 0)):
-                return modules
-            page = int(answer.headers["x-page"]) + 1
+            listed = self._json(answer, list)
+            for each in listed:
+                if not isinstance(each, dict) or not all(
+                    isinstance(each.get(key), str) for key in ("id", "name")
+                ):
+                    raise self._unexpected(answer, "a list with a module without id or name")
+            new = {each["id"]: each for each in listed if each["id"] not in found}
+            found.update(new)
+            total = self._number(answer, "x-total-count", 0)
+            if len(found) >= total:
+                return list(found.values())
+            if listed and not new:
+                raise self._unexpected(answer, f"page {page} of the modules repeats what was there")
+            if not listed:
+                raise self._unexpected(
+                    answer, f"{len(found)} modules where it says that there are {total}"
+                )
+            page = self._number(answer, "x-page", page) + 1
 
-    def upload(
-        self, name: str, description: str, event_source: str, language: str, zip_file: str
-    ) -> dict[str, Any]:
-        module = self._call(
-            "POST",
-            "/modules",
-            json={
-                "name": name,
-                "description": description,
-                "file_type": "zip",
-                "event_source": event_source,
-                "source_code": "",
-                "language": language,
-            },
-        ).json()
-        self._send_zip(module["id"], zip_file)
-        return module
+    def create(self, name: str, description: str, event_source: str, language: str) -> str:
+        """A new module without code; its id."""
+        asked = {
+            "name": name,
+            "description": description,
+            "file_type": "zip",
+            "event_source": event_source,
+            "source_code": "",
+            "language": language,
+        }
+        answer = self._call("POST", "/modules", json=asked)
+        created = self._json(answer, dict).get("id")
+        if not isinstance(created, str):
+            raise self._unexpected(answer, "a module without an id")
+        return created
 
     def update(
         self,
         module_id: str,
-        zip_file: str,
+        zip_file: Path,
         language: str,
-        handlers: Optional[str] = None,
-        description: Optional[str] = None,
-    ) -> Any:
-        changes: dict[str, Any] = {"file_type": "zip", "language": language}
-        if description is not None:
-            changes["description"] = description
-        if handlers:
-            changes["handlers"] = json.loads(Path(handlers).read_text(encoding="utf-8"))
+        handlers: list[dict[str, str]],
+        description: str,
+    ) -> None:
+        changes = {
+            "file_type": "zip",
+            "language": language,
+            "handlers": handlers,
+            "description": description,
+        }
         self._call("PATCH", f"/modules/{module_id}", params={"nosync": "true"}, json=changes)
-        return self._send_zip(module_id, zip_file)
+        with open(zip_file, "rb") as packed:
+            files = {"file": (zip_file.name, packed)}
+            self._call("POST", f"/modules/{module_id}/zipfile", files=files)
 
-    def execute(self, module_id: str, handler: str, is_async: bool, event: str) -> dict[str, Any]:
-        asked = {"async": is_async, "handler": f"main.{handler}", "event": json.loads(event)}
-        return self._call(
+    def execute(self, module_id: str, handler: str, is_async: bool, event: Any) -> dict[str, Any]:
+        asked = {"async": is_async, "handler": f"main.{handler}", "event": event}
+        answer = self._call(
             "POST", f"/modules/{module_id}/execute", json=asked, timeout=(CONNECT_S, EXECUTION_S)
-        ).json()
+        )
+        return self._json(answer, dict)
 
-    def logs(self, module_id: str) -> dict[str, Any]:
+    def logs(self, module_id: str) -> list[dict[str, Any]]:
+        """What the module logged in the last 24 hours."""
         now = datetime.now(timezone.utc)
         asked = {
             "resource_id": f"nflex-module-{module_id}",
@@ -166,21 +152,85 @@ class Nflex:
             "end": _moment(now),
             "order": "asc",
         }
-        return self._call("GET", "/logs", params=asked).json()
+        answer = self._call("GET", "/logs", params=asked)
+        hits = self._json(answer, dict).get("hits", [])
+        if not isinstance(hits, list) or not all(isinstance(each, dict) for each in hits):
+            raise self._unexpected(answer, "hits that are no list of objects")
+        return hits
 
-    def delete(self, module_id: str) -> Any:
-        return self._call("DELETE", f"/modules/{module_id}")
+    def get(self, module_id: str) -> dict[str, Any]:
+        return self._json(self._call("GET", f"/modules/{module_id}"), dict)
 
-    def _send_zip(self, module_id: str, zip_file: str) -> Any:
-        with open(zip_file, "rb") as packed:
-            files = {"file": (Path(zip_file).name, packed)}
-            return self._call("POST", f"/modules/{module_id}/zipfile", files=files).json()
+    def download(self, module_id: str, folder: Path) -> None:
+        """The module's code into the folder, over what is there. Raises OSError if it can't be written."""
+        module = self.get(module_id)
+        kind = module.get("file_type")
+        if kind == "inline":
+            (folder / "main.py").write_text(str(module.get("source_code", "")), encoding="utf-8")
+            return
+        answer = self._call("GET", f"/modules/{module_id}/zipfile")
+        try:
+            with zipfile.ZipFile(io.BytesIO(base64.b64decode(answer.content))) as packed:
+                for entry in packed.infolist():
+                    if kind == "github":  # all is in one folder, as GitHub packs a repository
+                        entry.filename = entry.filename.partition("/")[2]
+                    if entry.filename:
+                        packed.extract(entry, folder)
+        except (ValueError, zipfile.BadZipFile, EOFError, zlib.error, RuntimeError):
+            raise self._unexpected(answer, "what is no zip file") from None
+
+    def delete(self, module_id: str) -> None:
+        self._call("DELETE", f"/modules/{module_id}")
 
     def _call(self, method: str, path: str, **asked: Any) -> requests.Response:
         asked.setdefault("timeout", (CONNECT_S, ANSWER_S))
-        answer = self._session.request(method, self._url + path, **asked)
-        answer.raise_for_status()
+        try:
+            answer = self._session.request(method, self.url + path, **asked)
+        except requests.exceptions.RequestException as error:
+            raise RegionError(
+                f"region {self.name} at {self.url} can't be reached: {type(error).__name__}"
+            ) from None
+        if answer.status_code in (401, 403):
+            raise RegionError(
+                f"region {self.name} does not accept the key of {CONFIG} for this ({_about(answer)})"
+            )
+        if not answer.ok:
+            raise RegionError(f"region {self.name}: {_about(answer)} {_said(answer)}".rstrip())
         return answer
+
+    def _json(self, answer: requests.Response, kind: type[T]) -> T:
+        try:
+            document = answer.json()
+        except (ValueError, RecursionError):
+            what = "an HTML page" if _is_html(answer) else "no JSON"
+            raise self._unexpected(answer, f"{what}: is cmp_url of {CONFIG} the API's?") from None
+        if not isinstance(document, kind):
+            raise self._unexpected(
+                answer, f"{type(document).__name__} where {kind.__name__} was expected"
+            )
+        return document
+
+    def _number(self, answer: requests.Response, header: str, default: int) -> int:
+        text = answer.headers.get(header, str(default))
+        if not text.isdecimal():
+            raise self._unexpected(answer, f"header {header}, which is no number")
+        return int(text)
+
+    def _unexpected(self, answer: requests.Response, what: str) -> RegionError:
+        return RegionError(f"region {self.name} answered {_about(answer)} with {what}")
+
+
+def _about(answer: requests.Response) -> str:
+    return f"{answer.request.method} {answer.request.path_url}: {answer.status_code}"
+
+
+def _is_html(answer: requests.Response) -> bool:
+    kind = answer.headers.get("Content-Type", "")
+    return "html" in kind.lower() or answer.text.lstrip()[:1] == "<"
+
+
+def _said(answer: requests.Response) -> str:
+    return "(an HTML page)" if _is_html(answer) else " ".join(answer.text.split())[:300]
 
 
 def _moment(moment: datetime) -> str:

@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 from flexlocal import asked as options
@@ -11,6 +12,7 @@ from flexlocal.asked import BadUsage
 from flexlocal.build import Built
 
 FAILED = 1
+SOURCE_SHOWN = 50  # characters, as the vendor's `flexer get`
 
 
 def add_commands(commands: Any) -> None:
@@ -34,6 +36,15 @@ def add_commands(commands: Any) -> None:
     one = commands.add_parser("list", help="the modules of a region")
     _region_option(one)
     one.set_defaults(command=_list)
+
+    for name, text, command in (
+        ("get", "what a region knows of a module, as JSON", _get),
+        ("download", "a module's code into the current folder, over what is there", _download),
+    ):
+        one = commands.add_parser(name, help=text)
+        one.add_argument("module", metavar="FAMILY-or-ID")
+        _region_option(one)
+        one.set_defaults(command=command)
 
     one = commands.add_parser("execute", help="call a handler of a family's module in a region")
     one.add_argument("family", metavar="FAMILY")
@@ -126,6 +137,11 @@ def _update(asked: argparse.Namespace) -> int:
 
 def _publish(asked: argparse.Namespace, *, creates: bool) -> int:
     there = region.connect(asked.region)
+    with publish.locked():
+        return _publish_to(there, asked, creates)
+
+
+def _publish_to(there: region.Region, asked: argparse.Namespace, creates: bool) -> int:
     built = _built(asked)
     steps = publish.plan(there, built)
     missing = [step.family for step in steps if step.why and step.module_id is None]
@@ -144,48 +160,71 @@ def _publish(asked: argparse.Namespace, *, creates: bool) -> int:
 def _list(asked: argparse.Namespace) -> int:
     there = region.connect(asked.region)
     families = publish.families(there)
-    with region.explained(there):
-        modules = there.client.list()
-    for module in sorted(modules, key=lambda module: (module["name"], module["id"])):
+    for module in sorted(there.modules(), key=lambda module: (module["name"], module["id"])):
         family = families.get(module["id"], "-")
-        print(f"{module['id']}  {family:12}  {module['event_source']}  {module['name']}")
+        print(f"{module['id']}  {family:12}  {module.get('event_source')}  {module['name']}")
     return 0
+
+
+def _get(asked: argparse.Namespace) -> int:
+    there = region.connect(asked.region)
+    module = there.get(_module_id(there, asked.module))
+    if len(str(module.get("source_code", ""))) > SOURCE_SHOWN:
+        module["source_code"] = "*** REDACTED ***"
+    print(json.dumps(module, indent=4, sort_keys=True))
+    return 0
+
+
+def _download(asked: argparse.Namespace) -> int:
+    there = region.connect(asked.region)
+    module_id = _module_id(there, asked.module)
+    try:
+        there.download(module_id, Path())
+    except OSError as error:
+        raise region.RegionError(f"{error.filename or '.'}: {error.strerror}") from None
+    print(f"Module {module_id} downloaded in the current directory", file=sys.stderr)
+    return 0
+
+
+def _module_id(there: region.Region, name: str) -> str:
+    """Of a family's module, or of another that is named by its id."""
+    return publish.module_id(there, name) if name in manifest.load().modules else name
 
 
 def _execute(asked: argparse.Namespace) -> int:
     event, _ = options.event(asked)
     there = region.connect(asked.region)
     module_id = publish.module_id(there, asked.family)
-    with region.explained(there):
-        told = there.client.execute(module_id, asked.handler, asked.is_async, json.dumps(event))
-    if told.get("logs"):
-        print(told["logs"], file=sys.stderr)
-    error = told.get("error")
+    result = there.execute(module_id, asked.handler, asked.is_async, event)
+    if result.get("logs"):
+        print(result["logs"], file=sys.stderr)
+    error = result.get("error")
     if error:
-        print(f"{error['exc_type']}: {error['exc_message']}", file=sys.stderr)
+        error = error if isinstance(error, dict) else {"exc_message": error}
+        print(f"{error.get('exc_type')}: {error.get('exc_message')}", file=sys.stderr)
         return FAILED
-    value = told.get("value")
-    print(json.dumps(value, ensure_ascii=False))
+    value = result.get("value")
+    if value or not asked.is_async:  # of what was only started there is no value yet
+        print(json.dumps(value, ensure_ascii=False))
     return FAILED if isinstance(value, dict) and value.get("ok") is False else 0
 
 
 def _logs(asked: argparse.Namespace) -> int:
     there = region.connect(asked.region)
     module_id = publish.module_id(there, asked.family)
-    with region.explained(there):
-        hits = there.client.logs(module_id).get("hits", [])
-    for hit in hits:
-        print(f"{hit['timestamp']}  {hit['severity']:5}  {hit['message']}")
+    for hit in there.logs(module_id):
+        print(f"{hit.get('timestamp')}  {hit.get('severity')!s:5}  {hit.get('message')}")
     return 0
 
 
 def _delete(asked: argparse.Namespace) -> int:
     there = region.connect(asked.region)
-    known = {family: publish.module_id(there, family) for family in asked.families}
-    for family, module_id in known.items():
-        if asked.dry_run:
-            print(f"would delete {family}: {module_id}")
-        else:
-            publish.delete(there, family)
-            print(f"{family}: deleted {module_id}")
+    with publish.locked():
+        known = {family: publish.module_id(there, family) for family in asked.families}
+        for family, module_id in known.items():
+            if asked.dry_run:
+                print(f"would delete {family}: {module_id}")
+            else:
+                publish.delete(there, family)
+                print(f"{family}: deleted {module_id}")
     return 0

@@ -1,28 +1,23 @@
-"""Upload, update, list, execute, logs and delete, against the simulator of a CMP region.
+"""Upload, update, list, get, download, execute, logs and delete, against the simulator of a CMP region."""
 
-Twice each: through the vendor's client, and through our own calls.
-"""
-
+import copy
 import dataclasses
+import fcntl
+import io
 import json
-import sys
+import re
+import threading
 import zipfile
+from pathlib import Path
 
 import pytest
 
 from flexlocal import publish, region, shipping
 from flexlocal.__main__ import main
+from tests import vendor
 from tests.built import MANIFEST, module
 from tests.fakes.cmp import Cmp
 from tests.fakes.openstack import Cloud
-
-
-@pytest.fixture(params=["flexer's client", "our calls"])
-def client(request, monkeypatch):
-    """Which client is used; flexer's imports on every Python, unlike its command line."""
-    if request.param == "our calls":
-        monkeypatch.setitem(sys.modules, "flexer", None)
-    return request.param
 
 
 @pytest.fixture
@@ -32,7 +27,7 @@ def cmp():
 
 
 @pytest.fixture
-def home(client, cmp, monkeypatch, tmp_path):
+def home(cmp, monkeypatch, tmp_path):
     """A home with a ~/.flexer.yaml for the simulator, and a lock file of its own."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr(publish, "LOCK", tmp_path / "flexer.lock")
@@ -81,7 +76,7 @@ def other_zip(built, tmp_path):
 # --- upload and update ----------------------------------------------------------------------------
 
 
-def test_upload_creates_what_the_region_lacks(home, cmp, client, capsys):
+def test_upload_creates_what_the_region_lacks(home, cmp, capsys):
     assert main(["upload"]) == 0
     ids = {family: each["id"] for family, each in lock(home).items()}
     assert set(ids) == set(MANIFEST.modules)
@@ -98,6 +93,16 @@ def test_upload_creates_what_the_region_lacks(home, cmp, client, capsys):
         }
         assert cmp.zips[module_id] == module(family).zip.read_bytes()
     assert capsys.readouterr().out.count("create (it is new)") == len(MANIFEST.modules)
+
+
+def test_a_new_modules_zip_is_sent_once(home, cmp):
+    main(["upload", "servers"])
+    (module_id,) = cmp.modules
+    assert writes(cmp) == [
+        ("POST", "/modules"),
+        ("PATCH", f"/modules/{module_id}?nosync=true"),
+        ("POST", f"/modules/{module_id}/zipfile"),
+    ]
 
 
 def test_what_did_not_change_is_not_sent(home, cmp, capsys):
@@ -244,7 +249,75 @@ def test_no_secret_is_in_the_lock_file_or_the_output(home, cmp, capsys):
     assert cmp.key not in text
 
 
-# --- list, execute, logs, delete ------------------------------------------------------------------
+# --- two at once ----------------------------------------------------------------------------------
+
+
+def test_an_upload_waits_for_another_one(home, cmp, monkeypatch):
+    """Else both would see a region without modules, and create them."""
+    waits = threading.Event()
+    flock = fcntl.flock
+
+    def watched(file, how):
+        if not how & fcntl.LOCK_NB:
+            waits.set()
+        flock(file, how)
+
+    monkeypatch.setattr(publish.fcntl, "flock", watched)
+    with publish.locked():
+        other = threading.Thread(target=main, args=(["upload"],))
+        other.start()
+        assert waits.wait(60)
+        assert cmp.requests == []
+    other.join()
+    assert len(cmp.modules) == len(MANIFEST.modules)
+
+
+def test_uploads_at_once_create_each_module_once(home, cmp):
+    together = threading.Barrier(3)
+    done = []
+
+    def upload():
+        together.wait()
+        done.append(main(["upload"]))
+
+    threads = [threading.Thread(target=upload) for _ in range(3)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert done == [0, 0, 0]
+    assert len(cmp.modules) == len(MANIFEST.modules)
+    assert {family: each["id"] for family, each in lock(home).items()} == {
+        family: by_name(cmp)[module.name]["id"] for family, module in MANIFEST.modules.items()
+    }
+
+
+def test_what_another_checkout_created_meanwhile_is_updated(home, cmp, monkeypatch, capsys):
+    """It has another lock file: only the region knows."""
+
+    def another():
+        with monkeypatch.context() as elsewhere:
+            (home / "elsewhere").mkdir(exist_ok=True)
+            elsewhere.setattr(publish, "LOCK", home / "elsewhere" / "flexer.lock")
+            assert main(["upload"]) == 0
+
+    plan = publish.plan
+
+    def planned(*asked):
+        steps = plan(*asked)
+        monkeypatch.setattr(publish, "plan", plan)
+        another()
+        return steps
+
+    monkeypatch.setattr(publish, "plan", planned)
+    assert main(["upload"]) == 0
+    assert len(cmp.modules) == len(MANIFEST.modules)
+    servers = by_name(cmp)["CMP servers"]["id"]
+    assert f"servers: others created it meanwhile: update {servers}" in capsys.readouterr().err
+    assert lock(home) == json.loads((home / "elsewhere" / "flexer.lock").read_text())["regions"]["default"]["modules"]  # fmt: skip
+
+
+# --- list, get, download, execute, logs, delete ------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -302,6 +375,97 @@ def test_execute_fails_where_the_handler_does(home, cmp, cloud, capsys):
     assert "wrong-pw" not in err
     assert main([*asked, "--handler", "validate_credentials"]) == 1
     assert json.loads(capsys.readouterr().out)["ok"] is False
+
+
+def test_what_was_only_started_has_no_value_yet(home, cmp, cloud, capsys):
+    main(["upload", "servers"])
+    capsys.readouterr()
+    event = {"provider": "openstack", "credentials": cloud.credentials()}
+    assert main(["execute", "servers", "--event", json.dumps(event), "--async"]) == 0
+    assert capsys.readouterr().out == ""
+    cmp.wait()
+    ((_, handler, result),) = cmp.results
+    assert (handler, len(result["value"])) == ("main.get_resources", 3)
+
+
+def test_get_shows_what_the_region_knows(home, cmp, capsys):
+    main(["upload", "servers"])
+    (module_id,) = cmp.modules
+    cmp.modules[module_id]["source_code"] = 51 * "x"
+    capsys.readouterr()
+    for name in ("servers", module_id):
+        assert main(["get", name]) == 0
+        assert json.loads(capsys.readouterr().out) == {
+            **cmp.modules[module_id],
+            "source_code": "*** REDACTED ***",
+        }
+    cmp.modules[module_id]["source_code"] = 50 * "x"
+    main(["get", "servers"])
+    assert json.loads(capsys.readouterr().out)["source_code"] == 50 * "x"
+
+
+def test_download_unpacks_what_was_uploaded(home, cmp, monkeypatch, capsys):
+    main(["upload", "servers"])
+    (module_id,) = cmp.modules
+    (home / "here").mkdir()
+    monkeypatch.chdir(home / "here")
+    capsys.readouterr()
+    assert main(["download", "servers"]) == 0
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", f"Module {module_id} downloaded in the current directory\n")
+    with zipfile.ZipFile(module("servers").zip) as packed:
+        for name in packed.namelist():
+            assert (home / "here" / name).read_bytes() == packed.read(name)
+
+
+def test_download_of_code_that_was_typed_in(home, cmp, monkeypatch):
+    main(["upload", "servers"])
+    (module_id,) = cmp.modules
+    cmp.modules[module_id].update(file_type="inline", source_code="# ü\n")
+    monkeypatch.chdir(home)
+    assert main(["download", module_id]) == 0
+    assert (home / "main.py").read_text(encoding="utf-8") == "# ü\n"
+
+
+def test_download_of_a_repository_leaves_its_folder_out(home, cmp, monkeypatch):
+    main(["upload", "servers"])
+    (module_id,) = cmp.modules
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as packed:
+        packed.writestr("repository-1a2b/", "")
+        packed.writestr("repository-1a2b/main.py", "# main")
+        packed.writestr("repository-1a2b/lib/a.py", "# a")
+        packed.writestr("repository-1a2b/../../outside.py", "# outside")
+    cmp.modules[module_id]["file_type"], cmp.zips[module_id] = "github", made.getvalue()
+    (home / "here" / "there").mkdir(parents=True)
+    monkeypatch.chdir(home / "here" / "there")
+    assert main(["download", module_id]) == 0
+    assert {file.name for file in Path().iterdir()} == {"main.py", "lib", "outside.py"}
+    assert {file.name for file in (home / "here").iterdir()} == {"there"}
+    assert Path("lib/a.py").read_text() == "# a"
+
+
+@pytest.mark.parametrize("text", ["", "no zip", "UEsDBA==", '{"message": "none"}'])
+def test_download_of_what_is_no_zip(home, cmp, monkeypatch, capsys, text):
+    main(["upload", "servers"])
+    monkeypatch.chdir(home)
+    (module_id,) = cmp.modules
+    cmp.instead("GET", f"/modules/{module_id}/zipfile", lambda: (200, {}, text))
+    assert main(["download", "servers"]) == 1
+    assert "/zipfile: 200 with what is no zip file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["get", "download", "execute", "logs", "delete"])
+def test_a_family_that_was_not_uploaded(home, cmp, capsys, command):
+    event = ["--event", "{}"] if command == "execute" else []
+    assert main([command, "servers", *event]) == 1
+    assert "flexer.lock knows no module of servers in region default" in capsys.readouterr().err
+    assert cmp.requests == []
+
+
+def test_an_id_that_is_not_there(home, cmp, capsys):
+    assert main(["get", "nobody"]) == 1
+    assert "GET /cmp/basic/api/modules/nobody: 404" in capsys.readouterr().err
 
 
 def test_logs_are_those_of_the_module(home, cmp, cloud, capsys):
@@ -364,6 +528,93 @@ def test_a_region_that_answers_with_an_error(home, cmp, capsys):
     assert "region default: GET /cmp/basic/api/modules: 503" in capsys.readouterr().err
 
 
+PAGE = "<!DOCTYPE html>\n<html><title>Sign in</title></html>"
+
+
+@pytest.mark.parametrize("kind", ["text/html; charset=utf-8", "application/json"])
+@pytest.mark.parametrize("command", [["list"], ["upload"], ["get", "x"]])
+def test_a_page_for_people_is_called_that(home, cmp, capsys, command, kind):
+    """Of a proxy, a login, or a cmp_url that is the console's."""
+    cmp.instead("GET", "/modules", lambda: (200, {"Content-Type": kind}, PAGE))
+    assert main(command) == 1
+    err = capsys.readouterr().err
+    path = "/modules/x" if command[0] == "get" else "/modules"
+    assert err == (
+        f"RegionError: region default answered GET /cmp/basic/api{path}: 200 with an HTML page: "
+        "is cmp_url of ~/.flexer.yaml the API's?\n"
+    )
+    cmp.instead("GET", "/modules", lambda: (502, {"Content-Type": kind}, PAGE))
+    assert main(command) == 1
+    assert f"GET /cmp/basic/api{path}: 502 (an HTML page)" in capsys.readouterr().err
+
+
+ODD = ["", "no JSON", "null", "7", '"text"', "[7]", "[[]]", "[{}]", '[{"id": 7, "name": "x"}]',
+       "{}", "[" * 100_000, '{"id": 7}', '{"hits": 7}', '{"hits": [7]}']  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ODD, ids=range(len(ODD)))
+@pytest.mark.parametrize(
+    "method, path, command",
+    [
+        ("GET", "/modules", ["list"]),
+        ("GET", "/modules", ["upload", "volumes"]),
+        ("POST", "/modules", ["upload", "volumes"]),
+        ("GET", "/modules/", ["get", "servers"]),
+        ("GET", "/modules/", ["download", "servers"]),
+        ("POST", "/modules/", ["execute", "servers", "--event", "{}"]),
+        ("GET", "/logs", ["logs", "servers"]),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else None,
+)
+def test_no_answer_is_a_traceback(home, cmp, monkeypatch, capsys, method, path, command, text):
+    main(["upload", "servers"])
+    monkeypatch.chdir(home)
+    capsys.readouterr()
+    cmp.instead(method, path, lambda: (200, {}, text))
+    code = main(command)  # an exception fails the test
+    err = capsys.readouterr().err
+    assert (code, "Error: " in err) in ((0, False), (1, True))
+
+
+def pages(cmp, *ids, total, page=None):
+    """The next pages of the module list have these ids each."""
+    for number, listed in enumerate(ids, 1):
+        found = [{"id": each, "name": f"name of {each}"} for each in listed]
+        headers = {"x-total-count": total, "x-page": page or number}
+        cmp.instead("GET", "/modules", lambda answer=(200, headers, found): answer)
+
+
+@pytest.mark.parametrize("page", [None, 1])
+def test_a_page_that_repeats_is_a_loop(home, cmp, capsys, page):
+    pages(cmp, "abc", "abc", "abc", total=9, page=page)
+    assert main(["list"]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "of the modules repeats what was there" in err
+
+
+def test_a_list_that_ends_early_is_not_taken_for_all(home, cmp, capsys):
+    """An upload would create what it does not show."""
+    pages(cmp, "abc", "", total=9)
+    assert main(["upload"]) == 1
+    assert "with 3 modules where it says that there are 9" in capsys.readouterr().err
+    assert writes(cmp) == []
+
+
+def test_pages_that_moved_on_show_no_module_twice(home, cmp, capsys):
+    pages(cmp, "abc", "cd", "e", total=5)
+    assert main(["list"]) == 0
+    assert [line[0] for line in capsys.readouterr().out.splitlines()] == list("abcde")
+
+
+@pytest.mark.parametrize("header", ["x-total-count", "x-page"])
+def test_a_header_that_is_no_number(home, cmp, capsys, header):
+    headers = {"x-total-count": 2, "x-page": 1, header: "many"}
+    cmp.instead("GET", "/modules", lambda: (200, headers, [{"id": "a", "name": "b"}]))
+    assert main(["list"]) == 1
+    assert f"with header {header}, which is no number" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "content, told",
     [
@@ -398,15 +649,145 @@ def test_a_region_under_anothers_name(home, cmp, capsys):
         assert other.modules == {}
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"version": 2, "regions": {}}', '{"regions": {}}'])
+GOOD_LOCK = {
+    "version": 1,
+    "regions": {
+        "default": {
+            "url": "URL",
+            "modules": {"servers": {"id": "m-1", "zip": "0", "handlers": []}},
+        },
+        "other": {"url": "http://other", "modules": {}},
+    },
+}
+
+
+def damaged_locks():
+    """Valid JSON of another form: each value that has a meaning is of another kind, or gone."""
+    for path in ("", "version", "regions", "regions/default", "regions/default/url",
+                 "regions/default/modules", "regions/default/modules/servers",
+                 "regions/default/modules/servers/id", "regions/other", "regions/other/modules"):  # fmt: skip
+        for value in (None, 7, "text", [], {}):
+            *parents, last = ["lock", *path.split("/")] if path else ["lock"]
+            whole = {"lock": copy.deepcopy(GOOD_LOCK)}
+            inner = whole
+            for key in parents:
+                inner = inner[key]
+            if type(value) is not type(inner[last]) or last == "version":
+                inner[last] = value
+                yield pytest.param(json.dumps(whole["lock"]), id=f"{path or 'all'}: {value!r}")
+            if value is None and last in ("version", "url", "modules", "id"):
+                del inner[last]
+                yield pytest.param(json.dumps(whole["lock"]), id=f"no {path}")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [*damaged_locks(), *("{", "[" * 100_000, '{"version": 2, "regions": {}}', "\ud800")],
+)
 def test_a_damaged_lock_file_is_not_written_over(home, cmp, capsys, content):
-    (home / "flexer.lock").write_text(content)
-    assert main(["upload"]) == 1
-    assert "flexer.lock is damaged" in capsys.readouterr().err
-    assert (home / "flexer.lock").read_text() == content
+    file = home / "flexer.lock"
+    file.write_bytes(content.replace("URL", cmp.url).encode("utf-8", "surrogatepass"))
+    before = file.read_bytes()
+    commands = [["get", "servers"], ["download", "servers"], ["logs", "servers"]]
+    commands += [["execute", "servers", "--event", "{}"], ["delete", "servers"], ["list"]]
+    for command in (*commands, ["upload"], ["update"]):
+        assert main(command) == 1
+        assert "RegionError: flexer.lock is damaged" in capsys.readouterr().err
+    assert file.read_bytes() == before
     assert cmp.modules == {}
 
 
-def test_which_client_is_used(home, client):
-    used = type(region.connect().client)
-    assert used.__module__ == ("flexer.clients.nflex" if client != "our calls" else region.__name__)
+def test_a_lock_file_that_can_not_be_read(home, cmp, capsys):
+    (home / "flexer.lock").mkdir()
+    assert main(["upload"]) == 1
+    assert "RegionError: flexer.lock: Is a directory" in capsys.readouterr().err
+
+
+# --- the vendor's client --------------------------------------------------------------------------
+
+
+def test_the_calls_are_those_of_the_vendors_client(home, cmp, monkeypatch, tmp_path):
+    """flexer's, as it is: what each of its calls asks for, and what the region has after it."""
+    flexer = pytest.importorskip("flexer")
+    theirs = flexer.NflexClient(flexer.CmpClient(cmp.url, auth=(cmp.key, cmp.secret)))
+    ours = region.connect()
+    monkeypatch.chdir(tmp_path)
+    zip_file = other_zip(module("servers"), tmp_path).zip
+    handlers = [{"event_source": "timer", "handler": "main.get"}]
+    (tmp_path / "handlers.json").write_text(json.dumps(handlers))
+    about = ("Name", "what it is", "cmp-connector.resources", "python3")
+
+    def calls(module_id):
+        """What was asked for since the last look, without the id and the time of day."""
+        found = [(method, path.replace(module_id, "ID")) for method, path in cmp.requests]
+        cmp.requests.clear()
+        return [(method, re.sub(r"(start|end)=[^&]*", r"\1=", path)) for method, path in found]
+
+    first = theirs.upload(*about, str(zip_file))["id"]
+    created = calls(first)
+    second = ours.create(*about)
+    assert calls(second) == created[:1]  # the zip comes with the update
+    pairs = [
+        (
+            lambda: theirs.update(first, str(zip_file), "python3", "handlers.json", "newer"),
+            lambda: ours.update(second, zip_file, "python3", handlers, "newer"),
+        ),
+        (lambda: theirs.list(), lambda: ours.modules()),
+        (lambda: theirs.get(first), lambda: ours.get(second)),
+        (lambda: theirs.download(first), lambda: ours.download(second, Path())),
+        (
+            lambda: theirs.execute(first, "get_resources", False, "{}"),
+            lambda: ours.execute(second, "get_resources", False, {}),
+        ),
+        (
+            lambda: theirs.execute(first, "get_resources", True, "{}"),
+            lambda: ours.execute(second, "get_resources", True, {}),
+        ),
+        (lambda: theirs.logs(first), lambda: ours.logs(second)),
+    ]
+    for their_call, our_call in pairs:
+        their_call()
+        asked = calls(first)
+        our_call()
+        assert calls(second) == asked
+        assert {**cmp.modules[second], "id": first} == cmp.modules[first]
+        assert cmp.zips[second] == cmp.zips[first]
+    theirs.delete(first)
+    asked = calls(first)
+    ours.delete(second)
+    assert calls(second) == asked
+    assert cmp.modules == {}
+
+
+def test_get_download_and_async_print_what_the_vendors_do(home, cmp, monkeypatch, capsys, cloud):
+    """flexer prints all but values to stderr; ours has what a program may read on stdout."""
+    vendor.needs_flexer()
+    main(["upload", "servers"])
+    (module_id,) = cmp.modules
+    event = json.dumps({"provider": "openstack", "credentials": cloud.credentials()})
+    (home / "theirs").mkdir()
+    (home / "ours").mkdir()
+    monkeypatch.chdir(home / "ours")
+    capsys.readouterr()
+    for theirs, ours in (
+        (["get", module_id], ["get", "servers"]),
+        (["download", module_id], ["download", "servers"]),
+        (
+            ["execute", module_id, "--handler", "get_resources", "--event", event, "--async"],
+            ["execute", "servers", "--event", event, "--async"],
+        ),
+    ):
+        done = vendor.flexer(theirs, home / "theirs", home, cmp.url, cmp.key, cmp.secret)
+        assert (done.returncode, done.stdout) == (0, "")
+        assert main(ours) == 0
+        out, err = capsys.readouterr()
+        assert out + err == done.stderr
+    files = [
+        {
+            file.relative_to(folder): file.read_bytes()
+            for file in folder.rglob("*")
+            if file.is_file()
+        }
+        for folder in (home / "theirs", home / "ours")
+    ]
+    assert files[0] == files[1]

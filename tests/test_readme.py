@@ -89,7 +89,8 @@ def test_the_table_of_builds_is_fresh():
 
 def test_the_commands_of_a_region_are_all_told():
     told = re.findall(r"^\| `flexlocal (\w+)", README, re.MULTILINE)
-    assert told == ["upload", "update", "list", "execute", "logs", "delete"]
+    commands = "upload update list get download execute logs delete"
+    assert told == commands.split()
 
 
 def test_files_named_in_the_readme_exist():

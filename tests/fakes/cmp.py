@@ -96,15 +96,27 @@ class Cmp:
 
     def fail(self, method, path, status, times=1):
         """Answer the next calls of this method, on paths that begin so, with this status."""
-        self._faults += [(method, path, status)] * times
+        self.instead(method, path, lambda: _refuse(status), times)
+
+    def instead(self, method, path, act, times=1):
+        """What ``act`` returns (status, headers, document; text is sent as it is) or raises answers those calls.
+
+        None: they are answered as ever, after what it did.
+        """
+        with self._lock:
+            self._faults += [(method, path, act)] * times
 
     def answer(self, method, path, query, headers, body):
         """(status, headers, document) of one call; raises Refused."""
         with self._lock:  # two calls at once must not have one fault
-            for fault in self._faults:
-                if method == fault[0] and path.startswith(fault[1]):
-                    self._faults.remove(fault)
-                    raise Refused(fault[2], "a fault that a test asked for")
+            fault = next(
+                (f for f in self._faults if f[0] == method and path.startswith(f[1])), None
+            )
+            if fault:
+                self._faults.remove(fault)
+        instead = fault and fault[2]()
+        if instead:
+            return instead
         basic = base64.b64encode(f"{self.key}:{self.secret}".encode()).decode()
         if headers["Authorization"] not in (f"Basic {basic}", f"Bearer {self.token}"):
             raise Refused(401, "not authenticated")
@@ -281,6 +293,10 @@ class Cmp:
             if rest == [account["id"]]:
                 return 200, {}, account
         raise Refused(404, f"no account {'/'.join(rest)}")
+
+
+def _refuse(status):
+    raise Refused(status, "a fault that a test asked for")
 
 
 def _json(body, kind, *needed):
