@@ -3,14 +3,19 @@
 API: LookupEvents, 50 a page, two calls a second and region, so that throttling is to be expected.
 https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.html
 
-Events can be looked up 15 minutes after they happened, at the latest, and for 90 days. One listing for each
-of CloudTrail's resource types; what an event's request or answer said is not taken over: there may be
-secrets in it.
+Events can be looked up 15 minutes after they happened, at the latest, and for 90 days. A lookup has one
+attribute. By its resource type it finds what CloudTrail lists as such, which is little beyond EC2's older things:
+https://docs.aws.amazon.com/awscloudtrail/latest/userguide/view-cloudtrail-events-supported-resource-types.html
+What that list lacks is looked up by the names of the events, or by their source where that has few events (and
+with them those that only read, which are left out: they are mostly polls like this one). Such an event is about
+the ids in its request and answer. Nothing else of these is taken over: there may be secrets in them.
 """
 
+import dataclasses
 import datetime
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Optional
 
 from shared.errors import UnexpectedResponse
@@ -24,43 +29,97 @@ EVENTS_A_CALL = 50
 SPAN: Mapping[str, Any] = {"skew_s": 15 * 60, "period_s": 1, "longest_s": 60 * 60}
 
 
-def events(
-    scope: aws.Scope, asked: Asked, resource_type: str, kinds: Mapping[str, str]
-) -> Iterator[list[dict[str, Any]]]:
-    """The events of the interval, one for each resource that they name.
+@dataclasses.dataclass(frozen=True)
+class Lookup:
+    """Where the events of a kind of resource are: by CloudTrail's resource type, by event source or by names.
 
-    ``kinds``: CloudTrail's resource types, and how the ids of those begin: "i-", or "arn:" where the ARN is
-    the id. Others that an event names the resource by are passed over.
+    ``ids`` is what an id looks like, or what tells it: the ARN of a load balancer is in that of its listener.
+    ``id`` is made of the match, as ``re.Match.expand`` does it.
     """
-    for kind, begins in kinds.items():
-        for page in aws.pages(
-            scope,
-            "cloudtrail",
-            "lookup_events",
-            "Events",
-            page_size=EVENTS_A_CALL,
-            LookupAttributes=[{"AttributeKey": "ResourceType", "AttributeValue": kind}],
-            StartTime=asked.interval.start,
-            EndTime=asked.interval.end,  # which would belong to it
-        ):
-            yield [
-                {**found, "resource_id": name, "resource_type": resource_type}
-                for record in page
-                for found in _told(record, asked)
-                for name in sorted(_ids(record, kind, begins))
-                if asked.wants(name)
-            ]
+
+    attribute: str  # "ResourceType", "EventSource" or "EventName"
+    values: tuple[str, ...]
+    ids: "re.Pattern[str]"
+    id: str = r"\g<0>"
+
+    def of(self, record: dict[str, Any]) -> set[str]:
+        """The ids that an event is about."""
+        if self.attribute == "ResourceType":
+            names: Iterable[str] = (
+                field(each, "ResourceName", str) or ""
+                for each in objects(record, "Resources")
+                if field(each, "ResourceType", str) in self.values
+            )
+        elif field(record, "ReadOnly", str) == "true":
+            return set()
+        else:
+            whole = _whole(record)
+            names = _texts([whole.get("requestParameters"), whole.get("responseElements")])
+        found = (self._id(part) for name in names for part in (name, name.rpartition("/")[2]))
+        return {each for each in found if each}
+
+    def may_find(self, asked: Asked) -> bool:
+        """Whether any of the ids that are asked for looks like one of these."""
+        return asked.resources is None or any(self._id(each) for each in asked.resources)
+
+    def _id(self, name: str) -> str:
+        found = self.ids.fullmatch(name)
+        return found.expand(self.id) if found else ""
 
 
-def _ids(record: dict[str, Any], kind: str, begins: str) -> set[str]:
-    names = {
-        field(each, "ResourceName", str) or ""
-        for each in objects(record, "Resources")
-        if field(each, "ResourceType", str) == kind
-    }
-    if begins != "arn:":
-        names = {name.rpartition("/")[2] for name in names}
-    return {name for name in names if name.startswith(begins)}
+def by_type(kind: str, begins: str) -> Lookup:
+    """``kind`` is in CloudTrail's list of resource types; ``begins``: how its ids begin."""
+    return Lookup("ResourceType", (kind,), re.compile(re.escape(begins) + ".*", re.DOTALL))
+
+
+def by_source(source: str, ids: str) -> Lookup:
+    return Lookup("EventSource", (f"{source}.amazonaws.com",), re.compile(ids))
+
+
+def by_names(names: str, ids: str, id: str = r"\g<0>") -> Lookup:
+    """``names``: the events', with blanks between."""
+    return Lookup("EventName", tuple(names.split()), re.compile(ids), id)
+
+
+def events(
+    scope: aws.Scope, asked: Asked, resource_type: str, lookups: Iterable[Lookup]
+) -> Iterator[list[dict[str, Any]]]:
+    """The events of the interval, one for each resource that they are about.
+
+    Where some resources are asked for, only what may find events of those is looked up.
+    """
+    for lookup in lookups:
+        for value in lookup.values if lookup.may_find(asked) else ():
+            for page in aws.pages(
+                scope,
+                "cloudtrail",
+                "lookup_events",
+                "Events",
+                page_size=EVENTS_A_CALL,
+                LookupAttributes=[{"AttributeKey": lookup.attribute, "AttributeValue": value}],
+                StartTime=asked.interval.start,
+                EndTime=asked.interval.end,  # which would belong to it
+            ):
+                yield [
+                    {**found, "resource_id": name, "resource_type": resource_type}
+                    for record in page
+                    for found in _told(record, asked)
+                    for name in sorted(lookup.of(record))
+                    if asked.wants(name)
+                ]
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All texts in a JSON value, however deep."""
+    todo = [value]
+    while todo:
+        each = todo.pop()
+        if isinstance(each, str):
+            yield each
+        elif isinstance(each, list):
+            todo.extend(each)
+        elif isinstance(each, dict):
+            todo.extend(each.values())
 
 
 def _told(record: dict[str, Any], asked: Asked) -> Iterator[dict[str, Any]]:

@@ -10,6 +10,7 @@ from shared import cloudtrail
 from shared.errors import UnexpectedResponse
 from shared.interval import Interval
 from shared.run import Asked
+from tests.built import CELLS
 from tests.fakes.aws_records import Session
 
 UTC = datetime.timezone.utc
@@ -33,17 +34,19 @@ def event(number=1, when=NOON, resources=((KIND, "i-1"),), whole=None, **changed
     return {name: value for name, value in made.items() if value is not None}
 
 
+def found_by(event, AttributeKey, AttributeValue):
+    """As CloudTrail looks an event up."""
+    if AttributeKey == "ResourceType":
+        return any(each.get("ResourceType") == AttributeValue for each in event["Resources"])
+    return event.get(AttributeKey) == AttributeValue
+
+
 def told(*events, family="servers", resources=None, span=HOUR):
     cell = importlib.import_module(f"modules.{family}.aws")
 
     def lookup(**params):
         (wanted,) = params["LookupAttributes"]
-        assert wanted["AttributeKey"] == "ResourceType"
-        found = [
-            each
-            for each in events
-            if any(of.get("ResourceType") == wanted["AttributeValue"] for of in each["Resources"])
-        ]
+        found = [each for each in events if found_by(each, **wanted)]
         start, size = int(params.get("NextToken", 0)), params["MaxResults"]
         more = {"NextToken": str(start + size)} if start + size < len(found) else {}
         return {"Events": found[start : start + size], **more}
@@ -134,19 +137,8 @@ def test_pages_of_fifty():
     "family, kind, name, identifier",
     [
         ("appliances", "AWS::EC2::NatGateway", "nat-1", "nat-1"),
-        ("appliances", "AWS::EFS::FileSystem", "fs-1", "fs-1"),
-        (
-            "appliances",
-            "AWS::EFS::FileSystem",
-            "arn:aws:elasticfilesystem:us-east-1:1:file-system/fs-1",
-            "fs-1",
-        ),
-        ("appliances", "AWS::ElasticLoadBalancingV2::LoadBalancer", "arn:lb", "arn:lb"),
-        ("appliances", "AWS::ElasticLoadBalancingV2::LoadBalancer", "shop", None),
-        ("appliances", "AWS::NetworkFirewall::Firewall", "arn:fw", "arn:fw"),
-        ("appliances", "AWS::EC2::TransitGateway", "tgw-1", "tgw-1"),
+        ("appliances", "AWS::EC2::CustomerGateway", "cgw-1", "cgw-1"),
         ("circuits", "AWS::EC2::VPNConnection", "vpn-1", "vpn-1"),
-        ("circuits", "AWS::DirectConnect::Connection", "dxcon-1", "dxcon-1"),
         ("circuits", "AWS::EC2::VPCPeeringConnection", "pcx-1", "pcx-1"),
         ("servers", KIND, "web-1", None),
     ],
@@ -175,3 +167,168 @@ def test_an_event_that_can_not_be_understood(changed):
 def test_the_span_leaves_room_for_late_events_and_has_whole_seconds():
     assert cloudtrail.SPAN["skew_s"] == 900
     assert cloudtrail.SPAN["period_s"] == 1
+
+
+# --- what CloudTrail has no resource type for -------------------------------------------------------
+
+# What AWS documents of EC2 and load balancing, as of 2026:
+# https://docs.aws.amazon.com/awscloudtrail/latest/userguide/view-cloudtrail-events-supported-resource-types.html
+TYPES = set(
+    """
+    Ami BundleTask ConversionTask CustomerGateway DHCPOptions EIP EIPAssociation ExportTask FlowLog Host
+    ImportTask Instance InternetGateway KeyPair NatGateway NetworkAcl NetworkInterface
+    NetworkInterfaceAttachment PlacementGroup ReservedInstance ReservedInstancesListing
+    ReservedInstancesModification RouteTable ScheduledInstance SecurityGroup Snapshot SpotFleetRequest
+    SpotInstanceRequest Subnet SubnetNetworkAclAssociation SubnetRouteTableAssociation Volume VPC
+    VPCEndpoint VPCPeeringConnection VPNConnection VPNGateway
+    """.split()
+)
+TRAILS = {
+    family: importlib.import_module(f"modules.{family}.aws").TRAIL
+    for family, provider in CELLS
+    if provider == "aws" and hasattr(importlib.import_module(f"modules.{family}.aws"), "logs")
+}
+
+
+def test_only_resource_types_that_cloudtrail_documents_are_looked_up_as_such():
+    """Others have no events there, and nothing says so."""
+    assert set(TRAILS) == {"appliances", "circuits", "servers", "volumes"}
+    for family, trail in TRAILS.items():
+        for lookup in trail:
+            if lookup.attribute == "ResourceType":
+                known = {value.rpartition("::")[2] for value in lookup.values}
+                assert known <= TYPES, (family, lookup)
+                assert all(value.startswith("AWS::EC2::") for value in lookup.values)
+
+
+SHOP = "arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/app/shop/0123456789abcdef"
+WALL = "arn:aws:network-firewall:us-east-1:123456789012:firewall/wall"
+CASES = [
+    # family, source, event name, request, answer, ids
+    (
+        "appliances",
+        "ec2",
+        "CreateTransitGateway",
+        {"CreateTransitGatewayRequest": {"Description": "of tgw-0123"}},
+        {"CreateTransitGatewayResponse": {"transitGateway": {"transitGatewayId": "tgw-1"}}},
+        ["tgw-1"],
+    ),
+    (
+        "appliances",
+        "ec2",
+        "DeleteEgressOnlyInternetGateway",
+        {"DeleteEgressOnlyInternetGatewayRequest": {"EgressOnlyInternetGatewayId": "eigw-1"}},
+        None,
+        ["eigw-1"],
+    ),
+    (
+        "appliances",
+        "elasticfilesystem",
+        "TagResource",
+        {"resourceId": "arn:aws:elasticfilesystem:us-east-1:1:file-system/fs-1"},
+        None,
+        ["fs-1"],
+    ),
+    (
+        "appliances",
+        "elasticfilesystem",
+        "CreateMountTarget",
+        {"fileSystemId": "fs-1"},
+        {},
+        ["fs-1"],
+    ),
+    (
+        "appliances",
+        "network-firewall",
+        "UpdateFirewallDescription",
+        {"firewallName": "wall"},
+        {"firewallArn": WALL},
+        [WALL],
+    ),
+    ("appliances", "elasticloadbalancing", "SetSubnets", {"loadBalancerArn": SHOP}, None, [SHOP]),
+    (
+        "appliances",
+        "elasticloadbalancing",
+        "CreateLoadBalancer",
+        {"name": "shop"},
+        {"loadBalancers": [{"loadBalancerArn": SHOP}]},
+        [SHOP],
+    ),
+    (
+        "appliances",
+        "elasticloadbalancing",
+        "DeleteListener",
+        {"listenerArn": SHOP.replace(":loadbalancer/", ":listener/") + "/fedcba9876543210"},
+        None,
+        [SHOP],
+    ),
+    (
+        "appliances",  # a classic one
+        "elasticloadbalancing",
+        "CreateLoadBalancer",
+        {"loadBalancerName": "mail"},
+        {"dNSName": "mail-1.us-east-1.elb.amazonaws.com"},
+        [],
+    ),
+    (
+        "circuits",
+        "directconnect",
+        "CreatePrivateVirtualInterface",
+        {"connectionId": "dxcon-1", "newPrivateVirtualInterface": {"authKey": "invented-secret"}},
+        {"virtualInterfaceId": "dxvif-1", "authKey": "invented-secret"},
+        ["dxcon-1", "dxvif-1"],
+    ),
+    (
+        "circuits",
+        "ec2",
+        "CreateTransitGatewayVpcAttachment",
+        {"CreateTransitGatewayVpcAttachmentRequest": {"TransitGatewayId": "tgw-1"}},
+        {"transitGatewayVpcAttachment": {"transitGatewayAttachmentId": "tgw-attach-1"}},
+        ["tgw-attach-1"],
+    ),
+]
+
+
+def unlisted(source, name, request, answer, **changed):
+    whole = {"requestParameters": request, "responseElements": answer}
+    where = f"{source}.amazonaws.com"
+    return event(EventName=name, EventSource=where, whole=whole, **{"resources": (), **changed})
+
+
+@pytest.mark.parametrize("family, source, name, request_, answer, ids", CASES)
+def test_an_event_is_about_the_ids_in_its_request_and_answer(
+    family, source, name, request_, answer, ids
+):
+    found, _ = told(unlisted(source, name, request_, answer), family=family)
+    assert [each["resource_id"] for each in found] == ids
+    assert all(each["message"] == f"{name} by alice" for each in found)
+    assert "invented-secret" not in str(found)
+
+
+def test_events_that_only_read_are_left_out():
+    """Most are of polls like this one. ``ReadOnly`` is text."""
+    about = unlisted("network-firewall", "DescribeFirewall", {"firewallArn": WALL}, None)
+    for word, there in (("true", 0), ("false", 1)):
+        found, _ = told({**about, "ReadOnly": word}, family="appliances")
+        assert len(found) == there
+
+
+def test_looked_up_are_only_events_of_what_is_asked_for():
+    """CloudTrail allows two calls a second."""
+    for family, name, calls in (
+        ("appliances", "nat-1", 1),
+        ("appliances", WALL, 1),
+        ("appliances", "eigw-1", 2),
+        ("appliances", "mail-1.us-east-1.elb.amazonaws.com", 0),
+        ("circuits", "dxcon-1", 1),
+        ("circuits", "somebody-elses", 0),
+    ):
+        _, session = told(family=family, resources=[name])
+        assert len(session.asked("LookupEvents")) == calls, name
+
+
+def test_how_many_lookups_a_poll_of_everything_makes():
+    """At two calls a second: of the README."""
+    for family, calls in (("servers", 1), ("volumes", 1), ("circuits", 14), ("appliances", 20)):
+        _, session = told(family=family)
+        assert len(session.asked("LookupEvents")) == calls

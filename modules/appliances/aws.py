@@ -1052,19 +1052,31 @@ def _of_balancers(scope: aws.Scope, requested: Requested) -> Iterator[cloudwatch
 # --- logs -----------------------------------------------------------------------------------------
 
 LOGS_SPAN = cloudtrail.SPAN
-# CloudTrail's resource types, and how their ids begin. It names classic load balancers by what is not
-# their id, and says nothing else of them.
-TRAIL = {
-    "AWS::EC2::CustomerGateway": "cgw-",
-    "AWS::EC2::EgressOnlyInternetGateway": "eigw-",
-    "AWS::EC2::InternetGateway": "igw-",
-    "AWS::EC2::NatGateway": "nat-",
-    "AWS::EC2::TransitGateway": "tgw-",
-    "AWS::EC2::VPNGateway": "vgw-",
-    "AWS::EFS::FileSystem": "fs-",
-    "AWS::ElasticLoadBalancingV2::LoadBalancer": "arn:",
-    "AWS::NetworkFirewall::Firewall": "arn:",
-}
+# Of classic load balancers there are none: CloudTrail names them by what is not their id.
+TRAIL = (
+    cloudtrail.by_type("AWS::EC2::CustomerGateway", "cgw-"),
+    cloudtrail.by_type("AWS::EC2::InternetGateway", "igw-"),
+    cloudtrail.by_type("AWS::EC2::NatGateway", "nat-"),
+    cloudtrail.by_type("AWS::EC2::VPNGateway", "vgw-"),
+    cloudtrail.by_source("elasticfilesystem", "fs-[0-9a-z]+"),
+    cloudtrail.by_source(
+        "network-firewall", r"arn:[^:]+:network-firewall:[^:]+:\d+:firewall/[^/]+"
+    ),
+    # by name: EC2 is the source of too many events, and of load balancing's most are polls of targets' health
+    cloudtrail.by_names(
+        "CreateEgressOnlyInternetGateway DeleteEgressOnlyInternetGateway", "eigw-[0-9a-z]+"
+    ),
+    cloudtrail.by_names(
+        "CreateTransitGateway ModifyTransitGateway DeleteTransitGateway", "tgw-[0-9a-z]+"
+    ),
+    cloudtrail.by_names(
+        "CreateLoadBalancer DeleteLoadBalancer ModifyLoadBalancerAttributes SetIpAddressType "
+        "SetSecurityGroups SetSubnets CreateListener ModifyListener DeleteListener",
+        r"(arn:[^:]+:elasticloadbalancing:[^:]+:\d+:)(?:loadbalancer|listener)"
+        r"/((?:app|net|gwy)/[^/]+/\w+)(?:/\w+)?",
+        r"\1loadbalancer/\2",
+    ),
+)
 
 
 def logs(scope: aws.Scope, lookups: Lookups, asked: Asked) -> Iterator[list[dict[str, Any]]]:

@@ -903,15 +903,21 @@ def _own_side(record: dict[str, Any], scope: aws.Scope) -> dict[str, Any]:
 # --- logs -----------------------------------------------------------------------------------------
 
 LOGS_SPAN = cloudtrail.SPAN
-# CloudTrail's resource types, and how their ids begin
-TRAIL = {
-    "AWS::DirectConnect::Connection": "dxcon-",
-    "AWS::DirectConnect::Lag": "dxlag-",
-    "AWS::DirectConnect::VirtualInterface": "dxvif-",
-    "AWS::EC2::TransitGatewayAttachment": "tgw-attach-",
-    "AWS::EC2::VPCPeeringConnection": "pcx-",
-    "AWS::EC2::VPNConnection": "vpn-",
-}
+TRAIL = (
+    cloudtrail.by_type("AWS::EC2::VPCPeeringConnection", "pcx-"),
+    cloudtrail.by_type("AWS::EC2::VPNConnection", "vpn-"),
+    cloudtrail.by_source("directconnect", r"dx(?:con|lag|vif)-[0-9a-z]+"),
+    # by name: EC2 is the source of too many events
+    cloudtrail.by_names(
+        "CreateTransitGatewayVpcAttachment ModifyTransitGatewayVpcAttachment "
+        "DeleteTransitGatewayVpcAttachment AcceptTransitGatewayVpcAttachment "
+        "RejectTransitGatewayVpcAttachment CreateTransitGatewayPeeringAttachment "
+        "DeleteTransitGatewayPeeringAttachment AcceptTransitGatewayPeeringAttachment "
+        "RejectTransitGatewayPeeringAttachment CreateTransitGatewayConnect "
+        "DeleteTransitGatewayConnect",
+        "tgw-attach-[0-9a-z]+",
+    ),
+)
 
 
 def logs(scope: aws.Scope, lookups: Lookups, asked: Asked) -> Iterator[list[dict[str, Any]]]:

@@ -432,8 +432,7 @@ def _queries(scope: aws.Scope, asked: Asked) -> Iterator[cloudwatch.Query]:
 # --- logs -----------------------------------------------------------------------------------------
 
 LOGS_SPAN = cloudtrail.SPAN
-# CloudTrail's resource types, and how their ids begin
-TRAIL = {"AWS::EC2::Instance": "i-"}
+TRAIL = (cloudtrail.by_type("AWS::EC2::Instance", "i-"),)
 
 
 def logs(scope: aws.Scope, lookups: Lookups, asked: Asked) -> Iterator[list[dict[str, Any]]]:

@@ -160,8 +160,7 @@ def _queries(scope: aws.Scope, asked: Asked) -> Iterator[cloudwatch.Query]:
 # --- logs -----------------------------------------------------------------------------------------
 
 LOGS_SPAN = cloudtrail.SPAN
-# CloudTrail's resource types, and how their ids begin
-TRAIL = {"AWS::EC2::Volume": "vol-"}
+TRAIL = (cloudtrail.by_type("AWS::EC2::Volume", "vol-"),)
 
 
 def logs(scope: aws.Scope, lookups: None, asked: Asked) -> Iterator[list[dict[str, Any]]]:

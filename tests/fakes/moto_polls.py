@@ -26,12 +26,16 @@ def added():
     def lookup_events(response):
         asked = json.loads(response.body)
         (wanted,) = asked["LookupAttributes"]
-        assert wanted["AttributeKey"] == "ResourceType"
+        key, value = wanted["AttributeKey"], wanted["AttributeValue"]
         found = [
             each
             for each in trail
             if asked["StartTime"] <= each["EventTime"] <= asked["EndTime"]
-            and any(of["ResourceType"] == wanted["AttributeValue"] for of in each["Resources"])
+            and (
+                any(of["ResourceType"] == value for of in each["Resources"])
+                if key == "ResourceType"
+                else each[key] == value
+            )
         ]
         start, size = int(asked.get("NextToken") or 0), asked.get("MaxResults", PAGE)
         assert size <= PAGE
