@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 import botocore.config
 import botocore.exceptions as aws_errors
+import botocore.loaders
 import botocore.parsers
 import botocore.session
 from botocore.utils import parse_timestamp
@@ -129,6 +130,12 @@ _GONE = {
 }
 _OLD_PAGE_TOKEN = {"InvalidNextToken", "InvalidPaginationToken", "InvalidPagination"}
 _NO_SUCH_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
+# botocore's own service models, read once a process: reading EC2's is most of what a client costs. Models
+# that the host keeps elsewhere (AWS_DATA_PATH, ~/.aws/models) are not used.
+_MODELS = botocore.loaders.Loader(
+    extra_search_paths=[botocore.loaders.Loader.BUILTIN_DATA_PATH],
+    include_default_search_paths=False,
+)
 _UNREACHED = (
     aws_errors.HTTPClientError,
     aws_errors.ConnectionError,
@@ -702,6 +709,7 @@ def _botocore_session(credentials: Credentials) -> Any:
             }
         )
         session.set_credentials(credentials.key_id, credentials.secret, credentials.token)
+    session.register_component("data_loader", _MODELS)
     parsers = session.get_component("response_parser_factory")
     parsers.set_parser_defaults(timestamp_parser=_timestamp)
     return session
