@@ -153,6 +153,13 @@ def _found(
         name: ([], []) for name in asked
     }
     last: dict[str, dict[str, Any]] = {}  # each query's last result
+
+    def forget() -> None:
+        for times, values in found.values():
+            times.clear()
+            values.clear()
+        last.clear()
+
     # an hour's point that begins in the interval may end after it
     beyond = datetime.timedelta(seconds=max(0, max(periods) - FIVE_MINUTES_S))
     for page in aws.answers(
@@ -164,6 +171,7 @@ def _found(
         StartTime=interval.start,
         EndTime=interval.end + beyond,
         ScanBy="TimestampAscending",
+        restarted=forget,
     ):
         for message in objects(page, "Messages"):
             raise UnexpectedResponse(f"CloudWatch answers in part only: {_message(message)}")

@@ -11,11 +11,14 @@ import copy
 import importlib
 import json
 
+import botocore.exceptions
 import freezegun
 import pytest
 
+from flexlocal import accounts, cassettes
 from flexlocal.__main__ import families
 from shared import http
+from shared.providers import aws
 from tests.fakes import openstack as fakes
 from tests.fakes.context import Context
 
@@ -248,3 +251,108 @@ def _vanish(cloud, without, family, handler, path, answers, left):
 
 def _lists(cloud):
     return [*cloud.lists.values(), *cloud.members.values()]
+
+
+# --- AWS: page tokens -------------------------------------------------------------------------------
+
+# Listings whose items decide what is asked for in one call with them: with an item less, the cassette has
+# no answer to it. There the token vanishes, but nothing is deleted.
+ALL_STAY = {("elbv2", "describe_load_balancers")}
+# And a listing of records, each page of which decides that.
+BY_PAGE = {("servers", "describe_instances")}
+
+
+class Listings:
+    """botocore's clients as the cassette answers them, but for one listing that changes.
+
+    It lacks its first item (or as many as ``gone``). Where it is ``moving``, it had that when its first
+    page was asked for, and the token of the second page is refused. ``seen`` holds the answers to what
+    pages, by what was asked for.
+    """
+
+    def __init__(self, changed=None, gone=1, moving=False):
+        self.changed, self.gone, self.moving = changed, gone, moving
+        self.keys, self.seen, self.vanished = {}, {}, False
+
+    def client(self, real):
+        return Client(self, real)
+
+    def noted(self, answers):
+        def note(scope, service, operation, key, **asked):
+            self.keys[service, operation] = key
+            return answers(scope, service, operation, key, **asked)
+
+        return note
+
+    def call(self, real, operation, asked):
+        names = [name for name in aws._TOKENS if name in aws._inputs(real, operation)]
+        token = asked.pop(names[0], None) if names else None
+        shown = json.dumps(asked, sort_keys=True, default=str)
+        kind = real.meta.service_model.service_name, operation
+        listing = (*kind, real.meta.region_name, shown)
+        key = self.keys.get(kind)
+        if not names or not key:
+            return getattr(real, operation)(**asked)
+        if listing not in self.seen:
+            self.seen[listing] = getattr(real, operation)(**asked)
+        answer = dict(self.seen[listing])
+        if listing != self.changed:
+            return answer
+        left, more = answer[key][self.gone :], {aws._TOKENS[names[0]]: "next"}
+        if not self.moving:
+            return {**answer, key: left}
+        if self.vanished:
+            return {**answer, key: left[1:]} if token else {**answer, key: left[:1], **more}
+        if not token:
+            return {**answer, key: answer[key][:1], **more}
+        self.vanished = True
+        refused = {"Error": {"Code": "InvalidNextToken", "Message": "old"}}
+        raise botocore.exceptions.ClientError(refused, operation)
+
+
+class Client:
+    def __init__(self, listings, real):
+        self._listings, self._real = listings, real
+
+    def __getattr__(self, name):
+        if name in self._real.meta.method_to_api_mapping:
+            return lambda **asked: self._listings.call(self._real, name, asked)
+        return getattr(self._real, name)
+
+
+def replayed(family, listings):
+    client = aws.Session.client
+    event = accounts.load()["demo-aws"].event()
+    get = importlib.import_module(f"modules.{family}.main").get
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(aws, "answers", listings.noted(aws.answers))
+        patch.setattr(
+            aws.Session, "client", lambda self, *names: listings.client(client(self, *names))
+        )
+        with cassettes.replay(cassettes.path(family, "aws")):
+            return plain(get(event, Context(**cassettes.CONFIG)))
+
+
+@pytest.mark.parametrize(
+    "family", [family for family, handler in handlers("aws") if handler == "get"]
+)
+def test_aws(family, no_network):
+    whole = Listings()
+    replayed(family, whole)
+    tried = set()
+    for listing, answer in whole.seen.items():
+        kind = listing[:2]
+        items = answer[whole.keys[kind]]
+        if kind in tried or len(items) < 2 or (family, kind[1]) in BY_PAGE:
+            continue
+        tried.add(kind)
+        gone = 0 if kind in ALL_STAY else 1
+        moving = Listings(listing, gone, moving=True)
+        found, expected = replayed(family, moving), replayed(family, Listings(listing, gone))
+        assert moving.vanished
+        first = json.dumps(items[0], default=str)
+        for name in set(found) - set(expected):  # as a record, it was read before
+            assert name[1] in first
+            del found[name]
+        assert found == expected, kind
+    assert tried

@@ -246,8 +246,8 @@ def fetch(scope: aws.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
         ("describe_vpcs", "Vpcs", "VpcId"),
         ("describe_subnets", "Subnets", "SubnetId"),
     ):
-        for page in aws.pages(scope, "ec2", operation, key):
-            lookups.networks.update(needed(record, name, str) for record in page)
+        found = aws.listed(scope, "ec2", operation, key)
+        lookups.networks.update(needed(record, name, str) for record in found)
     yield from _gateways(scope)
     yield from _of_kind("load_balancer", _balancers(scope, lookups))
     yield from _of_kind("classic_load_balancer", _classic_balancers(scope, lookups))
@@ -275,29 +275,33 @@ def _of_kind(kind: str, pages: Iterable[list[dict[str, Any]]]) -> Iterator[list[
 
 
 def _balancers(scope: aws.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
-    pages = list(_listed(scope))  # a load balancer may be the target of one on another page
-    arns = [needed(record, "LoadBalancerArn", str) for page in pages for record in page]
+    records = _all_balancers(scope)  # a load balancer may be the target of one on another page
+    arns = [needed(record, "LoadBalancerArn", str) for record in records]
     lookups.balancers.update(arns)
     if arns:
         _look_up_targets(scope, lookups)
     for arn in arns:
-        found = aws.pages(
-            scope,
-            "elbv2",
-            "describe_listeners",
-            "Listeners",
-            page_size=BALANCERS_A_CALL,
-            LoadBalancerArn=arn,
-        )
         with aws.may_be_gone():
-            lookups.listeners[arn] = [listener for page in found for listener in page]
+            lookups.listeners[arn] = aws.listed(
+                scope,
+                "elbv2",
+                "describe_listeners",
+                "Listeners",
+                page_size=BALANCERS_A_CALL,
+                LoadBalancerArn=arn,
+            )
     _look_up_tags(scope, lookups, "elbv2", "ResourceArns", list(lookups.listeners))
-    yield from pages
+    yield records
 
 
-def _listed(scope: aws.Scope, service: str = "elbv2") -> Iterator[list[dict[str, Any]]]:
-    key = "LoadBalancers" if service == "elbv2" else "LoadBalancerDescriptions"
-    return aws.pages(scope, service, "describe_load_balancers", key, page_size=BALANCERS_A_CALL)
+def _all_balancers(scope: aws.Scope) -> list[dict[str, Any]]:
+    operation, size = "describe_load_balancers", BALANCERS_A_CALL
+    return aws.listed(scope, "elbv2", operation, "LoadBalancers", page_size=size)
+
+
+def _listed_classic(scope: aws.Scope) -> Iterator[list[dict[str, Any]]]:
+    operation, key = "describe_load_balancers", "LoadBalancerDescriptions"
+    return aws.pages(scope, "elb", operation, key, page_size=BALANCERS_A_CALL)
 
 
 def _balancers_of(scope: aws.Scope, requested: Requested) -> Iterator[list[dict[str, Any]]]:
@@ -308,10 +312,11 @@ def _balancers_of(scope: aws.Scope, requested: Requested) -> Iterator[list[dict[
     found = [_BALANCER.fullmatch(each) for each in requested or ()]
     names = {each[2] for each in found if each and each[1] == scope.name}
     if requested is None:
-        yield from _listed(scope)
+        yield _all_balancers(scope)
         return
+    pages: Iterable[list[dict[str, Any]]]
     if len(names) > NAMED_AT_ONCE:
-        pages = _listed(scope)
+        pages = [_all_balancers(scope)]
     else:
         pages = (page for name in sorted(names) for page in _named(scope, name))
     for page in pages:
@@ -326,19 +331,18 @@ def _named(scope: aws.Scope, name: str) -> Iterator[list[dict[str, Any]]]:
 
 def _target_groups(scope: aws.Scope, balancer: Optional[str] = None) -> list[dict[str, Any]]:
     """Those that load balancers use, or those of one."""
-    asked = {"LoadBalancerArn": balancer} if balancer else {}
+    asked: dict[str, Any] = {"LoadBalancerArn": balancer} if balancer else {}
     groups: list[dict[str, Any]] = []
     with aws.may_be_gone():
-        for page in aws.pages(
+        groups = aws.listed(
             scope,
             "elbv2",
             "describe_target_groups",
             "TargetGroups",
             page_size=BALANCERS_A_CALL,
             **asked,
-        ):
-            groups += [group for group in page if items(group, "LoadBalancerArns", str)]
-    return groups
+        )
+    return [group for group in groups if items(group, "LoadBalancerArns", str)]
 
 
 def _target_groups_of(
@@ -424,7 +428,7 @@ def _look_up_instances(scope: aws.Scope, lookups: Lookups, ids: list[str]) -> No
 
 
 def _classic_balancers(scope: aws.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
-    for page in _listed(scope, "elb"):
+    for page in _listed_classic(scope):
         names = [needed(record, "LoadBalancerName", str) for record in page]
         _look_up_tags(scope, lookups, "elb", "LoadBalancerNames", names)
         ids = {
@@ -495,16 +499,15 @@ def _file_systems(
         for record in page:
             name = needed(record, "FileSystemId", str)
             if field(record, "NumberOfMountTargets", int):
-                mounts = aws.pages(
-                    scope,
-                    "efs",
-                    "describe_mount_targets",
-                    "MountTargets",
-                    page_size=SMALL_PAGE,
-                    FileSystemId=name,
-                )
                 with aws.may_be_gone():
-                    lookups.mounts[name] = [mount for found in mounts for mount in found]
+                    lookups.mounts[name] = aws.listed(
+                        scope,
+                        "efs",
+                        "describe_mount_targets",
+                        "MountTargets",
+                        page_size=SMALL_PAGE,
+                        FileSystemId=name,
+                    )
         yield page
 
 
@@ -831,9 +834,9 @@ def fetch_status(
 def _classic_of(scope: aws.Scope, requested: Requested) -> Iterator[list[dict[str, Any]]]:
     """Classic load balancers; where some are requested, those: what follows is a call each."""
     if requested is None:
-        yield from _listed(scope, "elb")
+        yield from _listed_classic(scope)
     elif any("." in each and not each.startswith("arn:") for each in requested):
-        for page in _listed(scope, "elb"):
+        for page in _listed_classic(scope):
             yield [each for each in page if field(each, "DNSName", str) in requested]
 
 

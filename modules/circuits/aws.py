@@ -237,12 +237,12 @@ def _look_up(scope: aws.Scope, lookups: Lookups) -> None:
 
 def _there(scope: aws.Scope, operation: str, key: str, name: str) -> Records:
     """EC2's records by id, without those that were deleted."""
-    listed = _by_id(aws.pages(scope, "ec2", operation, key), name)
+    listed = _by_id(aws.listed(scope, "ec2", operation, key), name)
     return {each: record for each, record in listed.items() if record.get("State") not in GONE}
 
 
-def _by_id(pages: Iterable[list[dict[str, Any]]], name: str) -> Records:
-    return {needed(record, name, str): record for page in pages for record in page}
+def _by_id(records: Iterable[dict[str, Any]], name: str) -> Records:
+    return {needed(record, name, str): record for record in records}
 
 
 def fetch(scope: aws.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
@@ -251,10 +251,9 @@ def fetch(scope: aws.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
     lookups.ports = {**lines["direct_connect"], **lines["direct_connect_lag"]}
     interfaces = lines["virtual_interface"].values()
     if lookups.ports or interfaces:
-        for page in aws.pages(scope, "directconnect", "describe_locations", "locations"):
-            for each in page:
-                code = needed(each, "locationCode", str)
-                lookups.locations[code] = field(each, "locationName", str) or code
+        for each in aws.listed(scope, "directconnect", "describe_locations", "locations"):
+            code = needed(each, "locationCode", str)
+            lookups.locations[code] = field(each, "locationName", str) or code
     if any(field(each, "directConnectGatewayId", str) for each in interfaces):
         _name_gateways(scope, lookups)
     for kind, records in lines.items():
@@ -269,15 +268,16 @@ def fetch(scope: aws.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
 def _vpns_and_peerings(
     scope: aws.Scope, lookups: Lookups, requested: Requested = None
 ) -> Iterator[list[dict[str, Any]]]:
-    found = aws.asked_for(
+    for page in aws.asked_for(
         scope,
         "describe_vpn_connections",
         "VpnConnections",
         "vpn-connection-id",
         requested,
         "vpn-",
-    )
-    lookups.vpns = _by_id(found, "VpnConnectionId")
+        restarted=lookups.vpns.clear,
+    ):
+        lookups.vpns.update(_by_id(page, "VpnConnectionId"))
     yield _of_kind("vpn", lookups.vpns.values())
     for page in aws.asked_for(
         scope,
@@ -288,17 +288,20 @@ def _vpns_and_peerings(
         "pcx-",
     ):
         yield _of_kind("vpc_peering", page)
-    found = aws.asked_for(
+    peerings: Records = {}
+    for page in aws.asked_for(
         scope,
         "describe_transit_gateway_peering_attachments",
         "TransitGatewayPeeringAttachments",
         "transit-gateway-attachment-id",
         requested,
         "tgw-attach-",
-    )
+        restarted=peerings.clear,
+    ):
+        peerings.update(_by_id(page, "TransitGatewayAttachmentId"))
     lookups.peerings = {  # moto lists all attachments here
         name: each
-        for name, each in _by_id(found, "TransitGatewayAttachmentId").items()
+        for name, each in peerings.items()
         if _side(each, "Requester") or _side(each, "Accepter")
     }
     yield _of_kind("transit_gateway_peering", lookups.peerings.values())
@@ -330,8 +333,13 @@ def _direct_connect(scope: aws.Scope, requested: Requested = None) -> dict[str, 
     wanted = [each for each in requested or () if not each.startswith(EC2_IDS)]
     return {
         kind: _by_id(
-            aws.offered_pages(
-                scope, "directconnect", operation, key, page_size=DIRECT_CONNECT_PAGE
+            aws.listed(
+                scope,
+                "directconnect",
+                operation,
+                key,
+                walk=aws.offered_pages,
+                page_size=DIRECT_CONNECT_PAGE,
             ),
             name,
         )
@@ -356,14 +364,15 @@ def _may_be(name: str, begins: str) -> bool:
 
 
 def _name_gateways(scope: aws.Scope, lookups: Lookups) -> None:
-    pages = aws.offered_pages(
+    found = aws.listed(
         scope,
         "directconnect",
         "describe_direct_connect_gateways",
         "directConnectGateways",
+        walk=aws.offered_pages,
         page_size=DIRECT_CONNECT_PAGE,
     )
-    lookups.direct_connect_gateways = _by_id(pages, "directConnectGatewayId")
+    lookups.direct_connect_gateways = _by_id(found, "directConnectGatewayId")
 
 
 # --- one record -> one circuit --------------------------------------------------------------------

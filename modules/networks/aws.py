@@ -62,19 +62,18 @@ class Lookups:
 
 
 def lookups(scope: aws.Scope) -> Lookups:
-    vpcs = [vpc for page in aws.pages(scope, "ec2", "describe_vpcs", "Vpcs") for vpc in page]
+    vpcs = aws.listed(scope, "ec2", "describe_vpcs", "Vpcs")
     made = Lookups(vpcs, {needed(vpc, "VpcId", str) for vpc in vpcs}, set(), {})
-    for page in aws.pages(
+    for table in aws.listed(
         scope, "ec2", "describe_route_tables", "RouteTables", page_size=ROUTE_TABLES_A_CALL
     ):
-        for table in page:
-            public = any(_to_internet(route) for route in objects(table, "Routes"))
-            for association in objects(table, "Associations"):
-                subnet = field(association, "SubnetId", str)
-                if subnet:
-                    made.own_route[subnet] = public
-                elif public and field(association, "Main", bool):
-                    made.public_by_default.add(field(table, "VpcId", str) or "")
+        public = any(_to_internet(route) for route in objects(table, "Routes"))
+        for association in objects(table, "Associations"):
+            subnet = field(association, "SubnetId", str)
+            if subnet:
+                made.own_route[subnet] = public
+            elif public and field(association, "Main", bool):
+                made.public_by_default.add(field(table, "VpcId", str) or "")
     return made
 
 

@@ -139,14 +139,11 @@ def lookups(scope: aws.Scope) -> Lookups:
 
 
 def fetch(scope: aws.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
-    for page in aws.pages(scope, "ec2", "describe_subnets", "Subnets"):
-        for subnet in page:
-            subnet_id = needed(subnet, "SubnetId", str)
-            lookups.subnets[subnet_id] = aws.tags(subnet).get("Name") or subnet_id
-            lookups.subnet_owners[subnet_id] = field(subnet, "OwnerId", str)
-    for page in aws.pages(scope, "ec2", "describe_volumes", "Volumes"):
-        for volume in page:
-            lookups.volumes[needed(volume, "VolumeId", str)] = needed(volume, "Size", int)
+    for subnet in aws.listed(scope, "ec2", "describe_subnets", "Subnets"):
+        subnet_id = needed(subnet, "SubnetId", str)
+        lookups.subnets[subnet_id] = aws.tags(subnet).get("Name") or subnet_id
+        lookups.subnet_owners[subnet_id] = field(subnet, "OwnerId", str)
+    lookups.volumes = dict(aws.listed(scope, "ec2", "describe_volumes", "Volumes", keep=_size))
     for reservations in aws.pages(scope, "ec2", "describe_instances", "Reservations"):
         page = [each for group in reservations for each in objects(group, "Instances")]
         _ask_types(scope, lookups, {field(each, "InstanceType", str) for each in page})
@@ -154,21 +151,25 @@ def fetch(scope: aws.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
         yield page
 
 
+def _size(volume: dict[str, Any]) -> tuple[str, int]:
+    return needed(volume, "VolumeId", str), needed(volume, "Size", int)
+
+
 def _ask_types(scope: aws.Scope, lookups: Lookups, names: Iterable[Optional[str]]) -> None:
     # a filter, since one unknown name among InstanceTypes would fail the call
     for some in _new(names, lookups.types, TYPES_A_CALL):
         asked = [{"Name": "instance-type", "Values": some}]
         operation = "describe_instance_types"
-        for page in aws.pages(
+        for each in aws.listed(
             scope, "ec2", operation, "InstanceTypes", page_size=TYPES_A_CALL, Filters=asked
         ):
-            lookups.types.update({needed(each, "InstanceType", str): each for each in page})
+            lookups.types[needed(each, "InstanceType", str)] = each
 
 
 def _ask_images(scope: aws.Scope, lookups: Lookups, ids: Iterable[Optional[str]]) -> None:
     # a filter, since one deregistered AMI among ImageIds would fail the call
     for some in _new(ids, lookups.images, IMAGES_A_CALL):
-        for page in aws.pages(
+        for each in aws.listed(
             scope,
             "ec2",
             "describe_images",
@@ -177,7 +178,7 @@ def _ask_images(scope: aws.Scope, lookups: Lookups, ids: Iterable[Optional[str]]
             IncludeDeprecated=True,
             IncludeDisabled=True,
         ):
-            lookups.images.update({needed(each, "ImageId", str): each for each in page})
+            lookups.images[needed(each, "ImageId", str)] = each
 
 
 def _new(

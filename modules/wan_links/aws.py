@@ -170,10 +170,9 @@ def _listed(
     operation: str,
     key: str,
     pages: Callable[..., Iterator[list[dict[str, Any]]]],
-    **asked: str,
+    **asked: Any,
 ) -> list[dict[str, Any]]:
-    found = pages(scope, SERVICE, operation, key, page_size=PAGE, **asked)
-    return [each for page in found for each in page]
+    return aws.listed(scope, SERVICE, operation, key, walk=pages, page_size=PAGE, **asked)
 
 
 def _by_id(records: Iterable[dict[str, Any]], name: str) -> Records:

@@ -15,7 +15,7 @@ import socket
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timezone
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 from urllib.parse import urlsplit
 
 import botocore.config
@@ -446,6 +446,14 @@ def account(session: Session) -> str:
     return needed(answer, "Account", str)
 
 
+def _nothing() -> None:
+    pass
+
+
+def _whole_record(record: dict[str, Any]) -> dict[str, Any]:
+    return record
+
+
 def pages(
     scope: Scope,
     service: str,
@@ -453,11 +461,35 @@ def pages(
     key: str,
     *,
     page_size: int = PAGE_SIZE,
+    restarted: Callable[[], None] = _nothing,
     **params: Any,
 ) -> Iterator[list[dict[str, Any]]]:
     """The listing, page by page: the list that ``key`` names in each of the answers."""
-    for page in answers(scope, service, operation, key, page_size=page_size, **params):
+    for page in answers(
+        scope, service, operation, key, page_size=page_size, restarted=restarted, **params
+    ):
         yield objects(page, key)
+
+
+def listed(
+    scope: Scope,
+    service: str,
+    operation: str,
+    key: str,
+    *,
+    keep: Callable[[dict[str, Any]], Any] = _whole_record,
+    walk: Callable[..., Iterator[list[dict[str, Any]]]] = pages,
+    **params: Any,
+) -> list[Any]:
+    """A whole listing, as lookups need it: what ``keep`` makes of each record; by default, the record.
+
+    A listing that starts anew replaces what was read before, so that nothing is doubled and nothing
+    deleted meanwhile stays. ``walk`` is ``pages`` or ``offered_pages``.
+    """
+    found: list[Any] = []
+    for page in walk(scope, service, operation, key, restarted=found.clear, **params):
+        found.extend(map(keep, page))
+    return found
 
 
 def answers(
@@ -467,12 +499,14 @@ def answers(
     key: str,
     *,
     page_size: int = PAGE_SIZE,
+    restarted: Callable[[], None] = _nothing,
     **params: Any,
 ) -> Iterator[dict[str, Any]]:
     """The answers to an operation that pages, one a page; ``key`` names the list in them.
 
     A listing that knows no pages is one page. A page token that the service no longer takes starts the
-    listing anew (the engine drops what it then sees twice). A token that comes back is a loop, and an
+    listing anew (the engine drops what it then sees twice), and ``restarted`` is called before that: what
+    reads a lookup forgets what it has, as ``listed`` does. A token that comes back is a loop, and an
     answer without the list (which the services also send where it is empty) is not theirs:
     UnexpectedResponse.
     """
@@ -500,6 +534,7 @@ def answers(
             code = error.response.get("Error", {}).get("Code", "")
             if code not in _OLD_PAGE_TOKEN or restart == RESTARTS:
                 raise
+            restarted()
 
 
 def filtered(
@@ -512,7 +547,7 @@ def filtered(
     for start in range(0, len(known), VALUES_A_FILTER):
         some = known[start : start + VALUES_A_FILTER]
         params[filters] = [{"Name": name, "Values": some}]
-        yield from pages(scope, "ec2", operation, key, **params)
+        yield listed(scope, "ec2", operation, key, **params)
 
 
 def asked_for(
@@ -522,6 +557,8 @@ def asked_for(
     name: str,
     ids: Optional[Collection[str]],
     begins: str = "",
+    *,
+    restarted: Callable[[], None] = _nothing,
     **params: Any,
 ) -> Iterator[list[dict[str, Any]]]:
     """EC2's listing, by a filter where a few ids are asked for; else all of it (None: all is wanted).
@@ -531,7 +568,7 @@ def asked_for(
     """
     wanted = None if ids is None else [each for each in ids if each.startswith(begins)]
     if wanted is None or len(wanted) > VALUES_A_FILTER:
-        return pages(scope, "ec2", operation, key, **params)
+        return pages(scope, "ec2", operation, key, restarted=restarted, **params)
     return filtered(scope, operation, key, name, wanted, **params)
 
 
