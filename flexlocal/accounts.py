@@ -86,8 +86,8 @@ def with_ca_text(event: Any) -> Any:
         if not isinstance(value, str) or not value.strip() or "-----BEGIN" in value:
             continue
         file = Path(value.strip()).expanduser()
-        if name == "ca_cert" and not file.is_file():
-            continue  # base64 of PEM
+        if name == "ca_cert" and not os.path.isfile(file):
+            continue  # base64 of PEM, which may be longer than a name of a file (Path.is_file raises then)
         try:
             read[name] = file.read_text(encoding="utf-8")
         except (OSError, ValueError) as error:

@@ -500,3 +500,11 @@ def test_what_only_the_platform_has_says_so():
     ):
         with pytest.raises(NotLocal, match="here"):
             call()
+
+
+def test_a_ca_certificate_in_base64_is_no_path_however_long(tmp_path):
+    path = tmp_path / "ca.pem"
+    path.write_text("-----BEGIN CERTIFICATE-----")
+    for given, read in (("QUJD" * 400, "QUJD" * 400), (str(path), path.read_text())):
+        event = {"credentials": {"ca_cert": given}}
+        assert accounts.with_ca_text(event) == {"credentials": {"ca_cert": read}}
