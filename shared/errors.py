@@ -10,7 +10,7 @@
     ├── Unreachable              retry  DNS, TCP, TLS, timeout, 5xx
     ├── UnexpectedResponse       stop   not JSON or XML, truncated, a field missing, a page loop
     ├── AddressDenied            stop   the runtime's network policy does not allow the host's address
-    ├── Absent                   skip   the provider does not offer this service in this scope
+    ├── Absent                   skip   the provider does not offer this service in this scope (or in any)
     ├── OutOfTime                stop   the deadline passed
     └── IncompletePoll           stop   several scopes failed, each with its own error
 
@@ -99,9 +99,16 @@ class AddressDenied(ConnectorError):
 
 
 class Absent(ConnectorError):
-    """The provider does not offer this service in this scope; the scope reports nothing."""
+    """The provider does not offer this service in this scope; the scope reports nothing.
+
+    It leaves a handler only where that is so in all scopes.
+    """
 
     action = "skip"
+    advice = (
+        "Nothing was reported, since an empty list would mean that all was deleted. If the provider is "
+        "not meant to offer it, do not poll this family for the account."
+    )
 
 
 class OutOfTime(ConnectorError):

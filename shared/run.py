@@ -39,7 +39,7 @@ from nflex_connector_utils import convert_datetime, set_task_percentage
 
 from shared import event as events
 from shared.deadline import Deadline
-from shared.errors import ConnectorError, IncompletePoll, OutOfTime
+from shared.errors import Absent, ConnectorError, IncompletePoll, OutOfTime
 from shared.http import Traffic
 from shared.interval import Interval, due
 from shared.log import Log
@@ -303,16 +303,20 @@ def _gathered(started: _Started, task: _Task, context: Any) -> tuple[list[dict[s
         answers = _side_by_side(started, task, scopes, context)
     finally:
         poll.network.end()  # and with it each thread that hangs in it
-    failed = []
+    failed, absent = [], []
     for answer in answers:
         if answer.error and answer.error.action == "skip":
             log.info("absent", scope=answer.scope, why=answer.error.message)
+            absent.append(answer)
         elif answer.error:
             failed.append(answer)
-    if failed and (
-        len(failed) == len(answers) or task.all_scopes or not poll.request.allow_partial
-    ):
+    nothing = len(failed) + len(absent) == len(answers)
+    if failed and (nothing or task.all_scopes or not poll.request.allow_partial):
         raise _failure(poll, failed, answers)
+    if absent and nothing:  # an empty inventory would say that everything was deleted
+        reasons = {answer.error.message for answer in absent if answer.error}
+        names = ", ".join(answer.scope for answer in absent)
+        raise Absent("; ".join(sorted(reasons)), scope=names)
     found, dropped = _merge(answers, task.one_each)
     if failed:
         missing = "; ".join(f"{type(each.error).__name__}: {each.error}" for each in failed)

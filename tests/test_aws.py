@@ -198,6 +198,10 @@ def test_what_one_family_connects_to_another_reports(cloud):
         (["!eu-*"], ["us-east-1"]),
         (["!ap-*"], REGIONS),
         (["us-east-1", "us-*"], ["us-east-1"]),
+        (
+            ["eu-*", "!eu-central-2"],
+            ["eu-south-1", "eu-west-1"],
+        ),  # AWS has it, this account has not
     ],
 )
 def test_regions_chosen(cloud, regions, polled):
@@ -213,6 +217,10 @@ def test_regions_chosen(cloud, regions, polled):
         ("ap-*", "'ap-*'"),
         (["eu-west-1", "eu-wset-1"], "'eu-wset-1'"),
         (["eu-west-1", "!eu-*"], "excludes every"),
+        (["!eu-wset-1"], "'!eu-wset-1'"),
+        (["eu-*", "!eu-sotuh-1"], "'!eu-sotuh-1'"),
+        ("!ue-*", "'!ue-*'"),
+        ("! ", "'!'"),
     ],
 )
 def test_regions_that_choose_nothing_are_refused(cloud, regions, named):
@@ -588,11 +596,18 @@ def test_permanent_errors_are_not_tried_again(cloud, code, kind):
     assert ("clock" in said) == (code == "RequestExpired")
 
 
-def test_a_region_without_the_service_has_nothing_to_report(cloud):
+@pytest.mark.parametrize("code", ["OptInRequired", "SubscriptionRequiredException"])
+@pytest.mark.parametrize("operation", ["DescribeVolumes", "DescribeRegions"])
+def test_an_account_that_is_not_activated_is_no_empty_one(cloud, operation, code):
+    cloud.fail(None, operation, ec2.Refusal(401, code))
+    said = failure("volumes", event(cloud), InsufficientPermission)
+    assert f"may not ec2:{operation} ({code}): it is not activated" in said
+
+
+def test_a_region_that_refuses_is_no_empty_one(cloud):
     cloud.fail("eu-west-1", "DescribeVolumes", ec2.Refusal(401, "OptInRequired"))
-    context = Context()
-    assert len(poll("volumes", event(cloud), context)) == 6
-    assert [line for line in context.lines if "absent" in line and "eu-west-1" in line]
+    said = failure("volumes", event(cloud), InsufficientPermission)
+    assert said.startswith("eu-west-1: ")
 
 
 def test_two_regions_that_fail_unlike_are_both_named(cloud):

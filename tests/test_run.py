@@ -205,6 +205,22 @@ def test_an_absent_service_is_no_failure(provider):
     assert context.logged("absent scope=a")
 
 
+@pytest.mark.parametrize("options", [{}, {"allow_partial": True}])
+def test_a_service_that_is_absent_everywhere_is_no_empty_inventory(provider, options):
+    provider.planned = [
+        Scope("a", error=Absent("none in a")),
+        Scope("b", error=Absent("none in b")),
+    ]
+    with pytest.raises(Absent, match="^a, b: none in a; none in b. Nothing was reported"):
+        poll(options=options)
+
+
+def test_allow_partial_needs_a_scope_that_is_complete(provider):
+    provider.planned = [Scope("a", error=OSError("no route")), Scope("b", error=Absent("none"))]
+    with pytest.raises(Unreachable, match="^a: no route"):
+        poll(options={"allow_partial": True})
+
+
 def test_an_unknown_error_is_a_bug_and_not_wrapped(provider):
     provider.planned = [Scope("a", error=ZeroDivisionError(f"oops {SECRET}"))]
     context = Context()

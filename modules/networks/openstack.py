@@ -82,6 +82,8 @@ class Lookups:
 
 def lookups(scope: openstack.Scope) -> Lookups:
     made = Lookups(defaultdict(list), defaultdict(set))
+    if not openstack.offers(scope, "network"):
+        return made
     for subnet in openstack.listed(scope, "network", "/subnets", "subnets").values():
         made.subnets[needed(subnet, "network_id", str)].append(subnet)
     own = openstack.own(scope)
@@ -101,6 +103,8 @@ def lookups(scope: openstack.Scope) -> Lookups:
 
 
 def fetch(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
+    if not openstack.offers(scope, "network"):  # a cloud without Neutron has no networks
+        return
     # all of it before it is handed on: whether the list can be trusted shows at its end
     found = list(openstack.listed(scope, "network", "/networks", "networks").values())
     openstack.require_network_rights(scope, found)

@@ -159,6 +159,8 @@ def _iops(spec: dict[str, Any]) -> Optional[int]:
 
 
 def fetch(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
+    if not openstack.offers(scope, "volume"):  # a cloud without Cinder has no volumes
+        return
     _look_up(scope, lookups)
     for page in _volumes(scope, lookups):
         if lookups.reserved is None and any(each.get("status") == "reserved" for each in page):
@@ -185,9 +187,11 @@ def _reserved(scope: openstack.Scope) -> dict[str, set[str]]:
 def fetch_status(
     scope: openstack.Scope, lookups: Lookups, requested: Requested
 ) -> Iterator[list[dict[str, Any]]]:
+    if not openstack.offers(scope, "volume"):
+        return
     if scope.all_projects:  # to see that it may list them
         _look_up(scope, lookups)
-    return _volumes(scope, lookups)
+    yield from _volumes(scope, lookups)
 
 
 def _volumes(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:

@@ -9,6 +9,7 @@ the deadline: botocore's own know no deadline, and its defaults changed between 
 import contextlib
 import dataclasses
 import fnmatch
+import html
 import os
 import re
 import socket
@@ -19,6 +20,7 @@ from typing import Any, Callable, Optional
 from urllib.parse import urlsplit
 
 import botocore.config
+import botocore.configprovider
 import botocore.exceptions as aws_errors
 import botocore.loaders
 import botocore.parsers
@@ -27,7 +29,6 @@ from botocore.utils import parse_timestamp
 
 from shared import http
 from shared.errors import (
-    Absent,
     ConnectorError,
     InsufficientPermission,
     InvalidCredentials,
@@ -43,6 +44,7 @@ from shared.record import field, needed, objects, parse_time
 PAGE_SIZE = 1000
 VALUES_A_FILTER = 200  # EC2's limit
 RESTARTS = 3  # of a listing whose page token the service no longer takes
+ERROR_BYTES = 65_536  # of an answer, in which its error code is looked for
 PERMISSIONS = ("ec2:DescribeRegions",)
 
 # The region that answers for the whole account, by partition.
@@ -99,7 +101,7 @@ _THROTTLED = {
     "ThrottlingException",
     "TooManyRequestsException",
 }
-_THEIR_FAULT = {
+_UNAVAILABLE = {
     "InternalError",
     "InternalFailure",
     "InternalServerError",
@@ -108,7 +110,14 @@ _THEIR_FAULT = {
     "ServiceUnavailable",
     "Unavailable",
 }
-_ABSENT = {"OptInRequired", "UnsupportedOperation.RegionNotSupported"}
+# The account may not use the service at all: it is not activated yet, or suspended.
+_NOT_SUBSCRIBED = {"OptInRequired", "SubscriptionRequiredException"}
+# The codes by which a service says that the account's region does not have it. Only services that an
+# account can be without; where another one answers so, its records would look deleted.
+_ABSENT = {
+    service: _NOT_SUBSCRIBED | {"UnsupportedOperation.RegionNotSupported"}
+    for service in ("directconnect", "network-firewall")
+}
 # How an answer begins and ends, by the protocol: XML in an element named after the operation, or JSON.
 _XML = (
     re.compile(rb"\s*(<\?xml[^>]*>\s*)?<\w+Response[\s>]"),
@@ -116,6 +125,10 @@ _XML = (
 )
 _JSON = (re.compile(rb"\s*\{"), re.compile(rb"\}\s*$"))
 _ANSWERS = {"ec2": _XML, "query": _XML, "json": _JSON, "rest-json": _JSON}
+# The error code and the message of a refused request, as far as they can be read without parsing it.
+_ERROR_TYPE = re.compile(rb'<Code>\s*([\w.]+)\s*</Code>|"__type"\s*:\s*"([^"]+)"')
+_ERROR_CODE = re.compile(rb'"[Cc]ode"\s*:\s*"([^"]+)"')
+_ERROR_MESSAGE = re.compile(rb'<Message>([^<]*)</Message>|"[Mm]essage"\s*:\s*"((?:[^"\\]|\\.)*)"')
 # What the services call the page token and the size of a page.
 _TOKENS = {"NextToken": "NextToken", "nextToken": "nextToken", "Marker": "NextMarker"}
 _SIZES = ("MaxResults", "maxResults", "PageSize", "MaxItems")
@@ -233,18 +246,20 @@ class Session:
         http_session = client._endpoint.http_session
         self._connect_by_network(http_session)
         begin, end = _ANSWERS[client.meta.service_model.metadata["protocol"]]
+        signing_name = client.meta.service_model.signing_name
 
-        def before_send(request: Any, **_: Any) -> Any:
+        def before_send(request: Any, event_name: str, **_: Any) -> Any:
             self._before_send(request)
             try:
                 response = http_session.send(request)
             except aws_errors.HTTPClientError as error:  # botocore wraps what it does not know
                 cause = error.kwargs.get("error")
                 raise (cause if isinstance(cause, ConnectorError) else error) from None
+            if response.status_code >= 300:
+                raise _refusal(request, response, event_name.rpartition(".")[2], signing_name)
             return _whole(request, response, begin, end)
 
         client.meta.events.register_first("before-send.*", before_send)
-        client.meta.events.register_first("after-call.*", _name_the_action)
         client.meta.events.register_last("needs-retry.*", self._needs_retry)
         return client
 
@@ -275,6 +290,11 @@ class Session:
         except OSError as error:  # what can't be looked up now is left to the call itself
             return not isinstance(error, socket.gaierror) or error.errno not in _NO_SUCH_NAME
 
+    def known_regions(self) -> list[str]:
+        """EC2's regions of the account's partition, enabled or not: those that botocore knows."""
+        with self._lock:
+            return self._botocore.get_available_regions("ec2", self.partition)
+
     def note(self, event: str, **facts: Any) -> None:
         """A line in the poll's log."""
         self._poll.log.info(event, **facts)
@@ -299,23 +319,16 @@ class Session:
         self._poll.traffic.count(retry=attempt is not None and attempt.group(1) != "1")
 
     def _needs_retry(
-        self, response: Any, attempts: int, caught_exception: Optional[Exception], **_: Any
+        self, attempts: int, caught_exception: Optional[Exception], **_: Any
     ) -> Optional[float]:
         """botocore tries again where this answers a number; None ends the tries. The delay is slept here, where
         the end of the poll ends it."""
-        error: Optional[ConnectorError] = None
-        asked = None
-        if caught_exception is not None:
-            error = classify(caught_exception)
-        elif response is not None and response[0].status_code >= 300:
-            answer, parsed = response
-            asked = http.retry_after(answer.headers.get("Retry-After"))
-            error = _by_code(parsed.get("Error", {}).get("Code", ""), answer.status_code, "")
+        error = classify(caught_exception) if caught_exception is not None else None
         if error is None or error.action != "retry":
             return None
         if isinstance(caught_exception, aws_errors.SSLError):
             return None  # a certificate does not get better
-        delay = http.delay_before_retry(attempts, self._poll.deadline, asked)
+        delay = http.delay_before_retry(attempts, self._poll.deadline, error.retry_after)
         if delay is not None:
             self._network.pause(delay)
         return None if delay is None else 0
@@ -356,7 +369,7 @@ def scopes(session: Session) -> list[Scope]:
     enabled = sorted(needed(region, "RegionName", str) for region in objects(answer, "Regions"))
     if not enabled:  # each account has some
         raise UnexpectedResponse(f"{_where(session.client('ec2', session.home))} names no region")
-    chosen = _choose(enabled, session.credentials.regions)
+    chosen = _choose(enabled, session.credentials.regions, session.known_regions())
     session.regions = chosen
     return [Scope(name, session) for name in chosen]
 
@@ -391,11 +404,41 @@ def _speak_json(session: Any, service: str) -> None:
         known.setdefault("jsonVersion", "1.1")
 
 
-def _name_the_action(parsed: dict[str, Any], model: Any, **_: Any) -> None:
-    """Into the answer, where an error finds it: as IAM calls it, service and operation."""
-    service = model.service_model.signing_name
-    action = f"{_IAM.get(service, service)}:{model.name}"
-    parsed.setdefault("ResponseMetadata", {})["Action"] = action
+def _refusal(request: Any, response: Any, operation: str, service: str) -> aws_errors.ClientError:
+    """The error of an answer with a status that says so, whatever its body is.
+
+    botocore's parser, which fails at a body that is no error of the API's (a proxy's page, or none),
+    does not see it: what the status says counts then.
+    """
+    headers, content = response.headers, response.content
+    code = str(
+        headers.get("x-amzn-query-error", "").partition(";")[0]
+        or headers.get("x-amzn-errortype", "")
+        or _first(_ERROR_TYPE, content)
+        or _first(_ERROR_CODE, content)
+    )
+    code = code.rpartition("#")[2].partition(":")[0].strip()
+    message = html.unescape(_first(_ERROR_MESSAGE, content)) if code else ""
+    return aws_errors.ClientError(
+        {
+            "Error": {
+                "Code": code or f"HTTP {response.status_code}",
+                "Message": message or f"from {http.without_query(request.url)}",
+            },
+            "ResponseMetadata": {
+                "Action": f"{_IAM.get(service, service)}:{operation}",
+                "HTTPStatusCode": response.status_code,
+                "HTTPHeaders": {"retry-after": headers.get("Retry-After")},
+            },
+        },
+        operation,
+    )
+
+
+def _first(pattern: "re.Pattern[bytes]", content: bytes) -> str:
+    found = pattern.search(content, 0, ERROR_BYTES)
+    text = next(filter(None, found.groups()), b"") if found else b""
+    return text.decode("utf-8", "replace")
 
 
 def _whole(
@@ -406,8 +449,6 @@ def _whole(
     botocore checks neither: it does not retry a body that was cut short, and a proxy's page that
     happens to be well-formed would read like an empty listing.
     """
-    if response.status_code >= 300:
-        return response
     where = http.without_query(request.url)
     if not begin.match(response.content):
         kind = response.headers.get("Content-Type", "no content type")
@@ -417,7 +458,11 @@ def _whole(
     return response
 
 
-def _choose(enabled: list[str], patterns: tuple[str, ...]) -> list[str]:
+def _choose(enabled: list[str], patterns: tuple[str, ...], known: Iterable[str]) -> list[str]:
+    """The enabled regions that the patterns choose. A pattern that can only be mistyped is InvalidEvent.
+
+    ``known`` are regions that AWS has, enabled or not: one of them may be excluded before it is enabled.
+    """
     wanted = [pattern for pattern in patterns if not pattern.startswith("!")] or ["*"]
     unwanted = [pattern[1:].strip() for pattern in patterns if pattern.startswith("!")]
     for pattern in wanted:
@@ -425,6 +470,12 @@ def _choose(enabled: list[str], patterns: tuple[str, ...]) -> list[str]:
             raise InvalidEvent(
                 f"credentials.regions: {pattern!r} is no enabled region of the account "
                 f"({', '.join(enabled)})"
+            )
+    for pattern in unwanted:
+        if not fnmatch.filter({*enabled, *known}, pattern):
+            raise InvalidEvent(
+                f"credentials.regions: {'!' + pattern!r} excludes no region that AWS has; enabled are "
+                f"{', '.join(enabled)}"
             )
     chosen = [
         name
@@ -531,8 +582,7 @@ def answers(
                 tokens.add(token)
                 more = {asks: token}
         except aws_errors.ClientError as error:
-            code = error.response.get("Error", {}).get("Code", "")
-            if code not in _OLD_PAGE_TOKEN or restart == RESTARTS:
+            if _code(error) not in _OLD_PAGE_TOKEN or restart == RESTARTS:
                 raise
             restarted()
 
@@ -617,28 +667,33 @@ def may_be_gone() -> Iterator[None]:
     try:
         yield
     except aws_errors.ClientError as error:
-        if error.response.get("Error", {}).get("Code", "") not in _GONE:
+        if _code(error) not in _GONE:
             raise
 
 
 def offered_pages(
     scope: Scope, service: str, operation: str, key: str, **params: Any
 ) -> Iterator[list[dict[str, Any]]]:
-    """``pages`` of a service that not every region has; where it has it not, none, and the log says so.
+    """``pages`` of a service that not every region has; nothing where it lacks it, and the log says so.
 
     Which regions have it: those that botocore lists, those whose name for it can be looked up, and those
-    of an ``endpoint_url`` of the account's own.
+    of an ``endpoint_url`` of the account's own; unless the first answer is one of the codes in ``_ABSENT``.
     """
     session = scope.session
     if not session.credentials.endpoint_url and not session.offers(service, scope.name):
         session.note("absent", scope=scope.name, service=service)
         return
+    listing = pages(scope, service, operation, key, **params)
     try:
-        yield from pages(scope, service, operation, key, **params)
+        first = next(listing, None)
     except aws_errors.ClientError as error:
-        if error.response.get("Error", {}).get("Code", "") not in _ABSENT:
+        if _code(error) not in _ABSENT.get(service, ()):
             raise
-        session.note("absent", scope=scope.name, service=service, why=_action(error))
+        session.note("absent", scope=scope.name, service=service, why=_code(error))
+        return
+    if first is not None:
+        yield first
+        yield from listing
 
 
 def _inputs(client: Any, operation: str) -> Collection[str]:
@@ -681,14 +736,17 @@ def least_rights(permissions: Iterable[str]) -> dict[str, Any]:
 def classify(error: Exception) -> Optional[ConnectorError]:
     """What a botocore exception means; None for what is not botocore's."""
     if isinstance(error, aws_errors.ClientError):
-        details = error.response.get("Error", {})
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        code = str(details.get("Code", ""))
-        about = f"{error.operation_name}: {code}: {details.get('Message', '')}"
-        known = _by_code(code, status, about)
+        answer, code = error.response.get("ResponseMetadata", {}), _code(error)
+        about = (
+            f"{error.operation_name}: {code}: {error.response.get('Error', {}).get('Message', '')}"
+        )
+        known = _by_code(code, answer.get("HTTPStatusCode", 0), about) or UnexpectedResponse(about)
         if isinstance(known, InsufficientPermission):
             known.message = f"the account may not {_action(error)} ({code})"
-        return known or UnexpectedResponse(about)
+            if code in _NOT_SUBSCRIBED:
+                known.message += ": it is not activated yet, or suspended"
+        known.retry_after = http.retry_after(answer.get("HTTPHeaders", {}).get("retry-after"))
+        return known
     if isinstance(error, aws_errors.SSLError):
         return Unreachable(f"TLS failed: {error}")
     if isinstance(error, _UNREACHED):
@@ -700,7 +758,7 @@ def classify(error: Exception) -> Optional[ConnectorError]:
     if isinstance(error, botocore.parsers.ResponseParserError):
         return UnexpectedResponse("the answer is no XML or JSON as the API sends it")
     if isinstance(error, (aws_errors.UnknownEndpointError, aws_errors.UnknownRegionError)):
-        return Absent(str(error))
+        return UnexpectedResponse(str(error))
     if isinstance(error, aws_errors.DataNotFoundError):
         return None  # botocore lacks a service's model: the module was not built for it
     if isinstance(error, aws_errors.BotoCoreError):
@@ -713,15 +771,17 @@ def _by_code(code: str, status: int, about: str) -> Optional[ConnectorError]:
         return InvalidCredentials(about)
     if code in _CLOCK:
         return InvalidCredentials(f"{about} (is this host's clock right?)")
-    if code in _DENIED or code.startswith("AccessDenied"):
+    if code in _DENIED or code in _NOT_SUBSCRIBED or code.startswith("AccessDenied"):
         return InsufficientPermission(about)
     if code in _THROTTLED or status == 429:
         return Throttled(about)
-    if code in _ABSENT:
-        return Absent(about)
-    if code in _THEIR_FAULT or status >= 500:
+    if code in _UNAVAILABLE or status == 408 or status >= 500:
         return Unreachable(about)
     return None
+
+
+def _code(error: aws_errors.ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
 
 
 def _action(error: aws_errors.ClientError) -> str:
@@ -735,21 +795,28 @@ def _botocore_session(credentials: Credentials) -> Any:
     if credentials.key_id is None:
         session = botocore.session.Session()
     else:
-        session = botocore.session.Session(
-            session_vars={
-                "profile": (None, None, None, None),
-                "config_file": (None, None, os.devnull, None),
-                "credentials_file": (None, None, os.devnull, None),
-                "region": (None, None, None, None),
-                "use_fips_endpoint": (None, None, None, None),
-                "use_dualstack_endpoint": (None, None, None, None),
-            }
-        )
+        # each setting that botocore knows has its default, wherever it would be looked for
+        settings = {
+            name: (None, None, default, convert)
+            for name, (_, _, default, convert) in botocore.session.Session.SESSION_VARIABLES.items()
+        }
+        for name in ("config_file", "credentials_file"):
+            settings[name] = (None, None, os.devnull, None)
+        session = botocore.session.Session(session_vars=settings)
+        s3 = botocore.configprovider.ConstantProvider(value=None)  # has variables besides those
+        session.get_component("config_store").set_config_provider("s3", s3)
+        session.register_component("data_loader", _own_models())
         session.set_credentials(credentials.key_id, credentials.secret, credentials.token)
     session.register_component("data_loader", _MODELS)
     parsers = session.get_component("response_parser_factory")
     parsers.set_parser_defaults(timestamp_parser=_timestamp)
     return session
+
+
+def _own_models() -> Any:
+    """botocore's own descriptions of the services, not those in ~/.aws/models or AWS_DATA_PATH."""
+    loader = botocore.loaders.Loader
+    return loader([loader.BUILTIN_DATA_PATH], include_default_search_paths=False)
 
 
 def _timestamp(value: Any) -> datetime:
