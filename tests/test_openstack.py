@@ -159,6 +159,92 @@ def test_connections_join_up(cloud):
     assert used <= known
 
 
+def test_a_port_on_a_network_that_the_project_cannot_see_is_no_connection(cloud):
+    """An admin's doing. An admin of one project sees the network, but it is not reported either."""
+    cloud.fill(servers=1, networks=2)
+    private = fakes.network(9, fakes.OTHER)
+    cloud.lists["network", "networks"].append(private)
+    port = fakes.port(9, device_id=fakes.identifier("server", 0), network_id=private["id"])
+    cloud.lists["network", "ports"].append(port)
+    address = {"addr": "10.7.0.9", "OS-EXT-IPS-MAC:mac_addr": port["mac_address"]}
+    cloud.lists["compute", "servers"][0]["addresses"]["net-9"] = [address]
+    for user in ("reader", "admin"):
+        (found,) = poll("servers", cloud, user)
+        assert found["connections"]["network"] == [{"id": fakes.identifier("network", 0)}]
+        specific = found["metadata"]["provider_specific"]
+        assert specific["networks_of_other_projects"] == [private["id"]]
+        at = found["details"]["server"]["ip_addresses"][-1]
+        assert at["ip_address"] == "10.7.0.9" and "network" not in at
+    (found,) = poll("servers", cloud, "admin", all_projects=True)
+    assert {"id": private["id"]} in found["connections"]["network"]
+    assert "networks_of_other_projects" not in found["metadata"]["provider_specific"]
+
+
+def test_ports_of_the_same_mac_address_keep_their_networks(cloud):
+    cloud.fill(servers=2, networks=3)
+    server, other = cloud.lists["compute", "servers"]
+    first = cloud.lists["network", "ports"][0]
+    mac, fixed = first["mac_address"], {"subnet_id": "s", "ip_address": "10.8.0.1"}
+    more = {"device_id": server["id"], "mac_address": mac, "fixed_ips": [fixed]}
+    network = fakes.identifier("network", 2)
+    cloud.lists["network", "ports"].append(fakes.port(7, network_id=network, **more))
+    # the networks have the same name, as they may, so that their addresses are in one list
+    server["addresses"] = {
+        "twin": [
+            {"addr": "10.8.0.1", "OS-EXT-IPS-MAC:mac_addr": mac},
+            {"addr": "10.0.0.0", "OS-EXT-IPS-MAC:mac_addr": mac},
+        ]
+    }
+    found = {each["id"]: each for each in poll("servers", cloud)}
+    at = found[server["id"]]["details"]["server"]["ip_addresses"]
+    on = {each["ip_address"]: each["network"]["id"] for each in at}
+    assert on == {"10.8.0.1": network, "10.0.0.0": first["network_id"]}
+    assert {each["id"] for each in found[server["id"]]["connections"]["network"]} == set(
+        on.values()
+    )
+    (address,) = found[other["id"]]["details"]["server"]["ip_addresses"]
+    assert address["network"]["id"] == fakes.identifier("network", 0)
+    assert [query["mac_address"] for _, query in cloud.queries if "mac_address" in query] == [[mac]]
+
+
+def test_a_shelved_server_and_its_volume_name_one_another(cloud):
+    """As Nova and Cinder have them: the volume is reserved, and on no server."""
+    cloud.fill(servers=7, volumes=7)
+    for n in range(0, 7, 3):
+        cloud.lists["compute", "servers"][n]["status"] = "SHELVED_OFFLOADED"
+        volume = cloud.lists["volume", "volumes"][n]
+        volume.update(status="reserved", attachments=[])
+        of = {"instance": fakes.identifier("server", n), "volume_id": volume["id"]}
+        listed = cloud.lists["volume", "attachments"]
+        listed.append({"id": f"r{n}", "status": "reserved", **of})
+        listed.append({"id": f"a{n}", "status": "attached", **of, "instance": "another"})
+    named = {
+        (server["id"], volume["id"])
+        for server in poll("servers", cloud)
+        for volume in server["connections"].get("volume", ())
+    }
+    volumes = poll("volumes", cloud)
+    assert len(named) == 3
+    assert named == {
+        (server["id"], volume["id"])
+        for volume in volumes
+        for server in volume["connections"].get("server", ())
+    }
+
+
+def test_qos_specs_of_more_pages_than_one(cloud):
+    """Cinder pages them at the operator's limit, which nobody asked for."""
+    cloud.max_limit = 2
+    for n in range(5):
+        specs = {"id": f"q{n}", "specs": {"total_iops_sec": f"{100 + n}"}}
+        cloud.lists["volume", "qos_specs"].append(specs)
+        kind = {"id": f"type {n}", "name": f"type-{n}", "qos_specs_id": f"q{n}"}
+        cloud.lists["volume", "volume_types"].append(kind)
+        cloud.lists["volume", "volumes"].append(fakes.volume(n, volume_type=f"type-{n}"))
+    found = poll("volumes", cloud, "admin")
+    assert {each["details"]["volume"]["iops"] for each in found} == {100, 101, 102, 103, 104}
+
+
 def test_a_service_that_the_catalog_lacks_is_no_failure(cloud):
     cloud.fill(**SIZES)
     cloud.absent = {"volumev3", "image", "network"}
@@ -235,6 +321,57 @@ def test_a_token_is_a_login(cloud):
     cloud.tokens["the-token"] = "reader"
     given = {"auth_url": cloud.auth_url, "token": "the-token", "project_name": "alpha"}
     assert len(get("volumes", {"provider": "openstack", "credentials": given})) == 2
+
+
+@pytest.mark.parametrize("moment", ["before the poll", "within it"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_token_that_keystone_does_not_know(cloud, family, moment):
+    """Expired, revoked or none at all: Keystone says 404, which is not that something is gone."""
+    cloud.fill(**SIZES)
+    given = {"auth_url": cloud.auth_url, "token": "the-t0ken", "project_name": "alpha"}
+    if moment == "within it":
+        cloud.tokens["the-t0ken"] = "reader"
+
+        def expire(body):
+            cloud.expire_tokens()
+            return body
+
+        cloud.fault("/identity/v3/auth/tokens", expire, times=1)
+    with pytest.raises(InvalidCredentials, match="Keystone does not know the login") as caught:
+        get(family, {"provider": "openstack", "credentials": given})
+    assert "the-t0ken" not in str(caught.value)
+
+
+def test_an_application_credential_that_was_deleted(cloud):
+    given = {"application_credential_id": "x", "application_credential_secret": "gone"}
+    given["auth_url"] = cloud.auth_url
+    with pytest.raises(InvalidCredentials, match="Keystone does not know the login"):
+        get("volumes", {"provider": "openstack", "credentials": given})
+
+
+def test_a_server_without_a_keystone_is_not_a_wrong_login(cloud, monkeypatch):
+    """It says 404 too, but not in Keystone's words."""
+    page = 404, b"<html>Not Found</html>", {"Content-Type": "text/html"}
+    monkeypatch.setattr(cloud, "_send", lambda request, *_, **__: cloud._send_bytes(request, *page))
+    given = {"auth_url": f"{cloud.url}/nothing", "token": "t", "project_name": "alpha"}
+    with pytest.raises(UnexpectedResponse, match="404"):
+        get("volumes", {"provider": "openstack", "credentials": given})
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_access_rules_that_do_not_cover_a_call(cloud, family):
+    cloud.fill(**SIZES)
+    cloud.access_rules = [
+        {"service": "network", "method": "GET", "path": "/v2.0/subnets"},
+        {"service": "block-storage", "method": "GET", "path": "/v3/*/types"},
+    ]
+    given = {"application_credential_id": "x", "application_credential_secret": "app-secret"}
+    given["auth_url"] = cloud.auth_url
+    with pytest.raises(InsufficientPermission, match="access rules.* do not cover GET /") as caught:
+        get(family, {"provider": "openstack", "credentials": given})
+    assert "network GET /v2.0/subnets" in str(caught.value)
+    cloud.access_rules = [{"service": "x", "method": "GET", "path": "/*"}]
+    assert len(get(family, {"provider": "openstack", "credentials": given})) == 7
 
 
 def test_credentials_are_validated_by_a_login_alone(cloud):

@@ -171,6 +171,15 @@ def balancer(*members, made=None, **changed):
     return converted("load_balancer", fakes.load_balancer(0, **changed), made)
 
 
+def test_a_load_balancer_is_on_the_networks_of_its_additional_vips():
+    vips = [{"subnet_id": SUBNET, "ip_address": "10.0.0.7"}, {"subnet_id": "hidden"}]
+    made = lookups(subnets={SUBNET: {"id": SUBNET, "network_id": NET[1]}})
+    record = fakes.load_balancer(0, additional_vips=vips)
+    found = converted("load_balancer", record, made)
+    assert connected(found, "network") == sorted([NET[0], NET[1]])
+    assert specific(found)["additional_vips"] == vips
+
+
 def test_a_load_balancer_is_on_its_vips_network():
     found = balancer()
     assert found["details"]["appliance"]["type_id"] == "load_balancer"

@@ -160,6 +160,50 @@ def test_booted_from_a_volume():
     assert found["version"] == "0.6"
 
 
+def on(number, device, image, bootable="true"):
+    attachment = {**fakes.attachment(number, 1), "device": device}
+    made_of = {"image_id": image, "image_name": image}
+    return fakes.volume(
+        number, bootable=bootable, volume_image_metadata=made_of, attachments=[attachment]
+    )
+
+
+@pytest.mark.parametrize(
+    "root, devices, image",
+    [
+        ("/dev/vda", ("/dev/vdb", "/dev/vda"), "second"),
+        (None, ("/dev/vdb", "/dev/vda"), "second"),  # not shown to a reader
+        (None, ("/dev/sda", "/dev/sdb"), "first"),
+        (None, ("xvdb", "xvda"), "second"),
+        ("/dev/sda", ("/dev/vda", "/dev/vdb"), "first"),  # as the hypervisor called it in the end
+        ("/dev/vdb", ("/dev/vda", "/dev/vdb"), "second"),
+        (None, ("/dev/vdb", "/dev/vdc"), None),  # the root volume was detached
+        (None, ("/dev/vda", "/dev/sda"), None),
+        (None, (None, None), None),
+    ],
+)
+def test_booted_from_the_volume_on_the_root_device(root, devices, image):
+    """Whichever of two bootable volumes has the smaller id."""
+    for names in (("v1", "v2"), ("v2", "v1")):
+        made = (on(number, *each) for number, each in enumerate(zip(devices, ("first", "second"))))
+        lookups = server_lookups(volumes=dict(zip(names, made)))
+        given = {"OS-EXT-SRV-ATTR:root_device_name": root, **attached("v1", "v2")}
+        found = facts(server(lookups, image="", **given))["image_detail"]
+        assert (found or {}).get("id") == image
+
+
+@pytest.mark.parametrize("bootable, image", [(("true", "false"), "first"), (("true",) * 2, None)])
+def test_a_shelved_servers_volumes_are_on_no_device(bootable, image):
+    volumes = {
+        name: {**on(1, None, of, each), "attachments": []}
+        for name, of, each in zip(("v1", "v2"), ("first", "second"), bootable)
+    }
+    lookups = server_lookups(volumes=volumes)
+    given = {"OS-EXT-SRV-ATTR:root_device_name": "/dev/vda", **attached("v1", "v2")}
+    found = facts(server(lookups, image="", **given))["image_detail"]
+    assert (found or {}).get("id") == image
+
+
 def test_booted_from_a_volume_without_image():
     assert facts(server(image=""))["image_detail"] is None
 

@@ -6,6 +6,7 @@ shared/http.py's. Identity v2 is gone from every release since Queens (2018) and
 
 import dataclasses
 import datetime
+import functools
 import json
 import os
 import re
@@ -183,6 +184,7 @@ class Session:
         tls = http.trust(credentials.login["cacert"], verify)
         web = http.session(poll.network, poll.traffic, verify=verify, tls=tls)
         self.auth = _plugin(credentials)
+        self.auth.get_auth_ref = functools.partial(_log_in, self.auth.get_auth_ref)
         self.keystone = keystoneauth1.session.Session(
             auth=self.auth, session=web, verify=verify, user_agent="cmp-connectors"
         )
@@ -231,6 +233,33 @@ def _plugin(credentials: Credentials) -> Any:
     if given["token"]:
         return v3.Token(url, given["token"], **project)
     return v3.Password(url, given["password"] or "", **user, **project)
+
+
+def _log_in(get_auth_ref: Callable[..., Any], session: Any, **kwargs: Any) -> Any:
+    """keystoneauth's login, now or when a service refuses the token, with its errors as ours.
+
+    An error of the login must not look like one of the service that was asked: a 404 would be taken for a
+    resource that is gone. Keystone answers 404 in its own words to a token that expired, was revoked or
+    never was one, and to an application credential that was deleted.
+    """
+    try:
+        return get_auth_ref(session, **kwargs)
+    except ks_errors.NotFound as error:
+        known = _by_status(error)
+        if _is_keystones(error):
+            known = InvalidCredentials(f"Keystone does not know the login: {known.message}")
+        raise known from error
+    except ks_errors.HttpError as error:
+        raise _by_status(error) from error
+
+
+def _is_keystones(error: Any) -> bool:
+    """Whether Keystone itself says so, and not a web server that has nothing at this URL."""
+    try:
+        body = json.loads(error.response.content)
+    except (AttributeError, ValueError):
+        return False
+    return isinstance(body, dict) and isinstance(body.get("error"), dict)
 
 
 def _domain(given: Mapping[str, Optional[str]], of: str) -> dict[str, Optional[str]]:
@@ -354,6 +383,8 @@ def _answer(
             f" ({_role_needed(scope, service)})"
             f": {_said(error)}"
         ) from error
+    except ks_errors.Unauthorized as error:
+        raise _refused_after_login(scope, service, method, urlsplit(url).path, error) from error
     try:
         return json.loads(
             response.content
@@ -362,6 +393,24 @@ def _answer(
         shown = http.without_query(url)
         kind = response.headers.get("Content-Type", "no content type")
         raise UnexpectedResponse(f"{shown} did not answer with JSON ({kind})") from None
+
+
+def _refused_after_login(
+    scope: Scope, service: str, method: str, path: str, error: Any
+) -> ConnectorError:
+    """What a 401 means that came twice, the second time to a new token of a login that is good."""
+    rules = getattr(scope.session.access, "application_credential_access_rules", None)
+    if not isinstance(rules, list):
+        return _by_status(error)
+    allowed = [
+        " ".join(str(rule.get(name)) for name in ("service", "method", "path"))
+        for rule in rules
+        if isinstance(rule, dict)
+    ]
+    return InsufficientPermission(
+        f"{service}: the access rules of the application credential do not cover {method} {path} "
+        f"(401 after a good login); they allow {', '.join(sorted(allowed)) or 'nothing'}"
+    )
 
 
 def _role_needed(scope: Scope, service: str) -> str:

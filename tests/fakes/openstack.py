@@ -14,6 +14,7 @@ Servers' diagnostics, their actions and what of them changed were compared with 
 hypervisor: who is shown what and each error are real, the counters are not. Gnocchi: tests/fakes/gnocchi.py.
 """
 
+import fnmatch
 import json
 import re
 import threading
@@ -649,6 +650,8 @@ class Cloud:
         self.tokens = {}  # token -> user
         self.passwords = {name: f"{name}-pw" for name in USERS}
         self.passwords["app"] = "app-secret"
+        self.access_rules = None  # of the application credential, as Keystone lists them
+        self.restricted = set()  # the tokens that those are for
         self.headers_seen = []
         self._faults = []
         self._lock = threading.Lock()
@@ -780,6 +783,11 @@ class Cloud:
                 {"error": {"code": 401, "message": "requires authentication"}},
                 {},
             )
+        if request.headers["X-Auth-Token"] in self.restricted and not any(
+            rule["method"] == request.command and fnmatch.fnmatchcase(path, f"/*{rule['path']}")
+            for rule in self.access_rules
+        ):
+            return 401, {"error": {"code": 401, "message": "requires authentication"}}, {}
         rest = re.sub(rf"^v[0-9.]+/(?:{self.project}/)?", "", rest)
         asked = request.headers.get("X-OpenStack-Nova-API-Version", "2.1")
         if service == "compute" and _number(asked) > _number(self.newest):
@@ -809,6 +817,9 @@ class Cloud:
         else:
             user = self.tokens.get(identity["token"]["id"])
             good = user is not None
+        if not good and method != "password":  # a deleted application credential, or no token
+            said = "Could not recognize Fernet token"
+            return 404, {"error": {"code": 404, "message": said, "title": "Not Found"}}, {}
         if not good:
             return (
                 401,
@@ -817,6 +828,9 @@ class Cloud:
             )
         token = f"gAAAA{'fake' * 6}{len(self.tokens)}-{sum(self.counts.values())}"
         self.tokens[token] = user
+        restricted = method == "application_credential" and self.access_rules is not None
+        if restricted:
+            self.restricted.add(token)
         body = {
             "methods": [method],
             "user": {
@@ -836,6 +850,8 @@ class Cloud:
             roles = {"useless": ["auditor"], "member": ["member", "reader"]}.get(user, [user])
             body["roles"] = [{"id": name, "name": name} for name in roles]
             body["catalog"] = self._catalog()
+        if restricted:
+            body["application_credential"] = {"id": "x", "access_rules": self.access_rules}
         return 201, {"token": body}, {"X-Subject-Token": token}
 
     def _catalog(self):
