@@ -150,7 +150,9 @@ def _look_up(host: str, port: int, until: float, ended: threading.Event) -> list
             if len(_pending) >= MOST_LOOKUPS:
                 raise OSError(f"{len(_pending)} look-ups of names hang already")
             future = concurrent.futures.Future()
-            threading.Thread(target=_resolve, args=(host, port, future), daemon=True).start()
+            threading.Thread(
+                target=_resolve, args=(host, port, future), daemon=True, name="look-up"
+            ).start()
             _pending[host, port] = future
     while not concurrent.futures.wait([future], NOTICED_S).done:
         if ended.is_set() or time.monotonic() > until:

@@ -32,14 +32,14 @@ import queue
 import threading
 import traceback
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Callable, Optional, TypeVar, Union
 
 from nflex_connector_utils import convert_datetime, set_task_percentage
 
 from shared import event as events
 from shared.deadline import Deadline
-from shared.errors import Absent, ConnectorError, IncompletePoll, OutOfTime
+from shared.errors import Absent, ConnectorError, IncompletePoll, OutOfTime, UnexpectedResponse
 from shared.http import Traffic
 from shared.interval import Interval, due
 from shared.log import Log
@@ -47,6 +47,10 @@ from shared.masking import Masker, secrets_in
 from shared.network import Network, policy
 
 SCOPES_AT_ONCE = 8  # parsing holds the interpreter's lock: more threads cost memory, not time
+# What a poll holds at most, of all scopes together: a resource takes some 3 KB of memory, a point less than one.
+MOST_RECORDS = 250_000
+MOST_POINTS = 1_000_000  # of metrics or logs
+NOTICED_AFTER = 500  # records, until a conversion sees that the poll has ended
 SHRUNK = 0.5  # an inventory below this share of the last complete one is worth a warning
 
 T = TypeVar("T")
@@ -76,6 +80,24 @@ class Poll:
         self.network = self.network or Network(self.deadline)
 
 
+class _Total:
+    """How many records there are in all scopes together. Safe to share by threads."""
+
+    def __init__(self, most: int):
+        self._lock = threading.Lock()
+        self._most = most
+        self._count = 0
+
+    def add(self, count: int) -> None:
+        with self._lock:
+            self._count += count
+            if self._count > self._most:
+                raise UnexpectedResponse(
+                    f"there are more than the {self._most} records that a poll may hold; "
+                    "poll fewer regions, projects or models with each account"
+                )
+
+
 @dataclasses.dataclass(frozen=True)
 class _Task:
     """What is asked of a cell in each scope: the pages to fetch, and what to make of a record.
@@ -85,6 +107,7 @@ class _Task:
 
     fetch: Callable[[Any, Any], Iterable[Sequence[Any]]]
     make: Callable[[Any, Any, Any], Iterable[Union[Dropped, tuple[Key, dict[str, Any]]]]]
+    total: _Total
     one_each: bool = False  # every record gives just one thing
     all_scopes: bool = False  # whatever options.allow_partial says: see _spanned
 
@@ -227,7 +250,9 @@ def _poll(family: str, event: Any, context: Any, log: Log) -> list[dict[str, Any
         resource["base"]["last_seen_at"] = seen_at  # serialize has put the moment of its own call
         return [((resource["type"], resource["id"]), resource)]
 
-    resources, complete = _gathered(started, _Task(cell.fetch, make, one_each=True), context)
+    resources, complete = _gathered(
+        started, _Task(cell.fetch, make, _Total(MOST_RECORDS), one_each=True), context
+    )
     unknown = _unknown_states(resources)
     if unknown:
         log.info("unknown states", of=", ".join(unknown))
@@ -254,7 +279,7 @@ def _statuses(family: str, event: Any, context: Any, log: Log) -> dict[str, Any]
             return cell.fetch_status(scope, lookups, asked)
         return cell.fetch(scope, lookups)
 
-    task = _Task(fetch, make)
+    task = _Task(fetch, make, _Total(MOST_RECORDS))
     points, _ = _gathered(started, task, context)
     return {"status": points, "last_update": _rfc3339(now)}
 
@@ -288,7 +313,8 @@ def _spanned(what: str, family: str, event: Any, context: Any, log: Log) -> dict
         names = ("resource_type", "resource_id", "time", "metric", "specialisation", "id")
         return [(tuple(str(found.get(name, "")) for name in names), found)]
 
-    found, _ = _gathered(started, _Task(fetch, make, one_each=True, all_scopes=True), context)
+    task = _Task(fetch, make, _Total(MOST_POINTS), one_each=True, all_scopes=True)
+    found, _ = _gathered(started, task, context)
     for key, state in states.items():
         if state or key in had:  # what was forgotten must not come back
             _remember(poll, context, key, state)
@@ -391,13 +417,22 @@ def _poll_scope(started: _Started, task: _Task, scope: Any) -> Answer:
         for page in task.fetch(scope, lookups):
             answer.pages += 1
             answer.records += len(page)
+            task.total.add(len(page))
             started.poll.deadline.check(f"page {answer.pages}")
-            _convert_page(task, page, scope, lookups, answer, names)
+            going_on = _until_the_end(started.poll.network, page)
+            _convert_page(task, going_on, scope, lookups, answer, names)
     except Exception as error:
         answer.error = _classified(started.provider, error, started.poll.log.mask)
         if answer.error.scope is None:
             answer.error.scope = scope.name
     return answer
+
+
+def _until_the_end(network: Network, page: Iterable[Any]) -> Iterator[Any]:
+    for number, record in enumerate(page):
+        if number % NOTICED_AFTER == 0 and network.ended:
+            raise OutOfTime("the poll has ended")
+        yield record
 
 
 def _convert_page(

@@ -508,3 +508,35 @@ def test_a_ca_certificate_in_base64_is_no_path_however_long(tmp_path):
     for given, read in (("QUJD" * 400, "QUJD" * 400), (str(path), path.read_text())):
         event = {"credentials": {"ca_cert": given}}
         assert accounts.with_ca_text(event) == {"credentials": {"ca_cert": read}}
+
+
+# --- CA certificates ------------------------------------------------------------------------------
+
+PEM = "-----BEGIN CERTIFICATE-----\naW52ZW50ZWQ=\n-----END CERTIFICATE-----\n"
+
+
+@pytest.mark.parametrize("name", accounts.CA_CERTIFICATES)
+def test_a_ca_may_be_a_path_here_and_is_passed_on_as_text(tmp_path, monkeypatch, name):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "ca.pem").write_text(PEM)
+    for given in (str(tmp_path / "ca.pem"), "~/ca.pem", PEM):
+        event = {"credentials": {name: given, "user": "u"}}
+        assert accounts.with_ca_text(event) == {"credentials": {name: PEM, "user": "u"}}
+        assert event["credentials"][name] == given
+
+
+@pytest.mark.parametrize(
+    "event", [None, [], {}, {"credentials": None}, {"credentials": {"cacert": 7}}]
+)
+def test_an_event_without_a_path_of_a_ca_stays_as_it_is(event):
+    assert accounts.with_ca_text(event) == event
+    base64 = {"credentials": {"ca_cert": "LS0tLS1CRUdJTg=="}}  # as OSM hands Juju's over
+    assert accounts.with_ca_text(base64) == base64
+
+
+def test_a_ca_that_can_not_be_read_is_bad_usage(tmp_path, capsys):
+    (tmp_path / "binary").write_bytes(b"\x30\x82\xff\xfe")
+    for name, words in (("missing", "No such file"), ("binary", "it is no text")):
+        event = {"provider": "netbox", "credentials": {"cacert": str(tmp_path / name)}}
+        assert main(["run", "networks", "--event", json.dumps(event)]) == 2
+        assert words in capsys.readouterr().err

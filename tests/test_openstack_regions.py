@@ -100,3 +100,17 @@ def test_a_name_that_begins_with_v_is_no_version(url, with_version):
 def test_a_ca_that_can_not_be_used_is_refused_before_any_call(cacert, words):
     with pytest.raises(InvalidEvent, match=words):
         openstack.credentials({**LOGIN, "cacert": cacert}, False)
+
+
+def test_the_operators_own_ca_may_be_a_path(monkeypatch, tmp_path):
+    """In an openrc it is one. That of an event is not read."""
+    for name, value in {**LOGIN, "cacert": str(tmp_path / "ca.pem")}.items():
+        monkeypatch.setenv(f"OS_{name.upper()}", value)
+    with pytest.raises(InvalidEvent, match="OS_CACERT of this host"):
+        openstack.credentials({}, ambient=True)
+    (tmp_path / "ca.pem").write_text("no certificate")
+    with pytest.raises(InvalidEvent, match="should be the PEM text"):
+        openstack.credentials({}, ambient=True)
+    (tmp_path / "ca.pem").write_text("-----BEGIN CERTIFICATE-----\n")
+    with pytest.raises(InvalidEvent, match="no usable PEM text"):
+        openstack.credentials({}, ambient=True)

@@ -8,7 +8,8 @@ import freezegun
 import pytest
 from nflex_connector_utils import Network
 
-from shared import http, run
+from shared import http, network, run
+from shared.deadline import Deadline
 from shared.errors import (
     Absent,
     IncompletePoll,
@@ -424,3 +425,56 @@ def test_calls_and_retries_are_counted_by_all_threads():
     for thread in threads:
         thread.join()
     assert (traffic.calls, traffic.retries) == (16000, 16000)
+
+
+# --- bounds ---------------------------------------------------------------------------------------
+
+
+def test_a_poll_holds_no_more_records_than_it_may(provider, monkeypatch):
+    """A million tiny records of one page end the poll before one of them is converted."""
+    converted = []
+    provider.cell.convert = lambda record, *_: converted.append(record)
+    provider.planned = [Scope("a", [[{"id": "1"}] * 1_000_000])]
+    with pytest.raises(UnexpectedResponse, match=f"more than the {run.MOST_RECORDS} records"):
+        poll()
+    assert converted == []
+
+
+def test_the_records_of_all_scopes_and_pages_count(provider, monkeypatch):
+    monkeypatch.setattr(run, "MOST_RECORDS", 4)
+    pages = [[{"id": "1"}, {"id": "2"}], [{"id": "3"}]]
+    provider.planned = [Scope("a", pages), Scope("b", [[{"id": "4"}]])]
+    assert len(poll()) == 4
+    provider.planned = [Scope("a", pages), Scope("b", [[{"id": "4"}, {"id": "5"}]])]
+    with pytest.raises(UnexpectedResponse, match="more than the 4 records that a poll may hold"):
+        poll()
+
+
+@pytest.mark.parametrize("outcome", ["complete", "failed", "bug", "validated"])
+def test_the_network_has_ended_when_a_poll_has(provider, monkeypatch, outcome):
+    polls = []
+    login = provider.login
+    monkeypatch.setattr(
+        provider, "login", lambda credentials, poll: polls.append(poll) or login(credentials, poll)
+    )
+    errors = {"failed": UnexpectedResponse("no"), "bug": KeyError("no")}
+    provider.planned = [Scope("a", [[{"id": "1"}]], errors.get(outcome))]
+    if outcome == "validated":
+        assert run.validate("things", EVENT, Context())["ok"]
+    elif outcome == "complete":
+        assert ids(poll()) == ["1"]
+    else:
+        with pytest.raises(type(errors[outcome])):
+            poll()
+    assert polls[0].network.ended
+
+
+def test_a_conversion_sees_that_the_poll_has_ended(provider):
+    """Its thread must not go on for as long as a page takes."""
+    opened = network.Network(Deadline(60))
+    page = run._until_the_end(opened, range(run.NOTICED_AFTER * 3))
+    assert next(page) == 0
+    opened.end()
+    with pytest.raises(OutOfTime):
+        for number in page:
+            assert number < run.NOTICED_AFTER
