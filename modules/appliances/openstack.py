@@ -320,10 +320,33 @@ def fetch(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, A
 def fetch_status(
     scope: openstack.Scope, lookups: Lookups, requested: Requested
 ) -> Iterator[list[dict[str, Any]]]:
-    """Without what the inventory asks for besides: 1 call a listing, and 2 where agents are shown."""
+    """Without what the inventory asks for besides: 1 call a listing, and 2 where agents are shown.
+
+    An id does not say of which kind it is: where a few are requested, one kind after the other is asked for
+    them, until all are there.
+    """
+    ids = openstack.few(requested)
+    if ids is None:
+        yield from _by_kind(scope, lookups, None)
+        return
+    left = set(ids)
+    kinds = _by_kind(scope, lookups, ids)
+    while left:
+        page = next(kinds, None)
+        if page is None:
+            return
+        left -= {needed(record, "id", str) for record in page}
+        yield page
+
+
+def _by_kind(
+    scope: openstack.Scope, lookups: Lookups, ids: Optional[list[str]]
+) -> Iterator[list[dict[str, Any]]]:
+    of = {} if ids is None else {"id": ids}
     routers: list[dict[str, Any]] = []
     if "router" in lookups.extensions:
-        found = openstack.listed(scope, "network", "/routers", "routers", openstack.own(scope))
+        asked = {**openstack.own(scope), **of}
+        found = openstack.listed(scope, "network", "/routers", "routers", asked)
         routers = [{**router, KIND: "router"} for router in found.values()]
     if openstack.offers(scope, "network"):
         openstack.require_network_rights(scope, routers)
@@ -332,9 +355,12 @@ def fetch_status(
     yield routers
     if "fwaas_v2" in lookups.extensions:
         path, key = "/fwaas/firewall_groups", "firewall_groups"
-        yield from _of_kind("firewall_group", openstack.pages(scope, "network", path, key))
+        yield from _of_kind(
+            "firewall_group", openstack.pages(scope, "network", path, key, params=of or None)
+        )
     if openstack.offers(scope, "load-balancer"):
-        yield from _of_kind("load_balancer", _balancers(scope))
+        for each in [None] if ids is None else ids:
+            yield from _of_kind("load_balancer", _balancers(scope, each))
     if openstack.offers(scope, "shared-file-system"):
         yield from _of_kind("share", _listed_shares(scope))
 
@@ -381,9 +407,10 @@ def _own(scope: openstack.Scope) -> dict[str, Any]:
     return {} if scope.all_projects else {"project_id": scope.project_id}
 
 
-def _balancers(scope: openstack.Scope) -> Iterator[list[dict[str, Any]]]:
+def _balancers(scope: openstack.Scope, one: Optional[str] = None) -> Iterator[list[dict[str, Any]]]:
     path, key = "/lbaas/loadbalancers", "loadbalancers"
-    return openstack.pages(scope, "load-balancer", path, key, params=_own(scope))
+    asked = {**_own(scope), **({"id": one} if one else {})}
+    return openstack.pages(scope, "load-balancer", path, key, params=asked)
 
 
 def _load_balancers(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:

@@ -144,9 +144,12 @@ def fetch_status(
     scope: openstack.Scope, lookups: Lookups, requested: Requested
 ) -> Iterator[list[dict[str, Any]]]:
     """Only what has a status: Neutron keeps none of a BGP VPN or an L2 gateway connection."""
-    if "vpnaas" not in lookups.extensions:
+    if "vpnaas" not in lookups.extensions or openstack.few(requested) == []:
         return
-    asked = {**openstack.own(scope), "fields": STATUS_FIELDS}
+    asked: dict[str, Any] = {**openstack.own(scope), "fields": STATUS_FIELDS}
+    ids = openstack.few(requested)
+    if ids is not None:
+        asked["id"] = ids
     path, key = "/vpn/ipsec-site-connections", "ipsec_site_connections"
     connections = list(openstack.listed(scope, "network", path, key, asked).values())
     openstack.require_network_rights(scope, connections)

@@ -44,7 +44,7 @@ PERMISSIONS = (
     "os_compute_api:servers:detail",
     "volume:get_all",
 )
-STATUS_PERMISSIONS = ("os_compute_api:servers:detail",)
+STATUS_PERMISSIONS = ("os_compute_api:servers:detail", "os_compute_api:servers:show")
 METRICS_PERMISSIONS = (
     "os_compute_api:flavors:detail",
     "os_compute_api:os-server-diagnostics",  # where the catalog has no Gnocchi
@@ -290,7 +290,14 @@ def _servers(
 def fetch_status(
     scope: openstack.Scope, lookups: Lookups, requested: Requested
 ) -> Iterator[list[dict[str, Any]]]:
-    return _servers(scope, lookups)
+    ids = openstack.few(requested)
+    if ids is None or scope.all_projects:  # where a listing shows whether the login may see all
+        yield from _servers(scope, lookups)
+        return
+    for page in openstack.one_by_one(
+        scope, "compute", "/servers", "server", ids, lookups.microversion
+    ):
+        yield [each for each in page if field(each, "tenant_id", str) in (None, scope.project_id)]
 
 
 def metrics(

@@ -30,7 +30,7 @@ from shared.run import Requested
 from shared.status import Point
 
 PERMISSIONS = ("volume:get_all", "volume_extension:type_get_all")
-STATUS_PERMISSIONS = ("volume:get_all",)
+STATUS_PERMISSIONS = ("volume:get", "volume:get_all")
 CALLS = (
     "1 token; a region: p(volumes) /volumes/detail + p(types) /types + p(QoS specs) /qos-specs; "
     "+ p(attachments) + 1 /attachments where a volume is reserved"
@@ -188,6 +188,11 @@ def fetch_status(
     scope: openstack.Scope, lookups: Lookups, requested: Requested
 ) -> Iterator[list[dict[str, Any]]]:
     if not openstack.offers(scope, "volume"):
+        return
+    ids = openstack.few(requested)
+    if ids is not None and not scope.all_projects:
+        for page in openstack.one_by_one(scope, "volume", "/volumes", "volume", ids):
+            yield [each for each in page if not _of_another_project(each, scope)]
         return
     if scope.all_projects:  # to see that it may list them
         _look_up(scope, lookups)

@@ -27,6 +27,7 @@ from shared.errors import UnexpectedResponse
 from shared.metadata import metadata
 from shared.providers import aws
 from shared.record import field, items, needed, objects
+from shared.run import Requested
 from shared.status import Point
 
 PERMISSIONS = (
@@ -138,6 +139,28 @@ def fetch(scope: aws.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
     yield _of_kind("connection", connections)
     yield _of_kind("attachment", attachments)
     yield _of_kind("peering", peerings)
+
+
+def fetch_status(
+    scope: aws.Scope, lookups: Lookups, requested: Requested
+) -> Iterator[list[dict[str, Any]]]:
+    """Of some that are requested only the kinds that the ids may be, without what those only name."""
+    if requested is None:
+        yield from fetch(scope, lookups)
+        return
+    kinds = {each.partition("-")[0] for each in requested} if scope.asks_for_all else set()
+    if kinds & {"link", "connection"}:
+        for network in _listed(
+            scope, "describe_global_networks", "GlobalNetworks", aws.offered_pages
+        ):
+            of = {"GlobalNetworkId": needed(network, "GlobalNetworkId", str)}
+            with aws.may_be_gone():
+                for kind in sorted(kinds & {"link", "connection"}):
+                    found = _listed(scope, f"get_{kind}s", f"{kind.title()}s", aws.pages, **of)
+                    yield _of_kind(kind, found)
+    for kind in sorted(kinds & {"attachment", "peering"}):
+        found = _listed(scope, f"list_{kind}s", f"{kind.title()}s", aws.offered_pages)
+        yield _of_kind(kind, found)
 
 
 def _network(scope: aws.Scope, network: str, lookups: Lookups) -> list[dict[str, Any]]:

@@ -32,6 +32,7 @@ from shared.netbox_record import (
 )
 from shared.providers import netbox
 from shared.record import field, needed, time
+from shared.run import Requested
 from shared.status import Point
 
 PERMISSIONS = (
@@ -81,6 +82,12 @@ STATES = {
     "disabled": "stopped",
     "planned": "pending",
 }
+# What a link's id begins with, the links' listing and fields, those of their ends.
+LISTED = (
+    ("tunnel", "vpn/tunnels", TUNNEL_FIELDS, "vpn/tunnel-terminations", TUNNEL_END_FIELDS),
+    ("l2vpn", "vpn/l2vpns", L2VPN_FIELDS, "vpn/l2vpn-terminations", L2VPN_END_FIELDS),
+)
+FEW = 100  # links that are asked for by their ids; of more, all are listed
 LEVELS = {"running": "ok", "unknown": "unknown"}
 
 
@@ -101,20 +108,44 @@ def lookups(scope: netbox.Scope) -> Lookups:
 
 def fetch(scope: netbox.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
     links = []
-    for listing, names, ends, end_names, key in (
-        ("vpn/tunnels", TUNNEL_FIELDS, "vpn/tunnel-terminations", TUNNEL_END_FIELDS, "tunnel"),
-        ("vpn/l2vpns", L2VPN_FIELDS, "vpn/l2vpn-terminations", L2VPN_END_FIELDS, "l2vpn"),
-    ):
+    for key, listing, names, ends, end_names in LISTED:
         found = list(netbox.pages(scope, listing, names))
         links += found
         if not any(found):
             continue
         for page in netbox.pages(scope, ends, end_names):
-            for end in page:
-                link = needed(needed(end, key, dict), "id", int)
-                lookups.ends.setdefault((f"vpn.{key}", link), []).append(end)
+            _note_ends(page, key, lookups)
     _read_what_is_at_the_ends(scope, lookups)
     yield from links
+
+
+def fetch_status(
+    scope: netbox.Scope, lookups: Lookups, requested: Requested
+) -> Iterator[list[dict[str, Any]]]:
+    """Of those that are requested, the links and their ends, but not what is there."""
+    if requested is None or len(requested) > FEW:
+        yield from fetch(scope, lookups)
+        return
+    for key, listing, names, ends, end_names in LISTED:
+        begins = f"{key}:"
+        ids = {int(each[len(begins) :]) for each in requested if _numbered(each, begins)}
+        found = netbox.listed_by_ids(scope, listing, ids, names) if ids else {}
+        if found:
+            asked: dict[str, Any] = {f"{key}_id": sorted(found)}
+            for page in netbox.pages(scope, ends, end_names, **asked):
+                _note_ends(page, key, lookups)
+        yield list(found.values())
+
+
+def _note_ends(page: list[dict[str, Any]], key: str, lookups: Lookups) -> None:
+    for end in page:
+        link = needed(needed(end, key, dict), "id", int)
+        lookups.ends.setdefault((f"vpn.{key}", link), []).append(end)
+
+
+def _numbered(name: str, begins: str) -> bool:
+    number = name[len(begins) :]
+    return name.startswith(begins) and number.isascii() and number.isdigit() and len(number) < 10
 
 
 def _read_what_is_at_the_ends(scope: netbox.Scope, lookups: Lookups) -> None:

@@ -10,7 +10,7 @@ import functools
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Callable, Optional
 from urllib.parse import parse_qs, urlsplit
 
@@ -40,6 +40,7 @@ from shared.status import Point, worst
 Finding = tuple[str, str, Optional[datetime.datetime]]
 
 PAGE_SIZE = 1000  # the largest page that the services answer with as shipped
+FEW = 20  # ids that are asked for one by one; of more, a listing is cheaper
 RESTARTS = 3  # of a listing whose marker was deleted between two pages
 BY_ID = ("id",)
 NOVA_NEWEST = (2, 96)  # the newest microversion whose servers were looked at
@@ -64,6 +65,7 @@ _SERVICES = {
     "metric": (("metric",), "v1"),
 }
 _VERSION = re.compile(r"v\d[\d.]*")
+_UUID = re.compile(r"[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
 # The role that a service's own policy asks of who only reads a project; of others it is reader.
 _READERS = {"load-balancer": "reader, in older releases load-balancer_observer,"}
 # Policies that role reader does not cover as they are shipped (Octavia's: in older releases).
@@ -584,6 +586,33 @@ def _next_marker(answer: Mapping[str, Any]) -> Optional[str]:
                 raise UnexpectedResponse("a 'next' link has no marker")
             return markers[0]
     return None
+
+
+def few(ids: Optional[Collection[str]]) -> Optional[list[str]]:
+    """The ids that are worth being asked for one by one; None: better list all (None: all are wanted).
+
+    OpenStack's ids are UUIDs: what is none is nobody's.
+    """
+    if ids is None or len(ids) > FEW:
+        return None
+    return sorted(each for each in ids if _UUID.fullmatch(each))
+
+
+def one_by_one(
+    scope: Scope,
+    service: str,
+    path: str,
+    key: str,
+    ids: Iterable[str],
+    microversion: Optional[tuple[int, int]] = None,
+) -> Iterator[list[dict[str, Any]]]:
+    """Of the records with these ids those that are there, a page each; ``key`` names one in its answer."""
+    for each in ids:
+        try:
+            answer = get(scope, service, f"{path}/{each}", None, microversion)
+        except NotFound:
+            continue
+        yield [needed(answer, key, dict)]
 
 
 def offers(scope: Scope, service: str) -> bool:

@@ -1,7 +1,8 @@
 """What polls of status, metrics and logs find on moto's server: data put in beforehand.
 
 Two operations that moto lacks are added, DescribeVolumeStatus and LookupEvents. They are ours: their answers
-have the fields of botocore's model, and what AWS puts into them they can't show.
+have the fields of botocore's model, and what AWS puts into them they can't show. And some of EC2's listings get
+their filter for ids, which moto refuses or does not look at.
 """
 
 import contextlib
@@ -11,7 +12,9 @@ from unittest import mock
 
 from moto.cloudtrail.responses import CloudTrailResponse
 from moto.core.responses import ActionResult
+from moto.ec2.models import EC2Backend
 from moto.ec2.responses.elastic_block_store import ElasticBlockStore
+from moto.ec2.responses.vpc_peering_connections import VPCPeeringConnections
 
 PAGE = 50
 DATA_A_CALL = 1000
@@ -45,7 +48,12 @@ def added():
         return json.dumps(answer)
 
     def describe_volume_status(response):
-        volumes = response.ec2_backend.describe_volumes([], filters={})
+        wanted = response._get_param("VolumeIds", [])
+        volumes = [
+            each
+            for each in response.ec2_backend.describe_volumes([], filters={})
+            if not wanted or each.id in wanted
+        ]
         known = [
             {
                 "VolumeId": each.id,
@@ -57,7 +65,46 @@ def added():
         ]
         return ActionResult({"VolumeStatuses": known})
 
+    def filtering(listing, name):
+        """The listing, with a filter for ids of this name."""
+
+        def filtered(backend, *args, filters=None, **more):
+            filters = dict(filters or {})
+            wanted = filters.pop(name, None)
+            if filters:
+                more["filters"] = filters
+            found = listing(backend, *args, **more)
+            return found if wanted is None else [each for each in found if each.id in wanted]
+
+        return filtered
+
+    def describe_vpc_peering_connections(response):
+        wanted = response._filters_from_querystring().get("vpc-peering-connection-id")
+        found = [
+            each
+            for each in response.ec2_backend.describe_vpc_peering_connections()
+            if wanted is None or each.id in wanted
+        ]
+        return ActionResult({"VpcPeeringConnections": found})
+
     with (
+        mock.patch.object(
+            EC2Backend,
+            "describe_transit_gateway_attachments",
+            filtering(
+                EC2Backend.describe_transit_gateway_attachments, "transit-gateway-attachment-id"
+            ),
+        ),
+        mock.patch.object(
+            EC2Backend,
+            "describe_vpn_connections",
+            filtering(EC2Backend.describe_vpn_connections, "vpn-connection-id"),
+        ),
+        mock.patch.object(
+            VPCPeeringConnections,
+            "describe_vpc_peering_connections",
+            describe_vpc_peering_connections,
+        ),
         mock.patch.object(CloudTrailResponse, "lookup_events", lookup_events, create=True),
         mock.patch.object(ElasticBlockStore, "describe_volume_status", describe_volume_status),
     ):

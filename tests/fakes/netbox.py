@@ -391,6 +391,9 @@ class NetBox:
             found = [each for each in found if each["id"] > int(one["id__gt"])]
         if "id" in query:
             found = [each for each in found if str(each["id"]) in query["id"]]
+        for name in ("tunnel", "l2vpn"):
+            if f"{name}_id" in query:
+                found = [each for each in found if str(each[name]["id"]) in query[f"{name}_id"]]
         page = found[offset : offset + limit] if limit else found[offset:]
         more = bool(limit) and offset + limit < len(found)
         following = {"limit": limit, "offset": offset + limit}

@@ -911,6 +911,8 @@ class Cloud:
         records = self.lists["load-balancer", key]
         wanted = query.get("project_id", [] if user == "admin" else [self.project])
         records = [each for each in records if not wanted or each["project_id"] in wanted]
+        if "id" in query:
+            records = [each for each in records if each["id"] in query["id"]]
         return self._page("load-balancer", rest, key, query, records)
 
     def _manila(self, rest, query, user, microversion):
