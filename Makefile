@@ -10,7 +10,7 @@ FLEXER := flexer==1.8.0
 ACCOUNTS := demo-aws demo-openstack demo-netbox demo-juju demo-osm demo-tapi demo-ietf_l2vpn
 FAMILIES := servers networks volumes appliances circuits vca_status wan_links
 
-.PHONY: benchmark demo build test test-pythons lint test-openstack record-aws record-openstack record-netbox record-simulated expected readme lock clean
+.PHONY: benchmark demo build test test-pythons vendor-test lint test-openstack record-aws record-openstack record-netbox record-simulated expected readme lock clean
 
 demo: $(VENV)/.demo
 	@for account in $(ACCOUNTS); do for family in $(FAMILIES); do \
@@ -29,6 +29,12 @@ test: lint build $(VENV)/juju-3/.done $(VENV)/juju-29/.done
 # Each built module on each Python that this host has, with nothing installed beside it.
 test-pythons: $(VENV)/.test build
 	$(PY) -m pytest -m pythons tests/test_zips.py
+
+# The vendor's own tests (flexer test) of each built module with each provider, against simulators.
+vendor-test: $(VENV)/.test build
+	@$(PY) -c 'import sys; sys.exit(sys.version_info >= (3, 12))' || \
+	  { echo "flexer 1.8.0 needs Python 3.9 to 3.11: make clean; make PYTHON=python3.11 vendor-test" >&2; exit 1; }
+	$(PY) -m pytest -v tests/test_vendor.py
 
 lint: $(VENV)/.test
 	$(VENV)/bin/ruff check $(CHECKED)

@@ -56,7 +56,7 @@ class Built:
     replayed: dict[str, int]  # provider -> resources found in its cassette
     loaded: int  # Python modules, by importing main.py
     import_s: float
-    byte_code: bool
+    byte_code: tuple[str, ...]  # the versions that it has some for
 
 
 def build(
@@ -69,13 +69,17 @@ def build(
     except metrics.MappingError as error:
         raise BuildError(f"mapping.yaml: {error}") from None
     cells = _cells(known, family, providers)
-    python = pythons.find(module.python) if module.python else None
-    site = distributions.site(known, module, python)
+    found = {version: pythons.find(version) for version in module.pythons}
+    interpreters = [each for each in found.values() if each]
+    site = distributions.site(known, module, interpreters)
     dist.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=dist, prefix=f".{family}-") as made:
         folder = Path(made) / family
-        sizes = _fill(folder, known, module, cells, site, python)
-        checks = {cell: _check(folder, module, cell, python or sys.executable) for cell in cells}
+        sizes = _fill(folder, known, module, cells, site, interpreters)
+        python = interpreters[0] if interpreters else sys.executable
+        checks = {cell: _check(folder, module, cell, python) for cell in cells}
+        for each in interpreters:
+            _check_byte_code(folder, module, each)
         _write_configs(folder, known, module, checks)
         packed = Path(made) / f"{family}.zip"
         _zip(folder, packed)
@@ -89,7 +93,7 @@ def build(
         replayed={cell: check.resources for cell, check in checks.items()},
         loaded=next(iter(checks.values())).loaded,
         import_s=min(check.import_s for check in checks.values()),
-        byte_code=python is not None,
+        byte_code=tuple(version for version, each in found.items() if each),
     )
 
 
@@ -115,7 +119,7 @@ def _fill(
     module: Module,
     cells: Sequence[str],
     site: Path,
-    python: Optional[str],
+    interpreters: Sequence[str],
 ) -> dict[str, int]:
     """Copy what belongs into the folder; the bytes of each part of it."""
     lib = folder / "lib"
@@ -135,9 +139,8 @@ def _fill(
     for file, target in ours:
         target.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, target / file.name)
-    if python:
-        found = sorted(folder.rglob("*.py"))
-        distributions.compile_files({file: below(file, folder) for file in found}, python)
+    found = sorted(folder.rglob("*.py"))
+    distributions.compile_files({file: below(file, folder) for file in found}, interpreters)
     sizes = {OWN: _size(folder)}
     services = {*module.botocore_data}
     wanted = [*module.requires]
@@ -200,6 +203,15 @@ def _check(folder: Path, module: Module, provider: str, python: str) -> _Checked
         loaded=told[RESOURCES]["loaded"],
         import_s=min(each["import_s"] for each in told.values()),
     )
+
+
+def _check_byte_code(folder: Path, module: Module, python: str) -> None:
+    """Whether this Python imports the module, and all of it from byte code."""
+    result = alone(folder, module.events[CREDENTIALS], {}, python)
+    if "error" in result:
+        raise BuildError(f"{module.family} on {python}: {result['error'][-1]}")
+    if result["compiled"]:
+        raise BuildError(f"{module.family} on {python}: no byte code for {result['compiled'][0]}")
 
 
 def _wrong(

@@ -6,6 +6,7 @@ folder a distribution, and ``requires.json``, which says what each requires. Bot
 
 import fnmatch
 import functools
+import gzip
 import hashlib
 import importlib.metadata
 import json
@@ -15,9 +16,9 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from typing import Callable, Optional
+from typing import Any, Callable
 
 from packaging.metadata import parse_email
 from packaging.requirements import Requirement
@@ -34,6 +35,7 @@ BYTECODE = Path(__file__).with_name("bytecode.py")
 NFLEX = "nflex-connector-utils"
 # The index has no pure wheel of these; their compiled part is a speed-up that they do without.
 NO_PURE_WHEEL = ("pyyaml",)
+SERVICE_MODELS = "botocore/data/*/service-2.json.gz"
 COMPILED = ("*.so", "*.pyd", "*.dylib", "*.pyx", "*.pxd", "*.c", "*.h")
 SITES_KEPT = 8  # of 15 MB each; a change of the manifest or of the lock file makes a new one
 
@@ -42,7 +44,7 @@ class BuildError(Exception):
     """A module that can't be built; the message says why and what to do."""
 
 
-def site(known: Manifest, module: Module, python: Optional[str]) -> Path:
+def site(known: Manifest, module: Module, interpreters: Sequence[str]) -> Path:
     """A folder a distribution, with what may be shipped of it, compiled; kept for other builds."""
     services = {name for each in known.providers.values() for name in each.botocore_data}
     services.update(name for each in known.modules.values() for name in each.botocore_data)
@@ -51,7 +53,7 @@ def site(known: Manifest, module: Module, python: Optional[str]) -> Path:
         Path(__file__).read_text(encoding="utf-8"),
         BYTECODE.read_text(encoding="utf-8"),
         importlib.metadata.version(NFLEX),
-        python and subprocess.check_output([python, "-VV"], text=True),
+        [subprocess.check_output([each, "-VV"], text=True) for each in interpreters],
         known.without_files,
         known.metadata,
         sorted(services),
@@ -69,9 +71,8 @@ def site(known: Manifest, module: Module, python: Optional[str]) -> Path:
             requires[name] = _unpack(wheel, fresh / name, shipped, module.oldest)
         requires[NFLEX] = []
         _copy_nflex(fresh / NFLEX, shipped)
-        if python:
-            found = sorted(fresh.rglob("*.py"))
-            compile_files({file: "lib/" + below(file, fresh, 1) for file in found}, python)
+        found = {file: "lib/" + below(file, fresh, 1) for file in sorted(fresh.rglob("*.py"))}
+        compile_files(found, interpreters)
         (fresh / "requires.json").write_text(json.dumps(requires), encoding="utf-8")
         os.replace(fresh, made)
     for old in sorted(CACHE.glob("site-*"), key=os.path.getmtime)[:-SITES_KEPT]:
@@ -130,7 +131,32 @@ def _unpack(wheel: Path, folder: Path, shipped: Callable[[str], bool], oldest: s
                         requires.append(canonicalize_name(each.name))
             if shipped(name):
                 packed.extract(name, folder)
+                if fnmatch.fnmatchcase(name, SERVICE_MODELS):
+                    _leave_out_documentation(folder / name)
     return requires
+
+
+def _leave_out_documentation(file: Path) -> None:
+    """botocore's models are three quarters texts for people: 0.5 MB of a zip, and time at a cold start.
+
+    The licence (Apache 2.0, 4b) wants a notice in a changed file.
+    """
+    model = _undocumented(json.loads(gzip.decompress(file.read_bytes())))
+    model["changed"] = "by flexlocal build: without documentation"
+    text = json.dumps(model, separators=(",", ":"))
+    file.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
+
+
+def _undocumented(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_undocumented(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: _undocumented(each)
+        for key, each in value.items()
+        if key != "documentation" or not isinstance(each, str)  # a field may have that name
+    }
 
 
 def _copy_nflex(folder: Path, shipped: Callable[[str], bool]) -> None:
@@ -182,16 +208,22 @@ def closure(
     return found
 
 
-def compile_files(files: dict[Path, str], python: str) -> None:
-    """Byte code beside the files, which tracebacks call by the names given."""
+def compile_files(files: dict[Path, str], interpreters: Sequence[str]) -> None:
+    """Byte code of each interpreter beside the files, which tracebacks call by the names given.
+
+    Each version's has a name of its own in __pycache__, and each Python takes that of its own version.
+    """
     # Before 3.11, sets of constants are written in the order of their hashes. Columns are only for the
     # carets in tracebacks, and a fifth of the size.
     environment = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONNODEBUGRANGES": "1"}
     listed = json.dumps([(str(file), shown) for file, shown in files.items()])
-    command = [python, "-S", "-s", str(BYTECODE)]
-    done = subprocess.run(command, input=listed, capture_output=True, text=True, env=environment)
-    if done.returncode:
-        raise BuildError(f"this does not compile:\n{done.stderr.strip()}")
+    for each in interpreters:
+        command = [each, "-S", "-s", str(BYTECODE)]
+        done = subprocess.run(
+            command, input=listed, capture_output=True, text=True, env=environment
+        )
+        if done.returncode:
+            raise BuildError(f"this does not compile:\n{done.stderr.strip()}")
 
 
 def below(file: Path, folder: Path, parts: int = 0) -> str:

@@ -7,10 +7,12 @@ A script for ``python -I -S`` of any version from 3.9, so it imports nothing of 
 FOLDER is an unpacked module, laid on the path as the runtime does. With PORT, every connection goes to
 that port on loopback, whatever host it is for, and in plain text where it would be TLS. What the handler prints goes to stderr; stdout gets one
 JSON object: ``import_s`` (how long the import of main.py took), ``loaded`` (how many modules that
-loaded), ``handlers`` (what can be called in it), and ``answer`` or ``error`` (type, message, trace).
+loaded), ``handlers`` (what can be called in it), ``compiled`` (files in FOLDER that were loaded without
+their byte code), and ``answer`` or ``error`` (type, message, trace).
 """
 
 import importlib
+import importlib.machinery
 import json
 import os
 import socket
@@ -34,7 +36,9 @@ def main(folder: str, handler: str, port: Optional[str] = None) -> None:
         lead_to(int(port))
     event = json.load(sys.stdin)
     real_stdout, sys.stdout = sys.stdout, sys.stderr
-    told: dict[str, Any] = {}
+    compiled: list[str] = []
+    watch(folder, compiled)
+    told: dict[str, Any] = {"compiled": compiled}
     try:
         started = time.perf_counter()
         module = importlib.import_module("main")
@@ -46,6 +50,19 @@ def main(folder: str, handler: str, port: Optional[str] = None) -> None:
         told["error"] = [type(error).__name__, str(error), traceback.format_exc()]
     json.dump(told, real_stdout)
     real_stdout.flush()
+
+
+def watch(folder: str, compiled: list[str]) -> None:
+    """Note what the import system compiles: it does where there is no byte code that it may use."""
+    loader: Any = importlib.machinery.SourceFileLoader
+    source_to_code = loader.source_to_code
+
+    def noted(self: Any, data: Any, path: Any, *more: Any, **options: Any) -> Any:
+        if str(path).startswith(folder + os.sep):
+            compiled.append(os.path.relpath(path, folder))
+        return source_to_code(self, data, path, *more, **options)
+
+    loader.source_to_code = noted
 
 
 def lead_to(port: int) -> None:

@@ -33,7 +33,7 @@ class Provider:
 
 @dataclasses.dataclass(frozen=True)
 class Module:
-    """What is uploaded for one family. ``python`` is "" where no byte code is to be shipped."""
+    """What is uploaded for one family. Byte code is shipped for each of ``pythons``."""
 
     family: str
     name: str
@@ -42,7 +42,7 @@ class Module:
     events: Mapping[str, str]
     requires: tuple[str, ...]
     botocore_data: tuple[str, ...]
-    python: str
+    pythons: tuple[str, ...]
     oldest: str
     schedule: int
     expected_metrics: tuple[str, ...]
@@ -88,7 +88,7 @@ def load(file: Path = FILE) -> Manifest:
             events=given["events"],
             requires=tuple(given.get("requires", ())),
             botocore_data=tuple(given.get("botocore_data", ())),
-            python=given["target"].get("python", ""),
+            pythons=tuple(given["target"].get("pythons", ())),
             oldest=given["target"]["oldest"],
             schedule=given.get("schedule", 3600),
             expected_metrics=tuple(given.get("expected_metrics", ())),

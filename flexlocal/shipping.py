@@ -101,18 +101,19 @@ def _built(asked: argparse.Namespace) -> list[Built]:
             raise BadUsage(f"no provider {name!r}; there are {', '.join(known.providers)}")
     built = [build.build(known, family, asked.provider) for family in families]
     for each in built:
-        if each.module.python and not each.byte_code:
-            print(
-                f"warning: {each.module.family} has no byte code, since python{each.module.python} is "
-                "not here: a cold start will take two to three times as long",
-                file=sys.stderr,
-            )
+        for version in each.module.pythons:
+            if version not in each.byte_code:
+                print(
+                    f"warning: {each.module.family} has no byte code for {version}, since python{version} "
+                    "is not here: a cold start there will take two to three times as long",
+                    file=sys.stderr,
+                )
     return built
 
 
 def _show(built: Built) -> None:
     unpacked = sum(built.sizes.values())
-    code = f", byte code for {built.module.python}" if built.byte_code else ""
+    code = f", byte code for {' and '.join(built.byte_code)}" if built.byte_code else ""
     print(
         f"{built.module.family}: {_mb(built.zip.stat().st_size)} MB zip, {_mb(unpacked)} MB "
         f"unpacked{code}; imports in {built.import_s * 1000:.0f} ms"

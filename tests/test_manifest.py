@@ -47,7 +47,8 @@ def test_a_module_has_its_own_and_the_defaults():
     assert module.events["cmp-connector.metrics"] == "get_metrics"
     assert "cmp-connector.metrics" not in manifest.load().modules["networks"].events
     assert module.events["cmp-connector.credentials"] == "validate_credentials"
-    assert (module.language, module.python, module.oldest) == ("python3", "3.11", "3.9")
+    assert (module.language, module.oldest) == ("python3", "3.9")
+    assert module.pythons == ("3.11", "3.9")
     assert module.schedule == 3600
 
 
@@ -55,7 +56,7 @@ def test_what_a_module_says_itself_wins(tmp_path):
     content = changed("modules/servers/schedule", 60)
     content["modules"]["servers"]["target"] = {"oldest": "3.9", "platform": "any"}
     module = load(tmp_path, content).modules["servers"]
-    assert (module.schedule, module.python, module.oldest) == (60, "", "3.9")
+    assert (module.schedule, module.pythons, module.oldest) == (60, (), "3.9")
     assert load(tmp_path, content).modules["volumes"].schedule == 3600
 
 
@@ -71,8 +72,10 @@ def test_what_a_module_says_itself_wins(tmp_path):
         ("modules/servers/schedule", "hourly", ["modules.servers.schedule", "hourly"]),
         ("modules/servers/language", "python", ["modules.servers.language", "python3"]),
         ("defaults/target/platform", "linux", ["defaults.target.platform", "any"]),
-        ("defaults/target/python", 3.11, ["defaults.target.python", "3.11", "string"]),
-        ("defaults/target/python", "3.x", ["defaults.target.python", "3.x"]),
+        ("defaults/target/pythons", "3.11", ["defaults.target.pythons", "3.11", "array"]),
+        ("defaults/target/pythons", [3.11], ["defaults.target.pythons", "3.11", "string"]),
+        ("defaults/target/pythons", ["3.x"], ["defaults.target.pythons", "3.x"]),
+        ("defaults/target/python", "3.11", ["defaults.target", "'python'", "unexpected"]),
         ("defaults/target", None, ["modules.", "'target'"]),
         ("defaults/events/cmp-connector.resource", "get", ["defaults.events", "cmp-connector.resource"]),
         ("defaults/events/cmp-connector.credentials", None, ["defaults.events", "cmp-connector.credentials"]),

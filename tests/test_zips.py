@@ -3,6 +3,7 @@
 In `make test` on the Python that runs the tests; `make test-pythons` does it on all that the host has.
 """
 
+import dataclasses
 import subprocess
 import sys
 import zipfile
@@ -50,6 +51,8 @@ def test_a_zip_replays_its_cassette(unpacked, family, provider, version):
     with cassette_server.serving(cassettes.path(family, provider)) as server:
         told = build.alone(unpacked(family), handlers[build.RESOURCES], event, python, server.port)
     assert "error" not in told
+    has_byte_code = version in module(family).byte_code
+    assert bool(told["compiled"]) != has_byte_code, told["compiled"]
     assert without_clock(told["answer"]) == expected(family, provider)
     assert (server.missing, server.unused) == ([], 0)
 
@@ -61,6 +64,35 @@ def test_bad_credentials_are_an_error_there_too(unpacked, family, provider, vers
     event = {**accounts.demo()[f"demo-{provider}"].event(), "credentials": {}}
     told = build.alone(unpacked(family), "get_resources", event, python)
     assert told["error"][0] == "InvalidEvent"
+
+
+@pytest.fixture(scope="module")
+def of_all_pythons(tmp_path_factory):
+    """A module with byte code for each Python that this host has, and without its sources' text.
+
+    What is unpacked has another time than what was compiled, and that must not cost a cold start.
+    """
+    every = dataclasses.replace(MANIFEST.modules["volumes"], pythons=pythons.VERSIONS)
+    known = dataclasses.replace(MANIFEST, modules={**MANIFEST.modules, "volumes": every})
+    built = build.build(known, "volumes", ["netbox"], tmp_path_factory.mktemp("dist"))
+    folder = tmp_path_factory.mktemp("volumes")
+    with zipfile.ZipFile(built.zip) as packed:
+        packed.extractall(folder)
+    for source in folder.rglob("*.py"):
+        source.write_text("this is no Python")
+    return folder
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_each_python_takes_its_own_byte_code_from_one_zip(of_all_pythons, version):
+    """Without a look at the source, which is unreadable here."""
+    python = python_of(version)
+    event = accounts.demo()["demo-netbox"].event()
+    with cassette_server.serving(cassettes.path("volumes", "netbox")) as server:
+        told = build.alone(of_all_pythons, "get_resources", event, python, server.port)
+    assert "error" not in told
+    assert told["compiled"] == []
+    assert without_clock(told["answer"]) == expected("volumes", "netbox")
 
 
 @pytest.mark.parametrize("version", VERSIONS)
