@@ -13,11 +13,11 @@ the ids in its request and answer. Nothing else of these is taken over: there ma
 
 import dataclasses
 import datetime
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Optional
 
+from shared import decode
 from shared.errors import UnexpectedResponse
 from shared.providers import aws
 from shared.record import field, needed, objects, plain
@@ -141,8 +141,8 @@ def _told(record: dict[str, Any], asked: Asked) -> Iterator[dict[str, Any]]:
 def _whole(record: dict[str, Any]) -> dict[str, Any]:
     """The event as CloudTrail keeps it; the rest of the record is an extract of it."""
     try:
-        whole = json.loads(field(record, "CloudTrailEvent", str) or "{}")
-    except ValueError:
+        whole = decode.json_value(field(record, "CloudTrailEvent", str) or "{}")
+    except decode.Unusable:
         whole = None
     if not isinstance(whole, dict):
         raise UnexpectedResponse("field 'CloudTrailEvent' should be an object in JSON")

@@ -4,7 +4,8 @@ No message holds the value of a credential.
 """
 
 import dataclasses
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Optional
 
 from shared.deadline import Deadline
@@ -59,6 +60,7 @@ def parse(event: Any, providers: Collection[str], *, ambient: bool = False) -> R
         options = {}
     if not isinstance(options, dict):
         raise InvalidEvent(_expected("options", "an object", options))
+    check_texts(credentials)
     return Request(
         provider=_provider(event, credentials, providers),
         credentials=credentials,
@@ -167,6 +169,36 @@ def _expected(name: str, expected: str, value: Any) -> str:
     return f"{name!r} should be {expected}, but is {type(value).__name__}"
 
 
+# Of characters that no credential has: a line break or a control character would end a header, or pass a
+# check and be stripped later on; half of a surrogate pair can't be sent at all.
+_UNUSABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_UNUSABLE_IN_PEM = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_PEM = {"ca_cert", "cacert", "OS_CACERT"}  # which have lines
+
+
+def check_texts(credentials: Mapping[str, Any]) -> None:
+    """Raise InvalidEvent naming the credential that has a line break, or another character it can't have."""
+    for name, value in credentials.items():
+        unusable = _UNUSABLE_IN_PEM if name in _PEM else _UNUSABLE
+        if any(unusable.search(text) for text in (str(name), *_texts_in(value))):
+            raise InvalidEvent(
+                f"credentials.{ascii(name)[1:-1]} has a line break, a control character or half of a "
+                "surrogate pair"
+            )
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for name, each in value.items():
+            yield str(name)
+            yield from _texts_in(each)
+    elif isinstance(value, (list, tuple)):
+        for each in value:
+            yield from _texts_in(each)
+
+
 def text_credential(credentials: Mapping[str, Any], name: str) -> Optional[str]:
     """A credential that should be text, without blanks at its ends; None where absent or empty."""
     value = credentials.get(name)
@@ -175,6 +207,14 @@ def text_credential(credentials: Mapping[str, Any], name: str) -> Optional[str]:
     if not isinstance(value, str):
         raise InvalidEvent(f"credentials.{name} should be text, but is {type(value).__name__}")
     return value.strip() or None
+
+
+def header_credential(credentials: Mapping[str, Any], name: str) -> Optional[str]:
+    """As ``text_credential``, of what is sent in a header as it is: visible ASCII."""
+    value = text_credential(credentials, name)
+    if value is not None and not re.fullmatch("[!-~]+", value):
+        raise InvalidEvent(f"credentials.{name} should have no blanks and only ASCII characters")
+    return value
 
 
 def needed_credential(credentials: Mapping[str, Any], name: str) -> str:

@@ -21,7 +21,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Optional
 
-from shared import metrics
+from shared import http, metrics
 from shared.errors import UnexpectedResponse
 from shared.interval import Interval
 from shared.providers import openstack
@@ -31,6 +31,7 @@ from shared.record import field, needed, objects, parse_time
 SPAN = {"skew_s": 600, "longest_s": 3600}
 # A rate needs a point before: three periods of 5 minutes, of which two may be missing.
 LOOK_BACK_S = 900
+LONGEST_PERIOD_S = 10 * 366 * 86400
 # Gnocchi 4.7 reads 100 servers' interfaces in 1.5 s from local files, and slower from a store far away.
 SERVERS_A_CALL = 100
 AGGREGATE = "mean"
@@ -107,9 +108,9 @@ def _groups(
 def _cause(error: Any) -> Optional[str]:
     """Why Gnocchi refuses; None where it was not Gnocchi's /v1/aggregates that answered."""
     try:
-        description = error.response.json()["description"]
+        description = http.json_or_none(error.response)["description"]
         return description if isinstance(description, str) else str(description["cause"])
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError):
         return None
 
 
@@ -158,9 +159,10 @@ def _measure(measure: Any) -> tuple[datetime.datetime, float, Optional[float]]:
     try:
         text, period, value = measure
         moment = parse_time(text)
-        if moment is not None and period > 0:
+        if moment is not None and 0 < period <= LONGEST_PERIOD_S:
+            moment + datetime.timedelta(seconds=period)  # has to be a time as well
             return moment, float(period), None if value is None else float(value)
-    except (AttributeError, TypeError, ValueError):
+    except (AttributeError, OverflowError, TypeError, ValueError):
         pass
     raise UnexpectedResponse("a measure of metric /aggregates should be a time and two numbers")
 

@@ -6,18 +6,20 @@ file hooks ``delay_before_retry`` and ``Traffic`` into it.
 """
 
 import email.utils
+import ipaddress
 import random
 import re
 import ssl
 import threading
 import time
 from typing import Any, Optional
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 import requests
 import requests.adapters
 from urllib3.util.ssl_ import create_urllib3_context
 
+from shared import decode
 from shared.deadline import Deadline
 from shared.errors import ConnectorError, InvalidEvent, UnexpectedResponse, Unreachable
 from shared.network import CONNECT_TIMEOUT_S, Network
@@ -27,6 +29,7 @@ ATTEMPTS = 8  # throttling windows are some 10 s long; 8 tries span about a minu
 FIRST_DELAY_S = 0.5
 LONGEST_DELAY_S = 20.0
 ROOM_FOR_A_CALL_S = 1.0  # a retry that has less than this after its delay is not worth starting
+LONGEST_HOST = 253  # characters of a name (RFC 1035, with the length bytes)
 POOL = 8  # connections kept a host: as many as scopes run side by side
 
 # 413 with Retry-After is how Nova's old rate limiter said 429.
@@ -86,9 +89,9 @@ def retry_after(value: Optional[str]) -> Optional[float]:
         pass
     try:
         then = email.utils.parsedate_to_datetime(value)
-    except (TypeError, ValueError):
+        return max(0.0, then.timestamp() - time.time())
+    except (OverflowError, TypeError, ValueError):
         return None
-    return max(0.0, then.timestamp() - time.time())
 
 
 def should_retry(status: int, headers: Any) -> bool:
@@ -98,29 +101,108 @@ def should_retry(status: int, headers: Any) -> bool:
     return status in THROTTLED or status in TRANSIENT
 
 
+# --- URLs -----------------------------------------------------------------------------------------
+
+
 def without_query(url: str) -> str:
     """The URL as it may be shown: no query, no user name or password."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "a URL that is none"
     host = parts.hostname or ""
     if ":" in host:
         host = f"[{host}]"
-    port = f":{parts.port}" if parts.port else ""
     return f"{parts.scheme}://{host}{port}{parts.path}"
+
+
+# No blanks, control characters, halves of surrogate pairs, nor what RFC 3986 leaves out of all URLs.
+_URL_TEXT = re.compile(r"[^\s\x00-\x20\x7f-\xa0\ud800-\udfff\\<>\"^`{|}]+")
+
+
+def url_parts(text: str) -> Optional[SplitResult]:
+    """The parts of an http or https URL that a request can be sent to; None where it is none.
+
+    Stricter than urlsplit, which takes nearly anything, and does not agree with urllib3 on all of it.
+    """
+    if not _URL_TEXT.fullmatch(text):
+        return None
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("http", "https") and parts.port != 0
+    except ValueError:
+        return None
+    if not usable or "@" in parts.netloc or not usable_host(parts.hostname or ""):
+        return None
+    return parts
+
+
+def usable_host(host: str) -> bool:
+    """Whether it is an address or a name that can be looked up (RFC 1035, 2.3.4: labels of 1 to 63)."""
+    if ":" in host or host.startswith("["):
+        try:
+            return bool(ipaddress.IPv6Address(host.strip("[]")))
+        except ValueError:
+            return False
+    if len(host) > LONGEST_HOST:
+        return False
+    try:
+        return re.fullmatch(rb"[\w.-]+", host.encode("idna")) is not None
+    except UnicodeError:  # a label that is empty or too long
+        return False
 
 
 def checked_url(text: str, name: str, what: str) -> SplitResult:
     """An account's URL, in its parts. Raises InvalidEvent naming the key where it can't be one of ``what``."""
-    try:
-        parts = urlsplit(text)
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable or "@" in parts.netloc or parts.query or parts.fragment:
+    parts = url_parts(text)
+    if parts is None or parts.query or parts.fragment:
         raise InvalidEvent(
             f"credentials.{name} should be the http or https URL of {what}, "
             "without user name, query and fragment"
         )
     return parts
+
+
+def _same_origin(one: SplitResult, other: SplitResult) -> bool:
+    """Whether scheme, host and port are the same (RFC 6454, 4)."""
+    return _origin(one) == _origin(other)
+
+
+def _origin(parts: SplitResult) -> tuple[str, str, int]:
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return parts.scheme, parts.hostname or "", port
+
+
+# --- answers --------------------------------------------------------------------------------------
+
+
+def json_of(response: requests.Response, *, nan: bool = False) -> Any:
+    """The value that an answer's body is; UnexpectedResponse where it is no JSON that can be used.
+
+    ``nan``: take NaN and Infinity for null.
+    """
+    where = without_query(response.url or "")
+    kind = response.headers.get("Content-Type", "no content type")
+    return decode.json_answer(response.content, where, kind, nan=nan)
+
+
+def json_or_none(response: requests.Response) -> Any:
+    """As ``json_of``, but None: for what a refusal says, which may be a proxy's own page."""
+    try:
+        return json_of(response)
+    except UnexpectedResponse:
+        return None
+
+
+class _Response(requests.Response):
+    """An answer whose ``json`` is our reader's, also for libraries that read answers themselves."""
+
+    def json(self, **kwargs: Any) -> Any:
+        try:
+            return json_of(self)
+        except UnexpectedResponse as error:
+            raise ValueError(error.message) from None  # what keystoneauth1 knows how to take
 
 
 def classify(error: Exception, who: str) -> Optional[ConnectorError]:
@@ -145,7 +227,8 @@ def _reason(error: Exception) -> str:
 class PollAdapter(requests.adapters.HTTPAdapter):
     """Gives each call the time that is left, reads its body, and retries what may pass.
 
-    A redirect to another host is refused: the headers that go along hold the account's token.
+    A redirect to another scheme, host or port is refused: the headers that go along hold the account's
+    token, and what listens there need not be the API.
     """
 
     def __init__(
@@ -177,7 +260,16 @@ class PollAdapter(requests.adapters.HTTPAdapter):
         manager.pool_classes_by_scheme = self._network.pools(manager.pool_classes_by_scheme)
         self._network.at_end(manager.clear)
 
+    def build_response(self, req: Any, resp: Any) -> requests.Response:  # type: ignore[override]
+        response = super().build_response(req, resp)
+        response.__class__ = _Response
+        return response
+
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:  # type: ignore[override]
+        if url_parts(request.url or "") is None:  # a provider's own link or catalog
+            raise UnexpectedResponse(
+                f"{without_query(request.url or '')} is no URL to send a request to"
+            )
         attempt = 0
         while True:
             self._deadline.check(f"{request.method} {without_query(request.url or '')}")
@@ -212,16 +304,24 @@ class PollAdapter(requests.adapters.HTTPAdapter):
 def _refuse_foreign_redirect(
     request: requests.PreparedRequest, response: requests.Response
 ) -> None:
-    target = urlsplit(response.headers.get("Location", ""))
     # keystoneauth1 also follows a 305, which requests takes for no redirect
-    if not (response.is_redirect or response.status_code == 305) or not target.netloc:
+    if not (response.is_redirect or response.status_code == 305):
         return
-    asked = urlsplit(request.url or "")
-    if target.hostname == asked.hostname and target.scheme in (asked.scheme, "https"):
-        return
-    raise UnexpectedResponse(
-        f"{without_query(request.url or '')} redirects to another place ({target.hostname})"
-    )
+    url, location = request.url or "", response.headers.get("Location", "")
+    where = without_query(url)
+    try:
+        whole = not urlsplit(location).scheme or urlsplit(location).netloc  # "http:x" is neither
+        usable = whole and location.isascii() and _URL_TEXT.fullmatch(location)
+        target = url_parts(urljoin(url, location)) if usable else None
+    except ValueError:
+        target = None
+    if target is None:
+        raise UnexpectedResponse(f"{where} redirects to what is no http or https URL")
+    if not _same_origin(target, urlsplit(url)):
+        there = "://".join(target[:2])
+        raise UnexpectedResponse(
+            f"{where} redirects to another place ({there}); if that is the API, give its URL"
+        )
 
 
 def trusting(pem: str) -> ssl.SSLContext:

@@ -178,7 +178,10 @@ def rates(
 def _known(value: Optional[float]) -> Optional[float]:
     if value is None:
         return None
-    value = float(value)
+    try:
+        value = float(value)
+    except OverflowError:  # a whole number that no float holds
+        return None
     return value if math.isfinite(value) else None
 
 

@@ -320,6 +320,9 @@ class Network:
         return OutOfTime("the poll has ended")
 
 
+_BEFORE_REDIRECT = 4  # parameters of urlopen: body, headers, retries, redirect
+
+
 class _Pool:
     """What ``Network.pool`` adds to a pool of urllib3's: where it connects, and how it reads."""
 
@@ -341,6 +344,10 @@ class _Pool:
             self.network.secured(connection, getattr(connection, "sock", None))
 
     def urlopen(self, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
+        if (
+            len(args) < _BEFORE_REDIRECT
+        ):  # botocore leaves it to urllib3, which looks at where it leads
+            kwargs["redirect"] = False
         response = super().urlopen(method, url, *args, **kwargs)  # type: ignore[misc]
         path = url.partition("?")[0]
         if path.startswith("/"):
@@ -380,7 +387,8 @@ def _whole(response: Any, method: str, where: str) -> urllib3.HTTPResponse:
     chunked = "Transfer-Encoding" in headers
     if chunked:
         _limit_lines(response)
-    if length.isdigit() and int(length[:20]) > LARGEST_ANSWER:
+    told = int(length[:20]) if length.isascii() and length.isdigit() else None
+    if told is not None and told > LARGEST_ANSWER:
         raise _too_large(where)
     raw = _Counted(response.stream(PART, decode_content=False))
     parts, size = [], 0
@@ -391,9 +399,9 @@ def _whole(response: Any, method: str, where: str) -> urllib3.HTTPResponse:
             raise _too_large(where)
     body = b"".join(parts)
     has_body = method != "HEAD" and response.status not in (204, 304)
-    if has_body and length.isdigit() and not chunked:
-        if raw.count < int(length):
-            raise ProtocolError(f"{raw.count} of {length} bytes came")
+    if has_body and told is not None and not chunked:
+        if raw.count < told:
+            raise ProtocolError(f"{raw.count} of {told} bytes came")
     elif has_body and not chunked and 200 <= response.status < 300 and _is_cut(body):
         raise ProtocolError(f"the answer ends after {len(body)} bytes, within its JSON")
     for name in ("Content-Encoding", "Content-Length", "Transfer-Encoding"):

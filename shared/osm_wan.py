@@ -17,8 +17,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Optional
 
-import yaml
-
+from shared import decode
 from shared.errors import UnexpectedResponse, about
 from shared.providers.osm import SECRET
 from shared.record import field, items, needed, objects, plain
@@ -499,10 +498,10 @@ def moment(record: Mapping[str, Any], name: str) -> Optional[datetime.datetime]:
 
 
 def _yaml(text: Optional[str]) -> dict[str, Any]:
-    """The object in a text of YAML, without secrets; empty where the text holds none."""
+    """The object in a text of YAML, without secrets; empty where the text holds none that can be used."""
     try:
-        value = yaml.safe_load(text or "")
-    except (yaml.YAMLError, ValueError):  # ValueError: a date that is none
+        value = decode.yaml_value(text or "")
+    except decode.Unusable:
         return {}
     return _shown(value) if isinstance(value, dict) else {}
 

@@ -6,14 +6,18 @@ raises UnexpectedResponse naming the field: a guess would put a wrong fact into 
 
 import base64
 import datetime
+import math
 from collections.abc import Mapping
 from typing import Any, Optional, TypeVar
 
+from shared.decode import DEEPEST
 from shared.errors import UnexpectedResponse
 
 T = TypeVar("T")
 
-_AS_THEY_ARE = (str, int, float, bool, type(None))
+LARGEST = 2**128  # no API has a larger number, and it leaves room for a unit: 4096 GiB in bytes
+
+_AS_THEY_ARE = (str, bool, type(None))
 
 _WORDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
 _WORDS.update({dict: "an object", list: "a list", datetime.datetime: "a time"})
@@ -22,7 +26,8 @@ _WORDS.update({dict: "an object", list: "a list", datetime.datetime: "a time"})
 def field(record: Mapping[str, Any], name: str, kind: type[T]) -> Optional[T]:
     """The field's value, or None where it is absent or null.
 
-    ``float`` also takes whole numbers; ``int`` does not take true and false.
+    ``float`` also takes whole numbers; ``int`` does not take true and false. Numbers are finite, and
+    whole ones no larger than ``LARGEST``.
     """
     if not isinstance(record, Mapping):
         raise UnexpectedResponse(f"expected an object with {name!r}, got {type(record).__name__}")
@@ -31,14 +36,28 @@ def field(record: Mapping[str, Any], name: str, kind: type[T]) -> Optional[T]:
         return None
     if isinstance(value, bool) and kind is not bool:
         pass
+    elif isinstance(value, (int, float)) and kind in (int, float):
+        _check_number(value, name)
+        if isinstance(value, kind):
+            return value
+        if kind is float:
+            return float(value)  # type: ignore[return-value]
     elif isinstance(value, kind):
         return value
-    elif kind is float and isinstance(value, int):
-        return float(value)  # type: ignore[return-value]
     raise UnexpectedResponse(
         f"field {name!r} should be {_WORDS.get(kind, kind.__name__)}, "
         f"but is {_WORDS.get(type(value), type(value).__name__)}"
     )
+
+
+def _check_number(value: float, name: str) -> None:
+    if (
+        isinstance(value, bool)
+        or -LARGEST <= value <= LARGEST
+        or (isinstance(value, float) and math.isfinite(value))
+    ):
+        return
+    raise UnexpectedResponse(f"field {name!r} is no number that can be used")
 
 
 def needed(record: Mapping[str, Any], name: str, kind: type[T]) -> T:
@@ -58,6 +77,8 @@ def items(record: Mapping[str, Any], name: str, kind: type[T]) -> list[T]:
                 f"field {name!r} should be a list of {_WORDS.get(kind, kind.__name__)}, "
                 f"but holds {_WORDS.get(type(value), type(value).__name__)}"
             )
+        if isinstance(value, (int, float)):
+            _check_number(value, name)
     return values
 
 
@@ -73,11 +94,14 @@ def parse_time(text: str) -> Optional[datetime.datetime]:
         text = text[:-1] + "+00:00"
     try:
         moment = datetime.datetime.fromisoformat(text)
-    except ValueError:
+        if moment.tzinfo is None:
+            return moment.replace(tzinfo=datetime.timezone.utc)
+        return moment.astimezone(datetime.timezone.utc)
+    except (
+        ValueError,
+        OverflowError,
+    ):  # OverflowError: UTC would be before the year 1 or after 9999
         return None
-    if moment.tzinfo is None:
-        return moment.replace(tzinfo=datetime.timezone.utc)
-    return moment.astimezone(datetime.timezone.utc)
 
 
 def time(record: Mapping[str, Any], name: str) -> Optional[datetime.datetime]:
@@ -91,18 +115,36 @@ def time(record: Mapping[str, Any], name: str) -> Optional[datetime.datetime]:
     return moment
 
 
-def plain(value: Any) -> Any:
-    """The value as JSON can hold it: times as RFC 3339 in UTC, bytes as base64, keys as text."""
-    if type(value) in _AS_THEY_ARE:  # most are, and there are dozens in a record
+def plain(value: Any, _depth: int = 0) -> Any:
+    """The value as JSON can hold it: times as RFC 3339 in UTC, bytes as base64, keys as text.
+
+    Raises UnexpectedResponse for what JSON can't hold, and for more levels than ``DEEPEST``.
+    """
+    kind = type(value)
+    if kind in _AS_THEY_ARE:  # most are, and there are dozens in a record
         return value
+    if kind is int or kind is float:
+        _check_number(value, "metadata")
+        return value
+    if _depth > DEEPEST:
+        raise UnexpectedResponse(f"a record is nested more than {DEEPEST} levels deep")
+    if isinstance(value, Mapping):
+        return {str(key): plain(each, _depth + 1) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(each, _depth + 1) for each in value]
     if isinstance(value, datetime.datetime):
-        if value.tzinfo is not None:
-            value = value.astimezone(datetime.timezone.utc).replace(tzinfo=None)
-        return value.isoformat(timespec="seconds") + "Z"
+        return _rfc3339(value)
+    if isinstance(value, datetime.date):
+        return value.isoformat()
     if isinstance(value, (bytes, bytearray)):
         return base64.b64encode(value).decode("ascii")
-    if isinstance(value, Mapping):
-        return {str(key): plain(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(each) for each in value]
-    return value
+    raise UnexpectedResponse(f"a record holds a {kind.__name__}, which JSON has no form for")
+
+
+def _rfc3339(moment: datetime.datetime) -> str:
+    try:
+        if moment.tzinfo is not None:
+            moment = moment.astimezone(datetime.timezone.utc).replace(tzinfo=None)
+    except OverflowError:
+        raise UnexpectedResponse("a record holds a time that no calendar has in UTC") from None
+    return moment.isoformat(timespec="seconds") + "Z"

@@ -121,13 +121,12 @@ class Session:
         response = self._web.get(url)
         if response.status_code == 204:
             return None
-        answer = _json(response)
         if response.status_code == 200:
+            answer = http.json_of(response)
             if isinstance(answer, dict):
                 return answer
-            kind = response.headers.get("Content-Type", "no content type")
-            raise UnexpectedResponse(f"{url} did not answer with a JSON object ({kind})")
-        error = _said(answer)
+            raise UnexpectedResponse(f"{url} did not answer with a JSON object")
+        error = _said(http.json_or_none(response))
         if error and (response.status_code == 404 or error.tag == "data-missing"):
             return None
         raise _refusal(url, path, response, error)
@@ -167,13 +166,6 @@ class _Error:
 
     tag: str
     message: str
-
-
-def _json(response: requests.Response) -> Any:
-    try:
-        return response.json()
-    except ValueError:
-        return None
 
 
 def _said(answer: Any) -> Optional[_Error]:

@@ -27,6 +27,7 @@ import dataclasses
 import datetime
 import importlib
 import json
+import os
 import pkgutil
 import queue
 import threading
@@ -531,6 +532,12 @@ def _masked(log: Log, mask: Masker, action: Callable[[Log], T]) -> T:
         raise bug.with_traceback(trace) from None
 
 
+# What only data can bring about, in code that is right for all other data: too many levels, a number or a
+# time too large, a text that can't be encoded. shared/decode.py and shared/record.py refuse such data by
+# name; this is for what gets past them, as depth can. KeyError, TypeError and the like are our own bugs.
+_OF_DATA = (RecursionError, OverflowError, UnicodeError)
+
+
 def _failure(poll: Poll, failed: Sequence[Answer], answers: Sequence[Answer]) -> ConnectorError:
     """One error for all that failed."""
     errors = [answer.error for answer in failed if answer.error]
@@ -559,6 +566,12 @@ def _mask(error: ConnectorError, mask: Masker) -> None:
 def _classified(provider: Any, error: Exception, mask: Masker) -> ConnectorError:
     """The error as a ConnectorError, masked and short; what nobody knows is a bug and flies on."""
     known = error if isinstance(error, ConnectorError) else provider.classify(error)
+    if known is None and isinstance(error, _OF_DATA):
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        return UnexpectedResponse(
+            f"what the provider sent can't be used: {type(error).__name__} "
+            f"({os.path.basename(at.filename)}:{at.lineno})"
+        )
     if known is None:
         raise error
     known.message = mask.excerpt(known.message)

@@ -90,7 +90,7 @@ class Namespace:
     count: Optional[int] = None
 
 
-_COUNTED = re.compile(r"(.*)-([0-9]+)", re.DOTALL)
+_COUNTED = re.compile(r"(.*)-([0-9]{1,18})", re.DOTALL)
 
 
 def parse_namespace(text: Optional[str]) -> Namespace:
@@ -151,7 +151,7 @@ def place(entry: Mapping[str, Any]) -> Place:
     if parts[2:3] == ["kdu"]:
         return Place(parts[1], kdu="/".join(parts[3:]))
     if parts[2:3] == ["vdu"] and len(parts) > 3:
-        counted = len(parts) > 4 and re.fullmatch("[0-9]+", parts[4])
+        counted = len(parts) > 4 and re.fullmatch("[0-9]{1,18}", parts[4])
         return Place(parts[1], parts[3], count=int(parts[4]) if counted else None)
     return Place(parts[1])
 
@@ -983,4 +983,7 @@ def _remote(name: str, record: Mapping[str, Any]) -> RemoteApplication:
 
 def _natural(name: str) -> list[tuple[int, str]]:
     """Sorts app/10 behind app/9."""
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in name.split("/")]
+    return [
+        (int(part), "") if re.fullmatch("[0-9]{1,18}", part) else (-1, part)
+        for part in name.split("/")
+    ]

@@ -13,7 +13,7 @@ from typing import Any, Optional
 
 import websocket
 
-from shared import http
+from shared import decode, http
 from shared.deadline import Deadline
 from shared.errors import AddressDenied, ConnectorError, OutOfTime, UnexpectedResponse, Unreachable
 from shared.network import LARGEST_ANSWER, Network
@@ -48,14 +48,7 @@ class Wire:
     def receive(self) -> dict[str, Any]:
         with self._exchange():
             text = self._message()
-        where = self._socket.budget.where
-        try:
-            message = json.loads(text)
-        except (ValueError, RecursionError):
-            raise UnexpectedResponse(f"{where} did not answer with JSON") from None
-        if not isinstance(message, dict):
-            raise UnexpectedResponse(f"{where} should answer with an object")
-        return message
+        return read(text, self._socket.budget.where)
 
     def close(self) -> None:
         """Close as the protocol wants it, unless the other side did not keep to it either."""
@@ -91,6 +84,14 @@ class Wire:
         except BaseException:
             self._broken = True
             raise
+
+
+def read(text: bytes, where: str) -> dict[str, Any]:
+    """The message that a text is; UnexpectedResponse where it is no JSON object."""
+    message = decode.json_answer(text, where)
+    if not isinstance(message, dict):
+        raise UnexpectedResponse(f"{where} should answer with an object")
+    return message
 
 
 def connect(
@@ -192,6 +193,9 @@ class _Budget:
         except OSError as error:
             about = f"{self.where}: {error.strerror or error}"
             raise Failed(Unreachable(about), True) from None
+        except (IndexError, ValueError):  # of how websocket-client reads the answer's headers
+            about = f"{self.where} does not speak WebSocket as it should"
+            raise Failed(UnexpectedResponse(about), False) from None
 
 
 class _Socket:

@@ -80,6 +80,25 @@ def test_cells_do_not_sleep_or_start_threads_or_read_the_environment():
         assert names.isdisjoint(forbidden), file
 
 
+def test_what_a_provider_sends_is_read_in_one_place():
+    """By shared/decode.py; the others read what is our own, or look whether a body was cut short."""
+    readers = {}
+    for file in MODULES + SHARED:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                of = ast.unparse(node.func.value)
+                if (of, node.func.attr) == ("json", "loads") or node.func.attr == "json":
+                    readers.setdefault(file.name, []).append(ast.unparse(node.func))
+                if of == "yaml" and "load" in node.func.attr.lower():
+                    readers.setdefault(file.name, []).append(ast.unparse(node.func))
+    assert readers == {
+        "decode.py": ["yaml.SafeLoader"],
+        "metrics.py": ["yaml.load"],  # mapping.yaml
+        "network.py": ["json.loads"],  # whether it ends too early
+        "run.py": ["json.loads"],  # the poll's own state
+    }
+
+
 def test_no_file_is_named_after_nothing():
     nothing = {"utils", "util", "helpers", "common", "base", "manager", "misc"}
     files = [*MODULES, *SHARED, *(ROOT / "flexlocal").glob("*.py"), *(ROOT / "tools").glob("*.py")]

@@ -181,7 +181,7 @@ def test_tls_is_not_verified_only_where_the_account_says_so(start, provider, own
 @pytest.mark.parametrize(
     "fault, error, words",
     [
-        ("html", UnexpectedResponse, "did not answer with a JSON object"),
+        ("html", UnexpectedResponse, "did not answer with JSON"),
         ((200, []), UnexpectedResponse, "did not answer with a JSON object"),
         ((200, {"other": []}), UnexpectedResponse, "has no field"),
         (404, UnexpectedResponse, "not in RESTCONF's words"),

@@ -703,7 +703,7 @@ def _carrier(record: dict[str, Any]) -> Optional[str]:
 
 def _bps(text: Optional[str]) -> Optional[int]:
     """Bits per second of "50Mbps" or "10Gbps"; None of anything else."""
-    found = re.fullmatch(r"(\d+)\s*([KMGT])bps", text or "")
+    found = re.fullmatch(r"(\d{1,18})\s*([KMGT])bps", text or "")
     return int(found[1]) * UNITS[found[2]] if found else None
 
 

@@ -9,14 +9,13 @@ its own, and a machine that the cloud has not given yet has nothing. Juju 4 list
 containers beside them, older ones inside: ids tell. Models on Kubernetes have no machines.
 """
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Any, Optional
 
 from nflex_connector_utils import Connections, ImageDetail, IpAddress, Region, Server
 
-from shared import vca
+from shared import decode, vca
 from shared.metadata import metadata
 from shared.providers import juju
 from shared.record import field, items, needed
@@ -126,19 +125,19 @@ def _unquoted(value: str) -> str:
     if not (len(value) > 1 and value.startswith('"') and value.endswith('"')):
         return value
     try:
-        return str(json.loads(value))
-    except ValueError:
+        return str(decode.json_value(value))
+    except decode.Unusable:
         return value  # two quoted texts, or quoted as only Go does
 
 
 def size(text: Optional[str]) -> Optional[int]:
     """Bytes of ``4096M``; a number alone is in MiB."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([MGTP]?)", text or "")
+    found = re.fullmatch(r"(\d{1,18}(?:\.\d{1,18})?)([MGTP]?)", text or "")
     return int(float(found[1]) * SIZES[found[2] or "M"]) if found else None
 
 
 def _number(text: Optional[str]) -> Optional[int]:
-    return int(text) if text and re.fullmatch(r"[0-9]+", text) else None
+    return int(text) if text and re.fullmatch(r"[0-9]{1,18}", text) else None
 
 
 def _state(machine: vca.Machine, record: dict[str, Any]) -> tuple[str, Optional[str]]:

@@ -41,11 +41,11 @@ _UUID = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # The names that N2VC gives to applications, of release 7 and of later ones. A group of digits has a z.
 _NAMES = (
     re.compile(
-        r"app-vnf-(?P<vnf>.+?)(?:-vdu-(?P<vdu_id>.+?)(?:-cnt-z(?P<vdu_count_index>[0-9]+))?)?"
+        r"app-vnf-(?P<vnf>.+?)(?:-vdu-(?P<vdu_id>.+?)(?:-cnt-z(?P<vdu_count_index>[0-9]{1,18}))?)?"
     ),
     re.compile(r".+-z[0-9]+-(?P<member_vnf_index>[^-]+)-vnf"),
     re.compile(
-        r".+-z[0-9]+-(?P<member_vnf_index>[^-]+)-(?P<vdu_id>[^-]+)-z(?P<vdu_count_index>[0-9]+)-vdu"
+        r".+-z[0-9]+-(?P<member_vnf_index>[^-]+)-(?P<vdu_id>[^-]+)-z(?P<vdu_count_index>[0-9]{1,18})-vdu"
     ),
 )
 

@@ -16,6 +16,7 @@ a volume's size only, and what a disk reads and writes with its server.
 """
 
 import dataclasses
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any, Optional
@@ -153,7 +154,7 @@ def _iops(spec: dict[str, Any]) -> Optional[int]:
     limits = field(spec, "specs", dict) or {}
     for names in (("total_iops_sec",), ("maxIOPS",), ("read_iops_sec", "write_iops_sec")):
         given = [str(limits.get(name, "")) for name in names]
-        if all(each.isascii() and each.isdigit() for each in given):
+        if all(re.fullmatch("[0-9]{1,18}", each) for each in given):
             return sum(int(each) for each in given)
     return None
 

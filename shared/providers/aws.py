@@ -27,7 +27,7 @@ import botocore.parsers
 import botocore.session
 from botocore.utils import parse_timestamp
 
-from shared import http
+from shared import decode, http
 from shared.errors import (
     ConnectorError,
     InsufficientPermission,
@@ -37,7 +37,12 @@ from shared.errors import (
     UnexpectedResponse,
     Unreachable,
 )
-from shared.event import flag_credential, needed_credential, text_credential
+from shared.event import (
+    flag_credential,
+    header_credential,
+    needed_credential,
+    text_credential,
+)
 from shared.network import Network
 from shared.record import field, needed, objects, parse_time
 
@@ -175,18 +180,19 @@ def credentials(raw: Mapping[str, Any], ambient: bool) -> Credentials:
     """The credentials of an event, checked; see the README for the keys."""
     own = ambient and not raw.get("aws_access_key_id") and not raw.get("aws_secret_access_key")
     endpoint_url = text_credential(raw, "endpoint_url")
-    if endpoint_url and not endpoint_url.startswith(("http://", "https://")):
-        raise InvalidEvent("credentials.endpoint_url should be an http or https URL")
+    if endpoint_url:
+        http.checked_url(endpoint_url, "endpoint_url", "the API")
     role_arn = text_credential(raw, "role_arn")
     if role_arn and len(role_arn.split(":")) != 6:
         raise InvalidEvent("credentials.role_arn should be an ARN (arn:aws:iam::ACCOUNT:role/NAME)")
     cacert = text_credential(raw, "cacert")
     verify = flag_credential(raw, "verify", True)
     http.trust(cacert, verify)
+    key_id = header_credential(raw, "aws_access_key_id")
     return Credentials(
-        key_id=None if own else needed_credential(raw, "aws_access_key_id"),
+        key_id=None if own else key_id or needed_credential(raw, "aws_access_key_id"),
         secret=None if own else needed_credential(raw, "aws_secret_access_key"),
-        token=text_credential(raw, "aws_session_token"),
+        token=header_credential(raw, "aws_session_token"),
         role_arn=role_arn,
         external_id=text_credential(raw, "external_id"),
         regions=_region_patterns(raw.get("regions")),
@@ -455,7 +461,39 @@ def _whole(
         raise UnexpectedResponse(f"{where} did not answer as an AWS API ({kind})")
     if not end.search(response.content[-200:]):
         raise aws_errors.ConnectionClosedError(endpoint_url=where)
+    if end is _JSON[1]:  # botocore takes NaN and halves of surrogate pairs
+        decode.json_answer(response.content, where)
     return response
+
+
+class _Parsers(botocore.parsers.ResponseParserFactory):
+    """botocore's parsers, which take each answer for what the service's model says that it is."""
+
+    def create_parser(self, protocol_name: str) -> Any:
+        return _Parser(super().create_parser(protocol_name))
+
+
+class _Parser:
+    """One of them, that ends in UnexpectedResponse where the answer is something else."""
+
+    def __init__(self, parser: Any):
+        self._parser = parser
+
+    def parse(self, response: dict[str, Any], shape: Any) -> Any:
+        try:
+            return self._parser.parse(response, shape)
+        except (
+            ArithmeticError,
+            AttributeError,
+            LookupError,
+            RecursionError,
+            TypeError,
+            ValueError,
+        ):  # a text where botocore takes an element or an object to be, and the like
+            operation = response.get("context", {}).get("operation_name", "an operation")
+            raise UnexpectedResponse(
+                f"{operation}: the answer is not as the API sends it"
+            ) from None
 
 
 def _choose(enabled: list[str], patterns: tuple[str, ...], known: Iterable[str]) -> list[str]:
@@ -808,8 +846,9 @@ def _botocore_session(credentials: Credentials) -> Any:
         session.register_component("data_loader", _own_models())
         session.set_credentials(credentials.key_id, credentials.secret, credentials.token)
     session.register_component("data_loader", _MODELS)
-    parsers = session.get_component("response_parser_factory")
+    parsers = _Parsers()
     parsers.set_parser_defaults(timestamp_parser=_timestamp)
+    session.register_component("response_parser_factory", parsers)
     return session
 
 
@@ -821,10 +860,13 @@ def _own_models() -> Any:
 
 def _timestamp(value: Any) -> datetime:
     """botocore's own parser takes 25 us a time (dateutil), a quarter of a listing's cost."""
-    if isinstance(value, (int, float)):  # JSON's
-        return datetime.fromtimestamp(value, timezone.utc)
-    moment = parse_time(value) if isinstance(value, str) else None
-    return moment or parse_timestamp(value).astimezone(timezone.utc)
+    try:
+        if isinstance(value, (int, float)):  # JSON's
+            return datetime.fromtimestamp(value, timezone.utc)
+        moment = parse_time(value) if isinstance(value, str) else None
+        return moment or parse_timestamp(value).astimezone(timezone.utc)
+    except (ArithmeticError, OSError, RuntimeError, TypeError, ValueError):
+        raise UnexpectedResponse("a time in an answer is none") from None
 
 
 def _home_region(credentials: Credentials) -> str:

@@ -91,7 +91,7 @@ def credentials(raw: Mapping[str, Any], ambient: bool) -> Credentials:
     endpoints = _texts(raw, "endpoint")
     for endpoint in endpoints:
         found = _ENDPOINT.fullmatch(endpoint)
-        if not found or not 0 < int(found[2]) < 65536:
+        if not found or not http.usable_host(found[1]) or not 0 < int(found[2]) < 65536:
             raise InvalidEvent("credentials.endpoint should be host:port, or a list of such")
     if not endpoints:
         raise InvalidEvent("credentials.endpoint is missing or empty; expected host:port")
@@ -100,6 +100,8 @@ def credentials(raw: Mapping[str, Any], ambient: bool) -> Credentials:
         raise InvalidEvent("credentials.username should be the name of a Juju user")
     verify = flag_credential(raw, "verify", True)
     server_name = text_credential(raw, "tls_server_name")
+    if server_name and not http.usable_host(server_name):
+        raise InvalidEvent("credentials.tls_server_name should be a host's name")
     return Credentials(
         place=_place(endpoints, text_credential(raw, "ca_cert"), verify, server_name),
         username=username,
@@ -382,9 +384,11 @@ def _addresses(info: Any) -> tuple[str, ...]:
         for address in server if isinstance(server, list) else []:
             scope = field(address, "scope", str) or ""
             if scope not in ("local-machine", "link-local"):
-                host = needed(address, "value", str)
+                host, port = needed(address, "value", str), needed(address, "port", int)
+                if not http.usable_host(host) or not 0 < port < 65536:
+                    raise UnexpectedResponse("a redirect names an address that is none")
                 host = f"[{host}]" if ":" in host else host
-                found.append((scope != "public", f"{host}:{needed(address, 'port', int)}"))
+                found.append((scope != "public", f"{host}:{port}"))
     return tuple(dict.fromkeys(endpoint for _, endpoint in sorted(found, key=lambda e: e[0])))
 
 

@@ -142,12 +142,11 @@ class Session:
         told = response.headers.get("API-Version")
         if told and self._version is None:
             self._version = _version(told)
-        answer = _json(response)
         if response.status_code != 200:
-            raise self._refusal(url, response, answer, right)
+            raise self._refusal(url, response, http.json_or_none(response), right)
+        answer = http.json_of(response)
         if not isinstance(answer, dict):
-            kind = response.headers.get("Content-Type", "no content type")
-            raise UnexpectedResponse(f"{url} did not answer with a JSON object ({kind})")
+            raise UnexpectedResponse(f"{url} did not answer with a JSON object")
         return answer
 
     def _refusal(
@@ -189,13 +188,6 @@ def _version(text: str) -> tuple[int, int]:
     if not found:
         raise UnexpectedResponse("field 'netbox-version' should be a release such as 4.6.8")
     return int(found[1]), int(found[2])
-
-
-def _json(response: requests.Response) -> Any:
-    try:
-        return response.json()
-    except ValueError:
-        return None
 
 
 def _said(answer: Any) -> Optional[str]:

@@ -7,7 +7,6 @@ shared/http.py's. Identity v2 is gone from every release since Queens (2018) and
 import dataclasses
 import datetime
 import functools
-import json
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -30,7 +29,13 @@ from shared.errors import (
     UnexpectedResponse,
     Unreachable,
 )
-from shared.event import flag_credential, needed_credential, text_credential
+from shared.event import (
+    check_texts,
+    flag_credential,
+    header_credential,
+    needed_credential,
+    text_credential,
+)
 from shared.record import field, needed, objects
 from shared.status import Point, worst
 
@@ -114,13 +119,14 @@ def credentials(raw: Mapping[str, Any], ambient: bool) -> Credentials:
     """The credentials of an event, by clouds.yaml's names or openrc's; see the README."""
     if ambient and not raw:
         raw = {name: value for name, value in os.environ.items() if name.startswith("OS_")}
+        check_texts(raw)
         if raw.get("OS_CACERT"):  # an openrc's is a path, and the operator's own
             raw["OS_CACERT"] = _text_of(raw["OS_CACERT"])
     raw = _clouds_yaml_names(raw)
     auth_url = needed_credential(raw, "auth_url")
-    if urlsplit(auth_url).scheme not in ("http", "https") or not urlsplit(auth_url).hostname:
-        raise InvalidEvent("credentials.auth_url should be an http or https URL")
+    http.checked_url(auth_url, "auth_url", "Keystone")
     login = {name: text_credential(raw, name) for name in _TEXTS}
+    login["token"] = header_credential(raw, "token")
     _check_login(login)
     http.trust(login["cacert"], verify=True)
     interface = (text_credential(raw, "interface") or "public").replace("URL", "")
@@ -193,7 +199,9 @@ class Session:
         try:
             self.access = self.auth.get_access(self.keystone)
             usable = self.access.project_id and self.access.has_service_catalog()
-        except (AttributeError, KeyError, TypeError):  # keystoneauth takes any JSON for a token
+            self.catalog = _catalog(self.access) if usable else []
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
+            # keystoneauth takes any JSON for a token, and any text for the time at which it expires
             raise UnexpectedResponse("Keystone's answer to the login is not a token") from None
         if not usable:
             raise InvalidCredentials(
@@ -204,9 +212,20 @@ class Session:
     def project(self) -> str:
         return self.access.project_name or self.access.project_id
 
-    @property
-    def catalog(self) -> list[dict[str, Any]]:
-        return self.access.service_catalog.catalog
+
+def _catalog(access: Any) -> list[dict[str, Any]]:
+    """The token's catalog, once all is there that is read of the token. TypeError where it is not."""
+    texts = [access.project_id, access.user_id, *access.role_names]
+    texts += [each for each in (access.project_name, access.username) if each is not None]
+    if not all(isinstance(each, str) for each in texts):
+        raise TypeError("a name or an id is no text")
+    services = objects({"catalog": access.service_catalog.catalog}, "catalog")
+    for service in services:
+        field(service, "type", str)
+        for endpoint in objects(service, "endpoints"):
+            for name in ("interface", "region", "region_id", "url"):
+                field(endpoint, name, str)
+    return services
 
 
 def _plugin(credentials: Credentials) -> Any:
@@ -257,10 +276,7 @@ def _log_in(get_auth_ref: Callable[..., Any], session: Any, **kwargs: Any) -> An
 
 def _is_keystones(error: Any) -> bool:
     """Whether Keystone itself says so, and not a web server that has nothing at this URL."""
-    try:
-        body = json.loads(error.response.content)
-    except (AttributeError, ValueError):
-        return False
+    body = http.json_or_none(error.response) if error.response is not None else None
     return isinstance(body, dict) and isinstance(body.get("error"), dict)
 
 
@@ -352,7 +368,10 @@ def get(
 def post(
     scope: Scope, service: str, path: str, params: Mapping[str, Any], body: Mapping[str, Any]
 ) -> Any:
-    """The JSON that a service answers with to a question that needs a body. Errors as of ``get``."""
+    """The JSON that a service answers with to a question that needs a body. Errors as of ``get``.
+
+    NaN, which Gnocchi writes for the mean of nothing, is None.
+    """
     return _answer(scope, service, "POST", path, params, body=body)
 
 
@@ -387,14 +406,7 @@ def _answer(
         ) from error
     except ks_errors.Unauthorized as error:
         raise _refused_after_login(scope, service, method, urlsplit(url).path, error) from error
-    try:
-        return json.loads(
-            response.content
-        )  # response.json() may be simplejson's, which knows no NaN
-    except ValueError:
-        shown = http.without_query(url)
-        kind = response.headers.get("Content-Type", "no content type")
-        raise UnexpectedResponse(f"{shown} did not answer with JSON ({kind})") from None
+    return http.json_of(response, nan=body is not None)
 
 
 def _refused_after_login(
@@ -635,7 +647,11 @@ def _endpoint(scope: Scope, service: str) -> str:
             for endpoint in entry.get("endpoints", []):
                 region = endpoint.get("region_id") or endpoint.get("region")
                 if endpoint.get("interface") == interface and region == scope.region:
-                    url = str(endpoint.get("url", "")).rstrip("/")
+                    url = (endpoint.get("url") or "").rstrip("/")
+                    if http.url_parts(url) is None:
+                        raise UnexpectedResponse(
+                            f"the catalog's {interface} URL of {wanted} in {region} is none"
+                        )
                     has_version = _VERSION.fullmatch(url.rpartition("/")[2])
                     return url if has_version or not version else f"{url}/{version}"
     raise Absent(f"the catalog has no {interface} {types[0]} endpoint in {scope.region}")
@@ -646,9 +662,15 @@ def nova_microversion(scope: Scope) -> tuple[int, int]:
     url = _endpoint(scope, "compute")
     if url.endswith(f"/{scope.project_id}"):  # older catalogs: .../v2.1/PROJECT
         url = url.rpartition("/")[0]
-    found = keystoneauth1.discover.Discover(scope.session.keystone, url)
-    newest = [data.get("max_microversion") for data in found.version_data()]
-    return min(NOVA_NEWEST, max((each for each in newest if each), default=NOVA_OLDEST))
+    try:
+        found = keystoneauth1.discover.Discover(scope.session.keystone, url)
+        newest = [data.get("max_microversion") for data in found.version_data()]
+        return min(NOVA_NEWEST, max((each for each in newest if each), default=NOVA_OLDEST))
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
+        # keystoneauth takes any JSON for a list of versions
+        raise UnexpectedResponse(
+            f"{http.without_query(url)} did not answer with its versions"
+        ) from None
 
 
 def project_of(record: Mapping[str, Any]) -> Optional[str]:
@@ -800,10 +822,7 @@ def _by_status(error: Any) -> ConnectorError:
 
 def _said(error: Any) -> str:
     """The service's own words: each nests its message under another name, some keystoneauth lacks."""
-    try:
-        body = error.response.json()
-    except (AttributeError, ValueError):
-        body = None
+    body = http.json_or_none(error.response) if error.response is not None else None
     for name, each in body.items() if isinstance(body, dict) else ():
         if isinstance(each, dict) and isinstance(each.get("message"), str):
             return each["message"]

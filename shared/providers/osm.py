@@ -144,7 +144,7 @@ class Session:
                 f"with role {self.roles}: {_said(response)}"
             )
         _good(response)
-        return _json(response)
+        return web.json_of(response)
 
     def log_out(self) -> None:
         """Take the token back: OSM would keep it for an hour. That this fails harms nobody."""
@@ -167,7 +167,7 @@ class Session:
         if response.status_code == 404 and _problem(response):
             return None
         _good(response)
-        answer = _json(response)
+        answer = web.json_of(response)
         if not isinstance(answer, dict):
             raise UnexpectedResponse(f"{_where(response)} should answer with an object")
         if answer.get("error") is not None:
@@ -218,7 +218,7 @@ class Session:
         if response.status_code == 404 and given.project and _problem(response):
             raise InvalidCredentials(f"OSM has no project {given.project!r} (credentials.project)")
         _good(response)
-        answer = _json(response)
+        answer = web.json_of(response)
         if not isinstance(answer, dict):
             raise UnexpectedResponse(f"{_where(response)} should answer with an object")
         if answer.get("message") == "change_password":
@@ -348,20 +348,9 @@ def _good(response: requests.Response) -> None:
         raise UnexpectedResponse(f"{where} answered {status}: {_said(response)}")
 
 
-def _json(response: requests.Response) -> Any:
-    try:
-        return response.json()
-    except ValueError:
-        kind = response.headers.get("Content-Type", "no content type")
-        raise UnexpectedResponse(f"{_where(response)} did not answer with JSON ({kind})") from None
-
-
 def _problem(response: requests.Response) -> dict[str, Any]:
     """NBI's or RO's own error object, or an empty one: a proxy's answer, an HTML page with a trace."""
-    try:
-        body = response.json()
-    except ValueError:
-        return {}
+    body = web.json_or_none(response)
     if not isinstance(body, dict):
         return {}
     if isinstance(body.get("error"), dict):  # RO's
