@@ -239,7 +239,7 @@ def endless(server, request):
         yield switched(request) + frame(2**62)
     else:
         yield b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"
-    while True:
+    while server.sent < 2 * BUFFERS:  # it has an end, so that a test fails and does not hang
         yield b" " * 65536
 
 
@@ -248,7 +248,7 @@ def bomb(server, request):
     if "upgrade" in request:
         yield from endless(server, request)
     yield b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\n\r\n"
-    while True:
+    for _ in range(256):
         yield gzip.compress(b" " * 1024**2)
 
 
@@ -258,7 +258,7 @@ def endless_line(server, request):
         yield b"HTTP/1.1 101 OK\r\nX-Endless: "
     else:
         yield b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-    while True:
+    while server.sent < 2 * BUFFERS:
         yield b"0" * 65536
 
 
@@ -342,7 +342,11 @@ def test_no_thread_outlives_the_poll(serve, out_of_time_at, provider, answer):
 
 
 @everybody
-def test_a_tls_handshake_that_hangs_ends_with_the_poll(serve, out_of_time_at, provider):
+def test_a_tls_handshake_that_hangs_ends_with_the_poll(
+    serve, out_of_time_at, monkeypatch, provider
+):
+    for module, name in ((http, "CONNECT_TIMEOUT_S"), (wire, "CONNECT_S")):
+        monkeypatch.setattr(module, name, 300.0)  # so that it is nothing else that ends it
     server = serve(provider, None, tls=True)
     out_of_time_at(server.accepted)
     event = account(provider, f"127.0.0.1:{server.port}", "https")

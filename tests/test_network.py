@@ -9,7 +9,7 @@ import zlib
 import pytest
 import urllib3
 
-from shared import network
+from shared import http, network
 from shared.deadline import Deadline
 from shared.errors import AddressDenied, InvalidEvent, OutOfTime, UnexpectedResponse
 from shared.http import Traffic
@@ -178,6 +178,7 @@ def at_the_end(opened, action, listening):
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_the_end_ends_an_exchange_and_a_handshake(monkeypatch, silent, scheme):
+    monkeypatch.setattr(http, "CONNECT_TIMEOUT_S", 300.0)  # so that it is nothing else that ends it
     opened = Network(Deadline(600))
     web = http_session(opened, Traffic())
     url = f"{scheme}://127.0.0.1:{silent.getsockname()[1]}/"
