@@ -60,7 +60,8 @@ def json_value(data: Union[bytes, str], *, nan: bool = False) -> Any:
         raise Unusable("it has a number with too many digits") from None
     if _may_be_deep(raw) and _is_deep(value):
         raise Unusable(f"it is nested more than {DEEPEST} levels deep")
-    if b"\\ud" in raw or b"\\uD" in raw:  # only an escape can make one: UTF-8 has no form for it
+    # only an escape can make one, for UTF-8 has no form for it; one byte is found the fastest
+    if b"\\" in raw and (b"\\ud" in raw or b"\\uD" in raw):
         try:
             json.dumps(value, ensure_ascii=False).encode("utf-8")
         except UnicodeError:

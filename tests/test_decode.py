@@ -3,10 +3,12 @@
 import datetime
 import json
 
+import botocore.session
 import pytest
 
-from shared import decode, record
+from shared import decode, record, run
 from shared.errors import UnexpectedResponse
+from shared.providers import aws
 
 URL = "https://host.invalid/v3/things"
 
@@ -163,3 +165,70 @@ def test_numbers_are_bounded(value, kind):
         record.field({"f": value}, "f", kind)
     with pytest.raises(UnexpectedResponse, match="field 'f'"):
         record.items({"f": [value]}, "f", kind)
+
+
+# --- what gets past it ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def models():
+    session = botocore.session.Session()
+    return {name: session.get_service_model(name) for name in ("ec2", "efs")}
+
+
+VOLUME = "<DescribeVolumesResponse><volumeSet><item>%s</item></volumeSet></DescribeVolumesResponse>"
+
+
+@pytest.mark.parametrize(
+    "service, operation, body",
+    [
+        ("ec2", "DescribeVolumes", VOLUME % f"<size>{'9' * 5000}</size>"),
+        ("ec2", "DescribeVolumes", VOLUME % "<size>many</size>"),
+        ("ec2", "DescribeVolumes", VOLUME % "<createTime>0001-01-01T00:00:00+14:00</createTime>"),
+        ("ec2", "DescribeVolumes", VOLUME % "<createTime>soon</createTime>"),
+        ("ec2", "DescribeVolumes", VOLUME % "<size>1</size><size>2</size>"),
+        ("efs", "DescribeFileSystems", '{"FileSystems": [7]}'),
+        ("efs", "DescribeFileSystems", '{"FileSystems": [{"CreationTime": 1e300}]}'),
+        ("efs", "DescribeFileSystems", '{"FileSystems": [{"CreationTime": {}}]}'),
+        ("efs", "DescribeFileSystems", "[]"),
+    ],
+)
+def test_botocores_parsers_know_no_other_error(models, service, operation, body):
+    model = models[service]
+    parsers = aws._Parsers()
+    parsers.set_parser_defaults(timestamp_parser=aws._timestamp)
+    parser = parsers.create_parser(model.metadata["protocol"])
+    response = {
+        "status_code": 200,
+        "headers": {},
+        "body": body.encode(),
+        "context": {"operation_name": operation},
+    }
+    with pytest.raises(UnexpectedResponse):
+        parser.parse(response, model.operation_model(operation).output_shape)
+
+
+class Provider:
+    @staticmethod
+    def classify(error):
+        return None
+
+
+@pytest.mark.parametrize(
+    "error", [RecursionError("x"), OverflowError("x"), "\ud800"], ids=["depth", "range", "text"]
+)
+def test_the_engine_names_what_only_data_can_bring_about(error):
+    try:
+        if isinstance(error, str):
+            error.encode()
+        raise error
+    except Exception as caught:
+        known = run._classified(Provider, caught, str)
+    assert isinstance(known, UnexpectedResponse)
+    assert "what the provider sent can't be used" in str(known) and "test_decode.py" in str(known)
+
+
+@pytest.mark.parametrize("kind", [AttributeError, KeyError, TypeError, ValueError])
+def test_bugs_stay_bugs(kind):
+    with pytest.raises(kind):
+        run._classified(Provider, kind("x"), str)

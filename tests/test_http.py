@@ -180,6 +180,42 @@ def test_a_redirect_to_another_host_is_refused(server):
     assert traffic.calls == 1
 
 
+@pytest.mark.parametrize(
+    "location",
+    [
+        "http://127.0.0.1:1/",
+        "http://127.0.0.1/",
+        "https://127.0.0.1:{port}/",
+        "http://[::1",
+        "http://127.0.0.1:99999/",
+        "http://127.0.0.1:x/",
+        "http:///",
+        "http:x",
+        "//elsewhere.invalid/",
+        "ftp://127.0.0.1:{port}/",
+        "http://me:word@127.0.0.1:{port}/",
+        "http://127.0.0.1:{port}\\@elsewhere.invalid/",
+        "/caf\u00e9",
+    ],
+)
+@pytest.mark.parametrize("status", [301, 302, 303, 305, 307, 308])
+def test_a_redirect_to_another_port_or_scheme_is_refused(server, status, location):
+    port = server.url.rstrip("/").rpartition(":")[2]
+    server.answers = [(status, {"Location": location.format(port=port)}, b"")]
+    web, traffic = session()
+    with pytest.raises(UnexpectedResponse, match="redirects to"):
+        web.get(server.url, headers={"X-Auth-Token": "t"})
+    assert traffic.calls == 1
+
+
+def test_a_url_that_is_none_is_not_asked_for():
+    web, traffic = session()
+    for url in ("http://a..b/", f"http://{'a' * 64}.invalid/", "http://u:p@host.invalid/"):
+        with pytest.raises(UnexpectedResponse, match="is no URL to send a request to"):
+            web.get(url)
+    assert traffic.calls == 0
+
+
 def test_a_redirect_on_the_same_host_is_followed(server):
     server.answers = [(302, {"Location": "/v3/"}, b""), OK]
     web, _ = session()
