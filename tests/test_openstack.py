@@ -547,6 +547,66 @@ def test_a_keystone_that_is_none(cloud, kind):
         poll("servers", cloud)
 
 
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"version": []},
+        {"version": 7},
+        {"versions": [7]},
+        {"versions": {"values": 7}},
+        {"version": {"id": "v2.1", "version": "x.y", "links": 7, "status": []}},
+        "text",
+        7,
+    ],
+    ids=str,
+)
+def test_a_version_document_that_is_none(cloud, document):
+    cloud.fault("/compute/v2.1/?$", lambda body: document)
+    with pytest.raises(ConnectorError) as caught:
+        poll("servers", cloud)
+    assert isinstance(caught.value, (UnexpectedResponse, Unreachable))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"catalog": [7]},
+        {"catalog": 7},
+        {"catalog": [{"type": "compute", "endpoints": 7}]},
+        {"catalog": [{"type": "compute", "endpoints": [{"url": 7}]}]},
+        {"roles": [7]},
+        {"roles": 7},
+        {"user": []},
+        {"project": {"id": 7, "name": "x"}},
+        {"expires_at": "soon"},
+        {"expires_at": "9999-99-99T00:00:00Z"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_token_that_is_none(cloud, family, change):
+    cloud.fault(LOGIN, lambda body: {"token": {**body["token"], **change}})
+    with pytest.raises(UnexpectedResponse):
+        poll(family, cloud)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://[::1", "http://host:99999/", "http://" + "a" * 64 + ".invalid/", "", "file:///x"],
+)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_catalog_with_urls_that_are_none(cloud, family, url):
+    def change(body):
+        for service in body["token"]["catalog"]:
+            for endpoint in service["endpoints"]:
+                endpoint["url"] = url
+        return body
+
+    cloud.fault(LOGIN, change)
+    with pytest.raises(UnexpectedResponse, match="the catalog's public URL of"):
+        poll(family, cloud)
+
+
 @pytest.mark.parametrize("interface", ["internal", "admin"])
 def test_an_interface_that_the_catalog_lacks_is_no_empty_cloud(cloud, interface):
     cloud.fill(**SIZES)
@@ -586,13 +646,15 @@ def test_a_token_that_is_refused_for_good(cloud):
     assert cloud.counts[LISTS["volumes"]] == 2
 
 
+@pytest.mark.parametrize("path", [LISTS["volumes"], LOGIN])
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])  # another port, another host
 @pytest.mark.parametrize("status", [301, 302, 303, 305, 307, 308])
-def test_a_redirect_never_takes_the_token_along(cloud, status):
+def test_a_redirect_never_takes_the_token_or_the_password_along(cloud, status, host, path):
     other = fakes.Cloud()
     try:
         cloud.fill(**SIZES)
-        to = other.url.replace("127.0.0.1", "localhost") + LISTS["volumes"]
-        cloud.fault(LISTS["volumes"], (status, {"Location": to}))
+        to = other.url.replace("127.0.0.1", host) + path
+        cloud.fault(path, (status, {"Location": to}))
         with pytest.raises(UnexpectedResponse):
             poll("volumes", cloud)
         assert not other.counts

@@ -283,6 +283,11 @@ def test_port_mappings_of_releases_five_and_six(osm):
 
 def test_wim_info_that_is_no_object_or_holds_secrets(classic):
     infos = ["{vlan: 1, conn_info: {api_token: s3cr3t, user: u}}\n", "{", "2026-13-45", None]
+    bomb = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+        f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n"
+        for before, name in zip("abcdefgh", "bcdefghi")
+    )
+    infos += [bomb, "&a {b: *a}", "[" * 3000, "{a: .nan}"]
     for n, info in enumerate(infos):
         ns = classic.service(f"s{n}")
         classic.instance(ns, *SPAN, links=[("data", "wan-east", {"wim_info": info})])
@@ -291,7 +296,7 @@ def test_wim_info_that_is_no_object_or_holds_secrets(classic):
         "s0/data": {"vlan": 1, "conn_info": {"user": "u"}},
         "s1/data": None,
         "s2/data": None,
-        "s3/data": None,
+        **{f"s{n}/data": None for n in range(3, 8)},
     }
 
 

@@ -196,14 +196,9 @@ class Session:
         self.keystone = keystoneauth1.session.Session(
             auth=self.auth, session=web, verify=verify, user_agent="cmp-connectors"
         )
-        try:
-            self.access = self.auth.get_access(self.keystone)
-            usable = self.access.project_id and self.access.has_service_catalog()
-            self.catalog = _catalog(self.access) if usable else []
-        except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
-            # keystoneauth takes any JSON for a token, and any text for the time at which it expires
-            raise UnexpectedResponse("Keystone's answer to the login is not a token") from None
-        if not usable:
+        self.access = self.auth.get_access(self.keystone)
+        self.catalog = _catalog(self.access)
+        if not (self.access.project_id and self.access.has_service_catalog()):
             raise InvalidCredentials(
                 "the login is not for a project (no catalog); give project_name or project_id"
             )
@@ -213,12 +208,25 @@ class Session:
         return self.access.project_name or self.access.project_id
 
 
+def _check_token(access: Any) -> None:
+    """Read all that is read of a token later on: keystoneauth takes any JSON for one, and any text for a time.
+
+    Raises UnexpectedResponse where it is none.
+    """
+    try:
+        texts = [access.user_id, access.project_id, access.project_name, access.username]
+        if not all(each is None or isinstance(each, str) for each in [*texts, *access.role_names]):
+            raise TypeError("a name or an id is no text")
+        access.will_expire_soon()
+        _catalog(access)
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
+        raise UnexpectedResponse("Keystone's answer to the login is not a token") from None
+
+
 def _catalog(access: Any) -> list[dict[str, Any]]:
-    """The token's catalog, once all is there that is read of the token. TypeError where it is not."""
-    texts = [access.project_id, access.user_id, *access.role_names]
-    texts += [each for each in (access.project_name, access.username) if each is not None]
-    if not all(isinstance(each, str) for each in texts):
-        raise TypeError("a name or an id is no text")
+    """The token's catalog, read; empty where it has none."""
+    if not access.has_service_catalog():
+        return []
     services = objects({"catalog": access.service_catalog.catalog}, "catalog")
     for service in services:
         field(service, "type", str)
@@ -264,7 +272,9 @@ def _log_in(get_auth_ref: Callable[..., Any], session: Any, **kwargs: Any) -> An
     never was one, and to an application credential that was deleted.
     """
     try:
-        return get_auth_ref(session, **kwargs)
+        access = get_auth_ref(session, **kwargs)
+    except (AttributeError, KeyError, TypeError):
+        raise UnexpectedResponse("Keystone's answer to the login is not a token") from None
     except ks_errors.NotFound as error:
         known = _by_status(error)
         if _is_keystones(error):
@@ -272,6 +282,8 @@ def _log_in(get_auth_ref: Callable[..., Any], session: Any, **kwargs: Any) -> An
         raise known from error
     except ks_errors.HttpError as error:
         raise _by_status(error) from error
+    _check_token(access)
+    return access
 
 
 def _is_keystones(error: Any) -> bool:
