@@ -1,0 +1,148 @@
+"""A function over items, a few at a time: order, bounds, errors, the end of the poll. Nothing here waits for time."""
+
+import threading
+
+import pytest
+
+from shared.deadline import Deadline
+from shared.errors import OutOfTime
+from shared.network import Network
+from shared.workers import AT_ONCE, Workers
+
+
+def workers(spare, seconds=600):
+    return Workers(Network(Deadline(seconds)), spare)
+
+
+class Crowd:
+    """Counts who is inside at once, and holds the first ones until so many are."""
+
+    def __init__(self, wanted):
+        self.most = self.inside = 0
+        self._wanted = wanted
+        self._lock = threading.Lock()
+        self._together = threading.Event()
+
+    def __call__(self, item):
+        with self._lock:
+            self.inside += 1
+            self.most = max(self.most, self.inside)
+            if self.inside >= self._wanted:
+                self._together.set()
+        assert self._together.wait(60)
+        with self._lock:
+            self.inside -= 1
+        return item * 10
+
+
+@pytest.mark.parametrize("spare", [0, 1, 7])
+@pytest.mark.parametrize("count", [0, 1, 3, 40])
+def test_results_come_in_the_items_order(spare, count):
+    assert workers(spare).map(lambda n: n * 10, range(count)) == [n * 10 for n in range(count)]
+
+
+def test_so_many_at_once_and_no_more():
+    crowd = Crowd(AT_ONCE)
+    items = list(range(3 * AT_ONCE))
+    assert workers(100).map(crowd, items) == [10 * n for n in items]
+    assert crowd.most == AT_ONCE
+
+
+def test_without_a_thread_to_spare_one_after_the_other_in_the_thread_that_asks():
+    threads, order = set(), []
+    workers(0).map(lambda n: (threads.add(threading.current_thread()), order.append(n)), range(9))
+    assert threads == {threading.current_thread()}
+    assert order == list(range(9))
+
+
+def test_the_bound_of_all_scopes_together():
+    """Two scopes, one thread to spare: three calls at once."""
+    crowd, found = Crowd(3), []
+    both = workers(1)
+
+    def scope():
+        found.append(both.map(crowd, range(6)))
+
+    threads = [threading.Thread(target=scope, daemon=True) for _ in range(2)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join(60)
+    assert found == [[0, 10, 20, 30, 40, 50]] * 2
+    assert crowd.most == 3
+
+
+def test_a_map_within_a_map_does_not_lock_up():
+    pool = workers(2)
+    found = pool.map(lambda n: pool.map(lambda m: n * m, range(5)), range(5))
+    assert found == [[n * m for m in range(5)] for n in range(5)]
+
+
+def test_threads_are_given_back():
+    pool = workers(AT_ONCE - 1)
+    for _ in range(20):
+        assert pool.map(Crowd(AT_ONCE), range(AT_ONCE)) == [0, 10, 20, 30]
+
+
+@pytest.mark.parametrize("spare", [0, 7])
+def test_an_error_ends_it_and_is_raised_as_it_is(spare):
+    begun = []
+
+    def fail(item):
+        begun.append(item)
+        raise KeyError(item)
+
+    with pytest.raises(KeyError):
+        workers(spare).map(fail, range(1000))
+    assert len(begun) <= AT_ONCE
+
+
+def test_nobody_waits_for_what_hangs_after_an_error():
+    hang, hanging = threading.Event(), threading.Event()
+    me = threading.current_thread()
+
+    def work(item):
+        if threading.current_thread() is not me:
+            hanging.set()
+            hang.wait(60)
+        else:
+            hanging.wait(60)
+            raise KeyError(item)
+
+    with pytest.raises(KeyError):
+        workers(1).map(work, range(2))
+    hang.set()
+
+
+def test_the_end_of_the_poll_ends_it():
+    network = Network(Deadline(600))
+    made = []
+
+    def work(item):
+        made.append(item)
+        network.end()
+
+    with pytest.raises(OutOfTime, match="1 of 1000 calls"):
+        Workers(network, 0).map(work, range(1000))
+    assert made == [0]
+
+
+def test_the_deadline_ends_it_whatever_hangs():
+    hang, hanging = threading.Event(), threading.Event()
+    me = threading.current_thread()
+
+    def work(item):
+        if threading.current_thread() is not me:
+            hanging.set()
+            hang.wait(60)
+        else:
+            hanging.wait(60)
+
+    with pytest.raises(OutOfTime, match="1 of 2 calls"):
+        workers(1, seconds=0).map(work, range(2))
+    hang.set()
+
+
+def test_threads_are_daemons():
+    kinds = workers(3).map(lambda _: threading.current_thread(), range(AT_ONCE))
+    assert all(each.daemon for each in kinds if each is not threading.current_thread())
