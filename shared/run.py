@@ -46,6 +46,7 @@ from shared.interval import Interval, due
 from shared.log import Log
 from shared.masking import Masker, secrets_in
 from shared.network import Network, policy
+from shared.workers import Workers
 
 SCOPES_AT_ONCE = 8  # parsing holds the interpreter's lock: more threads cost memory, not time
 # What a poll holds at most, of all scopes together: a resource takes some 3 KB of memory, a point less than one.
@@ -76,9 +77,11 @@ class Poll:
     traffic: Traffic
     log: Log
     network: Network = None  # type: ignore[assignment]  # one of the deadline, where none is given
+    workers: Workers = None  # type: ignore[assignment]  # no threads, where none are given
 
     def __post_init__(self) -> None:
         self.network = self.network or Network(self.deadline)
+        self.workers = self.workers or Workers(self.network, 0)
 
 
 class _Total:
@@ -234,7 +237,8 @@ def _start(family: str, event: Any, context: Any, log: Log) -> _Started:
     provider: Any = importlib.import_module(f"shared.providers.{request.provider}")
     credentials = provider.credentials(request.credentials, ambient)
     cell = importlib.import_module(modules[request.provider])
-    started = Poll(family, request, deadline, Traffic(), log, network)
+    workers = Workers(network, min(SCOPES_AT_ONCE, _threads(context)) - 1)
+    started = Poll(family, request, deadline, Traffic(), log, network, workers)
     return _Started(started, provider, cell, credentials)
 
 
@@ -609,7 +613,10 @@ def _within(poll: Poll, provider: Any, doing: str, action: Callable[[], T]) -> T
 
 
 def _threads(context: Any) -> int:
-    """``context.config["scopes_at_once"]``: fewer threads, for a recording or a small host."""
+    """``context.config["scopes_at_once"]``: fewer threads, for a recording or a small host.
+
+    With 1 a poll makes one call after another, in an order that is always the same.
+    """
     config = getattr(context, "config", None)
     given = config.get("scopes_at_once") if isinstance(config, dict) else None
     return given if isinstance(given, int) and given > 0 else SCOPES_AT_ONCE

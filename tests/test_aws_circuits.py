@@ -371,6 +371,28 @@ def test_a_peering_whose_requester_is_not_polled_is_reported_here(region, owner)
     assert joined(found) == {"network": ["vpc-a"]}
 
 
+@pytest.mark.parametrize(
+    "vpcs", [[], [{"VpcId": "vpc-shared", "OwnerId": "999999999999", "State": "available"}]]
+)
+def test_whose_a_peering_is_does_not_depend_on_the_vpcs_that_are_listed(vpcs):
+    """There may be none, or the first is one that another account shares."""
+    both = hub_peering(hub_side("tgw-a", US), hub_side("tgw-b", EU))
+    found = only(
+        DescribeVpcs={"Vpcs": vpcs},
+        DescribeTransitGatewayPeeringAttachments={"TransitGatewayPeeringAttachments": [both]},
+    )
+    assert ends(found) == ("tgw-a (hub)", "tgw-b (eu-west-1)")
+    assert joined(found) == {"appliance": ["tgw-a", "tgw-b"]}
+
+
+def test_the_account_number_is_asked_for_only_where_there_are_peerings():
+    _, _, session = polled(DescribeVpnConnections={"VpnConnections": [vpn()]})
+    assert not session.asked("GetCallerIdentity")
+    asked = peering(side("vpc-a", US), side("vpc-b", EU))
+    _, _, session = polled(DescribeVpcPeeringConnections={"VpcPeeringConnections": [asked]})
+    assert len(session.asked("GetCallerIdentity")) == 1
+
+
 def test_a_peering_of_transit_gateways_is_reported_once():
     both = hub_peering(hub_side("tgw-a", US), hub_side("tgw-b", EU))
     same = attachment("peering", "tgw-b", TransitGatewayAttachmentId="tgw-attach-peer")

@@ -43,6 +43,7 @@ PERMISSIONS = (
     "ec2:DescribeInternetGateways",
     "ec2:DescribeNatGateways",
     "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeRegions",
     "ec2:DescribeSubnets",
     "ec2:DescribeTransitGateways",
     "ec2:DescribeVpcs",
@@ -62,6 +63,7 @@ STATUS_PERMISSIONS = (
     "ec2:DescribeEgressOnlyInternetGateways",
     "ec2:DescribeInternetGateways",
     "ec2:DescribeNatGateways",
+    "ec2:DescribeRegions",
     "ec2:DescribeTransitGateways",
     "ec2:DescribeVpnGateways",
     "elasticfilesystem:DescribeFileSystems",
@@ -76,6 +78,7 @@ STATUS_PERMISSIONS = (
 METRICS_PERMISSIONS = (
     cloudwatch.PERMISSION,
     "ec2:DescribeNatGateways",
+    "ec2:DescribeRegions",
     "ec2:DescribeTransitGateways",
     "elasticfilesystem:DescribeFileSystems",
     "elasticloadbalancing:DescribeLoadBalancers",
@@ -83,7 +86,7 @@ METRICS_PERMISSIONS = (
     "network-firewall:DescribeFirewall",
     "network-firewall:ListFirewalls",
 )
-LOGS_PERMISSIONS = (cloudtrail.PERMISSION,)
+LOGS_PERMISSIONS = (cloudtrail.PERMISSION, "ec2:DescribeRegions")
 CALLS = (
     "1 DescribeRegions; a region: ceil(VPCs/1000) DescribeVpcs + ceil(subnets/1000) DescribeSubnets "
     "+ a page each of NAT, internet, egress-only, virtual private, customer and transit gateways "
@@ -280,16 +283,14 @@ def _balancers(scope: aws.Scope, lookups: Lookups) -> Iterator[list[dict[str, An
     lookups.balancers.update(arns)
     if arns:
         _look_up_targets(scope, lookups)
-    for arn in arns:
-        with aws.may_be_gone():
-            lookups.listeners[arn] = aws.listed(
-                scope,
-                "elbv2",
-                "describe_listeners",
-                "Listeners",
-                page_size=BALANCERS_A_CALL,
-                LoadBalancerArn=arn,
-            )
+
+    def listeners(arn: str) -> list[dict[str, Any]]:
+        operation, size = "describe_listeners", BALANCERS_A_CALL
+        return aws.listed(
+            scope, "elbv2", operation, "Listeners", page_size=size, LoadBalancerArn=arn
+        )
+
+    lookups.listeners.update(aws.for_each_left(scope, listeners, arns))
     _look_up_tags(scope, lookups, "elbv2", "ResourceArns", list(lookups.listeners))
     yield records
 
@@ -309,6 +310,11 @@ def _balancers_of(scope: aws.Scope, requested: Requested) -> Iterator[list[dict[
 
     By name, since the ARN of another account's is an error: what has the name here has another ARN then.
     """
+
+    def named(name: str) -> list[dict[str, Any]]:
+        answer = aws.call(scope, "elbv2", "describe_load_balancers", Names=[name])
+        return objects(answer, "LoadBalancers")
+
     found = [_BALANCER.fullmatch(each) for each in requested or ()]
     names = {each[2] for each in found if each and each[1] == scope.name}
     if requested is None:
@@ -318,15 +324,9 @@ def _balancers_of(scope: aws.Scope, requested: Requested) -> Iterator[list[dict[
     if len(names) > NAMED_AT_ONCE:
         pages = [_all_balancers(scope)]
     else:
-        pages = (page for name in sorted(names) for page in _named(scope, name))
+        pages = (page for _, page in aws.for_each_left(scope, named, sorted(names)))
     for page in pages:
         yield [each for each in page if needed(each, "LoadBalancerArn", str) in requested]
-
-
-def _named(scope: aws.Scope, name: str) -> Iterator[list[dict[str, Any]]]:
-    with aws.may_be_gone():
-        answer = aws.call(scope, "elbv2", "describe_load_balancers", Names=[name])
-        yield objects(answer, "LoadBalancers")
 
 
 def _target_groups(scope: aws.Scope, balancer: Optional[str] = None) -> list[dict[str, Any]]:
@@ -354,19 +354,21 @@ def _target_groups_of(
     if len(balancers) > NAMED_AT_ONCE:
         listed = _target_groups(scope)
         return [each for each in listed if {*items(each, "LoadBalancerArns", str)} & {*balancers}]
-    found = [group for each in sorted(balancers) for group in _target_groups(scope, each)]
-    return list({_arn_of_group(group): group for group in found}.values())
+    found = aws.for_each(scope, lambda each: _target_groups(scope, each), sorted(balancers))
+    return list({_arn_of_group(group): group for some in found for group in some}.values())
 
 
 def _look_up_health(
     scope: aws.Scope, lookups: Lookups, groups: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
     """Of the targets of these target groups; the groups."""
+
+    def health(arn: str) -> list[dict[str, Any]]:
+        answer = aws.call(scope, "elbv2", "describe_target_health", TargetGroupArn=arn)
+        return objects(answer, "TargetHealthDescriptions")
+
+    lookups.targets.update(aws.for_each_left(scope, health, map(_arn_of_group, groups)))
     for group in groups:
-        arn = needed(group, "TargetGroupArn", str)
-        with aws.may_be_gone():
-            answer = aws.call(scope, "elbv2", "describe_target_health", TargetGroupArn=arn)
-            lookups.targets[arn] = objects(answer, "TargetHealthDescriptions")
         for balancer in items(group, "LoadBalancerArns", str):
             lookups.groups[balancer].append(group)
     return groups
@@ -444,34 +446,35 @@ def _look_up_tags(
     scope: aws.Scope, lookups: Lookups, service: str, asked: str, names: list[str]
 ) -> None:
     """Of some at once; where one of them is gone, which fails for all, of each alone."""
-    for some in _in_parts(names, TAGGED_A_CALL):
-        for part in (some, *([name] for name in some if len(some) > 1)):
-            if all(name in lookups.tags for name in part):
-                continue
-            with aws.may_be_gone():
-                answer = aws.call(scope, service, "describe_tags", **{asked: part})
-                lookups.tags.update({name: {} for name in part})
-                for each in objects(answer, "TagDescriptions"):
-                    lookups.tags[needed(each, asked[:-1], str)] = aws.tags(each)
+
+    def tags(some: list[str]) -> dict[str, dict[str, str]]:
+        answer = aws.call(scope, service, "describe_tags", **{asked: some})
+        described = objects(answer, "TagDescriptions")
+        found = {needed(each, asked[:-1], str): aws.tags(each) for each in described}
+        return {name: found.get(name, {}) for name in some}
+
+    for some in (list(_in_parts(names, TAGGED_A_CALL)), [[name] for name in names]):
+        left = [part for part in some if not all(name in lookups.tags for name in part)]
+        for _, found in aws.for_each_left(scope, tags, left):
+            lookups.tags.update(found)
 
 
 def _firewalls(scope: aws.Scope, requested: Requested = None) -> Iterator[list[dict[str, Any]]]:
     if requested is not None and not any(":firewall/" in each for each in requested):
         return
+
+    def describe(arn: str) -> dict[str, Any]:
+        answer = aws.call(scope, "network-firewall", "describe_firewall", FirewallArn=arn)
+        status = field(answer, "FirewallStatus", dict) or {}
+        more = {"Status": status.get("Status"), FIREWALL_STATUS: status}
+        return {**needed(answer, "Firewall", dict), **more}
+
     for page in aws.offered_pages(
         scope, "network-firewall", "list_firewalls", "Firewalls", page_size=SMALL_PAGE
     ):
-        found = []
-        for listed in page:
-            arn = needed(listed, "FirewallArn", str)
-            if requested is not None and arn not in requested:
-                continue
-            with aws.may_be_gone():
-                answer = aws.call(scope, "network-firewall", "describe_firewall", FirewallArn=arn)
-                status = field(answer, "FirewallStatus", dict) or {}
-                told = {"Status": status.get("Status"), FIREWALL_STATUS: status}
-                found.append({**needed(answer, "Firewall", dict), **told})
-        yield found
+        arns = [needed(listed, "FirewallArn", str) for listed in page]
+        wanted = [arn for arn in arns if requested is None or arn in requested]
+        yield [record for _, record in aws.for_each_left(scope, describe, wanted)]
 
 
 def _file_systems_of(scope: aws.Scope, requested: Requested) -> Iterator[list[dict[str, Any]]]:
@@ -495,19 +498,19 @@ def _file_systems_of(scope: aws.Scope, requested: Requested) -> Iterator[list[di
 def _file_systems(
     scope: aws.Scope, lookups: Lookups, requested: Requested = None
 ) -> Iterator[list[dict[str, Any]]]:
+    def mounts(name: str) -> list[dict[str, Any]]:
+        operation, size = "describe_mount_targets", SMALL_PAGE
+        return aws.listed(
+            scope, "efs", operation, "MountTargets", page_size=size, FileSystemId=name
+        )
+
     for page in _file_systems_of(scope, requested):
-        for record in page:
-            name = needed(record, "FileSystemId", str)
-            if field(record, "NumberOfMountTargets", int):
-                with aws.may_be_gone():
-                    lookups.mounts[name] = aws.listed(
-                        scope,
-                        "efs",
-                        "describe_mount_targets",
-                        "MountTargets",
-                        page_size=SMALL_PAGE,
-                        FileSystemId=name,
-                    )
+        mounted = [
+            needed(record, "FileSystemId", str)
+            for record in page
+            if field(record, "NumberOfMountTargets", int)
+        ]
+        lookups.mounts.update(aws.for_each_left(scope, mounts, mounted))
         yield page
 
 
@@ -842,13 +845,14 @@ def _classic_of(scope: aws.Scope, requested: Requested) -> Iterator[list[dict[st
 
 def _with_health(scope: aws.Scope, page: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The classic load balancers that are still there, with the health of their instances."""
-    found = []
-    for record in page:
+
+    def health(record: dict[str, Any]) -> list[dict[str, Any]]:
         name = needed(record, "LoadBalancerName", str)
-        with aws.may_be_gone():
-            answer = aws.call(scope, "elb", "describe_instance_health", LoadBalancerName=name)
-            found.append({**record, INSTANCE_STATES: objects(answer, "InstanceStates")})
-    return found
+        answer = aws.call(scope, "elb", "describe_instance_health", LoadBalancerName=name)
+        return objects(answer, "InstanceStates")
+
+    found = aws.for_each_left(scope, health, page)
+    return [{**record, INSTANCE_STATES: states} for record, states in found]
 
 
 def status(record: dict[str, Any], scope: aws.Scope, lookups: Lookups) -> Iterator[Point]:

@@ -35,6 +35,7 @@ PERMISSIONS = (
     "directconnect:DescribeLocations",
     "directconnect:DescribeVirtualInterfaces",
     "ec2:DescribeCustomerGateways",
+    "ec2:DescribeRegions",
     "ec2:DescribeTransitGatewayAttachments",
     "ec2:DescribeTransitGatewayPeeringAttachments",
     "ec2:DescribeTransitGateways",
@@ -47,13 +48,14 @@ STATUS_PERMISSIONS = (
     "directconnect:DescribeConnections",
     "directconnect:DescribeLags",
     "directconnect:DescribeVirtualInterfaces",
+    "ec2:DescribeRegions",
     "ec2:DescribeTransitGatewayAttachments",
     "ec2:DescribeTransitGatewayPeeringAttachments",
     "ec2:DescribeVpcPeeringConnections",
     "ec2:DescribeVpnConnections",
 )
 METRICS_PERMISSIONS = (cloudwatch.PERMISSION, cloudwatch.LIST_PERMISSION, *STATUS_PERMISSIONS)
-LOGS_PERMISSIONS = (cloudtrail.PERMISSION,)
+LOGS_PERMISSIONS = (cloudtrail.PERMISSION, "ec2:DescribeRegions")
 CALLS = (
     "1 DescribeRegions; a region: ceil(VPCs/1000) DescribeVpcs + a page each of customer, virtual private "
     "and transit gateways + 1 DescribeVpnConnections + ceil(peerings/1000) "
@@ -61,7 +63,8 @@ CALLS = (
     "+ ceil(their peerings/1000) DescribeTransitGatewayPeeringAttachments; where there is Direct Connect: "
     "ceil(connections/100) DescribeConnections + ceil(LAGs/100) DescribeLags "
     "+ ceil(interfaces/100) DescribeVirtualInterfaces, with any of these + 1 DescribeLocations; "
-    "+ ceil(gateways/100) DescribeDirectConnectGateways where one is named"
+    "+ ceil(gateways/100) DescribeDirectConnectGateways where one is named; "
+    "+ 1 GetCallerIdentity an account with peerings"
 )
 RECORD_IDS = (
     "virtualInterfaceId",
@@ -78,6 +81,7 @@ GONE = ("deleted", "expired", "failed", "rejected")
 UNITS = {"K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 DIRECT_CONNECT_IDS = ("dxcon-", "dxlag-", "dxvif-")  # how they begin
 EC2_IDS = ("pcx-", "tgw-", "vpn-")
+PEERINGS = ("vpc_peering", "transit_gateway_peering")
 DIRECT_CONNECT = ("direct_connect", "direct_connect_lag", "virtual_interface")
 
 CONNECTION_DETAILS = (
@@ -211,7 +215,7 @@ class Lookups:
     customer_gateways: Records = dataclasses.field(default_factory=dict)
     vpn_gateways: Records = dataclasses.field(default_factory=dict)
     transit_gateways: Records = dataclasses.field(default_factory=dict)
-    owner: Optional[str] = None  # the account's number, where it has a VPC
+    owner: Optional[str] = None  # the account's number, where there are peerings
     vpns: Records = dataclasses.field(default_factory=dict)
     peerings: Records = dataclasses.field(default_factory=dict)  # of transit gateways
     ports: Records = dataclasses.field(default_factory=dict)  # Direct Connect connections and LAGs
@@ -232,7 +236,6 @@ def _look_up(scope: aws.Scope, lookups: Lookups) -> None:
     lookups.transit_gateways = _there(
         scope, "describe_transit_gateways", "TransitGateways", "TransitGatewayId"
     )
-    lookups.owner = next((field(vpc, "OwnerId", str) for vpc in lookups.vpcs.values()), None)
 
 
 def _there(scope: aws.Scope, operation: str, key: str, name: str) -> Records:
@@ -258,7 +261,10 @@ def fetch(scope: aws.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
         _name_gateways(scope, lookups)
     for kind, records in lines.items():
         yield _of_kind(kind, records.values())
-    yield from _vpns_and_peerings(scope, lookups)
+    for page in _vpns_and_peerings(scope, lookups):
+        if lookups.owner is None and any(each[KIND] in PEERINGS for each in page):
+            lookups.owner = aws.account(scope.session)
+        yield page
     for page in _attachments(scope):
         if not lookups.direct_connect_gateways and _any(page, "direct-connect-gateway"):
             _name_gateways(scope, lookups)
@@ -395,7 +401,7 @@ def _dropped(
     state = _state(record, kind)
     if state in GONE:
         return Dropped(state)
-    if kind in ("vpc_peering", "transit_gateway_peering"):
+    if kind in PEERINGS:
         requester = _side(record, "Requester")
         same_owner = field(requester, "OwnerId", str) == field(
             _side(record, "Accepter"), "OwnerId", str

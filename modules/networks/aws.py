@@ -19,7 +19,12 @@ from shared.metadata import metadata
 from shared.providers import aws
 from shared.record import field, needed, objects
 
-PERMISSIONS = ("ec2:DescribeRouteTables", "ec2:DescribeSubnets", "ec2:DescribeVpcs")
+PERMISSIONS = (
+    "ec2:DescribeRegions",
+    "ec2:DescribeRouteTables",
+    "ec2:DescribeSubnets",
+    "ec2:DescribeVpcs",
+)
 CALLS = (
     "1 DescribeRegions; a region: ceil(route tables/100) DescribeRouteTables "
     "+ ceil(VPCs/1000) DescribeVpcs + ceil(subnets/1000) DescribeSubnets"

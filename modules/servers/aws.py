@@ -30,15 +30,17 @@ PERMISSIONS = (
     "ec2:DescribeImages",
     "ec2:DescribeInstanceTypes",
     "ec2:DescribeInstances",
+    "ec2:DescribeRegions",
     "ec2:DescribeSubnets",
     "ec2:DescribeVolumes",
 )
 STATUS_PERMISSIONS = (
     "ec2:DescribeInstanceStatus",
     "ec2:DescribeInstances",  # of which there are, where the status of some is wanted
+    "ec2:DescribeRegions",
 )
-METRICS_PERMISSIONS = (cloudwatch.PERMISSION, "ec2:DescribeInstances")
-LOGS_PERMISSIONS = (cloudtrail.PERMISSION,)
+METRICS_PERMISSIONS = (cloudwatch.PERMISSION, "ec2:DescribeInstances", "ec2:DescribeRegions")
+LOGS_PERMISSIONS = (cloudtrail.PERMISSION, "ec2:DescribeRegions")
 CALLS = (
     "1 DescribeRegions; a region: ceil(instances/1000) DescribeInstances "
     "+ ceil(subnets/1000) DescribeSubnets + ceil(volumes/1000) DescribeVolumes; a page with new ones: "

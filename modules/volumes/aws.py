@@ -24,13 +24,14 @@ from shared.record import field, needed, objects
 from shared.run import Asked, Requested
 from shared.status import Point, worst
 
-PERMISSIONS = ("ec2:DescribeVolumes",)
+PERMISSIONS = ("ec2:DescribeRegions", "ec2:DescribeVolumes")
 STATUS_PERMISSIONS = (
+    "ec2:DescribeRegions",
     "ec2:DescribeVolumeStatus",
     "ec2:DescribeVolumes",  # of which there are, where the status of some is wanted
 )
-METRICS_PERMISSIONS = (cloudwatch.PERMISSION, "ec2:DescribeVolumes")
-LOGS_PERMISSIONS = (cloudtrail.PERMISSION,)
+METRICS_PERMISSIONS = (cloudwatch.PERMISSION, "ec2:DescribeRegions", "ec2:DescribeVolumes")
+LOGS_PERMISSIONS = (cloudtrail.PERMISSION, "ec2:DescribeRegions")
 CALLS = "1 DescribeRegions; a region: ceil(volumes/1000) DescribeVolumes"
 RECORD_IDS = ("VolumeId",)
 

@@ -31,6 +31,7 @@ from shared.run import Requested
 from shared.status import Point
 
 PERMISSIONS = (
+    "ec2:DescribeRegions",
     "networkmanager:DescribeGlobalNetworks",
     "networkmanager:GetConnections",
     "networkmanager:GetCustomerGatewayAssociations",
@@ -56,6 +57,14 @@ KIND = "kind"  # of a record; fetch adds it
 TRANSIT_GATEWAY_ATTACHMENT = "TransitGatewayPeeringAttachmentId"  # of a peering; fetch adds it
 GONE = ("DELETED", "DELETING")  # of an association
 MBPS = 10**6
+NETWORK_LISTINGS = (  # of a global network, which are independent of one another
+    ("get_connections", "Connections"),
+    ("get_links", "Links"),
+    ("get_devices", "Devices"),
+    ("get_sites", "Sites"),
+    ("get_link_associations", "LinkAssociations"),
+    ("get_customer_gateway_associations", "CustomerGatewayAssociations"),
+)
 
 LINK_DETAILS = ("Bandwidth", "Description", "GlobalNetworkId", "State", "Type")
 CONNECTION_DETAILS = ("Description", "GlobalNetworkId", "State")
@@ -129,10 +138,11 @@ def fetch(scope: aws.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
     )
     attachments = _listed(scope, "list_attachments", "Attachments", aws.offered_pages)
     lookups.attachments = {needed(each, "AttachmentId", str) for each in attachments}
-    peerings = [
-        _peering_with_its_attachment(scope, each)
-        for each in _listed(scope, "list_peerings", "Peerings", aws.offered_pages)
-    ]
+    peerings = aws.for_each(
+        scope,
+        lambda each: _peering_with_its_attachment(scope, each),
+        _listed(scope, "list_peerings", "Peerings", aws.offered_pages),
+    )
     if attachments or peerings or lookups.gateways_of:
         lookups.owner = aws.account(scope.session)
     yield _of_kind("link", lookups.links.values())
@@ -166,18 +176,19 @@ def fetch_status(
 def _network(scope: aws.Scope, network: str, lookups: Lookups) -> list[dict[str, Any]]:
     """The connections of a global network; its sites, devices, links and what goes with them are noted."""
 
-    def listed(operation: str, key: str) -> list[dict[str, Any]]:
-        return _listed(scope, operation, key, aws.pages, GlobalNetworkId=network)
+    def listed(listing: tuple[str, str]) -> list[dict[str, Any]]:
+        return _listed(scope, *listing, aws.pages, GlobalNetworkId=network)
 
-    connections = listed("get_connections", "Connections")
-    links = _by_id(listed("get_links", "Links"), "LinkId")
-    devices = _by_id(listed("get_devices", "Devices"), "DeviceId")
-    sites = _by_id(listed("get_sites", "Sites"), "SiteId")
-    for each in listed("get_link_associations", "LinkAssociations"):
+    connections, all_links, all_devices, all_sites, of_devices, of_gateways = aws.for_each(
+        scope, listed, NETWORK_LISTINGS
+    )
+    links, devices = _by_id(all_links, "LinkId"), _by_id(all_devices, "DeviceId")
+    sites = _by_id(all_sites, "SiteId")
+    for each in of_devices:
         if field(each, "LinkAssociationState", str) not in GONE:
             link, device = needed(each, "LinkId", str), needed(each, "DeviceId", str)
             lookups.devices_of.setdefault(link, set()).add(device)
-    for each in listed("get_customer_gateway_associations", "CustomerGatewayAssociations"):
+    for each in of_gateways:
         of_link = field(each, "LinkId", str)
         if of_link and field(each, "State", str) not in GONE:
             gateway = needed(each, "CustomerGatewayArn", str)

@@ -11,6 +11,6 @@ The engine (``shared/run.py``) calls these functions of each file:
 - ``account(session)``: the provider's own name of the account, for ``validate_credentials``.
 - ``classify(error)``: the ``ConnectorError`` that an exception of its client library means, or None.
 
-``flexlocal permissions`` calls ``least_rights(permissions)``: what the cells' ``PERMISSIONS`` and
-the provider's own come to, as its operator would install it (an IAM policy, roles, ...).
+``flexlocal permissions`` calls ``least_rights(permissions)``: what the cells' ``PERMISSIONS`` come to, as
+the provider's operator would install it (an IAM policy, roles, ...).
 """

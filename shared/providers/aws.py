@@ -9,14 +9,16 @@ the deadline: botocore's own know no deadline, and its defaults changed between 
 import contextlib
 import dataclasses
 import fnmatch
+import functools
 import html
 import os
 import re
 import socket
 import threading
+import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timezone
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, TypeVar
 from urllib.parse import urlsplit
 
 import botocore.config
@@ -45,12 +47,12 @@ from shared.event import (
 )
 from shared.network import Network
 from shared.record import field, needed, objects, parse_time
+from shared.workers import Workers
 
 PAGE_SIZE = 1000
 VALUES_A_FILTER = 200  # EC2's limit
 RESTARTS = 3  # of a listing whose page token the service no longer takes
 ERROR_BYTES = 65_536  # of an answer, in which its error code is looked for
-PERMISSIONS = ("ec2:DescribeRegions",)
 
 # The region that answers for the whole account, by partition.
 _HOME = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
@@ -154,6 +156,9 @@ _MODELS = botocore.loaders.Loader(
     extra_search_paths=[botocore.loaders.Loader.BUILTIN_DATA_PATH],
     include_default_search_paths=False,
 )
+T = TypeVar("T")
+R = TypeVar("R")
+
 _UNREACHED = (
     aws_errors.HTTPClientError,
     aws_errors.ConnectionError,
@@ -216,10 +221,13 @@ class Session:
 
     def __init__(self, credentials: Credentials, poll: Any):
         self.credentials = credentials
+        self.workers: Workers = poll.workers
         self._poll = poll
         self._network: Network = poll.network
         self._lock = threading.Lock()
         self._clients: dict[tuple[str, str], Any] = {}
+        self._account_lock = threading.Lock()
+        self._account = ""
         self._botocore = _botocore_session(credentials)
         self.home = _home_region(credentials)
         self.regions: list[str] = []  # that are polled; ``scopes`` finds them out
@@ -253,8 +261,10 @@ class Session:
         self._connect_by_network(http_session)
         begin, end = _ANSWERS[client.meta.service_model.metadata["protocol"]]
         signing_name = client.meta.service_model.signing_name
+        throttle = _Throttle(self._network)
 
         def before_send(request: Any, event_name: str, **_: Any) -> Any:
+            throttle.wait()
             self._before_send(request)
             try:
                 response = http_session.send(request)
@@ -266,7 +276,8 @@ class Session:
             return _whole(request, response, begin, end)
 
         client.meta.events.register_first("before-send.*", before_send)
-        client.meta.events.register_last("needs-retry.*", self._needs_retry)
+        needs_retry = functools.partial(self._needs_retry, throttle)
+        client.meta.events.register_last("needs-retry.*", needs_retry)
         return client
 
     def _connect_by_network(self, http_session: Any) -> None:
@@ -301,6 +312,15 @@ class Session:
         with self._lock:
             return self._botocore.get_available_regions("ec2", self.partition)
 
+    def account(self) -> str:
+        """The number of the account that is polled."""
+        with self._account_lock:
+            if not self._account:
+                with _in_the_right_partition(self):
+                    answer = self.client("sts", self.home).get_caller_identity()
+                self._account = needed(answer, "Account", str)
+            return self._account
+
     def note(self, event: str, **facts: Any) -> None:
         """A line in the poll's log."""
         self._poll.log.info(event, **facts)
@@ -325,7 +345,11 @@ class Session:
         self._poll.traffic.count(retry=attempt is not None and attempt.group(1) != "1")
 
     def _needs_retry(
-        self, attempts: int, caught_exception: Optional[Exception], **_: Any
+        self,
+        throttle: "_Throttle",
+        attempts: int,
+        caught_exception: Optional[Exception],
+        **_: Any,
     ) -> Optional[float]:
         """botocore tries again where this answers a number; None ends the tries. The delay is slept here, where
         the end of the poll ends it."""
@@ -335,9 +359,28 @@ class Session:
         if isinstance(caught_exception, aws_errors.SSLError):
             return None  # a certificate does not get better
         delay = http.delay_before_retry(attempts, self._poll.deadline, error.retry_after)
-        if delay is not None:
-            self._network.pause(delay)
-        return None if delay is None else 0
+        if delay is None:
+            return None
+        if isinstance(error, Throttled):
+            throttle.hold(delay)
+        self._network.pause(delay)
+        return 0
+
+
+class _Throttle:
+    """Of a service in a region: while one call waits to be tried again, none of the others is sent."""
+
+    def __init__(self, network: Network):
+        self._network = network
+        self._until = 0.0
+
+    def hold(self, seconds: float) -> None:
+        self._until = max(self._until, time.monotonic() + seconds)
+
+    def wait(self) -> None:
+        left = self._until - time.monotonic()
+        if left > 0:
+            self._network.pause(left)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -529,10 +572,8 @@ def _choose(enabled: list[str], patterns: tuple[str, ...], known: Iterable[str])
 
 
 def account(session: Session) -> str:
-    """The AWS account number (STS GetCallerIdentity, which needs no permission)."""
-    with _in_the_right_partition(session):
-        answer = session.client("sts", session.home).get_caller_identity()
-    return needed(answer, "Account", str)
+    """The AWS account number (STS GetCallerIdentity, which needs no permission); one call a poll."""
+    return session.account()
 
 
 def _nothing() -> None:
@@ -699,6 +740,11 @@ def call(scope: Scope, service: str, operation: str, **params: Any) -> dict[str,
     return getattr(scope.session.client(service, scope.name), operation)(**params)
 
 
+def for_each(scope: Scope, function: Callable[[T], R], items: Iterable[T]) -> list[R]:
+    """What the function gives for each item, in the items' order: a call or more each, a few at a time."""
+    return scope.session.workers.map(function, items)
+
+
 @contextlib.contextmanager
 def may_be_gone() -> Iterator[None]:
     """Around a call about one thing: ends quietly if that was deleted since it was listed."""
@@ -707,6 +753,19 @@ def may_be_gone() -> Iterator[None]:
     except aws_errors.ClientError as error:
         if _code(error) not in _GONE:
             raise
+
+
+def for_each_left(
+    scope: Scope, function: Callable[[T], R], items: Iterable[T]
+) -> list[tuple[T, R]]:
+    """``for_each``, with the item: of the items that were not deleted since they were listed."""
+
+    def look_up(item: T) -> list[tuple[T, R]]:
+        with may_be_gone():
+            return [(item, function(item))]
+        return []
+
+    return [pair for found in for_each(scope, look_up, items) for pair in found]
 
 
 def offered_pages(
@@ -758,13 +817,13 @@ def named(record: Mapping[str, Any], identifier: str) -> str:
 
 
 def least_rights(permissions: Iterable[str]) -> dict[str, Any]:
-    """An IAM policy document that allows just these actions and the provider's own."""
+    """An IAM policy document that allows just these actions."""
     return {
         "Version": "2012-10-17",
         "Statement": [
             {
                 "Effect": "Allow",
-                "Action": sorted({*permissions, *PERMISSIONS}),
+                "Action": sorted({*permissions}),
                 "Resource": "*",
             }
         ],
@@ -843,19 +902,12 @@ def _botocore_session(credentials: Credentials) -> Any:
         session = botocore.session.Session(session_vars=settings)
         s3 = botocore.configprovider.ConstantProvider(value=None)  # has variables besides those
         session.get_component("config_store").set_config_provider("s3", s3)
-        session.register_component("data_loader", _own_models())
         session.set_credentials(credentials.key_id, credentials.secret, credentials.token)
     session.register_component("data_loader", _MODELS)
     parsers = _Parsers()
     parsers.set_parser_defaults(timestamp_parser=_timestamp)
     session.register_component("response_parser_factory", parsers)
     return session
-
-
-def _own_models() -> Any:
-    """botocore's own descriptions of the services, not those in ~/.aws/models or AWS_DATA_PATH."""
-    loader = botocore.loaders.Loader
-    return loader([loader.BUILTIN_DATA_PATH], include_default_search_paths=False)
 
 
 def _timestamp(value: Any) -> datetime:

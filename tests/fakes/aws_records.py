@@ -10,7 +10,10 @@ from types import SimpleNamespace
 import botocore.session
 from botocore.exceptions import ClientError
 
+from shared.deadline import Deadline
+from shared.network import Network
 from shared.providers import aws
+from shared.workers import Workers
 
 TIME = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.timezone.utc)
 _PLAIN = {
@@ -63,6 +66,7 @@ class Session:
     """
 
     partition = "aws"
+    number = "111111111111"  # of the account
 
     def __init__(self, answers=None, regions=("us-east-1", "eu-west-1"), absent=()):
         self.answers = dict(answers or {})
@@ -71,6 +75,11 @@ class Session:
         self.credentials = SimpleNamespace(endpoint_url=None)
         self.calls = []  # (operation, parameters)
         self.notes = []
+        self.workers = Workers(Network(Deadline(600)), 0)
+
+    def account(self):
+        self.calls.append(("GetCallerIdentity", {}))
+        return self.number
 
     def scope(self, region="us-east-1"):
         return aws.Scope(region, self)
