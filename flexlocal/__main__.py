@@ -8,15 +8,15 @@ import argparse
 import contextlib
 import importlib
 import json
-import os
 import pkgutil
 import sys
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Optional
 
 import modules
-from flexlocal import accounts, cassettes, shipping
+from flexlocal import accounts, cassettes, shipping, terminal
 from flexlocal import asked as options
 from flexlocal.asked import BadUsage
 from flexlocal.context import Context
@@ -29,25 +29,37 @@ from shared.errors import InvalidEvent
 
 FAILED = 1
 BAD_USAGE = 2
+RECORDED = "# Recorded by flexlocal run --record, from an account of your own: not to be shared."
 INTERRUPTED = 130  # as shells say it
 
 
 def main(arguments: Optional[list[str]] = None) -> int:
-    parser = _parser()
-    asked = parser.parse_args(arguments)
+    terminal.prepare()
+    asked = _parser().parse_args(arguments)
+    try:
+        status = _status(asked)
+        sys.stdout.flush()  # here, where it can be told that the reader has gone
+    except BrokenPipeError:
+        terminal.closed()
+        return 0
+    return status
+
+
+def _status(asked: argparse.Namespace) -> int:
+    """The exit status of the command."""
     try:
         return asked.command(asked)
-    except (BadUsage, accounts.AccountsError, ManifestError) as error:
-        print(f"flexlocal: {error}", file=sys.stderr)
+    except (BadUsage, cassettes.Foreign, accounts.AccountsError, ManifestError) as error:
+        terminal.say(f"flexlocal: {error}")
         return BAD_USAGE
     except (BuildError, RegionError, cassettes.NotRecorded) as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        for line in f"{type(error).__name__}: {error}".split(
+            "\n"
+        ):  # a build that failed has a trace
+            terminal.say(line)
         return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:  # the reader (head, less) has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -131,6 +143,12 @@ def _permissions(asked: argparse.Namespace) -> int:
                     if asked.handler in (None, handler):
                         wanted.setdefault(provider, set()).update(each)
     if not wanted:
+        families_of = [family for family, cells in known.items() if asked.provider in cells]
+        if families_of:
+            raise BadUsage(
+                f"{asked.family} has no cell of {asked.provider}: there are those of "
+                f"{', '.join(families_of)}"
+            )
         providers = sorted({provider for cells in known.values() for provider in cells})
         raise BadUsage(f"no cell of provider {asked.provider!r}; there are {', '.join(providers)}")
     documents = {
@@ -152,19 +170,22 @@ def _run(asked: argparse.Namespace) -> int:
         raise BadUsage("--record goes with the handler get: a cassette holds a whole poll")
     context = Context(config={} if mode == "live" else dict(cassettes.CONFIG))
     if sys.stderr.isatty():
-        context = Context(context.config, progress=lambda n: _progress(asked.family, n))
+        context = Context(context.config, progress=lambda n: terminal.progress(asked.family, n))
         if isinstance(event, dict):
             event.setdefault("task_id", str(uuid.uuid4()))
     try:
-        with _cassette(mode, asked.family, event), contextlib.redirect_stdout(sys.stderr):
+        with _cassette(mode, asked, event, account), contextlib.redirect_stdout(terminal.Said()):
             answer = handler(event, context)
-    except Exception as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        return FAILED
-    except cassettes.NotRecorded:
-        if handler.__name__ != "get":
-            print("a cassette holds a poll of get: run this live", file=sys.stderr)
+    except (BadUsage, cassettes.Foreign, BrokenPipeError):
         raise
+    except Exception as error:
+        terminal.say(f"{type(error).__name__}: {error}")
+        return FAILED
+    except cassettes.NotRecorded as error:
+        if handler.__name__ == "get":
+            raise
+        why = "a cassette holds a poll of get; run this live"
+        raise cassettes.NotRecorded(f"{error}: {why}") from None
     _show(asked, answer)
     return FAILED if isinstance(answer, dict) and answer.get("ok") is False else 0
 
@@ -186,24 +207,50 @@ def _handler(family: str, name: str) -> Any:
 
 
 @contextlib.contextmanager
-def _cassette(mode: str, family: str, event: Any) -> Iterator[None]:
+def _cassette(
+    mode: str, asked: argparse.Namespace, event: Any, account: Optional[accounts.Account]
+) -> Iterator[None]:
     if mode == "live":
         yield
         return
     try:
-        provider = events.parse(event, families()[family]).provider  # found as the handler finds it
+        request = events.parse(event, families()[asked.family])  # as the handler reads it
     except InvalidEvent:
         yield  # the handler refuses the event in its own words, before any network call
         return
-    file = cassettes.path(family, provider)
-    with cassettes.record(file) if mode == "record" else cassettes.replay(file):
+    file = _cassette_of(asked, request, account)
+    if mode == "replay":
+        with cassettes.replay(file, request.credentials):
+            yield
+        return
+    if cassettes.ROOT / "own" not in file.parents:
+        raise BadUsage(
+            f"{file} is the demo account's: make record-aws (-openstack, -netbox, -simulated) records it"
+        )
+    with cassettes.record(file, request.credentials, RECORDED):
         yield
+    terminal.say(f"recorded {file}")
+
+
+def _cassette_of(
+    asked: argparse.Namespace, request: events.Request, account: Optional[accounts.Account]
+) -> Path:
+    """A demo account's cassette, however its event was given; else one of the account's own."""
+    of_demo = any(
+        (each.provider, each.credentials) == (request.provider, request.credentials)
+        for each in accounts.demo().values()
+    )
+    if not of_demo:
+        name = account.name if account else "event"
+        return cassettes.own_path(name, asked.family, request.provider)
+    of_handler = cassettes.path(asked.handler, request.provider)
+    return of_handler if of_handler.exists() else cassettes.path(asked.family, request.provider)
 
 
 def _show(asked: argparse.Namespace, answer: Any) -> None:
     if asked.format == "ndjson" and isinstance(answer, list):
         for each in answer:
-            print(json.dumps(each, ensure_ascii=False))
+            print(terminal.as_json(each))
     elif asked.format == "table" and isinstance(answer, list):
         from flexlocal import show  # rich takes a while to import
 
@@ -211,12 +258,7 @@ def _show(asked: argparse.Namespace, answer: Any) -> None:
         whose = asked.account or "the event"
         print(f"{asked.family}: {len(answer)} resources ({whose})")
     else:
-        print(json.dumps(answer, ensure_ascii=False))
-
-
-def _progress(family: str, percentage: int) -> None:
-    end = "\n" if percentage >= 100 else ""
-    print(f"\r{family}: {percentage:3d} %", end=end, file=sys.stderr, flush=True)
+        print(terminal.as_json(answer))
 
 
 if __name__ == "__main__":

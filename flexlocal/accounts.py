@@ -4,6 +4,7 @@ A file is ``{version: 1, accounts: {NAME: {provider, credentials, options?}}}``.
 """
 
 import dataclasses
+import errno
 import os
 import stat
 from pathlib import Path
@@ -59,6 +60,8 @@ def demo() -> dict[str, Account]:
 def load(path: Optional[str] = None) -> dict[str, Account]:
     """All accounts by name: the demo ones, and those of ``path`` or of the user's own file."""
     accounts = demo()
+    if path == "":
+        raise AccountsError("--accounts is empty: it should name a file")
     own = path or os.environ.get(VARIABLE)
     file = Path(own) if own else USUAL.expanduser()
     if not own and not file.exists():
@@ -103,7 +106,7 @@ def _read(file: Path, demo: bool) -> dict[str, Account]:
         content = yaml.load(file.read_text(encoding="utf-8"), Loader=UniqueKeys)  # noqa: S506
     except OSError as error:
         raise AccountsError(f"{file}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         where = getattr(error, "problem_mark", None)
         what = getattr(error, "problem", None) or "it is no YAML"
         line = f" line {where.line + 1}:" if where else ""
@@ -135,6 +138,8 @@ def _account(file: Path, name: str, given: Any, demo: bool) -> Account:
 
 def _check_mode(file: Path) -> None:
     mode = file.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise AccountsError(f"{file} holds secrets and others may read it: chmod 600 {file}")
 

@@ -25,7 +25,7 @@ def add_accounts_option(command: argparse.ArgumentParser) -> None:
 
 def event(asked: argparse.Namespace) -> tuple[Any, Optional[accounts.Account]]:
     """The event, and the account that it is of if one was named."""
-    if asked.account:
+    if asked.account is not None:
         known = accounts.load(asked.accounts)
         account = known.get(asked.account)
         if account is None:
@@ -37,7 +37,9 @@ def event(asked: argparse.Namespace) -> tuple[Any, Optional[accounts.Account]]:
             text = Path(text).read_text(encoding="utf-8")
         except OSError as error:
             raise BadUsage(f"--event {asked.event}: {error.strerror}") from None
+        except ValueError:  # no UTF-8, or a name with a NUL
+            raise BadUsage(f"--event {asked.event}: this is no text in UTF-8") from None
     try:
         return accounts.with_ca_text(json.loads(text)), None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadUsage(f"--event is no JSON: {error}") from None

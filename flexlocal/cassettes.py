@@ -3,7 +3,8 @@ WebSockets, which it does not see, by flexlocal/websocket_cassettes.py.
 
 What is scrubbed, on the way in and again when a request is looked up: AWS's signature (its region and
 service stay, since all regions of a test server have one URL), keys and tokens in headers and bodies,
-passwords, and whatever OSM lists that may be a secret. A replayed token must not expire, so its ``expires_at`` is set far ahead.
+passwords, and whatever OSM lists that may be a secret; wherever they stand, the account's secrets and the
+tokens that it was given, by their values. A replayed token must not expire, so its ``expires_at`` is set far ahead.
 
 vcrpy exchanges connection classes for the whole process, so recording and replaying poll one scope at
 a time (``CONFIG``).
@@ -16,16 +17,19 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Optional
-from urllib.parse import parse_qsl, urlencode
+from typing import Any, Callable, Optional
+from urllib.parse import parse_qsl, quote, urlencode
 
 import vcr
 import vcr.cassette
 import yaml
+from vcr.persisters.filesystem import CassetteNotFoundError, FilesystemPersister
+from vcr.serialize import deserialize, serialize
 
 from flexlocal import websocket_cassettes
 from flexlocal.websocket_cassettes import REDACTED, NotRecorded
 from shared.http import without_query
+from shared.masking import Masker, secrets_in
 from shared.providers import osm
 
 ROOT = Path(__file__).resolve().parent.parent / "cassettes"
@@ -51,7 +55,13 @@ _AWS_SECRETS = (
     "customerGatewayConfiguration",
     "preSharedKey",
 )
-_AWS_JSON_SECRETS = re.compile(r'("(?:authKey|customerRouterConfig)": *")(?:[^"\\]|\\.)*(")')
+# In JSON, also in a text within JSON: of AWS's Direct Connect, and of OpenStack's servers.
+_JSON_SECRETS = re.compile(
+    r'((\\*)"(?:authKey|customerRouterConfig|adminPass|OS-EXT-SRV-ATTR:user_data)\2"\s*:\s*\2")'
+    r'.*?((?<!\\)\2")',
+    re.DOTALL,
+)
+_SHORTEST_TOKEN = 8
 
 # In OSM's lists, besides the secrets of accounts: what charms are configured with, and parameters.
 _OSM_SECRETS = re.compile(osm.SECRET.pattern + "|^configs$|^additionalParams", re.IGNORECASE)
@@ -60,8 +70,18 @@ _OSM_LOGINS = ({"username", "password"}, {"issued_at", "expires", "id"})
 
 
 def path(family: str, provider: str) -> Path:
-    """The cassette of a cell."""
+    """The cassette of a cell, with the demo account; instead of the family, a handler that asks for more."""
     return ROOT / family / f"{provider}.yaml"
+
+
+def own_path(account: str, family: str, provider: str) -> Path:
+    """The cassette of a cell with an account of the user's own; git ignores it."""
+    folder = quote(account, safe=" @+").replace(".", "%2E")
+    return ROOT / "own" / folder / family / f"{provider}.yaml"
+
+
+class Foreign(Exception):
+    """There is a file where a recording should go, which no recording made."""
 
 
 class Replayed:
@@ -77,17 +97,25 @@ class Replayed:
     def play_count(self) -> int:
         return sum(each.play_count for each in self._parts)
 
+    def rewind(self) -> None:
+        """As if nothing had been asked for yet."""
+        for each in self._parts:
+            each.rewind()
+
     @property
     def all_played(self) -> bool:
         return self.play_count == len(self)
 
 
 @contextlib.contextmanager
-def replay(file: Path) -> Iterator[Replayed]:
-    """Answer from the file alone: no network. Raises NotRecorded on a request it does not have."""
+def replay(file: Path, credentials: Any = None) -> Iterator[Replayed]:
+    """Answer from the file alone: no network. Raises NotRecorded on a request it does not have.
+
+    ``credentials`` are those that it was recorded with, where a request may hold one of them.
+    """
     _must_exist(file)
     websockets = read_websockets(file)
-    with _vcr().use_cassette(str(file), record_mode="none") as cassette:
+    with _vcr(Scrubber(credentials)).use_cassette(str(file), record_mode="none") as cassette:
         can_play = cassette.can_play_response_for
 
         def must_play(request: Any) -> bool:
@@ -101,38 +129,47 @@ def replay(file: Path) -> Iterator[Replayed]:
 
 
 @contextlib.contextmanager
-def record(file: Path) -> Iterator[None]:
-    """Record into a new file, which takes the place of the old one only when all went well."""
+def record(file: Path, credentials: Any = None, comment: str = "") -> Iterator[None]:
+    """Record into a new file, which takes the place of the old one only when all went well.
+
+    With a ``comment`` for its first line, the file is the user's own: nobody else may read it, and it
+    replaces none but those that begin so (raises Foreign).
+    """
+    if comment and file.exists() and not file.read_text("utf-8", "replace").startswith(comment):
+        raise Foreign(f"{file} is there, and no recording made it: move it away")
     file.parent.mkdir(parents=True, exist_ok=True)
     fresh = file.with_suffix(".new")
     fresh.unlink(missing_ok=True)
+    os.close(os.open(fresh, os.O_CREAT | os.O_EXCL, 0o600 if comment else 0o666))
+    scrubber = Scrubber(credentials)
     try:
         with (
-            _vcr().use_cassette(str(fresh), record_mode="all"),
+            _vcr(scrubber).use_cassette(str(fresh), record_mode="all"),
             websocket_cassettes.record() as kept,
         ):
             yield
-        if kept:
-            _add(fresh, kept)
+        _finish(fresh, [scrubber.message(each) for each in kept], comment)
         os.replace(fresh, file)
     finally:
         fresh.unlink(missing_ok=True)
 
 
-def _add(fresh: Path, websockets: list[dict[str, Any]]) -> None:
-    """Put the connections beside the HTTP exchanges; vcrpy writes no file where there are none."""
-    document = {"interactions": [], "version": 1}
-    if fresh.exists():
-        document = _Readable.deserialize(fresh.read_text(encoding="utf-8"))
-    text = _Readable.serialize({**document, "websockets": websockets})
-    fresh.write_text(text, encoding="utf-8")
+def _finish(fresh: Path, websockets: list[dict[str, Any]], comment: str) -> None:
+    """Put the comment above the HTTP exchanges, if there are any, and the connections beside them."""
+    text = fresh.read_text(encoding="utf-8")
+    document = _Readable.deserialize(text) if text else {"interactions": [], "version": 1}
+    if websockets or not text:
+        text = _Readable.serialize(
+            {**document, **({"websockets": websockets} if websockets else {})}
+        )
+    fresh.write_text((comment and f"{comment}\n") + text, encoding="utf-8")
 
 
 def read(file: Path) -> Any:
     """The vcrpy cassette, to look answers up in; nothing in this process is patched."""
     _must_exist(file)
     known = inspect.signature(vcr.cassette.Cassette).parameters
-    config = _vcr().get_merged_config(record_mode="none", path=str(file))
+    config = _vcr(Scrubber()).get_merged_config(record_mode="none", path=str(file))
     return vcr.cassette.Cassette.load(
         **{name: value for name, value in config.items() if name in known}
     )
@@ -156,15 +193,25 @@ def shown(request: Any) -> str:
 
 def _must_exist(file: Path) -> None:
     if not file.exists():
-        raise NotRecorded(f"there is no cassette {file.parent.name}/{file.name}; record it first")
+        raise NotRecorded(missing(file))
 
 
-def _vcr() -> vcr.VCR:
+def missing(file: Path) -> str:
+    """That there is no such cassette, and what makes it: the commands in their order."""
+    commands = "record it first, with --record"
+    if ROOT / "own" not in file.parents:
+        of_its_own = file.stem in ("aws", "netbox", "openstack")
+        target = file.stem if of_its_own else "simulated"
+        commands = f"make record-{target}, then make expected, then make readme"
+    return f"there is no cassette {file.parent.name}/{file.name}: {commands}"
+
+
+def _vcr(scrubber: "Scrubber") -> vcr.VCR:
     made = vcr.VCR(
         serializer="readable",
         decode_compressed_response=True,
-        before_record_request=_scrub_request,
-        before_record_response=_scrub_response,
+        before_record_request=scrubber.request,
+        before_record_response=scrubber.response,
         match_on=(
             *("method", "scheme", "host", "port", "path", "query"),
             *("signed for", "same target", "same body"),
@@ -174,7 +221,26 @@ def _vcr() -> vcr.VCR:
     made.register_matcher("same target", _same_target)
     made.register_matcher("same body", _same_body)
     made.register_serializer("readable", _Readable)
+    made.register_persister(_Persister)
     return made
+
+
+class _Persister(FilesystemPersister):
+    """UTF-8, whatever the locale says; vcrpy's own takes a cassette that it can't read for an empty one."""
+
+    @classmethod
+    def load_cassette(cls, cassette_path: Any, serializer: Any) -> Any:
+        try:
+            text = Path(cassette_path).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise CassetteNotFoundError from None
+        if not text:  # one that is being recorded
+            raise CassetteNotFoundError
+        return deserialize(text, serializer)
+
+    @staticmethod
+    def save_cassette(cassette_path: Any, cassette_dict: Any, serializer: Any) -> None:
+        Path(cassette_path).write_text(serialize(cassette_dict, serializer), encoding="utf-8")
 
 
 _WEBSOCKETS = re.compile("^websockets:", re.MULTILINE)
@@ -205,7 +271,59 @@ def _same_body(one: Any, other: Any) -> None:
     assert _text(one.body) == _text(other.body)
 
 
-def _scrub_request(request: Any) -> Any:
+class Scrubber:
+    """Takes secrets out of exchanges: by their shapes, and those that are known wherever they stand.
+
+    Known are those of the account, and the tokens that were found by their shapes: a service may tell
+    them again, as OSM does when one is deleted.
+    """
+
+    def __init__(self, credentials: Any = None):
+        self._secrets = set(secrets_in(credentials))
+        self._known = self._masker()
+
+    def request(self, request: Any) -> Any:
+        request = _scrub_request(request, self._learn)
+        request.uri = self._known(request.uri)
+        for name in request.headers:
+            request.headers[name] = self._known(request.headers[name])
+        if request.body:
+            request.body = self._known(_text(request.body)).encode()
+        return request
+
+    def response(self, response: dict[str, Any]) -> dict[str, Any]:
+        response = _scrub_response(response, self._learn)
+        status = dict(response["status"])
+        if status.get("message"):
+            status["message"] = self._known(_text(status["message"]))
+        headers = {name: [*map(self._known, each)] for name, each in response["headers"].items()}
+        body = response["body"]["string"]
+        encoding = "utf-8"
+        try:
+            text = body.decode(encoding)
+        except UnicodeDecodeError:
+            encoding = "latin-1"
+            text = body.decode(encoding)
+        content = self._known(text).encode(encoding)
+        return {**response, "status": status, "headers": headers, "body": {"string": content}}
+
+    def message(self, message: Any) -> Any:
+        return json.loads(self._known(json.dumps(message)))
+
+    def _learn(self, token: str) -> None:
+        if len(token) >= _SHORTEST_TOKEN and token != REDACTED:
+            self._secrets.update(secrets_in({"token": token}))
+            self._known = self._masker()
+
+    def _masker(self) -> Callable[[str], str]:
+        longest_first = sorted(self._secrets, key=lambda text: (-len(text), text))
+        return Masker(longest_first, REDACTED).known
+
+
+Learn = Callable[[str], None]
+
+
+def _scrub_request(request: Any, learn: Learn) -> Any:
     signature = _SIGNED_FOR.search(_text(request.headers.get("Authorization") or ""))
     if signature:
         request.headers["Signed-For"] = "/".join(signature.groups())
@@ -217,43 +335,43 @@ def _scrub_request(request: Any) -> Any:
     if "X-Auth-Token" in request.headers:
         request.headers["X-Auth-Token"] = REDACTED
     if request.body:
-        request.body = _scrub_body(_text(request.body)).encode()
+        request.body = _scrub_body(_text(request.body), learn).encode()
     return request
 
 
-def _scrub_response(response: dict[str, Any]) -> dict[str, Any]:
+def _scrub_response(response: dict[str, Any], learn: Learn) -> dict[str, Any]:
     kept = {name.lower() for name in _RESPONSE_HEADERS}
     headers = {name: each for name, each in response["headers"].items() if name.lower() in kept}
     for name in headers:
         if name.lower() == "x-subject-token":
+            for each in headers[name]:
+                learn(each)
             headers[name] = [REDACTED]
         if name.lower() == "location":  # OSM's, of a token
             headers[name] = [_TOKEN_IN_PATH.sub(REDACTED, each) for each in headers[name]]
     text = response["body"].get("string", b"")
-    try:
-        scrubbed = _scrub_body(text.decode() if isinstance(text, bytes) else text)
-    except UnicodeDecodeError:
-        scrubbed = None
-    return {
-        **response,
-        "headers": headers,
-        "body": {"string": text if scrubbed is None else scrubbed.encode()},
-    }
+    with contextlib.suppress(UnicodeDecodeError):
+        text = _scrub_body(text.decode() if isinstance(text, bytes) else text, learn).encode()
+    return {**response, "headers": headers, "body": {"string": text}}
 
 
-def _scrub_body(text: str) -> str:
+def _scrub_body(text: str, learn: Learn) -> str:
     document = _json_object(text)
     if document is not None and ("auth" in document or "token" in document):
-        return json.dumps(_scrub_login(document), ensure_ascii=False)
+        return json.dumps(_scrub_login(document, learn), ensure_ascii=False)
     if document is not None and any(keys <= document.keys() for keys in _OSM_LOGINS):
         hidden = ("password", "id", "_id")
+        for name in hidden:
+            learn(str(document.get(name, "")))
         login = {name: REDACTED if name in hidden else each for name, each in document.items()}
         return json.dumps(login, ensure_ascii=False)
     if text.startswith("[") and '"_admin"' in text:
         return _scrub_osm_list(text)
     for name in _AWS_SECRETS:
+        for secret in re.findall(f"<{name}>([^<]*)</{name}>", text):
+            learn(secret)
         text = re.sub(f"(<{name}>)[^<]*(</{name}>)", rf"\1{REDACTED}\2", text)
-    text = _AWS_JSON_SECRETS.sub(rf"\1{REDACTED}\2", text)
+    text = _JSON_SECRETS.sub(rf"\1{REDACTED}\3", text)
     if "Action=AssumeRole" in text:
         secret = {"ExternalId"}
         pairs = [(name, REDACTED if name in secret else each) for name, each in parse_qsl(text)]
@@ -270,10 +388,10 @@ def _json_object(text: str) -> Optional[dict[str, Any]]:
         return None
 
 
-def _scrub_login(value: Any) -> Any:
+def _scrub_login(value: Any, learn: Learn) -> Any:
     """A Keystone login or token without its secrets; a token's own id is one."""
     if isinstance(value, list):
-        return [_scrub_login(each) for each in value]
+        return [_scrub_login(each, learn) for each in value]
     if not isinstance(value, dict):
         return value
     scrubbed: dict[str, Any] = {}
@@ -281,13 +399,14 @@ def _scrub_login(value: Any) -> Any:
         if name in ("password", "secret") and isinstance(each, str):
             scrubbed[name] = REDACTED
         elif name == "token" and isinstance(each, dict) and isinstance(each.get("id"), str):
+            learn(each["id"])
             scrubbed[name] = {**each, "id": REDACTED}
         elif name == "expires_at":
             scrubbed[name] = NEVER
         elif name == "audit_ids":
             scrubbed[name] = [REDACTED]
         else:
-            scrubbed[name] = _scrub_login(each)
+            scrubbed[name] = _scrub_login(each, learn)
     return scrubbed
 
 

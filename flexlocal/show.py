@@ -5,6 +5,8 @@ from typing import Any, Callable, TextIO
 from rich.console import Console
 from rich.table import Table
 
+from shared.masking import visible
+
 WIDTH = 150  # where the output is no terminal
 LONG_ID = 40  # an id up to this is kept in one line, so that it can be copied whole
 
@@ -31,7 +33,9 @@ def table(family: str, resources: list[dict[str, Any]], out: TextIO) -> None:
         shown.add_row(*row)
     terminal = out.isatty()
     console = Console(file=out, width=None if terminal else WIDTH, markup=False, highlight=False)
-    console.print(shown)
+    with console.capture() as printed:  # rich would end the process where nobody reads on
+        console.print(shown)
+    out.write(printed.get())
 
 
 def _columns(family: str) -> list[Column]:
@@ -173,5 +177,5 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
-        return "\n".join(str(each) for each in value) or NOTHING
-    return str(value)
+        return "\n".join(visible(str(each)) for each in value) or NOTHING
+    return visible(str(value))

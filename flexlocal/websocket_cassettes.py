@@ -111,13 +111,18 @@ class Cassette:
     def __init__(self, name: str, connections: list[dict[str, Any]]):
         self._name = name
         self._lock = threading.Lock()
-        self._left = list(connections)
+        self._connections = connections
         self._total = sum("sent" in each for one in connections for each in one["messages"])
-        self.play_count = 0
+        self.rewind()
 
     def __len__(self) -> int:
         """How many messages were sent when it was recorded."""
         return self._total
+
+    def rewind(self) -> None:
+        """As if nothing had been asked for yet."""
+        self._left = list(self._connections)
+        self.play_count = 0
 
     def open(self, endpoint: str, path: str) -> "Player":
         with self._lock:

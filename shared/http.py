@@ -105,7 +105,11 @@ def should_retry(status: int, headers: Any) -> bool:
 
 
 def without_query(url: str) -> str:
-    """The URL as it may be shown: no query, no user name or password."""
+    """The URL without its query, user name and password.
+
+    For URLs of our own: of a server's, a secret may have one of the characters that it is cut at. Errors
+    name those as they are, and the engine leaves their queries out after masking.
+    """
     try:
         parts = urlsplit(url)
         port = f":{parts.port}" if parts.port else ""
@@ -182,7 +186,7 @@ def json_of(response: requests.Response, *, nan: bool = False) -> Any:
 
     ``nan``: take NaN and Infinity for null.
     """
-    where = without_query(response.url or "")
+    where = response.url or ""
     kind = response.headers.get("Content-Type", "no content type")
     return decode.json_answer(response.content, where, kind, nan=nan)
 
@@ -209,7 +213,7 @@ def classify(error: Exception, who: str) -> Optional[ConnectorError]:
     """What a requests exception means; None for what is not requests'. ``who`` was asked."""
     if not isinstance(error, requests.exceptions.RequestException):
         return None
-    where = without_query(error.request.url or "") if error.request else who
+    where = error.request.url if error.request else who
     about = f"{where}: {_reason(error)}"
     if isinstance(error, requests.exceptions.SSLError):
         return Unreachable(f"TLS failed: {about}")
@@ -267,12 +271,10 @@ class PollAdapter(requests.adapters.HTTPAdapter):
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:  # type: ignore[override]
         if url_parts(request.url or "") is None:  # a provider's own link or catalog
-            raise UnexpectedResponse(
-                f"{without_query(request.url or '')} is no URL to send a request to"
-            )
+            raise UnexpectedResponse(f"{request.url} is no URL to send a request to")
         attempt = 0
         while True:
-            self._deadline.check(f"{request.method} {without_query(request.url or '')}")
+            self._deadline.check(f"{request.method} {request.url}")
             attempt += 1
             self._traffic.count(retry=attempt > 1)
             if self._verify is not True:  # else requests lets the host's *_CA_BUNDLE overrule it
@@ -308,7 +310,6 @@ def _refuse_foreign_redirect(
     if not (response.is_redirect or response.status_code == 305):
         return
     url, location = request.url or "", response.headers.get("Location", "")
-    where = without_query(url)
     try:
         whole = not urlsplit(location).scheme or urlsplit(location).netloc  # "http:x" is neither
         usable = whole and location.isascii() and _URL_TEXT.fullmatch(location)
@@ -316,11 +317,10 @@ def _refuse_foreign_redirect(
     except ValueError:
         target = None
     if target is None:
-        raise UnexpectedResponse(f"{where} redirects to what is no http or https URL")
+        raise UnexpectedResponse(f"{url} redirects to what is no http or https URL")
     if not _same_origin(target, urlsplit(url)):
-        there = "://".join(target[:2])
         raise UnexpectedResponse(
-            f"{where} redirects to another place ({there}); if that is the API, give its URL"
+            f"{url} redirects to another place ({location}); if that is the API, give its URL"
         )
 
 

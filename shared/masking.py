@@ -10,7 +10,7 @@ import functools
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Callable
 
 MASK = "***"
 LONGEST = 1000  # characters of an error's message: a URL and a few sentences
@@ -35,7 +35,9 @@ _SHAPES = (
     ),
     re.compile(r"(?i)(\b(?:set-)?cookie\b['\"]?\s*[:=]\s*(?:b(?=['\"]))?['\"]?)[^\r\n'\"]+"),
 )
-_QUERY = re.compile(r"\b((?:https?|wss?)://[^\s?#\"'<>]*)[?#][^\s\"'<>)\]]*")
+_QUERY = re.compile(
+    r"\b((?:https?|wss?)://[^\s?#\"'<>]*)[?#][^\s\"'<>)\]]*?(?=[:,.;]*(?:[\s\"'<>)\]]|$))"
+)
 
 # A credential of this name is a secret; user names, URLs and region names may be shown.
 _SECRET = re.compile(r"(?i)pass|secret|token|key|external_id")
@@ -145,24 +147,22 @@ class Masker:
         return f"{line[:longest]} ..."
 
 
-def visible(text: str) -> str:
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def visible(text: str, escaped: Callable[[str], str] = _escaped) -> str:
     """The text with what a terminal would act upon, or show nothing for, as an escape (``\\x1b``)."""
-    return _UNUSUAL.sub(_escaped, text)
+
+    def shown(found: "re.Match[str]") -> str:
+        return escaped(found[0]) if unicodedata.category(found[0]) in _HIDDEN else found[0]
+
+    return _UNUSUAL.sub(shown, text)
 
 
 _UNUSUAL = re.compile("[^ -~]")
-_HIDDEN = {
-    "Cc",
-    "Cf",
-    "Cs",
-    "Zl",
-    "Zp",
-}  # control, format (bidi, zero width), surrogates, line ends
-
-
-def _escaped(found: "re.Match[str]") -> str:
-    hidden = unicodedata.category(found[0]) in _HIDDEN
-    return found[0].encode("unicode_escape").decode("ascii") if hidden else found[0]
+# control, format (bidi and zero width), surrogates, and the ends of lines and paragraphs
+_HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
 # --- how a secret may be written ------------------------------------------------------------------
@@ -170,58 +170,63 @@ def _escaped(found: "re.Match[str]") -> str:
 
 def _plain_part(secret: str) -> str:
     """The longest part that is the same however the secret is written, in lower case."""
-    return max(re.findall("[a-z0-9]+", secret.lower()), key=len, default="")
+    parts = re.split("%[0-9a-f]{2}|[^a-z0-9]", secret.lower())
+    return max(parts, key=len)
 
 
 @functools.lru_cache(maxsize=256)
 def _pattern(secret: str) -> "re.Pattern[str]":
-    parts = re.split(r"(\s+)", secret)
-    written = (
-        _BLANKS if number % 2 else "".join(map(_written, part)) for number, part in enumerate(parts)
-    )
-    return re.compile("".join(written), re.IGNORECASE)
+    return re.compile(_PARTS.sub(_part, secret), re.IGNORECASE)
 
 
-# A percent sign, an ampersand and a backslash, each as it is or encoded again and again.
-_PERCENT, _AMP, _ESCAPE = "%(?:25)*", "&(?:amp;)*", r"\\+"
+_PARTS = re.compile(r"\s+|\\+|[^\x00-\x7f]+|%[0-9A-Fa-f]{2}|.", re.DOTALL)
+_MOST = 40  # backslashes before a character: JSON five times over
+
+# Each as it is or encoded again and again.
+_PERCENT = "%(?:25)*"
+_SEMICOLON = f"(?:;|{_PERCENT}3b)"
+_AMP = f"(?:&|{_PERCENT}26)(?:amp{_SEMICOLON})*(?:#|{_PERCENT}23)?"
+_BACKSLASH = rf"(?:\\|{_PERCENT}5c|{_AMP}(?:0*92|x0*5c|bsol){_SEMICOLON})"
+_ESCAPES = f"{_BACKSLASH}{{0,{_MOST}}}"
 _BLANKS = (
-    rf"(?:\s|\+|{_ESCAPE}[nrtfv]|{_PERCENT}(?:09|0a|0d|20|a0)|{_ESCAPE}u00(?:09|0a|0d|20|a0)"
-    rf"|{_ESCAPE}x(?:09|0a|0d|20|a0)|{_AMP}(?:nbsp|tab|newline|#0*(?:9|10|13|32|160)|#x0*(?:9|a|d|20|a0));)+"
+    rf"(?:\s|\+|{_BACKSLASH}{{1,{_MOST}}}(?:[nrtfv]|(?:u00|x)(?:09|0a|0d|20|a0))"
+    f"|{_PERCENT}(?:09|0a|0d|20|a0)|{_AMP}(?:nbsp|tab|newline|0*(?:9|10|13|32|160)|x0*(?:9|a|d|20|a0)){_SEMICOLON})+"
 )
 
 
-def _written(character: str) -> str:
-    """A pattern for the ways to write a character that is no blank."""
+def _part(found: "re.Match[str]") -> str:
+    part = found[0]
+    if part.isspace():
+        return _BLANKS
+    if part[0] == "\\":
+        return f"{_BACKSLASH}{{1,{_MOST * len(part)}}}"
+    written = "".join(map(_written, part))
+    if not part.isascii():  # in an encoding that lacks it
+        return rf"(?:{written}|[?\ufffd]{{{len(part)},{4 * len(part)}}})"
+    if len(part) > 1:  # a URL's path is decoded where it can be
+        return f"(?:{written}|{re.escape(chr(int(part[1:], 16)))})"
+    return written
+
+
+def _written(character: str, misread: int = 2) -> str:
+    """A pattern for the ways to write a character that is neither a blank nor a backslash."""
     if character.isascii() and character.isalnum():
         return character
-    if character == "\\":
-        ways = [_ESCAPE]
-    elif character == "%":
-        ways = [_PERCENT]
-    elif character == "&":
-        ways = [rf"\\*{_AMP}"]
-    else:
-        ways = [rf"\\*{re.escape(character)}"]
-    if character == "+":
-        ways.append(" ")  # as a form is read
     number = ord(character)
-    ways.append(
-        f"{_AMP}(?:#0*{number}|#x0*{number:x}{''.join(f'|{name}' for name in _names(character))});"
-    )
-    units = character.encode("utf-16-be", "surrogatepass")
-    ways.append("".join(f"{_ESCAPE}u{units[at : at + 2].hex()}" for at in range(0, len(units), 2)))
-    ways.append(f"{_ESCAPE}U{number:08x}")
-    for encoding in ("utf-8", "latin-1"):
-        with_surrogates = character.encode(
-            encoding, "surrogatepass" if encoding == "utf-8" else "ignore"
-        )
-        if with_surrogates:
-            ways.append("".join(f"{_PERCENT}{each:02x}" for each in with_surrogates))
-            ways.append("".join(rf"{_ESCAPE}x{each:02x}" for each in with_surrogates))
-    if not character.isascii():  # read by the wrong encoding, or by one that lacks it
-        ways.append(re.escape(character.encode("utf-8", "surrogatepass").decode("latin-1")))
-        ways.append("\ufffd+|[?]+")
-    return f"(?:{'|'.join(ways)})"
+    encodings = [character.encode("utf-8", "surrogatepass")]
+    ways = {"%": [_PERCENT], "&": [_AMP], "+": [r"\+", " "]}.get(character, [re.escape(character)])
+    if number < 256 and not character.isascii():
+        encodings.append(character.encode("latin-1"))
+    for encoded in encodings:
+        ways.append("".join(f"{_PERCENT}{each:02x}" for each in encoded))
+        ways.append(_ESCAPES.join(f"x{each:02x}" for each in encoded))
+    units = character.encode("utf-16-be", "surrogatepass").hex()
+    ways.append(_ESCAPES.join(f"u{units[at : at + 4]}" for at in range(0, len(units), 4)))
+    names = "".join(f"|{name}" for name in _names(character))
+    ways += [f"u{number:08x}", f"{_AMP}(?:0*{number}|x0*{number:x}{names}){_SEMICOLON}"]
+    if misread and not character.isascii():  # UTF-8 taken for Latin-1, once or twice
+        ways.append("".join(_written(each, misread - 1) for each in encodings[0].decode("latin-1")))
+    return f"{_ESCAPES}(?:{'|'.join(ways)})"
 
 
 def _names(character: str) -> "list[str]":

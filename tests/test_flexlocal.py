@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -11,12 +12,15 @@ import pytest
 import requests
 
 from flexlocal import accounts, cassettes
-from flexlocal.__main__ import main
+from flexlocal.__main__ import families, main
 from flexlocal.context import Context, NotLocal
+from shared.errors import InvalidEvent, UnexpectedResponse
 from tests.fakes import openstack as fakes
+from tools import expected
 
 ROOT = Path(__file__).resolve().parent.parent
 SECRET = "s3cr3t-canary"
+CELLS = [(family, provider) for family, cells in families().items() for provider in sorted(cells)]
 
 
 @pytest.fixture(autouse=True)
@@ -144,6 +148,18 @@ def test_credentials_that_are_not_ok(capsys):
         (["run", "servers", "--event", "no-such-file"], "--event no-such-file: No such file"),
         (["run", "servers", "--event", "{broken"], "--event is no JSON"),
         (["permissions", "--family", "x"], "no family 'x'"),
+        (
+            ["permissions", "--family", "servers", "--provider", "osm"],
+            "servers has no cell of osm: there are those of vca_status, wan_links",
+        ),
+        (["run", "servers", "--account", ""], "no account ''; there are demo-aws, "),
+        (["run", "servers", "--event", ""], "--event : "),
+        (["run", "servers", "--event", "."], "--event .: Is a directory"),
+        (["run", "servers", "--event", "a\0b"], "this is no text in UTF-8"),
+        (["run", "servers", "--event", "[" * 100_000], "--event is no JSON"),
+        (["run", "servers", "--account", "own", "--accounts", "."], "Is a directory"),
+        (["accounts", "--accounts", "."], ".: Is a directory"),
+        (["accounts", "--accounts", ""], "--accounts is empty"),
         (["permissions", "--handler", "x"], "no handler 'x'; there are get, get_status, "),
         (
             ["permissions", "--provider", "x"],
@@ -196,11 +212,111 @@ def test_progress_shows_on_a_terminal_only(capsys, monkeypatch):
     assert without_seen_at(shown.out) == without_seen_at(plain.out)
 
 
+def test_progress_ends_before_an_error(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+
+    def failing(event, context):
+        context.api.post("/tasks/t", {"percentage": 33})
+        raise InvalidEvent("it is wrong")
+
+    monkeypatch.setattr("modules.volumes.main.get", failing)
+    failing.__module__, failing.__name__ = "modules.volumes.main", "get"
+    assert main(["run", "volumes", "--account", "demo-aws", "--live"]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("\rvolumes:  33 %\nInvalidEvent: it is wrong")
+
+
+@pytest.mark.usefixtures("no_network")
+@pytest.mark.parametrize("handler", ["get", "validate_credentials", "get_status"])
+def test_an_error_is_shown_once(capsys, handler):
+    event = {"provider": "aws", "credentials": {"aws_access_key_id": "x"}}
+    asked = ["run", "servers", "--event", json.dumps(event), "--handler", handler]
+    assert main([*asked, "--format", "json"]) == 1
+    out, err = capsys.readouterr()
+    assert (out + err).count("aws_secret_access_key is missing") == 1
+
+
+@pytest.mark.parametrize("lines", [0, 1])
+@pytest.mark.parametrize("both", ["", "2>&1"])
+@pytest.mark.parametrize("asked", ["families", "run networks --account demo-netbox", "permissions",
+                                   "run networks --account demo-netbox --format ndjson"])  # fmt: skip
+def test_a_reader_that_has_seen_enough(asked, both, lines):
+    """``| head``, and one that reads nothing at all."""
+    command = (
+        f"exec 3>&2; {sys.executable} -m flexlocal {asked} {both} | head -n {lines} >/dev/null"
+    )
+    done = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, text=True)
+    assert "Traceback" not in done.stderr and "Broken" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+
+
+@pytest.mark.parametrize("form", ["table", "json", "ndjson"])
+@pytest.mark.parametrize("environment", [{"LC_ALL": "C"}, {"PYTHONIOENCODING": "ascii"},
+                                         {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}])  # fmt: skip
+def test_a_replay_in_any_locale(form, environment):
+    command = [sys.executable, "-m", "flexlocal", "run", "servers", "--account", "demo-openstack"]
+    command += ["--format", form]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, env={**os.environ, **environment})
+    assert done.returncode == 0, done.stderr
+    if form != "table":
+        names = done.stdout.decode("utf-8").splitlines()[0]
+        assert json.loads(names)
+
+
+@pytest.mark.usefixtures("no_network")
+@pytest.mark.parametrize("family, provider", CELLS, ids=["-".join(cell) for cell in CELLS])
+def test_the_login_of_every_demo_account_replays(capsys, family, provider):
+    asked = ["run", family, "--account", f"demo-{provider}", "--handler", "validate_credentials"]
+    assert main(asked) == 0
+    assert json.loads(capsys.readouterr().out)["ok"] is True
+
+
+HOSTILE = "\x1b[2J\x00\u202etxt.exe\u2066\u200b\x9b1m\nfake: 0 resources\ud800"
+
+
+@pytest.mark.parametrize("form", ["table", "json", "ndjson"])
+@pytest.mark.usefixtures("no_network")
+def test_what_a_provider_calls_its_things_does_nothing_to_a_terminal(capsys, monkeypatch, form):
+    resources = expected.replayed("networks", "aws")
+    for resource in resources:
+        resource["base"]["name"] = HOSTILE
+    monkeypatch.setattr("shared.run.poll", lambda *_: resources)
+    assert main(["run", "networks", "--account", "demo-aws", "--format", form]) == 0
+    out = capsys.readouterr().out
+    assert not set("\x1b\x00\u202e\u2066\u200b\x9b\ud800") & set(out)
+    assert not out.count("\nfake")
+    if form == "table":
+        assert "\\x1b[2J\\x00\\u202etxt.exe" in out
+    else:
+        first = json.loads(out.splitlines()[0])
+        assert (first[0] if form == "json" else first)["base"]["name"] == HOSTILE
+
+
+@pytest.mark.parametrize("handler", ["get", "validate_credentials"])
+def test_what_a_provider_says_in_an_error_does_nothing_to_a_terminal(capsys, monkeypatch, handler):
+    def refused(*_):
+        raise UnexpectedResponse(f"it said {HOSTILE}")
+
+    monkeypatch.setattr("shared.providers.aws.login", refused)
+    main(["run", "networks", "--account", "demo-aws", "--live", "--handler", handler])
+    shown = "".join(capsys.readouterr())
+    assert not set("\x1b\x00\u202e\u2066\u200b\x9b\ud800") & set(shown)
+    assert "\nfake" not in shown
+    assert "x1b[2J" in shown
+
+
 @pytest.mark.parametrize("asked", [[], ["run"], ["run", "servers"], ["fly"]])
 def test_usage_errors_of_the_parser_are_status_2(asked):
     with pytest.raises(SystemExit) as caught:
         main(asked)
     assert caught.value.code == 2
+
+
+def test_an_event_file_that_is_no_text(capsys, tmp_path):
+    file = tmp_path / "event.bin"
+    file.write_bytes(b"\x80\x03}q\x00.")
+    assert main(["run", "servers", "--event", str(file)]) == 2
+    assert f"flexlocal: --event {file}: this is no text in UTF-8\n" == capsys.readouterr().err
 
 
 def test_an_event_may_come_from_a_file(capsys, tmp_path):
@@ -384,7 +500,10 @@ def test_a_recording_that_fails_leaves_the_old_one(server, tmp_path):
 
 def test_a_cell_without_a_cassette(tmp_path):
     missing = tmp_path / "family" / "p.yaml"
-    no_cassette = pytest.raises(cassettes.NotRecorded, match="no cassette family/p.yaml")
+    no_cassette = pytest.raises(
+        cassettes.NotRecorded,
+        match="no cassette family/p.yaml: make record-simulated, then make expected, then make readme",
+    )
     with no_cassette, cassettes.replay(missing):
         pass
 
@@ -421,7 +540,7 @@ def run_volumes(cloud, mode, **credentials):
 def test_a_poll_is_recorded_and_replayed(cloud, capsys, no_network_after):
     assert run_volumes(cloud, "--record") == 0
     recorded = capsys.readouterr().out
-    text = cassettes.path("volumes", "openstack").read_text(encoding="utf-8")
+    text = cassettes.own_path("event", "volumes", "openstack").read_text(encoding="utf-8")
     assert cloud.credentials()["password"] not in text
     no_network_after()
     assert run_volumes(cloud, "--replay") == 0
@@ -444,17 +563,61 @@ def test_a_handler_that_asks_for_more_than_get_says_so_when_it_is_replayed(capsy
     out, err = capsys.readouterr()
     assert out == ""
     assert "DescribeInstanceStatus is not in servers/aws.yaml" in err
-    assert "a cassette holds a poll of get: run this live" in err
+    assert "a cassette holds a poll of get; run this live" in err
 
 
 def test_a_poll_that_fails_leaves_the_old_cassette(cloud, capsys):
     assert run_volumes(cloud, "--record") == 0
-    file = cassettes.path("volumes", "openstack")
+    file = cassettes.own_path("event", "volumes", "openstack")
     before = file.read_bytes()
     assert run_volumes(cloud, "--record", password="wrong") == 1
     assert "InvalidCredentials" in capsys.readouterr().err
     assert file.read_bytes() == before
     assert list(file.parent.iterdir()) == [file]
+
+
+def test_a_recording_of_an_own_account_is_its_owners_alone(cloud, capsys, tmp_path, monkeypatch):
+    credentials = json.dumps(cloud.credentials())
+    text = f"version: 1\naccounts: {{../own: {{provider: openstack, credentials: {credentials}}}}}"
+    asked = [
+        "run",
+        "volumes",
+        "--account",
+        "../own",
+        "--accounts",
+        write(tmp_path / "a.yaml", text),
+    ]
+    assert main([*asked, "--record"]) == 0
+    file = tmp_path / "cassettes" / "own" / "%2E%2E%2Fown" / "volumes" / "openstack.yaml"
+    assert f"recorded {file}\n" in capsys.readouterr().err
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert main([*asked, "--record"]) == 0  # over what the command made
+    assert main([*asked, "--replay"]) == 0
+    capsys.readouterr()
+    file.write_text("my notes")
+    assert main([*asked, "--record"]) == 2
+    assert f"flexlocal: {file} is there, and no recording made it" in capsys.readouterr().err
+    assert file.read_text() == "my notes"
+
+
+def test_an_own_account_is_not_replayed_from_the_demo_accounts_cassette(cloud, capsys):
+    assert run_volumes(cloud, "--replay") == 1
+    err = capsys.readouterr().err
+    assert (
+        err
+        == "NotRecorded: there is no cassette volumes/openstack.yaml: record it first, with --record\n"
+    )
+
+
+@pytest.mark.usefixtures("no_network")
+@pytest.mark.parametrize("family, provider", CELLS, ids=["-".join(cell) for cell in CELLS])
+def test_no_demo_cassette_is_replaced_by_hand(capsys, family, provider):
+    account = accounts.demo()[f"demo-{provider}"]
+    before = cassettes.path(family, provider).read_bytes()
+    for whose in (["--account", account.name], ["--event", json.dumps(account.event())]):
+        assert main(["run", family, *whose, "--record"]) == 2
+        assert "is the demo account's: make record-" in capsys.readouterr().err
+    assert cassettes.path(family, provider).read_bytes() == before
 
 
 # --- the context ----------------------------------------------------------------------------------

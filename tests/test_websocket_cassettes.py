@@ -242,7 +242,9 @@ def test_a_poll_is_recorded_and_replayed(
     monkeypatch.setattr(cassettes, "ROOT", tmp_path / "cassettes")
     assert run(controller, "--record") == 0
     first = capsys.readouterr().out
-    assert "admin-pw" not in cassettes.path("servers", "juju").read_text(encoding="utf-8")
+    assert "admin-pw" not in cassettes.own_path("event", "servers", "juju").read_text(
+        encoding="utf-8"
+    )
     no_network_after()
     assert run(controller, "--replay") == 0
     assert without_seen_at(capsys.readouterr().out) == without_seen_at(first)

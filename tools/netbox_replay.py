@@ -127,6 +127,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif asked.path in recordings.lists:
             query = parse_qsl(asked.query)
             self._answer(200, recordings.answer(asked.path, query, self.server.cap))
+        elif asked.path == "/api/status/":
+            self._answer(200, recordings.body("status.json"))
         else:
             self._answer(404, None)
 

@@ -136,6 +136,7 @@ _ANSWERS = {"ec2": _XML, "query": _XML, "json": _JSON, "rest-json": _JSON}
 _ERROR_TYPE = re.compile(rb'<Code>\s*([\w.]+)\s*</Code>|"__type"\s*:\s*"([^"]+)"')
 _ERROR_CODE = re.compile(rb'"[Cc]ode"\s*:\s*"([^"]+)"')
 _ERROR_MESSAGE = re.compile(rb'<Message>([^<]*)</Message>|"[Mm]essage"\s*:\s*"((?:[^"\\]|\\.)*)"')
+_CODE = re.compile(r"[A-Za-z][\w.:-]{0,99}|HTTP \d+")
 # What the services call the page token and the size of a page.
 _TOKENS = {"NextToken": "NextToken", "nextToken": "nextToken", "Marker": "NextMarker"}
 _SIZES = ("MaxResults", "maxResults", "PageSize", "MaxItems")
@@ -878,7 +879,9 @@ def _by_code(code: str, status: int, about: str) -> Optional[ConnectorError]:
 
 
 def _code(error: aws_errors.ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Code", ""))
+    """The error's code; botocore may have cut anything else out of a header or a body."""
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    return code if _CODE.fullmatch(code) else "no code"
 
 
 def _action(error: aws_errors.ClientError) -> str:

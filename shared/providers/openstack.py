@@ -819,7 +819,7 @@ def classify(error: Exception) -> Optional[ConnectorError]:
 
 def _by_status(error: Any) -> ConnectorError:
     status = error.http_status
-    where = http.without_query(error.url) if error.url else "the service"
+    where = error.url or "the service"
     about = f"{where} answered {status}: {_said(error)}"
     if status == 401:
         return InvalidCredentials(about)
