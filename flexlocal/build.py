@@ -322,6 +322,12 @@ def _zip(folder: Path, target: Path) -> None:
 
 def _take_over(fresh: Path, folder: Path) -> None:
     """Put the folder in the place of the old one, which goes with the temporary folder."""
-    if folder.exists():
-        os.replace(folder, fresh.with_name("old"))
-    os.replace(fresh, folder)
+    old = fresh.with_name("old")
+    try:
+        if folder.exists():
+            os.replace(folder, old)
+        os.replace(fresh, folder)
+    except BaseException:
+        if old.exists() and not folder.exists():
+            os.replace(old, folder)
+        raise

@@ -20,6 +20,7 @@ from flexlocal.manifest import Module
 from flexlocal.region import Region, RegionError
 
 LOCK = ROOT / "flexer.lock"
+PROVIDERS = "providers"  # in the lock file: those that a module was built with
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,12 +30,16 @@ class Step:
     family: str
     module_id: Optional[str]  # None: create it
     why: tuple[str, ...]
+    drops: Optional[
+        tuple[str, ...]
+    ] = ()  # providers that it serves now, and then no more; None: not known
 
     def __str__(self) -> str:
         if not self.why:
             return f"{self.family}: unchanged ({self.module_id})"
         doing = f"update {self.module_id}" if self.module_id else "create"
-        return f"{self.family}: {doing} ({', '.join(self.why)})"
+        drops = f"; it will no longer serve {', '.join(self.drops)}" if self.drops else ""
+        return f"{self.family}: {doing} ({', '.join(self.why)}){drops}"
 
 
 def plan(region: Region, built: Sequence[Built]) -> list[Step]:
@@ -53,7 +58,7 @@ def _step(
     if locked is None or locked["id"] not in by_id:
         same_name = _by_name(region, module.name, there)
         if same_name:
-            return Step(family, same_name, ("it is there by this name, sent by others",))
+            return Step(family, same_name, ("it is there by this name, sent by others",), None)
         return Step(family, None, ("it is new" if locked is None else "it was deleted there",))
     for key, now in (("name", module.name), ("event_source", module.event_source)):
         if by_id[locked["id"]].get(key) != now:
@@ -61,13 +66,17 @@ def _step(
                 f"{family}: the {key} of module {locked['id']} is {by_id[locked['id']].get(key)!r} and "
                 f"can't be changed to {now!r}: flexlocal delete {family}, then upload it anew"
             )
-    why = [key for key, value in _sent(built).items() if locked.get(key) != value]
+    sent = _sent(built)
+    served = locked.get(PROVIDERS)  # of an older lock file: none
+    del sent[PROVIDERS]  # that they changed, the zip says
+    why = [key for key, value in sent.items() if locked.get(key) != value]
     changed = [
         f"{key} was changed there"
         for key, now in (("description", module.description), ("language", module.language))
         if key not in why and by_id[locked["id"]].get(key) != now
     ]
-    return Step(family, locked["id"], (*(f"{key} changed" for key in why), *changed))
+    drops = None if served is None else tuple(each for each in served if each not in built.replayed)
+    return Step(family, locked["id"], (*(f"{key} changed" for key in why), *changed), drops)
 
 
 def _by_name(region: Region, name: str, there: list[dict[str, Any]]) -> Optional[str]:
@@ -101,7 +110,11 @@ def _create(region: Region, module: Module) -> str:
 
 def _update(region: Region, built: Built, module_id: str) -> None:
     module = built.module
-    _remember(region, module.family, {"id": module_id})  # until all is sent, nothing is
+    # until all is sent, nothing is
+    served = _read(region).get(module.family, {}).get(PROVIDERS, ())
+    _remember(
+        region, module.family, {"id": module_id, PROVIDERS: sorted({*served, *built.replayed})}
+    )
     region.update(module_id, built.zip, module.language, _handlers(module), module.description)
     _remember(region, module.family, {"id": module_id, **_sent(built)})
 
@@ -121,6 +134,7 @@ def _sent(built: Built) -> dict[str, Any]:
         "description": built.module.description,
         "language": built.module.language,
         "handlers": _handlers(built.module),
+        PROVIDERS: sorted(built.replayed),
     }
 
 

@@ -23,6 +23,8 @@ from typing import Any, TypeVar
 import requests
 import yaml
 
+from shared.masking import Masker, secrets_in
+
 CONFIG = Path("~/.flexer.yaml")
 CONNECT_S, ANSWER_S = 10.0, 60.0
 EXECUTION_S = 900.0  # a poll has ten minutes
@@ -71,6 +73,8 @@ class Region:
     ):
         self.name = name
         self.url = url
+        # for all that the region answers: it may echo what it was sent
+        self.mask = Masker(secrets_in({"secrets": [*auth, *headers.values()]}))
         self._session = requests.Session()
         self._session.auth = auth
         self._session.verify = verify
@@ -195,7 +199,8 @@ class Region:
                 f"region {self.name} does not accept the key of {CONFIG} for this ({_about(answer)})"
             )
         if not answer.ok:
-            raise RegionError(f"region {self.name}: {_about(answer)} {_said(answer)}".rstrip())
+            said = "(an HTML page)" if _is_html(answer) else answer.text
+            raise RegionError(self.mask.excerpt(f"region {self.name}: {_about(answer)} {said}"))
         return answer
 
     def _json(self, answer: requests.Response, kind: type[T]) -> T:
@@ -217,7 +222,8 @@ class Region:
         return int(text)
 
     def _unexpected(self, answer: requests.Response, what: str) -> RegionError:
-        return RegionError(f"region {self.name} answered {_about(answer)} with {what}")
+        about = f"region {self.name} answered {_about(answer)} with {what}"
+        return RegionError(self.mask.excerpt(about))
 
 
 def _about(answer: requests.Response) -> str:
@@ -227,10 +233,6 @@ def _about(answer: requests.Response) -> str:
 def _is_html(answer: requests.Response) -> bool:
     kind = answer.headers.get("Content-Type", "")
     return "html" in kind.lower() or answer.text.lstrip()[:1] == "<"
-
-
-def _said(answer: requests.Response) -> str:
-    return "(an HTML page)" if _is_html(answer) else " ".join(answer.text.split())[:300]
 
 
 def _moment(moment: datetime) -> str:

@@ -1,15 +1,20 @@
 """The commands that build modules and deal with a CMP region."""
 
 import argparse
+import contextlib
 import json
+import signal
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from flexlocal import asked as options
-from flexlocal import build, manifest, publish, region
+from flexlocal import build, manifest, publish, region, terminal
 from flexlocal.asked import BadUsage
 from flexlocal.build import Built
+from shared.masking import Masker, secrets_in, visible
 
 FAILED = 1
 SOURCE_SHOWN = 50  # characters, as the vendor's `flexer get`
@@ -31,6 +36,7 @@ def add_commands(commands: Any) -> None:
         _providers_option(one)
         _region_option(one)
         one.add_argument("--dry-run", action="store_true", help="only say what would be done")
+        _yes_option(one)
         one.set_defaults(command=command)
 
     one = commands.add_parser("list", help="the modules of a region")
@@ -63,6 +69,7 @@ def add_commands(commands: Any) -> None:
     one.add_argument("families", nargs="+", metavar="FAMILY")
     _region_option(one)
     one.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    _yes_option(one)
     one.set_defaults(command=_delete)
 
 
@@ -74,6 +81,10 @@ def _providers_option(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--provider", action="append", metavar="PROVIDER", help="only its cells (may be repeated)"
     )
+
+
+def _yes_option(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--yes", action="store_true", help="do not ask where something gets lost")
 
 
 def _region_option(command: argparse.ArgumentParser) -> None:
@@ -99,7 +110,8 @@ def _built(asked: argparse.Namespace) -> list[Built]:
     for name in asked.provider or ():
         if name not in known.providers:
             raise BadUsage(f"no provider {name!r}; there are {', '.join(known.providers)}")
-    built = [build.build(known, family, asked.provider) for family in families]
+    with _ended_by_interrupt():
+        built = [build.build(known, family, asked.provider) for family in families]
     for each in built:
         for version in each.module.pythons:
             if version not in each.byte_code:
@@ -109,6 +121,27 @@ def _built(asked: argparse.Namespace) -> list[Built]:
                     file=sys.stderr,
                 )
     return built
+
+
+@contextlib.contextmanager
+def _ended_by_interrupt() -> Iterator[None]:
+    """While a build runs, SIGTERM and SIGHUP end it as Ctrl-C does: it removes what it began."""
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signals = (signal.SIGTERM, signal.SIGHUP)  # under nohup, the second is ignored and stays so
+    deadly = [each for each in signals if signal.getsignal(each) == signal.SIG_DFL]
+    for each in deadly:
+        signal.signal(each, interrupt)
+    try:
+        yield
+    finally:
+        for each in deadly:
+            signal.signal(each, signal.SIG_DFL)
 
 
 def _show(built: Built) -> None:
@@ -153,9 +186,31 @@ def _publish_to(there: region.Region, asked: argparse.Namespace, creates: bool) 
         )
     for step in steps:
         print(f"would {step}" if asked.dry_run and step.why else str(step))
+    fewer = [step for step in steps if step.why and step.module_id and _drops(step, asked)]
+    if fewer and not asked.dry_run and not asked.yes:
+        what = "; ".join(f"{step.family}: {_drops(step, asked)}" for step in fewer)
+        if not _confirmed(what):
+            raise BadUsage(f"{what}. Nothing was sent; --yes does it")
     if not asked.dry_run:
         publish.carry_out(there, steps, built)
     return 0
+
+
+def _drops(step: publish.Step, asked: argparse.Namespace) -> str:
+    """What a module that is there would lose; empty where nothing."""
+    if step.drops:
+        return f"the module serves {', '.join(step.drops)} too, and then no longer"
+    if step.drops is None and asked.provider:
+        return f"whatever the module serves besides {', '.join(asked.provider)}, then no longer"
+    return ""
+
+
+def _confirmed(what: str) -> bool:
+    """Whether a person says yes; where there is none to ask, no."""
+    if not sys.stdin.isatty():
+        return False
+    print(f"{what}. Go on? [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def _list(asked: argparse.Namespace) -> int:
@@ -163,7 +218,9 @@ def _list(asked: argparse.Namespace) -> int:
     families = publish.families(there)
     for module in sorted(there.modules(), key=lambda module: (module["name"], module["id"])):
         family = families.get(module["id"], "-")
-        print(f"{module['id']}  {family:12}  {module.get('event_source')}  {module['name']}")
+        print(
+            visible(f"{module['id']}  {family:12}  {module.get('event_source')}  {module['name']}")
+        )
     return 0
 
 
@@ -197,16 +254,22 @@ def _execute(asked: argparse.Namespace) -> int:
     there = region.connect(asked.region)
     module_id = publish.module_id(there, asked.family)
     result = there.execute(module_id, asked.handler, asked.is_async, event)
+    credentials = event.get("credentials") if isinstance(event, dict) else None
+    masked = Masker(
+        secrets_in(credentials)
+    )  # a module does it too, but nobody knows which is there
     if result.get("logs"):
-        print(result["logs"], file=sys.stderr)
+        for line in masked(there.mask(str(result["logs"]))).splitlines():
+            terminal.say(line)
     error = result.get("error")
     if error:
         error = error if isinstance(error, dict) else {"exc_message": error}
-        print(f"{error.get('exc_type')}: {error.get('exc_message')}", file=sys.stderr)
+        text = f"{error.get('exc_type')}: {error.get('exc_message')}"
+        terminal.say(masked(there.mask(text)))
         return FAILED
     value = result.get("value")
     if value or not asked.is_async:  # of what was only started there is no value yet
-        print(json.dumps(value, ensure_ascii=False))
+        print(terminal.as_json(value))
     return FAILED if isinstance(value, dict) and value.get("ok") is False else 0
 
 
@@ -214,7 +277,8 @@ def _logs(asked: argparse.Namespace) -> int:
     there = region.connect(asked.region)
     module_id = publish.module_id(there, asked.family)
     for hit in there.logs(module_id):
-        print(f"{hit.get('timestamp')}  {hit.get('severity')!s:5}  {hit.get('message')}")
+        line = f"{hit.get('timestamp')}  {hit.get('severity')!s:5}  {hit.get('message')}"
+        print(visible(there.mask(line)))
     return 0
 
 
@@ -222,6 +286,11 @@ def _delete(asked: argparse.Namespace) -> int:
     there = region.connect(asked.region)
     with publish.locked():
         known = {family: publish.module_id(there, family) for family in asked.families}
+        what = "; ".join(
+            f"{family}: {module_id} will be deleted" for family, module_id in known.items()
+        )
+        if sys.stdin.isatty() and not (asked.dry_run or asked.yes or _confirmed(what)):
+            raise BadUsage("nothing was deleted")
         for family, module_id in known.items():
             if asked.dry_run:
                 print(f"would delete {family}: {module_id}")

@@ -6,7 +6,9 @@ import fnmatch
 import gzip
 import importlib
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import urllib.error
@@ -493,3 +495,34 @@ def test_demo_accounts_are_found_without_the_users_own(monkeypatch, tmp_path):
 
 def test_where_builds_go():
     assert DIST.parent == build.DIST == Path(ROOT) / "dist"
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("where", ["_check", "_zip", "_take_over"])
+def test_an_interrupted_build_leaves_nothing_behind(monkeypatch, tmp_path, sent, where):
+    """What was there is there, and nothing besides."""
+    (tmp_path / "volumes").mkdir()
+    (tmp_path / "volumes" / "main.py").write_text("the old one")
+    take_over = build._take_over
+
+    def interrupted(*given):
+        if where == "_take_over":
+            with monkeypatch.context() as patched:
+                replace = os.replace
+                patched.setattr(
+                    os, "replace", lambda one, two: (replace(one, two), os.kill(os.getpid(), sent))
+                )
+                take_over(*given)
+        os.kill(os.getpid(), sent)
+
+    monkeypatch.setattr(build, where, interrupted)
+    monkeypatch.setattr(build, "_fill", lambda folder, *_: folder.mkdir() or {})
+    if where != "_check":
+        monkeypatch.setattr(build, "_check", lambda *_: build._Checked(1, ("volume",), 1, 0.1))
+    real = build.build
+    monkeypatch.setattr(
+        build, "build", lambda known, family, providers: real(known, family, providers, tmp_path)
+    )
+    assert main(["build", "volumes"]) == 130
+    assert [each.name for each in tmp_path.iterdir()] == ["volumes"]
+    assert (tmp_path / "volumes" / "main.py").read_text() == "the old one"

@@ -1,11 +1,13 @@
 """Upload, update, list, get, download, execute, logs and delete, against the simulator of a CMP region."""
 
+import base64
 import copy
 import dataclasses
 import fcntl
 import io
 import json
 import re
+import sys
 import threading
 import zipfile
 from pathlib import Path
@@ -126,6 +128,78 @@ def test_only_what_changed_is_sent(home, cmp, capsys, built, tmp_path):
     }
     assert {each for each in before if cmp.zips[each] != before[each]} == {servers}
     assert f"servers: update {servers} (zip changed)" in capsys.readouterr().out
+
+
+@pytest.fixture
+def person(monkeypatch):
+    """Somebody at the terminal, who types this."""
+
+    def typing(text):
+        stdin = io.StringIO(text)
+        stdin.isatty = lambda: True
+        monkeypatch.setattr(sys, "stdin", stdin)
+
+    return typing
+
+
+@pytest.mark.parametrize("command", ["update", "upload"])
+def test_providers_are_not_dropped_in_silence(home, cmp, capsys, built, tmp_path, person, command):
+    main(["upload", "networks"])
+    writes(cmp)
+    capsys.readouterr()
+    built["networks"] = dataclasses.replace(
+        other_zip(built["networks"], tmp_path), replayed={"netbox": 1}
+    )
+    asked = [command, "networks", "--provider", "netbox"]
+    said = "the module serves aws, openstack too, and then no longer"
+    assert main([*asked, "--dry-run"]) == 0
+    assert "it will no longer serve aws, openstack" in capsys.readouterr().out
+    for typed in (None, "", "n\n"):
+        if typed is not None:
+            person(typed)
+        assert main(asked) == 2
+        assert f"flexlocal: networks: {said}. Nothing was sent; --yes" in (
+            capsys.readouterr().err.replace(f"networks: {said}. Go on? [y/N] ", "")
+        )
+        assert writes(cmp) == []
+    person("y\n")
+    assert main(asked) == 0
+    assert lock(home)["networks"]["providers"] == ["netbox"]
+    assert main([*asked, "--yes"]) == 0
+    assert capsys.readouterr().out.endswith(
+        "networks: unchanged (" + lock(home)["networks"]["id"] + ")\n"
+    )
+
+
+def test_without_knowing_what_a_module_serves_it_is_asked_as_well(
+    home, cmp, capsys, built, tmp_path
+):
+    main(["upload", "networks"])
+    (home / "flexer.lock").unlink()
+    assert main(["update", "networks", "--provider", "netbox"]) == 2
+    assert "whatever the module serves besides netbox, then no longer" in capsys.readouterr().err
+    assert main(["update", "networks", "--provider", "netbox", "--yes"]) == 0
+
+
+def test_an_update_that_broke_off_forgets_no_provider(home, cmp, capsys, built, tmp_path):
+    main(["upload", "networks"])
+    whole = built["networks"]
+    built["networks"] = dataclasses.replace(other_zip(whole, tmp_path), replayed={"netbox": 1})
+    cmp.fail("POST", "/modules/", 500)
+    assert main(["update", "networks", "--provider", "netbox", "--yes"]) == 1
+    assert lock(home)["networks"]["providers"] == sorted(whole.replayed)
+    assert main(["update", "networks", "--provider", "netbox"]) == 2
+
+
+def test_delete_asks_who_is_there_to_be_asked(home, cmp, capsys, person):
+    main(["upload", "servers"])
+    person("no\n")
+    assert main(["delete", "servers"]) == 2
+    assert "will be deleted. Go on? [y/N] flexlocal: nothing was deleted" in capsys.readouterr().err
+    assert len(cmp.modules) == 1
+    person("yes\n")
+    assert main(["delete", "servers"]) == 0
+    assert cmp.modules == {}
 
 
 def test_a_description_that_was_changed_there_is_put_back(home, cmp, capsys):
@@ -505,6 +579,50 @@ def test_delete_deletes_there_and_in_the_lock_file(home, cmp, capsys):
 
 
 # --- what is wrong is said ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cut", [0, 230, 920])
+def test_what_the_region_echoes_of_its_key_is_masked(home, cmp, capsys, cut):
+    """Also where a cut of its words would leave a part: a 500 that echoes the request is not rare."""
+    main(["upload", "servers"])
+    module_id = lock(home)["servers"]["id"]
+    basic = base64.b64encode(f"{cmp.key}:{cmp.secret}".encode()).decode()
+    said = "." * cut + f" Authorization was Basic {basic}, {basic}, {cmp.secret} or {cmp.key}"
+    commands = {
+        ("list",): ("GET", "/modules"),
+        ("get", "servers"): ("GET", "/modules"),
+        ("execute", "servers", "--event", "{}"): ("POST", "/modules"),
+        ("logs", "servers"): ("GET", "/logs"),
+        ("delete", "servers"): ("DELETE", f"/modules/{module_id}"),
+    }
+    capsys.readouterr()
+    for command, (method, path) in commands.items():
+        cmp.instead(method, path, lambda: (500, {}, {"message": said}))
+        assert main([*command]) == 1
+        err = capsys.readouterr().err
+        assert "500" in err
+        for secret in (basic, cmp.secret, cmp.key):
+            assert not [at for at in range(len(secret) - 7) if secret[at : at + 8] in err], command
+
+
+def test_what_a_module_there_says_is_shown_escaped_and_masked(home, cmp, capsys):
+    """Nobody knows which code it runs: it may echo the account's secrets."""
+    main(["upload", "servers"])
+    said = "\x1b[31mred\u202e s3cr3t-canary"
+    event = {"credentials": {"password": "s3cr3t-canary"}}
+    for result in ({"logs": f"a {said}\nb\n"}, {"error": {"exc_type": "E", "exc_message": said}}):
+        cmp.instead("POST", "/modules/", lambda result=result: (200, {}, {"value": said, **result}))
+        main(["execute", "servers", "--event", json.dumps(event)])
+    cmp.instead("GET", "/logs", lambda: (200, {}, {"hits": [{"message": said}]}))
+    main(["logs", "servers"])
+    module_id = lock(home)["servers"]["id"]
+    cmp.modules[module_id]["name"] = said
+    main(["list"])
+    out, err = capsys.readouterr()
+    assert "\x1b" not in out + err and "\u202e" not in out + err
+    assert "s3cr3t" not in err
+    assert err.count("\\x1b[31mred\\u202e ***") == 2
+    assert out.count("\\x1b[31mred\\u202e") == 2 and out.count("\\u001b[31mred\\u202e") == 1
 
 
 @pytest.mark.parametrize("command", [["list"], ["upload"]])
