@@ -10,7 +10,7 @@ FLEXER := flexer==1.8.0
 ACCOUNTS := demo-aws demo-openstack demo-netbox demo-juju demo-osm demo-tapi demo-ietf_l2vpn
 FAMILIES := servers networks volumes appliances circuits vca_status wan_links
 
-.PHONY: benchmark demo build test test-pythons vendor-test lint test-openstack record-aws record-openstack record-netbox record-simulated expected readme lock clean
+.PHONY: benchmark demo build test test-pythons vendor-test lint format test-openstack record-aws record-openstack record-netbox record-simulated expected readme lock clean
 
 demo: $(VENV)/.demo
 	@for account in $(ACCOUNTS); do for family in $(FAMILIES); do \
@@ -38,8 +38,11 @@ vendor-test: $(VENV)/.test build
 
 lint: $(VENV)/.test
 	$(VENV)/bin/ruff check $(CHECKED)
-	$(VENV)/bin/ruff format --check $(CHECKED)
+	@found=$$($(VENV)/bin/ruff format --quiet --check $(CHECKED)) || { echo $$found: make format >&2; exit 1; }
 	$(VENV)/bin/mypy
+
+format: $(VENV)/.test
+	$(VENV)/bin/ruff format $(CHECKED)
 
 # Needs a running OpenStack: LAB is a folder with its clouds.yaml, such as a lab's that was started with
 #   MAX_LIMIT=5 NEUTRON_MAX_LIMIT=5 ./up.sh        pages of 5, so that every listing has several
@@ -97,9 +100,10 @@ $(VENV)/bin/python:
 
 # nflex-connector-utils is installed without its declared requirements, of which it uses only those in
 # requirements.txt, and with what its set-up script needs on Python 3.12 and newer.
-$(VENV)/.demo: requirements.txt requirements-flexlocal.txt pyproject.toml | $(VENV)/bin/python
+$(VENV)/.demo: requirements.txt requirements-flexlocal.txt pyproject.toml tools/nflex_setup/undeclare.py | $(VENV)/bin/python
 	$(PIP) install -q -r requirements-flexlocal.txt
 	PYTHONPATH="$(CURDIR)/tools/nflex_setup" $(PIP) install -q --no-deps --no-build-isolation $(NFLEX)
+	$(PY) tools/nflex_setup/undeclare.py nflex-connector-utils
 	$(PIP) install -q --no-deps --no-build-isolation -e .
 	touch $@
 
@@ -108,6 +112,7 @@ $(VENV)/.demo: requirements.txt requirements-flexlocal.txt pyproject.toml | $(VE
 $(VENV)/.test: $(VENV)/.demo requirements-test.txt
 	$(PIP) install -q -r requirements-test.txt
 	$(PIP) install -q --no-deps --no-build-isolation $(FLEXER)
+	$(PY) tools/nflex_setup/undeclare.py flexer
 	touch $@
 
 $(VENV)/.lab: $(VENV)/.test requirements-lab.txt
