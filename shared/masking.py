@@ -36,7 +36,7 @@ _SHAPES = (
     re.compile(r"(?i)(\b(?:set-)?cookie\b['\"]?\s*[:=]\s*(?:b(?=['\"]))?['\"]?)[^\r\n'\"]+"),
 )
 _QUERY = re.compile(
-    r"\b((?:https?|wss?)://[^\s?#\"'<>]*)[?#][^\s\"'<>)\]]*?(?=[:,.;]*(?:[\s\"'<>)\]]|$))"
+    r"\b((?:https?|wss?)://[^\s?#\"'<>]{0,2000})[?#][^\s\"'<>)\]]*?(?=[:,.;]{0,3}(?:[\s\"'<>)\]]|$))"
 )
 
 # A credential of this name is a secret; user names, URLs and region names may be shown.

@@ -1,6 +1,7 @@
 """The rules of the house: who may import whom, what a cold start loads, what no file may hold."""
 
 import ast
+import os
 import socket
 import subprocess
 import sys
@@ -188,3 +189,18 @@ def test_no_absolute_path_of_a_machine_in_any_file():
     for name in listed:
         text = (ROOT / name).read_text(encoding="utf-8", errors="replace")
         assert not [home for home in homes if home in text], name
+
+
+def test_what_is_installed_without_its_requirements_declares_none(tmp_path):
+    """Else pip calls it an error whenever it installs something later."""
+    info = tmp_path / "some_thing-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(
+        "Name: some-thing\nVersion: 1.0\nRequires-Dist: datetime\nLicense: x\n\nRequires-Dist: stays\n"
+    )
+    (info / "RECORD").write_text("some_thing-1.0.dist-info/METADATA,,\n")
+    tool = ROOT / "tools" / "nflex_setup" / "undeclare.py"
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    subprocess.run([sys.executable, str(tool), "some-thing"], env=environment, check=True)
+    left = "Name: some-thing\nVersion: 1.0\nLicense: x\n\nRequires-Dist: stays\n"
+    assert (info / "METADATA").read_text() == left
