@@ -28,6 +28,9 @@ pytestmark = pytest.mark.usefixtures("no_network")
 
 @pytest.fixture(params=CELLS, ids="-".join)
 def cell(request):
+    file = cassettes.path(*request.param)
+    if not file.exists():
+        pytest.fail(cassettes.missing(file), pytrace=False)
     return request.param
 
 
@@ -36,8 +39,6 @@ _replayed = {}
 
 def replayed(family, provider):
     """The cell's resources and every call of its convert; replayed once for all tests."""
-    if not cassettes.path(family, provider).exists():
-        pytest.fail(cassettes.missing(cassettes.path(family, provider)), pytrace=False)
     if (family, provider) not in _replayed:
         module = importlib.import_module(f"modules.{family}.{provider}")
         convert, calls = module.convert, []
