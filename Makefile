@@ -10,7 +10,7 @@ FLEXER := flexer==1.8.0
 ACCOUNTS := demo-aws demo-openstack demo-netbox demo-juju demo-osm demo-tapi demo-ietf_l2vpn
 FAMILIES := servers networks volumes appliances circuits vca_status wan_links
 
-.PHONY: benchmark demo build test test-pythons vendor-test lint format test-openstack record-aws record-openstack record-netbox record-simulated expected readme lock clean
+.PHONY: benchmark build demo docs test test-pythons vendor-test lint format test-openstack record-aws record-openstack record-netbox record-simulated expected readme lock clean
 
 demo: $(VENV)/.demo
 	@for account in $(ACCOUNTS); do for family in $(FAMILIES); do \
@@ -79,10 +79,14 @@ record-simulated: $(VENV)/.test
 expected: $(VENV)/.test
 	$(PY) -m tools.expected
 
-# Writes the README's tables: of cells, and of what is built.
+# Writes the generated parts of the README and of docs/reference.
 readme: $(VENV)/.test build
-	$(PY) -m tools.cells_table
-	$(PY) -m tools.builds_table
+	$(PY) -m tools.reference
+	$(PY) -m tools.reference builds
+
+# Renders docs/ into dist/site; a broken link is an error.
+docs: $(VENV)/.docs
+	$(VENV)/bin/zensical build --strict
 
 # Resolves requirements.txt anew for what is built.
 lock: $(VENV)/.test
@@ -117,6 +121,10 @@ $(VENV)/.test: $(VENV)/.demo requirements-test.txt
 
 $(VENV)/.lab: $(VENV)/.test requirements-lab.txt
 	$(PIP) install -q -r requirements-lab.txt
+	touch $@
+
+$(VENV)/.docs: $(VENV)/.test requirements-docs.txt
+	$(PIP) install -q -r requirements-docs.txt
 	touch $@
 
 # Juju's own client, newest and of 2.9's time, each in an environment of its own: they can't be

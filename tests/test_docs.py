@@ -1,0 +1,139 @@
+"""The README and the docs say what is so: their commands, generated parts, links and named files."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from flexlocal import build
+from flexlocal.__main__ import families, main
+from tests.built import MANIFEST, module
+from tools import reference
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+TEXTS = {page.relative_to(ROOT).as_posix(): page.read_text(encoding="utf-8") for page in PAGES}
+COMMANDS = {
+    line: page
+    for page, text in TEXTS.items()
+    for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    for line in block.splitlines()
+    if line.strip()
+}
+FLEXLOCAL = [line for line in COMMANDS if line.startswith(".venv/bin/flexlocal ")]
+PYTEST = [line for line in COMMANDS if line.startswith(".venv/bin/python -m pytest ")]
+MAKE = [line for line in COMMANDS if line.startswith("make ")]
+INSTALLED = [".venv/bin/pre-commit install"]
+
+
+def test_every_command_is_of_a_kind_that_is_tested():
+    assert COMMANDS
+    assert set(COMMANDS) == {*FLEXLOCAL, *PYTEST, *MAKE, *INSTALLED}
+
+
+@pytest.mark.usefixtures("no_network")
+@pytest.mark.parametrize("command", [each for each in FLEXLOCAL if " build " not in each])
+def test_flexlocal_commands_run(command, monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert main(shlex.split(command)[1:]) == 0
+    assert capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", [each for each in FLEXLOCAL if " build " in each])
+def test_build_commands_run(command, monkeypatch, capsys, tmp_path):
+    """Into another folder: what `make build` made stays."""
+    monkeypatch.setattr(build.build, "__defaults__", (None, tmp_path))
+    assert main(shlex.split(command)[1:]) == 0
+    assert list(tmp_path.glob("*.zip"))
+    assert " MB zip, " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", PYTEST)
+def test_test_commands_find_tests(command):
+    """Collected, not run: make test runs them all."""
+    arguments = [sys.executable, *shlex.split(command)[1:], "--collect-only", "-q"]
+    done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_installed_commands_are_required():
+    requirements = (ROOT / "requirements-test.txt").read_text(encoding="utf-8")
+    for command in INSTALLED:
+        name = Path(command.split()[0]).name
+        assert re.search(rf"^{name}\b", requirements, re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", MAKE)
+def test_make_targets_exist(command):
+    # run by hand or by CI: make test is what runs this test
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (target,) = shlex.split(command)[1:]
+    assert re.search(rf"^{target}:", makefile, re.MULTILINE)
+
+
+@pytest.mark.usefixtures("no_network")
+def test_make_demo_shows_every_cell(capsys):
+    """What make demo runs, one command a cell."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    accounts = re.search(r"^ACCOUNTS := (.*)$", makefile, re.MULTILINE).group(1).split()
+    families = re.search(r"^FAMILIES := (.*)$", makefile, re.MULTILINE).group(1).split()
+    for account in accounts:
+        for family in families:
+            if not (ROOT / f"modules/{family}/{account.removeprefix('demo-')}.py").exists():
+                continue  # not every provider has every family
+            assert main(["run", family, "--account", account, "--replay"]) == 0
+            out = capsys.readouterr().out
+            assert re.search(rf"^{family}: [1-9]\d* resources \({account}\)$", out, re.MULTILINE)
+
+
+def test_generated_parts_are_fresh():
+    for page, text in reference.fresh().items():
+        if page.read_text(encoding="utf-8") != text:
+            pytest.fail(f"{page.relative_to(ROOT)} is stale: make readme", pytrace=False)
+
+
+def test_the_table_of_builds_is_fresh():
+    """Sizes to 2 %, for a line of code more is no news; the time is of the machine that wrote it."""
+    built = {family: module(family) for family in MANIFEST.modules}
+    if not all(each.byte_code == each.module.pythons for each in built.values()):
+        pytest.skip("a target's Python is not here: builds have no byte code for it")
+    page = TEXTS["docs/reference/builds.md"]
+    written = reference.build_rows(page)
+    fresh = reference.build_rows(
+        reference.replaced(page, "builds", reference.builds(list(built.values())))
+    )
+    sizes = {family: figures[:-1] for family, figures in fresh.items()}
+    if {family: pytest.approx(each[:-1], rel=0.02) for family, each in written.items()} != sizes:
+        pytest.fail("docs/reference/builds.md is stale: make readme", pytrace=False)
+    assert all(each[-1] > 0 for each in written.values())
+
+
+def test_every_command_of_a_region_is_documented():
+    page = TEXTS["docs/operate/upload.md"]
+    documented = re.findall(r"^\| `flexlocal (\w+)", page, re.MULTILINE)
+    commands = "upload update list get download execute logs delete"
+    assert documented == commands.split()
+
+
+def test_every_provider_has_a_page():
+    providers = {provider for cells in families().values() for provider in cells}
+    pages = {page.stem for page in (ROOT / "docs" / "providers").glob("*.md")}
+    assert pages == providers
+
+
+@pytest.mark.parametrize("page", sorted(TEXTS))
+def test_links_and_named_files_exist(page):
+    text = re.sub(r"```.*?```", "", TEXTS[page], flags=re.DOTALL)
+    for link in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text):
+        if not link.startswith("https://"):
+            assert ((ROOT / page).parent / link).exists(), link
+    for name in re.findall(r"`((?:modules|shared|tests|cassettes|tools)/[\w./-]+)`", text):
+        if "acme" not in name:
+            assert (ROOT / name).exists(), name
+
+
+def test_the_readme_can_be_read_in_five_minutes():
+    assert len(TEXTS["README.md"].splitlines()) <= 150
