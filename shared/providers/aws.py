@@ -49,6 +49,9 @@ from shared.network import Network
 from shared.record import field, needed, objects, parse_time
 from shared.workers import Workers
 
+T = TypeVar("T")
+R = TypeVar("R")
+
 PAGE_SIZE = 1000
 VALUES_A_FILTER = 200  # EC2's limit
 RESTARTS = 3  # of a listing whose page token the service no longer takes
@@ -157,9 +160,6 @@ _MODELS = botocore.loaders.Loader(
     extra_search_paths=[botocore.loaders.Loader.BUILTIN_DATA_PATH],
     include_default_search_paths=False,
 )
-T = TypeVar("T")
-R = TypeVar("R")
-
 _UNREACHED = (
     aws_errors.HTTPClientError,
     aws_errors.ConnectionError,
