@@ -11,7 +11,7 @@ import random
 import sys
 import time
 
-from shared.wan_plan import Link, Network, Wim, plan
+from shared.providers.osm.wan_plan import Link, Network, Wim, plan
 
 MAPPED = 40
 LINKS, TIMES, AT_MOST, RUNS = 2000, 10, 12.0, 15

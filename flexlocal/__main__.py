@@ -23,9 +23,9 @@ from flexlocal.context import Context
 from flexlocal.distributions import BuildError
 from flexlocal.manifest import ManifestError
 from flexlocal.region import RegionError
-from shared import event as events
-from shared import run
-from shared.errors import InvalidEvent
+from shared.engine import event as events
+from shared.engine import poll
+from shared.engine.errors import InvalidEvent
 
 FAILED = 1
 BAD_USAGE = 2
@@ -103,7 +103,7 @@ def families() -> dict[str, dict[str, str]]:
     """family -> provider -> module name of the cell."""
     there = pkgutil.iter_modules(modules.__path__)
     found = sorted(name for _, name, is_package in there if is_package)
-    return {family: run.cells(family) for family in found}
+    return {family: poll.cells(family) for family in found}
 
 
 def rights(cell: Any) -> dict[str, tuple[str, ...]]:

@@ -28,10 +28,11 @@ from typing import Any, Optional
 
 import yaml
 
-from flexlocal import accounts, cassette_server, cassettes, distributions, pythons
+from flexlocal import accounts, cassette_server, cassettes, distributions, pythons, reachable
 from flexlocal.distributions import BuildError, below
 from flexlocal.manifest import Manifest, Module
-from shared import metrics, run
+from shared.engine import poll
+from shared.records import metrics
 
 ROOT = accounts.ROOT
 DIST = ROOT / "dist"
@@ -98,7 +99,7 @@ def build(
 
 
 def _cells(known: Manifest, family: str, providers: Optional[Collection[str]]) -> list[str]:
-    there = sorted(run.cells(family))
+    there = sorted(poll.cells(family))
     for name in there:
         if name not in known.providers:
             raise BuildError(
@@ -123,19 +124,15 @@ def _fill(
 ) -> dict[str, int]:
     """Copy what belongs into the folder; the bytes of each part of it."""
     lib = folder / "lib"
-    family = ROOT / "modules" / module.family
-    shared = [
-        file
-        for file in (ROOT / "shared").rglob("*.py")
-        if file.parent.name != "providers" or file.stem in ("__init__", *cells)
-    ]
-    ours = [(family / "main.py", folder), (LAMBDA, folder)]
-    ours += [(ROOT / "modules" / "__init__.py", lib / "modules")]
-    ours += [
-        (family / f"{name}.py", lib / "modules" / family.name) for name in ("__init__", *cells)
-    ]
-    ours += [(file, lib / file.parent.relative_to(ROOT)) for file in shared]
-    ours += [(ROOT / "mapping.yaml", lib)]  # shared/metrics.py looks for it beside its folder
+    family = f"modules.{module.family}"
+    entry = ROOT / "modules" / module.family / "main.py"
+    names = [f"{family}.main", *(f"{family}.{name}" for name in cells)]
+    names += [f"shared.providers.{name}" for name in cells]
+    reached = reachable.files(ROOT, names)
+    ours = [(entry, folder), (LAMBDA, folder)]
+    ours += [(file, lib / file.parent.relative_to(ROOT)) for file in reached if file != entry]
+    if ROOT / "shared" / "records" / "metrics.py" in reached:  # which reads it
+        ours.append((ROOT / "mapping.yaml", lib))
     for file, target in ours:
         target.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, target / file.name)
@@ -267,7 +264,7 @@ def _write_configs(
     folder: Path, known: Manifest, module: Module, checks: dict[str, _Checked]
 ) -> None:
     """What the vendor's ``flexer test`` asks for: no value of a credential, only their names."""
-    known_cells = run.cells(module.family)
+    known_cells = poll.cells(module.family)
     for number, (cell, check) in enumerate(checks.items()):
         config = {
             "name": module.name,

@@ -28,9 +28,9 @@ from vcr.serialize import deserialize, serialize
 
 from flexlocal import websocket_cassettes
 from flexlocal.websocket_cassettes import REDACTED, NotRecorded
-from shared.http import without_query
-from shared.masking import Masker, secrets_in
+from shared.engine.masking import Masker, secrets_in
 from shared.providers import osm
+from shared.transport.http import without_query
 
 ROOT = Path(__file__).resolve().parent.parent / "cassettes"
 CONFIG = {"scopes_at_once": 1}

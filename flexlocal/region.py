@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 import requests
 import yaml
 
-from shared.masking import Masker, secrets_in
+from shared.engine.masking import Masker, secrets_in
 
 CONFIG = Path("~/.flexer.yaml")
 CONNECT_S, ANSWER_S = 10.0, 60.0

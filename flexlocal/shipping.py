@@ -14,7 +14,7 @@ from flexlocal import asked as options
 from flexlocal import build, manifest, publish, region, terminal
 from flexlocal.asked import BadUsage
 from flexlocal.build import Built
-from shared.masking import Masker, secrets_in, visible
+from shared.engine.masking import Masker, secrets_in, visible
 
 FAILED = 1
 SOURCE_SHOWN = 50  # characters, as the vendor's `flexer get`

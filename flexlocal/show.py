@@ -5,7 +5,7 @@ from typing import Any, Callable, TextIO
 from rich.console import Console
 from rich.table import Table
 
-from shared.masking import visible
+from shared.engine.masking import visible
 
 WIDTH = 150  # where the output is no terminal
 LONG_ID = 40  # an id up to this is kept in one line, so that it can be copied whole

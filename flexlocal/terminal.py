@@ -12,7 +12,7 @@ import sys
 import threading
 from typing import Any
 
-from shared.masking import visible
+from shared.engine.masking import visible
 
 # The engine logs an error that it raises, and the command line shows what was raised.
 _SHOWN_AS_ERROR = re.compile(r"error\tTarget\([^()]*\): failed error=")

@@ -1,6 +1,6 @@
 """Recorded exchanges over WebSockets: what a cassette holds beside the HTTP ones.
 
-``shared.wire.connect`` is where every such connection is opened, so its place is taken: no socket is
+``shared.transport.websocket.connect`` is where every such connection is opened, so its place is taken: no socket is
 opened in a replay. A cassette has them under ``websockets``, in the order in which they were opened::
 
     websockets:
@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from typing import Any
 from unittest import mock
 
-from shared import wire
+from shared.transport import websocket
 
 REDACTED = "REDACTED"
 # As Juju's API calls them, in requests and answers.
@@ -62,7 +62,7 @@ def scrubbed(value: Any) -> Any:
 @contextlib.contextmanager
 def record() -> Iterator[list[dict[str, Any]]]:
     """Gives the list that the connections are in, once the block ended."""
-    connect = wire.connect
+    connect = websocket.connect
     recorders: list[_Recorder] = []
     kept: list[dict[str, Any]] = []
 
@@ -70,7 +70,7 @@ def record() -> Iterator[list[dict[str, Any]]]:
         recorders.append(_Recorder(connect(endpoint, path, *others), endpoint, path))
         return recorders[-1]
 
-    with mock.patch.object(wire, "connect", recording):
+    with mock.patch.object(websocket, "connect", recording):
         yield kept
     for each in recorders:
         if not each.broken:
@@ -81,7 +81,7 @@ def record() -> Iterator[list[dict[str, Any]]]:
 class _Recorder:
     """A ``wire.Wire`` that notes what goes over it."""
 
-    def __init__(self, opened: wire.Wire, endpoint: str, path: str):
+    def __init__(self, opened: websocket.Wire, endpoint: str, path: str):
         self._wire = opened
         self.endpoint = endpoint
         self.path = path
@@ -176,7 +176,7 @@ def replay(cassette: Cassette) -> Iterator[None]:
     def playing(endpoint: str, path: str, *_: Any) -> Player:
         return cassette.open(endpoint, path)
 
-    with mock.patch.object(wire, "connect", playing):
+    with mock.patch.object(websocket, "connect", playing):
         yield
 
 

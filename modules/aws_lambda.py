@@ -16,7 +16,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib
 
 import main  # type: ignore[import-not-found]  # beside this file in a build
 
-from shared.errors import OutOfTime
+from shared.engine.errors import OutOfTime
 
 ROOM_S = 2.0  # for the answer, after the poll's deadline
 OVER_S = 0.001  # the deadline where there is no more time than that: the poll ends at once

@@ -15,9 +15,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Optional
 
-from shared.errors import UnexpectedResponse
-from shared.record import field, items, objects, parse_time, plain
-from shared.status import worst
+from shared.engine.errors import UnexpectedResponse
+from shared.records.fields import field, items, objects, parse_time, plain
+from shared.records.status import worst
 
 OWNER = "admin"  # of the models that OSM makes, where its VCA account names no other user
 

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from shared.deadline import Deadline
+from shared.engine.deadline import Deadline
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from math import ceil
 import pytest
 from freezegun import freeze_time
 
-from shared import http, run
-from shared.errors import (
+from shared.engine import poll as engine
+from shared.engine.errors import (
     ConnectorError,
     IncompletePoll,
     InsufficientPermission,
@@ -20,7 +20,9 @@ from shared.errors import (
     UnexpectedResponse,
     Unreachable,
 )
+from shared.engine.traffic import Traffic
 from shared.providers import aws
+from shared.transport import http
 from tests.fakes import ec2
 from tests.fakes.context import Context
 
@@ -311,12 +313,12 @@ def test_the_real_endpoint_is_asked_whatever_the_host_has_set():
 def _session(**credentials):
     given = {"aws_access_key_id": ec2.KEY, "aws_secret_access_key": ec2.SECRET, **credentials}
     deadline, log = aws_deadline(), types.SimpleNamespace()
-    request = run.Poll("volumes", None, deadline, http.Traffic(), log)
+    request = engine.Poll("volumes", None, deadline, Traffic(), log)
     return aws.Session(aws.credentials(given, False), request)
 
 
 def aws_deadline():
-    from shared.deadline import Deadline
+    from shared.engine.deadline import Deadline
 
     return Deadline(60)
 

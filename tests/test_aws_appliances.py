@@ -5,8 +5,8 @@ import json
 import pytest
 
 from modules.appliances import aws as appliances
-from shared.errors import UnexpectedResponse
-from shared.run import Dropped
+from shared.engine.errors import UnexpectedResponse
+from shared.engine.poll import Dropped
 from tests.fakes.aws_records import TIME, Session, record, shape
 
 ARN = "arn:aws:elasticloadbalancing:us-east-1:111111111111:loadbalancer/app/{}/1"

@@ -13,9 +13,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from flexlocal.__main__ import families, rights
-from shared import http
-from shared.errors import InsufficientPermission
+from shared.engine.errors import InsufficientPermission
 from shared.providers import aws
+from shared.transport import http
 from tests.fakes import moto_polls
 from tests.fakes.context import Context
 from tools import demo_aws
@@ -47,7 +47,7 @@ class Calls:
 
     def _call(self, client, operation, params):
         service = client.meta.service_model.signing_name
-        action = f"{aws._IAM.get(service, service)}:{operation}"
+        action = f"{aws.session._IAM.get(service, service)}:{operation}"
         self.made.add(action)
         if action == self.refused:
             said = {"Error": {"Code": "OptInRequired", "Message": "You are not subscribed"}}

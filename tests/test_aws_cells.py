@@ -9,9 +9,9 @@ import pytest
 from modules.networks import aws as networks
 from modules.servers import aws as servers
 from modules.volumes import aws as volumes
-from shared import places
-from shared.errors import UnexpectedResponse
+from shared.engine.errors import UnexpectedResponse
 from shared.providers import aws
+from shared.providers.aws import regions
 from tests.fakes import ec2
 
 GIB = 1024**3
@@ -333,9 +333,9 @@ def test_places():
     assert "locations" not in unknown
 
 
-@pytest.mark.parametrize("region", sorted(places._AWS))
+@pytest.mark.parametrize("region", sorted(regions._AWS))
 def test_every_place_is_on_the_globe(region):
-    (place,) = places.aws(region)["locations"].serialize()
+    (place,) = regions.aws(region)["locations"].serialize()
     assert -90 <= place["city"]["latitude"] <= 90
     assert -180 <= place["city"]["longitude"] <= 180
 

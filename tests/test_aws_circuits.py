@@ -6,8 +6,8 @@ import botocore
 import pytest
 
 from modules.circuits import aws as circuits
-from shared.errors import UnexpectedResponse
-from shared.run import Dropped
+from shared.engine.errors import UnexpectedResponse
+from shared.engine.poll import Dropped
 from tests.fakes.aws_records import Session, record, shape
 from tools import direct_connect
 

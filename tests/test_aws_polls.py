@@ -14,7 +14,7 @@ from collections import Counter
 import pytest
 from freezegun import freeze_time
 
-from shared import metrics
+from shared.records import metrics
 from tests.fakes import moto_polls
 from tests.fakes.context import Context
 from tools import demo_aws

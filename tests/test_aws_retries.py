@@ -12,10 +12,12 @@ import botocore.session
 import pytest
 
 from flexlocal import manifest
-from shared import http, run
-from shared.deadline import Deadline
-from shared.errors import ConnectorError, Throttled, Unreachable
+from shared.engine import poll as engine
+from shared.engine.deadline import Deadline
+from shared.engine.errors import ConnectorError, Throttled, Unreachable
+from shared.engine.traffic import Traffic
 from shared.providers import aws
+from shared.transport import http
 
 REGION = "us-east-1"
 # protocol -> a listing of a service that speaks it, and an empty answer
@@ -114,7 +116,7 @@ def scope(server):
         "endpoint_url": f"http://127.0.0.1:{server.server_address[1]}",
     }
     log = types.SimpleNamespace(info=print)
-    poll = run.Poll("servers", None, Deadline(600), http.Traffic(), log)
+    poll = engine.Poll("servers", None, Deadline(600), Traffic(), log)
     return aws.Scope(REGION, aws.Session(aws.credentials(given, False), poll))
 
 
@@ -137,7 +139,7 @@ def test_each_protocol_in_use_is_in_here():
     assert len(services) > 8
     session = botocore.session.Session()
     for name in services:
-        aws._speak_json(session, name)
+        aws.session._speak_json(session, name)
     spoken = {session.get_service_model(name).metadata["protocol"] for name in services}
     assert spoken == set(LISTINGS)
 

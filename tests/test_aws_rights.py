@@ -7,7 +7,7 @@ from importlib import import_module
 import pytest
 
 from flexlocal.__main__ import rights
-from shared.errors import InsufficientPermission
+from shared.engine.errors import InsufficientPermission
 from tests.built import CELLS
 from tests.fakes import moto_users
 from tests.fakes.context import Context

@@ -9,11 +9,13 @@ from botocore.exceptions import ClientError
 
 from modules.appliances import aws as appliances
 from modules.wan_links import aws as wan_links
-from shared import http, run
-from shared.deadline import Deadline
-from shared.network import Network
+from shared.engine import poll as engine
+from shared.engine.deadline import Deadline
+from shared.engine.network import Network
+from shared.engine.traffic import Traffic
+from shared.engine.workers import AT_ONCE, Workers
 from shared.providers import aws
-from shared.workers import AT_ONCE, Workers
+from shared.transport import http
 from tests.fakes import ec2
 from tests.test_workers import Crowd
 
@@ -100,8 +102,8 @@ def fetched(monkeypatch, cell, what, cloud, spare):
     deadline = Deadline(600)
     network = Network(deadline)
     log = type("Log", (), {"info": lambda *_, **__: None})()
-    traffic, workers = http.Traffic(), Workers(network, spare)
-    poll = run.Poll("appliances", None, deadline, traffic, log, network, workers)
+    traffic, workers = Traffic(), Workers(network, spare)
+    poll = engine.Poll("appliances", None, deadline, traffic, log, network, workers)
     given = {
         "aws_access_key_id": ec2.KEY,
         "aws_secret_access_key": ec2.SECRET,
@@ -139,8 +141,11 @@ def test_what_is_throttled_holds_the_others_back(monkeypatch):
     session = _session()
     pauses = []
     monkeypatch.setattr(session._network, "pause", pauses.append)
-    monkeypatch.setattr(aws.time, "monotonic", lambda: 100.0)
-    throttle, other = aws._Throttle(session._network), aws._Throttle(session._network)
+    monkeypatch.setattr(aws.session.time, "monotonic", lambda: 100.0)
+    throttle, other = (
+        aws.session._Throttle(session._network),
+        aws.session._Throttle(session._network),
+    )
     throttled = ClientError({"Error": {"Code": "Throttling", "Message": "slow"}}, "DescribeTags")
     broken = ClientError({"ResponseMetadata": {"HTTPStatusCode": 503}}, "DescribeTags")
     monkeypatch.setattr(http, "delay_before_retry", lambda *_: 7.0)
@@ -154,7 +159,7 @@ def test_what_is_throttled_holds_the_others_back(monkeypatch):
 
 
 def _session():
-    poll = run.Poll("appliances", None, Deadline(600), http.Traffic(), None)
+    poll = engine.Poll("appliances", None, Deadline(600), Traffic(), None)
     given = {"aws_access_key_id": ec2.KEY, "aws_secret_access_key": ec2.SECRET}
     return aws.Session(aws.credentials(given, False), poll)
 
@@ -163,7 +168,7 @@ def test_all_calls_of_a_client_wait_together(monkeypatch):
     """Whatever thread they are of: the client of a service in a region is one."""
     with ec2.Cloud({REGION: ec2.records(REGION)}) as cloud:
         cloud.fail(REGION, "DescribeVolumes", ec2.THROTTLE, times=1)
-        poll = run.Poll("volumes", None, Deadline(600), http.Traffic(), None)
+        poll = engine.Poll("volumes", None, Deadline(600), Traffic(), None)
         given = {
             "aws_access_key_id": ec2.KEY,
             "aws_secret_access_key": ec2.SECRET,
@@ -171,10 +176,10 @@ def test_all_calls_of_a_client_wait_together(monkeypatch):
         }
         session = aws.Session(aws.credentials(given, False), poll)
         scope, held = aws.Scope(REGION, session), []
-        monkeypatch.setattr(aws._Throttle, "hold", lambda self, seconds: held.append(self))
+        monkeypatch.setattr(aws.session._Throttle, "hold", lambda self, seconds: held.append(self))
         monkeypatch.setattr(http, "FIRST_DELAY_S", 0)
         waited = []
-        monkeypatch.setattr(aws._Throttle, "wait", lambda self: waited.append(self))
+        monkeypatch.setattr(aws.session._Throttle, "wait", lambda self: waited.append(self))
         assert len(aws.listed(scope, "ec2", "describe_volumes", "Volumes")) == 3
         aws.listed(scope, "ec2", "describe_vpcs", "Vpcs")
         aws.account(session)

@@ -8,8 +8,8 @@ from modules.appliances import aws as appliances
 from modules.circuits import aws as circuits
 from modules.servers import aws as servers
 from modules.volumes import aws as volumes
-from shared.errors import UnexpectedResponse
-from shared.status import redundant
+from shared.engine.errors import UnexpectedResponse
+from shared.records.status import redundant
 from tests.fakes.aws_records import Session, record, shape
 
 DX = "directconnect"

@@ -25,8 +25,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from flexlocal import accounts
 from flexlocal.__main__ import families
-from shared import http, network, run, wire
-from shared.errors import (
+from shared.engine import network, poll
+from shared.engine.errors import (
     AddressDenied,
     ConnectorError,
     InvalidEvent,
@@ -34,6 +34,7 @@ from shared.errors import (
     UnexpectedResponse,
     Unreachable,
 )
+from shared.transport import http, websocket
 from tests.fakes.context import Context
 
 FAMILY = {provider: family for family, cells in families().items() for provider in cells}
@@ -214,7 +215,7 @@ def out_of_time_at(monkeypatch):
                             raise
 
         known = types.SimpleNamespace(SimpleQueue=Impatient, Empty=queue.Empty)
-        monkeypatch.setattr(run, "queue", known)
+        monkeypatch.setattr(poll, "queue", known)
 
     return choose
 
@@ -314,7 +315,7 @@ def gzip_without_end(server, request):
 @pytest.mark.parametrize("answer", [endless, bomb])
 def test_no_answer_is_larger_than_the_limit(serve, monkeypatch, provider, answer):
     monkeypatch.setattr(network, "LARGEST_ANSWER", LIMIT)
-    monkeypatch.setattr(wire, "LARGEST_ANSWER", LIMIT)
+    monkeypatch.setattr(websocket, "LARGEST_ANSWER", LIMIT)
     server = serve(provider, answer)
     error = polled(provider, account(provider, f"127.0.0.1:{server.port}"))
     assert isinstance(error, UnexpectedResponse)
@@ -325,7 +326,7 @@ def test_no_answer_is_larger_than_the_limit(serve, monkeypatch, provider, answer
 
 @everybody
 def test_a_line_without_end_is_not_read_for_ever(serve, monkeypatch, provider):
-    monkeypatch.setattr(wire, "LARGEST_ANSWER", LIMIT)
+    monkeypatch.setattr(websocket, "LARGEST_ANSWER", LIMIT)
     server = serve(provider, endless_line)
     error = polled(provider, account(provider, f"127.0.0.1:{server.port}"))
     assert isinstance(error, (Unreachable, UnexpectedResponse))
@@ -345,7 +346,7 @@ def test_no_thread_outlives_the_poll(serve, out_of_time_at, provider, answer):
 def test_a_tls_handshake_that_hangs_ends_with_the_poll(
     serve, out_of_time_at, monkeypatch, provider
 ):
-    for module, name in ((http, "CONNECT_TIMEOUT_S"), (wire, "CONNECT_S")):
+    for module, name in ((http, "CONNECT_TIMEOUT_S"), (websocket, "CONNECT_S")):
         monkeypatch.setattr(module, name, 300.0)  # so that it is nothing else that ends it
     server = serve(provider, None, tls=True)
     out_of_time_at(server.accepted)

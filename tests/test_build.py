@@ -22,8 +22,9 @@ import yaml
 from flexlocal import accounts, build, cassette_server, cassettes, distributions, pythons, shipping
 from flexlocal.__main__ import main
 from flexlocal.distributions import BuildError
-from shared import run
+from shared.engine import poll
 from tests.built import CELLS, DIST, MANIFEST, ROOT, expected, module
+from tests.test_house import imports
 
 FAMILIES = sorted(MANIFEST.modules)
 MB = 1_000_000
@@ -73,22 +74,52 @@ def test_the_folder_and_the_zip_are_the_same(family, tmp_path):
 def test_our_own_code_is_that_of_the_checkout(family):
     folder = module(family).folder
     assert filecmp.cmp(folder / "main.py", ROOT / "modules" / family / "main.py", shallow=False)
-    own = {file.relative_to(folder / "lib") for file in (folder / "lib/shared").rglob("*.py")}
-    assert own == {
-        file.relative_to(ROOT)
-        for file in (ROOT / "shared").rglob("*.py")
-        if file.parent.name != "providers" or file.stem in ("__init__", *run.cells(family))
-    }
-    assert filecmp.cmp(folder / "lib/mapping.yaml", ROOT / "mapping.yaml", shallow=False)
-    cells = {file.name for file in (folder / "lib/modules" / family).glob("*.py")}
-    assert cells == {file.name for file in (ROOT / "modules" / family).glob("*.py")} - {"main.py"}
+    for file in [*(folder / "lib/shared").rglob("*.py"), *(folder / "lib/modules").rglob("*.py")]:
+        assert filecmp.cmp(file, ROOT / file.relative_to(folder / "lib"), shallow=False)
     families = {each.name for each in (folder / "lib/modules").iterdir() if each.is_dir()}
     assert families - {"__pycache__"} == {family}
 
 
+def reached(names):
+    """The project's files that these modules import, by another way than the build's: their syntax trees."""
+    files, todo = set(), list(names)
+    while todo:
+        parts = todo.pop().split(".")
+        for count in range(1, len(parts) + 1):
+            path = ROOT.joinpath(*parts[:count])
+            file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+            if file.exists() and file not in files:
+                files.add(file)
+                todo += [name for name in imports(file) if name.startswith(("modules", "shared"))]
+    return {file.relative_to(ROOT).as_posix() for file in files}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_zip_carries_what_it_can_reach_and_no_more(family):
+    cells = poll.cells(family)
+    names_ = ["main", *cells]
+    there = reached([f"modules.{family}.{each}" for each in names_])
+    there |= reached([f"shared.providers.{each}" for each in cells])
+    lib = module(family).folder / "lib"
+    own = {
+        file.relative_to(lib).as_posix()
+        for room in ("modules", "shared")
+        for file in (lib / room).rglob("*.py")
+    }
+    assert own == there - {f"modules/{family}/main.py"}  # which stands at the top
+    assert (lib / "mapping.yaml").exists() == ("shared/records/metrics.py" in own)
+
+
+def test_a_zip_without_metrics_has_no_mapping():
+    assert not (module("vca_status").folder / "lib/mapping.yaml").exists()
+    assert filecmp.cmp(
+        module("servers").folder / "lib/mapping.yaml", ROOT / "mapping.yaml", shallow=False
+    )
+
+
 def test_a_built_module_finds_the_metric_mapping():
     lib = module("servers").folder / "lib"
-    script = "import sys; sys.path.insert(0, sys.argv[1]); from shared import metrics\n"
+    script = "import sys; sys.path.insert(0, sys.argv[1]); from shared.records import metrics\n"
     script += "print(metrics.MAPPING, len(metrics.of('aws.ec2')))"
     done = subprocess.run(
         [sys.executable, "-B", "-I", "-S", "-c", script, str(lib)], capture_output=True, text=True
@@ -106,10 +137,10 @@ def test_nothing_is_shipped_that_is_not_needed(family):
         name.split("/")[1].split("-")[0] for name in found if name.endswith("/METADATA")
     }
     of_openstack = {"keystoneauth1", "os_service_types"}
-    assert with_metadata == (of_openstack if "openstack" in run.cells(family) else set())
+    assert with_metadata == (of_openstack if "openstack" in poll.cells(family) else set())
     models = {name.split("/")[3] for name in found if name.endswith("/service-2.json.gz")}
     of_aws = {*MANIFEST.providers["aws"].botocore_data, *MANIFEST.modules[family].botocore_data}
-    assert models == (of_aws if "aws" in run.cells(family) else set())
+    assert models == (of_aws if "aws" in poll.cells(family) else set())
 
 
 def test_models_are_shipped_without_their_documentation():
@@ -134,15 +165,15 @@ def test_the_terms_of_use_come_along(family):
     }
     assert licences >= {"requests", "urllib3", "pyyaml", "certifi"}
     for provider, library in (("aws", "botocore"), ("openstack", "keystoneauth1")):
-        assert (library in licences) == (provider in run.cells(family))
+        assert (library in licences) == (provider in poll.cells(family))
 
 
 def test_one_provider_alone_ships_nothing_of_the_others(tmp_path):
     built = build.build(MANIFEST, "servers", ["openstack"], tmp_path)
     found = names(built)
     assert "lib/modules/servers/openstack.py" in found
-    assert "lib/shared/providers/openstack.py" in found
-    assert not [name for name in found if "aws.py" in name or name.startswith("lib/botocore")]
+    assert "lib/shared/providers/openstack/session.py" in found
+    assert not [name for name in found if "/aws" in name or name.startswith("lib/botocore")]
     assert yaml.safe_load((built.folder / "config.yaml").read_text())["provider"] == "openstack"
     assert built.zip.stat().st_size <= 3 * MB  # with byte code for two Pythons
     assert built.replayed == {"openstack": 24}
@@ -176,7 +207,7 @@ def test_the_vendors_test_configuration(family, provider):
     assert {f"expected_{name}" for name in asks} == {
         name for name in config if name.startswith("expected_") and name != "expected_resources"
     }
-    first = folder / f"config.{min(run.cells(family))}.yaml"
+    first = folder / f"config.{min(poll.cells(family))}.yaml"
     assert (folder / "config.yaml").read_bytes() == first.read_bytes()
 
 

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from shared import cloudtrail
-from shared.errors import UnexpectedResponse
-from shared.interval import Interval
-from shared.run import Asked
+from shared.engine.errors import UnexpectedResponse
+from shared.engine.interval import Interval
+from shared.engine.poll import Asked
+from shared.providers.aws import cloudtrail
 from tests.built import CELLS
 from tests.fakes.aws_records import Session
 

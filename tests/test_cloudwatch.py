@@ -12,10 +12,11 @@ from modules.appliances import aws as appliances
 from modules.circuits import aws as circuits
 from modules.servers import aws as servers
 from modules.volumes import aws as volumes
-from shared import cloudwatch, metrics
-from shared.errors import InsufficientPermission, UnexpectedResponse, Unreachable
-from shared.interval import Interval
-from shared.run import Asked
+from shared.engine.errors import InsufficientPermission, UnexpectedResponse, Unreachable
+from shared.engine.interval import Interval
+from shared.engine.poll import Asked
+from shared.providers.aws import cloudwatch
+from shared.records import metrics
 from tests.fakes.aws_records import Session, record
 
 UTC = datetime.timezone.utc

@@ -14,7 +14,7 @@ import shared.providers
 from flexlocal import accounts
 from flexlocal.__main__ import families
 from flexlocal.context import Context
-from shared.errors import InvalidEvent
+from shared.engine.errors import InvalidEvent
 
 PROVIDERS = sorted(name for _, name, _ in pkgutil.iter_modules(shared.providers.__path__))
 README = Path(__file__).resolve().parent.parent / "README.md"

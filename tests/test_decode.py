@@ -6,9 +6,11 @@ import json
 import botocore.session
 import pytest
 
-from shared import decode, record, run
-from shared.errors import UnexpectedResponse
+from shared.engine import poll
+from shared.engine.errors import UnexpectedResponse
 from shared.providers import aws
+from shared.records import fields
+from shared.transport import decode
 
 URL = "https://host.invalid/v3/things"
 
@@ -65,7 +67,7 @@ def test_a_whole_number_of_more_digits_than_python_reads():
             decode.json_answer(body, URL)
     # a Python of before the limit reads it, and the field is refused
     with pytest.raises(UnexpectedResponse, match="'a' is no number that can be used"):
-        record.field({"a": 10**4999}, "a", int)
+        fields.field({"a": 10**4999}, "a", int)
 
 
 def test_nan_is_null_where_a_service_writes_it_for_none():
@@ -124,9 +126,9 @@ def nested(levels, value=1):
 
 
 def test_metadata_is_bounded_in_depth():
-    assert record.plain(nested(50)) == nested(50)
+    assert fields.plain(nested(50)) == nested(50)
     with pytest.raises(UnexpectedResponse, match="nested more than 100 levels deep"):
-        record.plain(nested(300))
+        fields.plain(nested(300))
 
 
 LATE = datetime.timezone(datetime.timedelta(hours=14))
@@ -144,27 +146,27 @@ LATE = datetime.timezone(datetime.timedelta(hours=14))
 )
 def test_metadata_that_json_can_not_hold_is_refused(value):
     with pytest.raises(UnexpectedResponse):
-        record.plain({"x": [value]})
+        fields.plain({"x": [value]})
 
 
 def test_dates_are_text():
-    assert record.plain([datetime.date(2026, 1, 31)]) == ["2026-01-31"]
+    assert fields.plain([datetime.date(2026, 1, 31)]) == ["2026-01-31"]
 
 
 @pytest.mark.parametrize("text", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
 def test_a_time_that_no_calendar_has_in_utc_is_none(text):
-    assert record.parse_time(text) is None
+    assert fields.parse_time(text) is None
     with pytest.raises(UnexpectedResponse, match="'f' should be an ISO 8601 time"):
-        record.time({"f": text}, "f")
+        fields.time({"f": text}, "f")
 
 
 @pytest.mark.parametrize("value", [10**400, float("nan"), float("inf"), -(10**400)])
 @pytest.mark.parametrize("kind", [int, float])
 def test_numbers_are_bounded(value, kind):
     with pytest.raises(UnexpectedResponse, match="field 'f'"):
-        record.field({"f": value}, "f", kind)
+        fields.field({"f": value}, "f", kind)
     with pytest.raises(UnexpectedResponse, match="field 'f'"):
-        record.items({"f": [value]}, "f", kind)
+        fields.items({"f": [value]}, "f", kind)
 
 
 # --- what gets past it ----------------------------------------------------------------------------
@@ -195,8 +197,8 @@ VOLUME = "<DescribeVolumesResponse><volumeSet><item>%s</item></volumeSet></Descr
 )
 def test_botocores_parsers_know_no_other_error(models, service, operation, body):
     model = models[service]
-    parsers = aws._Parsers()
-    parsers.set_parser_defaults(timestamp_parser=aws._timestamp)
+    parsers = aws.session._Parsers()
+    parsers.set_parser_defaults(timestamp_parser=aws.session._timestamp)
     parser = parsers.create_parser(model.metadata["protocol"])
     response = {
         "status_code": 200,
@@ -223,7 +225,7 @@ def test_the_engine_names_what_only_data_can_bring_about(error):
             error.encode()
         raise error
     except Exception as caught:
-        known = run._classified(Provider, caught, str)
+        known = poll._classified(Provider, caught, str)
     assert isinstance(known, UnexpectedResponse)
     assert "what the provider sent can't be used" in str(known) and "test_decode.py" in str(known)
 
@@ -231,4 +233,4 @@ def test_the_engine_names_what_only_data_can_bring_about(error):
 @pytest.mark.parametrize("kind", [AttributeError, KeyError, TypeError, ValueError])
 def test_bugs_stay_bugs(kind):
     with pytest.raises(kind):
-        run._classified(Provider, kind("x"), str)
+        poll._classified(Provider, kind("x"), str)

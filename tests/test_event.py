@@ -4,8 +4,8 @@ import types
 
 import pytest
 
-from shared import event as events
-from shared.errors import InvalidEvent
+from shared.engine import event as events
+from shared.engine.errors import InvalidEvent
 
 SECRET = "s3cr3t-canary"
 AWS = {"aws_access_key_id": "AKIAINVENTED", "aws_secret_access_key": SECRET}

@@ -14,7 +14,7 @@ import requests
 from flexlocal import accounts, cassettes
 from flexlocal.__main__ import families, main
 from flexlocal.context import Context, NotLocal
-from shared.errors import InvalidEvent, UnexpectedResponse
+from shared.engine.errors import InvalidEvent, UnexpectedResponse
 from tests.fakes import openstack as fakes
 from tools import expected
 
@@ -280,7 +280,7 @@ def test_what_a_provider_calls_its_things_does_nothing_to_a_terminal(capsys, mon
     resources = expected.replayed("networks", "aws")
     for resource in resources:
         resource["base"]["name"] = HOSTILE
-    monkeypatch.setattr("shared.run.poll", lambda *_: resources)
+    monkeypatch.setattr("shared.engine.poll.poll", lambda *_: resources)
     assert main(["run", "networks", "--account", "demo-aws", "--format", form]) == 0
     out = capsys.readouterr().out
     assert not set("\x1b\x00\u202e\u2066\u200b\x9b\ud800") & set(out)
@@ -525,7 +525,7 @@ def without_seen_at(out):
 def cloud(monkeypatch, tmp_path):
     """A simulated cloud with three volumes, and a folder of cassettes of its own."""
     monkeypatch.setattr(cassettes, "ROOT", tmp_path / "cassettes")
-    monkeypatch.setattr("shared.http.FIRST_DELAY_S", 0)
+    monkeypatch.setattr("shared.transport.http.FIRST_DELAY_S", 0)
     made = fakes.Cloud()
     made.fill(volumes=3)
     yield made

@@ -14,9 +14,9 @@ import pytest
 
 from flexlocal import accounts, cassettes
 from flexlocal.__main__ import families
-from shared.errors import UnexpectedResponse
-from shared.masking import secrets_in
-from shared.run import Dropped
+from shared.engine.errors import UnexpectedResponse
+from shared.engine.masking import secrets_in
+from shared.engine.poll import Dropped
 from tools import expected
 
 ROOT = Path(__file__).resolve().parent.parent

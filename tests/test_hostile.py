@@ -23,8 +23,9 @@ from flexlocal import accounts, cassettes, websocket_cassettes
 from flexlocal.__main__ import families
 from flexlocal.context import Context
 from flexlocal.websocket_cassettes import NotRecorded
-from shared import network, wire
-from shared.errors import ConnectorError, UnexpectedResponse
+from shared.engine import network
+from shared.engine.errors import ConnectorError, UnexpectedResponse
+from shared.transport import websocket
 from tools.expected import SEEN_AT
 
 HANDLERS = ("get", "get_status", "get_metrics", "get_logs", "validate_credentials")
@@ -226,7 +227,7 @@ def prepared():
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         patch.setattr(cassettes._Readable, "deserialize", staticmethod(read))
         patch.setattr(botocore.session, "create_loader", lambda *_: loader)
-        ignored = ["threading", "queue", "shared.deadline"]
+        ignored = ["threading", "queue", "shared.engine.deadline"]
         stack.enter_context(freezegun.freeze_time(SEEN_AT, ignore=ignored))
         yield accounts.demo()
 
@@ -260,7 +261,7 @@ def run(prepared, monkeypatch):
             return message
         body = json.dumps(message).encode()
         response = {"status": {"code": 200}, "headers": {}, "body": {"string": body}}
-        return wire.read(state["change"](None, response)["body"]["string"], self._url)
+        return websocket.read(state["change"](None, response)["body"]["string"], self._url)
 
     monkeypatch.setattr(vcr.cassette.Cassette, "play_response", play_response)
     monkeypatch.setattr(websocket_cassettes.Player, "receive", received)

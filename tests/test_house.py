@@ -82,7 +82,7 @@ def test_cells_do_not_sleep_or_start_threads_or_read_the_environment():
 
 
 def test_what_a_provider_sends_is_read_in_one_place():
-    """By shared/decode.py; the others read what is our own, or look whether a body was cut short."""
+    """By shared/transport/decode.py; the others read what is our own, or look whether a body was cut short."""
     readers = {}
     for file in MODULES + SHARED:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
@@ -114,7 +114,7 @@ def test_no_file_is_named_after_nothing():
         ("import shared.providers.openstack", ["keystoneauth1"], ["botocore"]),
         ("import modules.volumes.openstack", ["keystoneauth1"], ["botocore"]),
         ("import modules.circuits.netbox", ["requests"], ["botocore", "keystoneauth1"]),
-        ("import modules.servers.main, shared.run", [], ["vcr", "rich", "flexlocal"]),
+        ("import modules.servers.main, shared.engine.poll", [], ["vcr", "rich", "flexlocal"]),
     ],
 )
 def test_a_cold_start_loads_only_what_is_asked_for(code, loaded, not_loaded):
@@ -152,8 +152,8 @@ def test_a_poll_loads_no_other_providers_client(provider, credentials, loaded, n
         url = f"http://127.0.0.1:{closed.getsockname()[1]}"
     given = {key: url if value == "URL" else value for key, value in credentials.items()}
     script = f"""
-import sys, types, modules.servers.main, shared.http
-shared.http.FIRST_DELAY_S = 0
+import sys, types, modules.servers.main, shared.transport.http
+shared.transport.http.FIRST_DELAY_S = 0
 event = {{"provider": {provider!r}, "credentials": {given!r}}}
 try:
     modules.servers.main.get(event, types.SimpleNamespace(module_id=None))

@@ -15,10 +15,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from shared import http as our_http
-from shared.deadline import Deadline
-from shared.errors import OutOfTime, UnexpectedResponse
-from shared.network import Network
+from shared.engine.deadline import Deadline
+from shared.engine.errors import OutOfTime, UnexpectedResponse
+from shared.engine.network import Network
+from shared.engine.traffic import Traffic
+from shared.transport import http as our_http
 
 
 class Server:
@@ -75,7 +76,7 @@ def slept(monkeypatch):
 
 
 def session(seconds=600.0, **kwargs):
-    traffic = our_http.Traffic()
+    traffic = Traffic()
     return our_http.session(Network(Deadline(seconds)), traffic, **kwargs), traffic
 
 
@@ -149,7 +150,7 @@ def test_no_retry_is_started_that_the_deadline_does_not_allow(server, slept):
 
 def test_no_call_is_made_after_the_deadline(server):
     deadline = Deadline(5, clock=iter([0, 6, 6, 6]).__next__)
-    web = our_http.session(Network(deadline), our_http.Traffic())
+    web = our_http.session(Network(deadline), Traffic())
     with pytest.raises(OutOfTime, match=f"GET {server.url}/x"):
         web.get(server.url + "/x?token=secret")
     assert server.asked == []
@@ -166,7 +167,7 @@ def test_each_call_gets_what_is_left(monkeypatch):
     for now in (0, 595, 560):
         clock = iter([0] + [now] * 9)
         network = Network(Deadline(600, clock=clock.__next__))
-        web = our_http.session(network, our_http.Traffic())
+        web = our_http.session(network, Traffic())
         with pytest.raises(requests.exceptions.SSLError):  # and is not tried again
             web.get("https://host.invalid/")
     assert given == [(10, 60), (5, 5), (10, 40)]

@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from nflex_connector_utils import setup_time_interval
 
-from shared import interval
-from shared.errors import InvalidEvent
-from shared.interval import Interval, due
+from shared.engine import interval
+from shared.engine.errors import InvalidEvent
+from shared.engine.interval import Interval, due
 
 UTC = datetime.timezone.utc
 NOON = datetime.datetime(2026, 1, 31, 12, tzinfo=UTC)

@@ -8,9 +8,8 @@ import socket
 
 import pytest
 
-from shared import http, wire
-from shared.deadline import Deadline
-from shared.errors import (
+from shared.engine.deadline import Deadline
+from shared.engine.errors import (
     Absent,
     InsufficientPermission,
     InvalidCredentials,
@@ -20,11 +19,12 @@ from shared.errors import (
     UnexpectedResponse,
     Unreachable,
 )
-from shared.http import Traffic
-from shared.log import Log
-from shared.masking import Masker
+from shared.engine.log import Log
+from shared.engine.masking import Masker
+from shared.engine.poll import Poll
+from shared.engine.traffic import Traffic
 from shared.providers import juju
-from shared.run import Poll
+from shared.transport import http, websocket
 from tests.fakes import juju as fakes
 from tests.fakes.context import Context
 
@@ -189,9 +189,9 @@ class TestModelsThatTheAccountNames:
 def test_the_highest_version_that_both_sides_know(monkeypatch, flavour, client, manager):
     controller = fakes.Controller(flavour, [fakes.Model("m")])
     sent = []
-    send = wire.Wire.send
+    send = websocket.Wire.send
     monkeypatch.setattr(
-        wire.Wire, "send", lambda self, m: (sent.append(copy.copy(m)), send(self, m))
+        websocket.Wire, "send", lambda self, m: (sent.append(copy.copy(m)), send(self, m))
     )
     try:
         poll(controller).statuses()
@@ -377,7 +377,7 @@ def test_endpoints_are_tried_in_turn_and_the_one_that_answered_is_kept_to(contro
 
 
 def test_an_endpoint_that_accepts_and_never_answers_gives_way_to_the_next(controller, monkeypatch):
-    monkeypatch.setattr(wire, "CONNECT_S", 1.0)
+    monkeypatch.setattr(websocket, "CONNECT_S", 1.0)
     hung = fakes.Controller()
     hung.fail(fakes.ACCEPT, fakes.STALL)
     try:
@@ -609,7 +609,7 @@ def test_pings_are_answered_and_stray_answers_passed_over(controller, call):
 class TestLimit:
     @pytest.fixture(autouse=True)
     def limit(self, monkeypatch):
-        monkeypatch.setattr(wire, "LARGEST_ANSWER", 200_000)
+        monkeypatch.setattr(websocket, "LARGEST_ANSWER", 200_000)
 
     @pytest.mark.parametrize("fault", [fakes.ENDLESS, fakes.STRAYS])
     @pytest.mark.parametrize("call", [LOGIN, LIST, STATUS])
@@ -653,7 +653,7 @@ def test_a_drip_of_bytes_does_not_keep_a_poll(controller, point):
 
 
 def test_an_answer_that_takes_too_long_is_tried_again(controller, monkeypatch):
-    monkeypatch.setattr(wire, "ANSWER_S", 1.0)
+    monkeypatch.setattr(websocket, "ANSWER_S", 1.0)
     controller.fail(STATUS, fakes.STALL)
     error = failure(poll(controller).statuses)
     assert isinstance(error, Unreachable)
@@ -718,8 +718,8 @@ def test_the_hook_by_which_an_exchange_is_bounded_is_the_one_that_is_called(
 ):
     """websocket-client reads and writes by the socket that it was given, and by no other way."""
     taken = []
-    take = wire._Budget.take
-    monkeypatch.setattr(wire._Budget, "take", lambda self, n: (taken.append(n), take(self, n)))
+    take = websocket._Budget.take
+    monkeypatch.setattr(websocket._Budget, "take", lambda self, n: (taken.append(n), take(self, n)))
     (status,) = poll(controller).statuses().values()
     assert sum(taken) > len(json.dumps(status))
 

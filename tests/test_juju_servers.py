@@ -7,8 +7,8 @@ import freezegun
 import pytest
 
 from modules.servers import juju as cell
-from shared import http, vca, wire
-from shared.errors import (
+from shared import vca
+from shared.engine.errors import (
     IncompletePoll,
     InsufficientPermission,
     InvalidCredentials,
@@ -17,6 +17,7 @@ from shared.errors import (
     Unreachable,
 )
 from shared.providers import juju
+from shared.transport import http, websocket
 from tests.fakes import juju as fakes
 from tests.fakes.context import Context
 
@@ -294,7 +295,9 @@ def test_machines_and_containers_of_all_models(flavour):
 
 
 def test_the_same_state_gives_the_same_bytes(controller):
-    with freezegun.freeze_time("2026-01-01", ignore=["threading", "queue", "shared.deadline"]):
+    with freezegun.freeze_time(
+        "2026-01-01", ignore=["threading", "queue", "shared.engine.deadline"]
+    ):
         assert json.dumps(poll(controller)) == json.dumps(poll(controller))
 
 
@@ -357,7 +360,7 @@ def test_a_model_that_goes_after_it_was_listed_is_left_out(controller):
     ],
 )
 def test_faults_name_the_model(controller, monkeypatch, fault, kind):
-    monkeypatch.setattr(wire, "LARGEST_ANSWER", 200_000)
+    monkeypatch.setattr(websocket, "LARGEST_ANSWER", 200_000)
     controller.fail("Client.FullStatus", fault)
     with pytest.raises(kind) as caught:
         poll(controller)

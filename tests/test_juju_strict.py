@@ -9,8 +9,9 @@ import importlib
 import pytest
 
 from flexlocal.__main__ import families
-from shared import http, vca
-from shared.errors import UnexpectedResponse
+from shared import vca
+from shared.engine.errors import UnexpectedResponse
+from shared.transport import http
 from tests.fakes import juju as fakes
 from tests.fakes.context import Context
 

@@ -6,7 +6,7 @@ import types
 
 import pytest
 
-from shared.errors import OutOfTime
+from shared.engine.errors import OutOfTime
 from tests.built import MANIFEST, ROOT, module
 from tests.fakes.lambda_runtime import PATIENCE_S, function
 from tests.fakes.openstack import Cloud

@@ -9,9 +9,9 @@ import types
 
 import pytest
 
-from shared import log as shared_log
-from shared.log import Log
-from shared.masking import Masker, secrets_in
+from shared.engine import log as shared_log
+from shared.engine.log import Log
+from shared.engine.masking import Masker, secrets_in
 
 TARGET = "Target(customer: c,account: a, resource: None): "
 EVENT = {"customer_id": "c", "account_id": "a"}

@@ -1,6 +1,6 @@
 """mapping.yaml has only services that a cell reads, and variables that this service gives: every one of them.
 
-What shared/metrics.py lists in SERVICES is compared with what the cells do, since a built module has not
+What shared/records/metrics.py lists in SERVICES is compared with what the cells do, since a built module has not
 all cells and can't find it out.
 """
 
@@ -10,10 +10,12 @@ import datetime
 import pytest
 import yaml
 
-from shared import cloudwatch, metrics, nova_diagnostics
-from shared.interval import Interval
-from shared.metrics import MAPPING, SERVICES, VARIABLES, MappingError
-from shared.run import Asked
+from shared.engine.interval import Interval
+from shared.engine.poll import Asked
+from shared.providers.aws import cloudwatch
+from shared.providers.openstack import server_diagnostics
+from shared.records import metrics
+from shared.records.metrics import MAPPING, SERVICES, VARIABLES, MappingError
 from tests.built import ROOT
 from tests.fakes.aws_records import Session
 from tests.test_interval import Clock
@@ -141,7 +143,7 @@ def test_gnocchi_gives_what_is_listed(all_in_use, measured):  # noqa: F811 - a f
 
 
 def test_nova_gives_what_is_listed(all_in_use, cloud, monkeypatch):  # noqa: F811 - a fixture
-    monkeypatch.setattr(nova_diagnostics, "_now", lambda: Clock.now_is)
+    monkeypatch.setattr(server_diagnostics, "_now", lambda: Clock.now_is)
     assert twice(cloud, read(0), read(1))["metrics"]
     keys = {key for key in ENTRIES if service_of(key) == "openstack.nova"}
     expected = {key: SERVICES["openstack.nova"] for key in keys}
@@ -160,4 +162,8 @@ def test_no_other_code_converts_points():
         and isinstance(node.value, ast.Name)
         and node.value.id == "metrics"
     }
-    assert callers == {"shared/cloudwatch.py", "shared/gnocchi.py", "shared/nova_diagnostics.py"}
+    assert callers == {
+        "shared/providers/aws/cloudwatch.py",
+        "shared/providers/openstack/gnocchi.py",
+        "shared/providers/openstack/server_diagnostics.py",
+    }

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from shared import metrics
-from shared.metrics import MAPPING, MappingError, clean, load, of, rates
+from shared.records import metrics
+from shared.records.metrics import MAPPING, MappingError, clean, load, of, rates
 
 NAN, INF = float("nan"), float("inf")
 UTC = datetime.timezone.utc

@@ -8,10 +8,10 @@ import re
 
 import pytest
 
-from shared import event as events
-from shared import http, run
-from shared.deadline import Deadline
-from shared.errors import (
+from shared.engine import event as events
+from shared.engine import poll as engine
+from shared.engine.deadline import Deadline
+from shared.engine.errors import (
     ConnectorError,
     InsufficientPermission,
     InvalidCredentials,
@@ -21,9 +21,11 @@ from shared.errors import (
     UnexpectedResponse,
     Unreachable,
 )
-from shared.log import Log
-from shared.masking import Masker
+from shared.engine.log import Log
+from shared.engine.masking import Masker
+from shared.engine.traffic import Traffic
 from shared.providers import netbox as provider
+from shared.transport import http
 from tests.fakes import netbox as fakes
 from tests.fakes.context import Context
 
@@ -105,7 +107,7 @@ def scope_of(netbox):
     """A scope to list with, as a poll makes it."""
     request = events.parse({"provider": "netbox", "credentials": netbox.credentials()}, ["netbox"])
     log = Log(Context(), {}, Masker())
-    asked = run.Poll("circuits", request, Deadline(60), http.Traffic(), log)
+    asked = engine.Poll("circuits", request, Deadline(60), Traffic(), log)
     (scope,) = provider.scopes(
         provider.login(provider.credentials(request.credentials, False), asked)
     )
@@ -592,7 +594,9 @@ def test_the_least_rights():
 
 
 def test_listings_are_named_with_their_rights():
-    assert {name: provider._right(kind) for name, kind in provider.LISTINGS.items()} == fakes.RIGHTS
+    assert {
+        name: provider.session._right(kind) for name, kind in provider.LISTINGS.items()
+    } == fakes.RIGHTS
 
 
 # --- where the token goes ---------------------------------------------------------------------------

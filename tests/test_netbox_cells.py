@@ -16,9 +16,9 @@ from modules.circuits import netbox as circuits
 from modules.networks import netbox as networks
 from modules.servers import netbox as servers
 from modules.volumes import netbox as volumes
-from shared import netbox_record, run
-from shared.errors import InvalidEvent, UnexpectedResponse
-from shared.providers.netbox import LISTINGS
+from shared.engine import poll
+from shared.engine.errors import InvalidEvent, UnexpectedResponse
+from shared.providers.netbox import LISTINGS, records
 from tests.fakes import netbox as fakes
 
 MIB, MB, GB = 2**20, 10**6, 10**9
@@ -97,7 +97,7 @@ def converted(listing, record, made=None, cell=None, release=fakes.NEWEST, **kin
     before = copy.deepcopy(record)
     found = cell.convert(record, scope(release, **kinds), made or lookups_of(cell, release))
     assert record == before
-    return found if isinstance(found, run.Dropped) else found.serialize()
+    return found if isinstance(found, poll.Dropped) else found.serialize()
 
 
 def facts(found):
@@ -196,7 +196,7 @@ def test_a_record_of_no_known_kind_is_refused(listing, kind):
     ],
 )
 def test_what_a_person_reads_of_a_value(value, shown):
-    assert netbox_record.brief(value) == shown
+    assert records.brief(value) == shown
 
 
 SPOT = {"latitude": 35.1, "longitude": 139.1}
@@ -219,11 +219,11 @@ SPOT = {"latitude": 35.1, "longitude": 139.1}
     ],
 )
 def test_where_a_site_is(number, more, expected):
-    assert netbox_record.place(site(number), SITES, **more) == expected
+    assert records.place(site(number), SITES, **more) == expected
 
 
 def test_a_site_that_is_not_listed_has_its_name():
-    assert netbox_record.place(thin(99, "New"), SITES) == {"location": {"name": "New"}}
+    assert records.place(thin(99, "New"), SITES) == {"location": {"name": "New"}}
 
 
 # --- states -------------------------------------------------------------------------------------------
@@ -292,7 +292,7 @@ def test_each_word_that_netbox_itself_has_for_a_status_is_a_state():
     assert with_states.keys() == BUILT_IN.keys()
     for family, cell in with_states.items():
         for word in BUILT_IN[family]:
-            state, told = netbox_record.state({"status": choice(word)}, cell.STATES)
+            state, told = records.state({"status": choice(word)}, cell.STATES)
             assert state != "unknown", (family, word)
             assert told == word
 
@@ -351,14 +351,14 @@ def device_record(number, role, model="unheard-of", maker="acme", **changed):
 def test_an_appliances_type_by_its_role(role, kind):
     record = device_record(7, role)
     assert facts(converted("dcim/devices", record))["type_id"] == kind
-    assert isinstance(converted("dcim/devices", record, cell=servers), run.Dropped)
+    assert isinstance(converted("dcim/devices", record, cell=servers), poll.Dropped)
 
 
 @pytest.mark.parametrize("role", ["server", "db-servers", "hypervisor", "bare-metal", "Server"])
 def test_a_server_by_its_role(role):
     record = device_record(7, role)
     assert converted("dcim/devices", record, cell=servers)["id"] == "7"
-    assert converted("dcim/devices", record) == run.Dropped("a server")
+    assert converted("dcim/devices", record) == poll.Dropped("a server")
 
 
 def test_a_role_is_known_by_its_name_where_its_slug_tells_nothing():
@@ -417,19 +417,19 @@ def test_the_accounts_own_words_come_first(kinds, kind):
 
 def test_the_accounts_own_words_make_servers():
     record = device_record(7, "router")
-    assert isinstance(converted("dcim/devices", record, router="server"), run.Dropped)
+    assert isinstance(converted("dcim/devices", record, router="server"), poll.Dropped)
     assert converted("dcim/devices", record, cell=servers, router="server")["type"] == "server"
 
 
 @pytest.mark.parametrize("given, expected", [(None, {}), ({" Edge ": "kvm"}, {"edge": "kvm"})])
 def test_the_option(given, expected):
-    assert netbox_record.device_kinds(given) == expected
+    assert records.device_kinds(given) == expected
 
 
 @pytest.mark.parametrize("kind", ["Router", "", None, ["router"], {}])
 def test_an_option_that_maps_to_no_kind(kind):
     with pytest.raises(InvalidEvent, match="'edge' is mapped to.*") as caught:
-        netbox_record.device_kinds({"edge": kind})
+        records.device_kinds({"edge": kind})
     assert "load_balancer" in str(caught.value)
 
 
@@ -485,7 +485,7 @@ def test_rendered_configuration_stays_out():
     assert "canary" not in json.dumps(appliance(**given))
     record = {**fakes.sample("virtualization/virtual-machines"), **given}
     assert "canary" not in json.dumps(converted("virtualization/virtual-machines", record))
-    assert not {*given} & {*servers.FIELDS, *netbox_record.DEVICE_FIELDS}
+    assert not {*given} & {*servers.FIELDS, *records.DEVICE_FIELDS}
 
 
 # --- servers --------------------------------------------------------------------------------------------

@@ -9,12 +9,13 @@ import zlib
 import pytest
 import urllib3
 
-from shared import http, network
-from shared.deadline import Deadline
-from shared.errors import AddressDenied, InvalidEvent, OutOfTime, UnexpectedResponse
-from shared.http import Traffic
-from shared.http import session as http_session
-from shared.network import Network, Policy
+from shared.engine import network
+from shared.engine.deadline import Deadline
+from shared.engine.errors import AddressDenied, InvalidEvent, OutOfTime, UnexpectedResponse
+from shared.engine.network import Network, Policy
+from shared.engine.traffic import Traffic
+from shared.transport import http
+from shared.transport.http import session as http_session
 from tests.test_http import Server
 
 PATIENCE_S = 20.0

@@ -6,8 +6,7 @@ import math
 
 import pytest
 
-from shared import http
-from shared.errors import (
+from shared.engine.errors import (
     ConnectorError,
     InsufficientPermission,
     InvalidCredentials,
@@ -17,6 +16,7 @@ from shared.errors import (
     Unreachable,
 )
 from shared.providers import openstack
+from shared.transport import http
 from tests.fakes import openstack as fakes
 from tests.fakes.context import Context
 
@@ -33,7 +33,7 @@ LOGIN = "/identity/v3/auth/tokens"
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr(http, "FIRST_DELAY_S", 0)
-    monkeypatch.setattr(openstack, "PAGE_SIZE", 3)
+    monkeypatch.setattr(openstack.session, "PAGE_SIZE", 3)
 
 
 @pytest.fixture

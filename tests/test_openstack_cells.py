@@ -10,8 +10,8 @@ import pytest
 from modules.networks import openstack as networks
 from modules.servers import openstack as servers
 from modules.volumes import openstack as volumes
-from shared import run
-from shared.errors import UnexpectedResponse
+from shared.engine import poll
+from shared.engine.errors import UnexpectedResponse
 from tests.fakes import openstack as fakes
 
 GIB = 1024**3
@@ -272,7 +272,7 @@ def network(routers=(), subnets=(), scope=SCOPE, **changed):
         defaultdict(set, {record["id"]: set(routers)}),
     )
     found = networks.convert(record, scope, lookups)
-    return found if isinstance(found, run.Dropped) else found.serialize()
+    return found if isinstance(found, poll.Dropped) else found.serialize()
 
 
 @pytest.mark.parametrize(
@@ -437,7 +437,7 @@ def test_drift_gives_an_answer_or_a_named_refusal(family):
             tried += 1
             try:
                 found = cell.convert(changed, SCOPE, LOOKUPS[family])
-                if not isinstance(found, run.Dropped):
+                if not isinstance(found, poll.Dropped):
                     assert found.serialize()["base"]["name"]
             except UnexpectedResponse:
                 pass

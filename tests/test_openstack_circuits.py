@@ -8,9 +8,10 @@ import types
 import pytest
 
 from modules.circuits import openstack as circuits
-from shared import http, run
-from shared.errors import InsufficientPermission, UnexpectedResponse, Unreachable
+from shared.engine import poll as engine
+from shared.engine.errors import InsufficientPermission, UnexpectedResponse, Unreachable
 from shared.providers import openstack
+from shared.transport import http
 from tests.fakes import openstack as fakes
 from tests.fakes.context import Context
 
@@ -49,7 +50,7 @@ def converted(kind, record, made=None, scope=SCOPE):
     before = copy.deepcopy(record)
     found = circuits.convert(record, scope, made or lookups())
     assert record == before
-    return found if isinstance(found, run.Dropped) else found.serialize()
+    return found if isinstance(found, engine.Dropped) else found.serialize()
 
 
 def facts(found):
@@ -299,7 +300,7 @@ KEYS = {
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr(http, "FIRST_DELAY_S", 0)
-    monkeypatch.setattr(openstack, "PAGE_SIZE", 3)
+    monkeypatch.setattr(openstack.session, "PAGE_SIZE", 3)
 
 
 @pytest.fixture

@@ -8,9 +8,10 @@ import pytest
 
 from modules.servers import main
 from modules.servers import openstack as servers
-from shared import http, nova_actions
-from shared.errors import InsufficientPermission, UnexpectedResponse
+from shared.engine.errors import InsufficientPermission, UnexpectedResponse
 from shared.providers import openstack
+from shared.providers.openstack import server_actions
+from shared.transport import http
 from tests.fakes import openstack as fakes
 from tests.fakes.context import Context
 from tests.test_interval import Clock
@@ -188,7 +189,7 @@ def many(cloud, count=24):
 def test_servers_that_did_not_change_are_asked_in_turn_each_once_in_twelve_polls(cloud):
     ids, context, asked = many(cloud), Context(), []
     last = "2026-01-31T12:00:00Z"
-    for _ in range(nova_actions.ROUNDS):
+    for _ in range(server_actions.ROUNDS):
         cloud.counts.clear()
         last = poll(cloud, context=context, last=last)["last_update"]
         assert len(actions_asked(cloud)) == 2
@@ -222,7 +223,7 @@ def test_what_leaves_no_trace_is_told_later_and_not_lost(cloud):
     steps = [("compute_trigger_crash_dump", at("12:01:01"), at("12:01:02"), "Success")]
     cloud.actions[max(ids)] = [fakes.action("trigger_crash_dump", "r", at("12:01:00"), steps)]
     last = "2026-01-31T12:00:00Z"
-    for _ in range(2 * nova_actions.ROUNDS):
+    for _ in range(2 * server_actions.ROUNDS):
         answer = poll(cloud, context=context, last=last)
         found += told(answer)
         last, Clock.now_is = answer["last_update"], Clock.now_is + 5 * MINUTE
@@ -252,7 +253,7 @@ def test_one_server(cloud):
 
 
 def test_pages(cloud, monkeypatch):
-    monkeypatch.setattr(openstack, "PAGE_SIZE", 3)
+    monkeypatch.setattr(openstack.session, "PAGE_SIZE", 3)
     many(cloud, 7)
     cloud.actions[ONE] = [fakes.action("lock", f"req-{n}", at(f"12:01:0{n}")) for n in range(7)]
     answer = poll(cloud, resource=ONE)

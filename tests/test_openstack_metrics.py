@@ -9,9 +9,11 @@ import pytest
 
 from modules.servers import main
 from modules.servers import openstack as servers
-from shared import gnocchi, http, metrics, nova_diagnostics
-from shared.errors import InsufficientPermission, UnexpectedResponse, Unreachable
-from shared.interval import Interval
+from shared.engine.errors import InsufficientPermission, UnexpectedResponse, Unreachable
+from shared.engine.interval import Interval
+from shared.providers.openstack import gnocchi, server_diagnostics
+from shared.records import metrics
+from shared.transport import http
 from tests.fakes import openstack as fakes
 from tests.fakes.context import Context
 from tests.test_grid import damage
@@ -36,7 +38,7 @@ def quick(monkeypatch):
 def clock(monkeypatch):
     monkeypatch.setattr("nflex_connector_utils.time.datetime", Clock)
     monkeypatch.setattr(Clock, "now_is", NOON)
-    monkeypatch.setattr(nova_diagnostics, "_now", lambda: Clock.now_is)
+    monkeypatch.setattr(server_diagnostics, "_now", lambda: Clock.now_is)
     return Clock
 
 
@@ -491,7 +493,7 @@ def test_diagnostics_are_for_admins(cloud):
         poll(cloud, "reader")
     assert "os_compute_api:os-server-diagnostics" in str(caught.value)
     assert "metric" in str(caught.value)  # or have a Gnocchi
-    assert nova_diagnostics.POLICY in servers.METRICS_PERMISSIONS
+    assert server_diagnostics.POLICY in servers.METRICS_PERMISSIONS
 
 
 def test_a_nova_without_diagnostics_of_one_form(clock):
@@ -545,7 +547,7 @@ def test_damaged_measures_are_answered_or_refused():
 def test_damaged_diagnostics_are_answered_or_refused():
     def made(damaged):
         told = {"vcpus": 4.0, "memory": 8.0 * GIB}
-        return [(each.key, *rest) for each, *rest in nova_diagnostics._values(damaged, told)]
+        return [(each.key, *rest) for each, *rest in server_diagnostics._values(damaged, told)]
 
     assert len(made(fakes.diagnostics())) == 15
     assert min(survived(made, damage(fakes.diagnostics()))) > 0

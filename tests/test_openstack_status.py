@@ -10,10 +10,10 @@ from modules.appliances import openstack as appliances
 from modules.circuits import openstack as circuits
 from modules.servers import openstack as servers
 from modules.volumes import openstack as volumes
-from shared import http
-from shared.errors import InsufficientPermission, UnexpectedResponse
+from shared.engine.errors import InsufficientPermission, UnexpectedResponse
 from shared.providers import openstack
-from shared.status import LEVELS
+from shared.records.status import LEVELS
+from shared.transport import http
 from tests.fakes import openstack as fakes
 from tests.fakes.context import Context
 from tests.test_grid import damage
@@ -339,7 +339,7 @@ def test_no_word_is_mapped_that_is_not_tested(table, expected):
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr(http, "FIRST_DELAY_S", 0)
-    monkeypatch.setattr(openstack, "PAGE_SIZE", 3)
+    monkeypatch.setattr(openstack.session, "PAGE_SIZE", 3)
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import socket
 import pytest
 import requests
 
-from shared import http, run
-from shared.deadline import Deadline
-from shared.errors import (
+from shared.engine import poll as engine
+from shared.engine.deadline import Deadline
+from shared.engine.errors import (
     Absent,
     InsufficientPermission,
     InvalidCredentials,
@@ -18,9 +18,11 @@ from shared.errors import (
     UnexpectedResponse,
     Unreachable,
 )
-from shared.log import Log
-from shared.masking import Masker
+from shared.engine.log import Log
+from shared.engine.masking import Masker
+from shared.engine.traffic import Traffic
 from shared.providers import osm as provider
+from shared.transport import http
 from tests.fakes import osm as fakes
 from tests.fakes.context import Context
 
@@ -52,7 +54,7 @@ def newer():
 def log_in(osm, context=None, **more):
     credentials = provider.credentials(osm.credentials(**more), False)
     log = Log(context or Context(), {}, Masker())
-    poll = run.Poll("vca_status", None, Deadline(60), http.Traffic(), log)
+    poll = engine.Poll("vca_status", None, Deadline(60), Traffic(), log)
     return provider.login(credentials, poll)
 
 
@@ -277,7 +279,7 @@ def test_what_nobody_listens_on_is_unreachable():
         closed.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{closed.getsockname()[1]}/osm"
     given = {"url": url, "username": "u", "password": "example-pass"}
-    poll = run.Poll("f", None, Deadline(60), http.Traffic(), Log(Context(), {}, Masker()))
+    poll = engine.Poll("f", None, Deadline(60), Traffic(), Log(Context(), {}, Masker()))
     with pytest.raises(requests.RequestException) as failed:
         provider.login(provider.credentials(given, False), poll)
     error = provider.classify(failed.value)
@@ -387,10 +389,10 @@ def test_ro_gets_no_token(ro):
 
 
 def test_a_list_that_ro_cut_is_refused(ro, monkeypatch):
-    monkeypatch.setattr(provider, "RO_LIMIT", 150)
+    monkeypatch.setattr(provider.session, "RO_LIMIT", 150)
     with pytest.raises(UnexpectedResponse, match="cut"):
         provider.ro_listed(ro_scope(ro), "wims")
-    monkeypatch.setattr(provider, "RO_LIMIT", 151)
+    monkeypatch.setattr(provider.session, "RO_LIMIT", 151)
     assert len(provider.ro_listed(ro_scope(ro), "wims")) == 150
 
 

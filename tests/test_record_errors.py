@@ -4,9 +4,9 @@ import importlib
 
 import pytest
 
-from shared import run
-from shared.errors import UnexpectedResponse
-from shared.run import Dropped
+from shared.engine import poll as engine
+from shared.engine.errors import UnexpectedResponse
+from shared.engine.poll import Dropped
 from tests.fakes.context import Context
 from tests.test_grid import CELLS, damage, one_of_each_shape, replayed
 
@@ -72,4 +72,4 @@ def poll(monkeypatch, family, provider, module, record, scope, lookups):
         patched.setattr(of, "scopes", lambda session: [scope])
         patched.setattr(module, "lookups", lambda scope: lookups, raising=False)
         patched.setattr(module, "fetch", lambda scope, lookups: iter([[record]]))
-        run.poll(family, {"provider": provider, "credentials": {"some": "thing"}}, Context())
+        engine.poll(family, {"provider": provider, "credentials": {"some": "thing"}}, Context())

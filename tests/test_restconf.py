@@ -6,8 +6,7 @@ import re
 import pytest
 
 from modules.wan_links import main
-from shared import http, restconf
-from shared.errors import (
+from shared.engine.errors import (
     InsufficientPermission,
     InvalidCredentials,
     InvalidEvent,
@@ -15,6 +14,7 @@ from shared.errors import (
     UnexpectedResponse,
     Unreachable,
 )
+from shared.transport import http, restconf
 from tests.fakes import restconf as fakes
 from tests.fakes.context import Context
 from tests.fakes.ietf_l2vpn import L2vpn

@@ -8,9 +8,10 @@ import freezegun
 import pytest
 from nflex_connector_utils import Network
 
-from shared import http, network, run
-from shared.deadline import Deadline
-from shared.errors import (
+from shared.engine import network
+from shared.engine import poll as engine
+from shared.engine.deadline import Deadline
+from shared.engine.errors import (
     Absent,
     IncompletePoll,
     InsufficientPermission,
@@ -20,6 +21,7 @@ from shared.errors import (
     UnexpectedResponse,
     Unreachable,
 )
+from shared.engine.traffic import Traffic
 from tests.fakes.context import Context
 
 SECRET = "s3cr3t-canary"
@@ -91,7 +93,7 @@ def fetch(scope, lookups):
 
 def convert(record, scope, lookups):
     if record.get("hidden"):
-        return run.Dropped("hidden")
+        return engine.Dropped("hidden")
     if "id" not in record:
         raise UnexpectedResponse("field 'id' is missing")
     return Network(id=record["id"], name=record["id"])
@@ -102,7 +104,7 @@ def ids(resources):
 
 
 def poll(context=None, **event):
-    return run.poll("things", {**EVENT, **event}, context or Context())
+    return engine.poll("things", {**EVENT, **event}, context or Context())
 
 
 def test_all_pages_of_all_scopes_sorted(provider):
@@ -131,7 +133,7 @@ def test_a_record_that_got_lost_is_a_bug_not_a_shorter_list(provider, monkeypatc
         pass
 
     provider.planned = [Scope("a", [[{"id": "1"}]])]
-    monkeypatch.setattr(run, "_convert_page", lossy)
+    monkeypatch.setattr(engine, "_convert_page", lossy)
     with pytest.raises(AssertionError, match="1 records gave 0 and"):
         poll()
 
@@ -384,13 +386,13 @@ def test_a_log_that_fails_does_not_fail_the_poll(provider):
 
 def test_validate_lists_nothing(provider):
     provider.planned = None  # scopes() would fail
-    assert run.validate("things", EVENT, Context()) == {"ok": True, "account": "account-7"}
+    assert engine.validate("things", EVENT, Context()) == {"ok": True, "account": "account-7"}
     assert provider.logins == 1
 
 
 def test_validate_says_why_not(provider):
     provider.login_error = InvalidCredentials(f"bad {SECRET}")
-    answer = run.validate("things", EVENT, Context())
+    answer = engine.validate("things", EVENT, Context())
     assert answer["ok"] is False
     assert answer["reason"].startswith("InvalidCredentials: login: bad ***")
 
@@ -398,8 +400,8 @@ def test_validate_says_why_not(provider):
 @pytest.mark.parametrize("event", [{}, None, {"provider": "fake"}, {**EVENT, "provider": "nope"}])
 def test_a_bad_event_is_refused_before_any_call(provider, event):
     with pytest.raises(InvalidEvent):
-        run.poll("things", event, Context())
-    assert run.validate("things", event, Context())["ok"] is False
+        engine.poll("things", event, Context())
+    assert engine.validate("things", event, Context())["ok"] is False
     assert provider.logins == 0
 
 
@@ -415,7 +417,7 @@ def test_the_deadline_of_the_context_reaches_the_provider(provider, monkeypatch)
 
 
 def test_calls_and_retries_are_counted_by_all_threads():
-    traffic = http.Traffic()
+    traffic = Traffic()
     threads = [
         threading.Thread(target=lambda: [traffic.count(retry=True) for _ in range(2000)])
         for _ in range(8)
@@ -435,13 +437,13 @@ def test_a_poll_holds_no_more_records_than_it_may(provider, monkeypatch):
     converted = []
     provider.cell.convert = lambda record, *_: converted.append(record)
     provider.planned = [Scope("a", [[{"id": "1"}] * 1_000_000])]
-    with pytest.raises(UnexpectedResponse, match=f"more than the {run.MOST_RECORDS} records"):
+    with pytest.raises(UnexpectedResponse, match=f"more than the {engine.MOST_RECORDS} records"):
         poll()
     assert converted == []
 
 
 def test_the_records_of_all_scopes_and_pages_count(provider, monkeypatch):
-    monkeypatch.setattr(run, "MOST_RECORDS", 4)
+    monkeypatch.setattr(engine, "MOST_RECORDS", 4)
     pages = [[{"id": "1"}, {"id": "2"}], [{"id": "3"}]]
     provider.planned = [Scope("a", pages), Scope("b", [[{"id": "4"}]])]
     assert len(poll()) == 4
@@ -460,7 +462,7 @@ def test_the_network_has_ended_when_a_poll_has(provider, monkeypatch, outcome):
     errors = {"failed": UnexpectedResponse("no"), "bug": KeyError("no")}
     provider.planned = [Scope("a", [[{"id": "1"}]], errors.get(outcome))]
     if outcome == "validated":
-        assert run.validate("things", EVENT, Context())["ok"]
+        assert engine.validate("things", EVENT, Context())["ok"]
     elif outcome == "complete":
         assert ids(poll()) == ["1"]
     else:
@@ -472,9 +474,9 @@ def test_the_network_has_ended_when_a_poll_has(provider, monkeypatch, outcome):
 def test_a_conversion_sees_that_the_poll_has_ended(provider):
     """Its thread must not go on for as long as a page takes."""
     opened = network.Network(Deadline(60))
-    page = run._until_the_end(opened, range(run.NOTICED_AFTER * 3))
+    page = engine._until_the_end(opened, range(engine.NOTICED_AFTER * 3))
     assert next(page) == 0
     opened.end()
     with pytest.raises(OutOfTime):
         for number in page:
-            assert number < run.NOTICED_AFTER
+            assert number < engine.NOTICED_AFTER

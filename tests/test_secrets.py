@@ -21,11 +21,13 @@ import websocket
 
 from flexlocal import accounts, cassettes
 from flexlocal.__main__ import families
-from shared import http as our_http
-from shared import masking, run, wire
-from shared.deadline import Deadline
-from shared.errors import ConnectorError
-from shared.masking import Masker, secrets_in, visible
+from shared.engine import masking
+from shared.engine import poll as engine
+from shared.engine.deadline import Deadline
+from shared.engine.errors import ConnectorError
+from shared.engine.masking import Masker, secrets_in, visible
+from shared.transport import http as our_http
+from shared.transport import websocket as our_websocket
 from tests.fakes.context import Context
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -267,7 +269,7 @@ class Hostile:
         monkeypatch.setattr(
             cassette, "can_play_response_for", lambda r: self.count + 1 >= self.number or can(r)
         )
-        monkeypatch.setattr(wire, "connect", connect)
+        monkeypatch.setattr(our_websocket, "connect", connect)
 
 
 class Talk:
@@ -285,7 +287,7 @@ class Talk:
     def receive(self):
         if not self.lie.due():
             return self.player.receive()
-        with wire._Budget(Deadline(9), 9, self.endpoint).telling():
+        with our_websocket._Budget(Deadline(9), 9, self.endpoint).telling():
             if isinstance(self.lie.hostile, Exception):
                 raise OSError(104, str(self.lie.hostile))
             status, content = self.lie.hostile["status"], self.lie.hostile["body"]["string"]
@@ -316,7 +318,7 @@ def poll(monkeypatch, capsys):
         with monkeypatch.context() as patched:
             lie.patch(patched, replayed)
             try:
-                run.poll(family, event, context)
+                engine.poll(family, event, context)
             except ConnectorError as error:
                 shown += traceback.format_exception(type(error), error, error.__traceback__)
                 shown += [repr(error), repr(vars(error)), repr(error.__context__)]

@@ -4,8 +4,8 @@ import datetime
 
 import pytest
 
-from shared import run
-from shared.errors import InvalidEvent, OutOfTime
+from shared.engine import poll
+from shared.engine.errors import InvalidEvent, OutOfTime
 from tests.fakes.context import Context
 from tests.test_run import EVENT, Scope, provider  # noqa: F401
 
@@ -41,7 +41,7 @@ def asking(provider, what):  # noqa: F811
 
 def spanned(what, context=None, **event):
     asked = {**EVENT, "last_update": LAST, "poll_interval": 300, **event}
-    return getattr(run, what)("things", asked, context or Context())
+    return getattr(poll, what)("things", asked, context or Context())
 
 
 def test_points_of_all_scopes_and_the_end_of_what_was_fetched(asking, what):

@@ -4,9 +4,9 @@ import datetime
 
 import pytest
 
-from shared import run
-from shared.errors import InvalidEvent, OutOfTime
-from shared.status import LEVELS, Point, worst
+from shared.engine import poll
+from shared.engine.errors import InvalidEvent, OutOfTime
+from shared.records.status import LEVELS, Point, worst
 from tests.fakes.context import Context
 from tests.test_run import EVENT, Scope, provider  # noqa: F401
 
@@ -19,7 +19,7 @@ def status(record, scope, lookups):
 
 
 def statuses(context=None, **event):
-    return run.statuses("things", {**EVENT, **event}, context or Context())
+    return poll.statuses("things", {**EVENT, **event}, context or Context())
 
 
 def ids(answer):

@@ -10,7 +10,7 @@ import re
 
 import pytest
 
-from shared import http
+from shared.transport import http
 from tests.built import CELLS
 from tests.fakes import moto_polls
 from tests.fakes import netbox as netboxes

@@ -17,8 +17,8 @@ import pytest
 
 from flexlocal import accounts, cassettes
 from flexlocal.__main__ import families
-from shared import http
 from shared.providers import aws
+from shared.transport import http
 from tests.fakes import openstack as fakes
 from tests.fakes.context import Context
 
@@ -28,7 +28,7 @@ HANDLERS = {"get": "fetch", "get_status": "status", "get_metrics": "metrics", "g
 @pytest.fixture(autouse=True)
 def same_moment():
     """All polls are of the same time; deadlines go on."""
-    left_alone = ["threading", "queue", "shared.deadline"]
+    left_alone = ["threading", "queue", "shared.engine.deadline"]
     with freezegun.freeze_time("2026-11-21T00:30:00", ignore=left_alone):
         yield
 
@@ -285,7 +285,9 @@ class Listings:
         return note
 
     def call(self, real, operation, asked):
-        names = [name for name in aws._TOKENS if name in aws._inputs(real, operation)]
+        names = [
+            name for name in aws.session._TOKENS if name in aws.session._inputs(real, operation)
+        ]
         token = asked.pop(names[0], None) if names else None
         shown = json.dumps(asked, sort_keys=True, default=str)
         kind = real.meta.service_model.service_name, operation
@@ -298,7 +300,7 @@ class Listings:
         answer = dict(self.seen[listing])
         if listing != self.changed:
             return answer
-        left, more = answer[key][self.gone :], {aws._TOKENS[names[0]]: "next"}
+        left, more = answer[key][self.gone :], {aws.session._TOKENS[names[0]]: "next"}
         if not self.moving:
             return {**answer, key: left}
         if self.vanished:
@@ -325,7 +327,7 @@ def replayed(family, listings):
     event = accounts.load()["demo-aws"].event()
     get = importlib.import_module(f"modules.{family}.main").get
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(aws, "answers", listings.noted(aws.answers))
+        patch.setattr(aws.session, "answers", listings.noted(aws.answers))
         patch.setattr(
             aws.Session, "client", lambda self, *names: listings.client(client(self, *names))
         )

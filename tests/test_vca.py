@@ -7,7 +7,7 @@ import re
 import pytest
 
 from shared import vca
-from shared.errors import UnexpectedResponse
+from shared.engine.errors import UnexpectedResponse
 from shared.vca import EeId, Namespace, Place, Seen, Status
 
 UTC = datetime.timezone.utc

@@ -6,9 +6,9 @@ import pytest
 
 from modules.vca_status import juju as cell
 from modules.vca_status import main
-from shared import http
-from shared.errors import InsufficientPermission, OutOfTime, UnexpectedResponse
-from shared.record import parse_time
+from shared.engine.errors import InsufficientPermission, OutOfTime, UnexpectedResponse
+from shared.records.fields import parse_time
+from shared.transport import http
 from shared.vca import parse_ee_id
 from tests.fakes import juju as fakes
 from tests.fakes.context import Context

@@ -9,14 +9,15 @@ import pytest
 
 from flexlocal import cassettes
 from modules.vca_status import main, osm
-from shared import http, vca
-from shared.errors import (
+from shared import vca
+from shared.engine.errors import (
     ConnectorError,
     InsufficientPermission,
     InvalidCredentials,
     UnexpectedResponse,
     Unreachable,
 )
+from shared.transport import http
 from tests.fakes import osm as fakes
 from tests.fakes.context import Context
 from tools import demo_osm

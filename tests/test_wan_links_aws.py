@@ -17,11 +17,11 @@ from moto.networkmanager.responses import NetworkManagerResponse
 
 from modules.wan_links import aws as cell
 from modules.wan_links import main
-from shared.deadline import Deadline
-from shared.errors import InsufficientPermission, UnexpectedResponse
-from shared.http import Traffic
+from shared.engine.deadline import Deadline
+from shared.engine.errors import InsufficientPermission, UnexpectedResponse
+from shared.engine.poll import Poll
+from shared.engine.traffic import Traffic
 from shared.providers import aws
-from shared.run import Poll
 from tests.fakes.context import Context
 from tools import demo_aws, network_manager
 

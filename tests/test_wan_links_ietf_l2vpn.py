@@ -7,7 +7,7 @@ import pytest
 
 from modules.wan_links import ietf_l2vpn as cell
 from modules.wan_links import main
-from shared.errors import UnexpectedResponse
+from shared.engine.errors import UnexpectedResponse
 from tests import yang
 from tests.fakes import ietf_l2vpn as fakes
 from tests.fakes import restconf

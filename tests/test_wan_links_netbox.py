@@ -8,7 +8,7 @@ import pytest
 
 from modules.wan_links import main
 from modules.wan_links import netbox as cell
-from shared.errors import InsufficientPermission, InvalidCredentials, UnexpectedResponse
+from shared.engine.errors import InsufficientPermission, InvalidCredentials, UnexpectedResponse
 from shared.providers import netbox as provider
 from tests.fakes import netbox as fakes
 from tests.fakes.context import Context

@@ -9,10 +9,11 @@ import pytest
 
 from modules.wan_links import main
 from modules.wan_links import osm as wan_links
-from shared import http, osm_wan
-from shared.errors import InvalidEvent, UnexpectedResponse, Unreachable
-from shared.run import Dropped
-from shared.wan_plan import Wim
+from shared.engine.errors import InvalidEvent, UnexpectedResponse, Unreachable
+from shared.engine.poll import Dropped
+from shared.providers.osm import wan
+from shared.providers.osm.wan_plan import Wim
+from shared.transport import http
 from tests.fakes import openmano
 from tests.fakes import osm as fakes
 from tests.fakes.context import Context
@@ -268,7 +269,7 @@ def test_port_mappings_of_releases_five_and_six(osm):
     services.site("a")
     wim = {"_id": "w", "name": "wan", "config": {}}
     wim["config"]["wim_port_mapping"] = [{"datacenter_name": "a", "pop_wan_mappings": [old]}]
-    accounts = osm_wan.Accounts([{"_id": "v", "name": "a"}], [wim])
+    accounts = wan.Accounts([{"_id": "v", "name": "a"}], [wim])
     assert accounts.ports("w", "v") == (
         {
             "switch": "00:0b",
@@ -540,10 +541,10 @@ def test_build_is_stuck_after_a_quarter_of_an_hour():
     made = datetime.datetime(2025, 1, 1, tzinfo=datetime.timezone.utc)
     ns = {"_id": "s", "name": "s", "create-time": made.timestamp(), "currentOperation": "IDLE"}
     net = {"uuid": "l", "wim_id": "w", "status": "BUILD"}
-    link = osm_wan.of_sdn_net(ns, net, [], "RO", osm_wan.Accounts([], []))
+    link = wan.of_sdn_net(ns, net, [], "RO", wan.Accounts([], []))
     quarter = datetime.timedelta(minutes=15)
-    assert osm_wan.verdict(link, ns, made + quarter).note is None
-    assert osm_wan.verdict(link, ns, made + quarter + datetime.timedelta(seconds=1)).note
+    assert wan.verdict(link, ns, made + quarter).note is None
+    assert wan.verdict(link, ns, made + quarter + datetime.timedelta(seconds=1)).note
 
 
 # --- needs ----------------------------------------------------------------------------------------
@@ -696,7 +697,7 @@ def test_what_ro_knows_of_a_wim_counts_more_than_what_nbi_knows():
     deployed = {"_admin": {"deployed": {"RO": "of-ro"}}}
     of_nbi = [{"_id": "w", "name": "w", "config": mapped("a"), **deployed}]
     of_nbi.append({"_id": "other", "name": "other", "config": mapped("a")})
-    accounts = osm_wan.Accounts([], of_nbi)
+    accounts = wan.Accounts([], of_nbi)
     accounts.add_ro([], [{"uuid": "of-ro", "name": "w", "config": mapped("b")}], ["of-ro"])
     assert accounts.wims() == [
         Wim("other", "other", frozenset("a"), True),
@@ -707,7 +708,7 @@ def test_what_ro_knows_of_a_wim_counts_more_than_what_nbi_knows():
 def test_a_port_mapping_without_a_data_centre_is_refused():
     wim = {"_id": "w", "name": "w", "config": {"wim_port_mapping": [{"device_id": "sw"}]}}
     with pytest.raises(UnexpectedResponse, match="'datacenter_id' of a port mapping is missing"):
-        osm_wan.Accounts([], [wim])
+        wan.Accounts([], [wim])
 
 
 # --- the WIMs' own health -------------------------------------------------------------------------
@@ -899,9 +900,7 @@ def test_damaged_records_are_read_or_refused(classic, monkeypatch):
     instance = classic.instance(ns, *SPAN, links=[("data", "wan-east", {})])
     ns["deploymentStatus"] = instance
     record = json.loads(json.dumps(ns))
-    accounts = osm_wan.Accounts(
-        classic.osm.lists["vim_accounts"], classic.osm.lists["wim_accounts"]
-    )
+    accounts = wan.Accounts(classic.osm.lists["vim_accounts"], classic.osm.lists["wim_accounts"])
     now = datetime.datetime.now(datetime.timezone.utc)
     lookups = wan_links.Lookups(accounts, [], now)
     session = types.SimpleNamespace(options={"report_missing": True})
@@ -938,7 +937,7 @@ def test_damaged_accounts_are_read_or_refused(classic):
     refused = 0
     for damaged, what in damage(json.loads(json.dumps(wim))):
         try:
-            osm_wan.Accounts(classic.osm.lists["vim_accounts"], [damaged]).wims()
+            wan.Accounts(classic.osm.lists["vim_accounts"], [damaged]).wims()
         except UnexpectedResponse as error:
             assert str(error).startswith(f"WIM account {damaged.get('_id')}: "), what
             assert "field" in str(error) or "object" in str(error), what
@@ -992,5 +991,5 @@ def test_a_dropped_record_says_why():
     link = {"uuid": "l", "wim_id": "w", "status": "DELETED"}
     record = {"ns": {"_id": "s"}, "sdn_net": link, "nets": [], "told_by": "RO"}
     now = datetime.datetime.now(datetime.timezone.utc)
-    lookups = wan_links.Lookups(osm_wan.Accounts([], []), [], now)
+    lookups = wan_links.Lookups(wan.Accounts([], []), [], now)
     assert wan_links.convert(record, None, lookups) == Dropped("deleted")

@@ -6,7 +6,7 @@ import pytest
 
 from modules.wan_links import main
 from modules.wan_links import tapi as cell
-from shared.errors import UnexpectedResponse
+from shared.engine.errors import UnexpectedResponse
 from tests import yang
 from tests.fakes import tapi as fakes
 from tests.fakes.context import Context

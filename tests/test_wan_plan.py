@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared import wan_plan
-from shared.wan_plan import Link, Network, Wim, common, why_none
+from shared.providers.osm import wan_plan
+from shared.providers.osm.wan_plan import Link, Network, Wim, common, why_none
 
 
 def plan(*given):

@@ -12,7 +12,7 @@ import yaml
 
 from flexlocal import accounts, cassette_server, cassettes
 from flexlocal.__main__ import main
-from shared import http
+from shared.transport import http
 from tests.fakes import juju as fakes
 from tests.fakes.context import Context
 from tests.test_juju import poll

@@ -4,10 +4,10 @@ import threading
 
 import pytest
 
-from shared.deadline import Deadline
-from shared.errors import OutOfTime
-from shared.network import Network
-from shared.workers import AT_ONCE, Workers
+from shared.engine.deadline import Deadline
+from shared.engine.errors import OutOfTime
+from shared.engine.network import Network
+from shared.engine.workers import AT_ONCE, Workers
 
 
 def workers(spare, seconds=600):

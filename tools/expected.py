@@ -35,7 +35,7 @@ def replayed(family: str, provider: str) -> list[dict[str, Any]]:
 
 def frozen() -> Any:
     """The clock that ``last_seen_at`` comes from, stopped; deadlines go on."""
-    return freezegun.freeze_time(SEEN_AT, ignore=["threading", "queue", "shared.deadline"])
+    return freezegun.freeze_time(SEEN_AT, ignore=["threading", "queue", "shared.engine.deadline"])
 
 
 def text(resources: list[dict[str, Any]]) -> str:

@@ -28,13 +28,13 @@ from typing import Any, Callable, Optional, Union
 
 from nflex_connector_utils import Appliance, Connections
 
-from shared import cloudtrail, cloudwatch, places
-from shared.errors import UnexpectedResponse
-from shared.metadata import metadata
+from shared.engine.errors import UnexpectedResponse
+from shared.engine.poll import Asked, Dropped, Requested
 from shared.providers import aws
-from shared.record import field, items, needed, objects
-from shared.run import Asked, Dropped, Requested
-from shared.status import Point, redundant, worst
+from shared.providers.aws import cloudtrail, cloudwatch, regions
+from shared.records.fields import field, items, needed, objects
+from shared.records.metadata import metadata
+from shared.records.status import Point, redundant, worst
 
 PERMISSIONS = (
     "ec2:DescribeCustomerGateways",
@@ -535,7 +535,7 @@ def convert(
     )
     if balancer is not None and balancer not in lookups.tags:
         return Dropped("deleted while the poll ran")
-    return Appliance(**CONVERT[kind](record, scope, lookups), **places.aws(scope.name))
+    return Appliance(**CONVERT[kind](record, scope, lookups), **regions.aws(scope.name))
 
 
 def _gone(record: dict[str, Any], kind: str) -> bool:

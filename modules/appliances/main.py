@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from shared import run
+from shared.engine import poll
 
 FAMILY = "appliances"
 
 
 def get(event: Any, context: Any) -> list[dict[str, Any]]:
-    """All appliances of the account as CMP resource dicts, or an exception (shared/errors.py)."""
-    return run.poll(FAMILY, event, context)
+    """All appliances of the account as CMP resource dicts, or an exception (shared/engine/errors.py)."""
+    return poll.poll(FAMILY, event, context)
 
 
 get_resources = get
@@ -17,19 +17,19 @@ get_resources = get
 
 def validate_credentials(event: Any, context: Any) -> dict[str, Any]:
     """Whether the account can log in; lists nothing. {"ok": bool, "account" or "reason": str}."""
-    return run.validate(FAMILY, event, context)
+    return poll.validate(FAMILY, event, context)
 
 
 def get_status(event: Any, context: Any) -> dict[str, Any]:
-    """{"status": [...], "last_update": str}: how each resource is, now (shared/status.py)."""
-    return run.statuses(FAMILY, event, context)
+    """{"status": [...], "last_update": str}: how each resource is, now (shared/records/status.py)."""
+    return poll.statuses(FAMILY, event, context)
 
 
 def get_metrics(event: Any, context: Any) -> dict[str, Any]:
     """{"metrics": [...], "last_update": str}: the points since the event's ``last_update``."""
-    return run.metrics(FAMILY, event, context)
+    return poll.metrics(FAMILY, event, context)
 
 
 def get_logs(event: Any, context: Any) -> dict[str, Any]:
     """{"logs": [...], "last_update": str}: what was done since the event's ``last_update``."""
-    return run.logs(FAMILY, event, context)
+    return poll.logs(FAMILY, event, context)

@@ -4,7 +4,7 @@ API: GET /api/dcim/devices/, 1,000 a page or what the server allows.
 https://netboxlabs.com/docs/netbox/models/dcim/device/
 
 Roles are the operator's own words. The account's option ``device_kinds`` maps them (and device types)
-to CMP's types, before the tables in shared/netbox_record.py do; what neither knows is "unknown". A
+to CMP's types, before the tables in shared/providers/netbox/records.py do; what neither knows is "unknown". A
 device that is a server is reported by the servers family. Statuses are what the operator wrote down.
 """
 
@@ -13,8 +13,9 @@ from typing import Any, Union
 
 from nflex_connector_utils import Appliance, Locations
 
-from shared.metadata import metadata
-from shared.netbox_record import (
+from shared.engine.poll import Dropped
+from shared.providers import netbox
+from shared.providers.netbox.records import (
     DEVICE_DETAILS,
     DEVICE_FIELDS,
     SITE_FIELDS,
@@ -28,9 +29,8 @@ from shared.netbox_record import (
     state,
     tags,
 )
-from shared.providers import netbox
-from shared.record import field, needed, time
-from shared.run import Dropped
+from shared.records.fields import field, needed, time
+from shared.records.metadata import metadata
 
 PERMISSIONS = ("dcim.view_device", "dcim.view_site")
 CALLS = "ceil(sites/1000) /sites + ceil(devices/1000) /devices"

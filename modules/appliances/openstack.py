@@ -27,12 +27,12 @@ from typing import Any, Callable, Optional, Union
 
 from nflex_connector_utils import Appliance, Connections, Region
 
-from shared.errors import UnexpectedResponse
-from shared.metadata import metadata
+from shared.engine.errors import UnexpectedResponse
+from shared.engine.poll import Dropped, Requested
 from shared.providers import openstack
-from shared.record import field, items, needed, objects, time
-from shared.run import Dropped, Requested
-from shared.status import Point
+from shared.records.fields import field, items, needed, objects, time
+from shared.records.metadata import metadata
+from shared.records.status import Point
 
 PERMISSIONS = (
     "get_firewall_group",

@@ -20,13 +20,13 @@ from typing import Any, Callable, Optional, Union
 
 from nflex_connector_utils import Circuit, Connections
 
-from shared import cloudtrail, cloudwatch, places
-from shared.errors import UnexpectedResponse
-from shared.metadata import metadata
+from shared.engine.errors import UnexpectedResponse
+from shared.engine.poll import Asked, Dropped, Requested
 from shared.providers import aws
-from shared.record import field, needed, objects
-from shared.run import Asked, Dropped, Requested
-from shared.status import Point, redundant, worst
+from shared.providers.aws import cloudtrail, cloudwatch, regions
+from shared.records.fields import field, needed, objects
+from shared.records.metadata import metadata
+from shared.records.status import Point, redundant, worst
 
 PERMISSIONS = (
     "directconnect:DescribeConnections",
@@ -389,7 +389,7 @@ def convert(record: dict[str, Any], scope: aws.Scope, lookups: Lookups) -> Union
     dropped = _dropped(record, kind, scope, lookups)
     if dropped:
         return dropped
-    return Circuit(type_id=kind, **CONVERT[kind](record, scope, lookups), **places.aws(scope.name))
+    return Circuit(type_id=kind, **CONVERT[kind](record, scope, lookups), **regions.aws(scope.name))
 
 
 def _dropped(

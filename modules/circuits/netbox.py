@@ -22,8 +22,8 @@ from typing import Any, Optional
 
 from nflex_connector_utils import Circuit, Connections, Locations
 
-from shared.metadata import metadata
-from shared.netbox_record import (
+from shared.providers import netbox
+from shared.providers.netbox.records import (
     LOCATION_FIELDS,
     SITE_FIELDS,
     area,
@@ -36,8 +36,8 @@ from shared.netbox_record import (
     state,
     tags,
 )
-from shared.providers import netbox
-from shared.record import field, needed, objects, time
+from shared.records.fields import field, needed, objects, time
+from shared.records.metadata import metadata
 
 PERMISSIONS = (
     "circuits.view_circuit",

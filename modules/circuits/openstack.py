@@ -20,12 +20,12 @@ from typing import Any, Callable, Optional, Union
 
 from nflex_connector_utils import Circuit, Connections, Region
 
-from shared.errors import InsufficientPermission, UnexpectedResponse
-from shared.metadata import metadata
+from shared.engine.errors import InsufficientPermission, UnexpectedResponse
+from shared.engine.poll import Dropped, Requested
 from shared.providers import openstack
-from shared.record import field, items, needed, objects, time
-from shared.run import Dropped, Requested
-from shared.status import Point
+from shared.records.fields import field, items, needed, objects, time
+from shared.records.metadata import metadata
+from shared.records.status import Point
 
 PERMISSIONS = (
     "get_bgpvpn",

@@ -14,10 +14,10 @@ from typing import Any
 
 from nflex_connector_utils import Connections, Network
 
-from shared import places
-from shared.metadata import metadata
 from shared.providers import aws
-from shared.record import field, needed, objects
+from shared.providers.aws import regions
+from shared.records.fields import field, needed, objects
+from shared.records.metadata import metadata
 
 PERMISSIONS = (
     "ec2:DescribeRegions",
@@ -115,7 +115,7 @@ def convert(record: dict[str, Any], scope: aws.Scope, lookups: Lookups) -> Netwo
             else None,
         ),
         native_portal_link=scope.link("vpcconsole", f"{page}={network_id}"),
-        **places.aws(scope.name),
+        **regions.aws(scope.name),
     )
 
 

@@ -14,8 +14,8 @@ from typing import Any
 
 from nflex_connector_utils import Connections, Locations, Network
 
-from shared.metadata import metadata
-from shared.netbox_record import (
+from shared.providers import netbox
+from shared.providers.netbox.records import (
     LOCATION_FIELDS,
     SITE_FIELDS,
     area,
@@ -24,8 +24,8 @@ from shared.netbox_record import (
     shown,
     tags,
 )
-from shared.providers import netbox
-from shared.record import field, needed, time
+from shared.records.fields import field, needed, time
+from shared.records.metadata import metadata
 
 PERMISSIONS = ("dcim.view_location", "dcim.view_site", "ipam.view_prefix", "ipam.view_vlan")
 CALLS = (

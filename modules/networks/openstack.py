@@ -15,10 +15,10 @@ from typing import Any, Union
 
 from nflex_connector_utils import Connections, Network, Region
 
-from shared.metadata import metadata
+from shared.engine.poll import Dropped
 from shared.providers import openstack
-from shared.record import field, items, needed, time
-from shared.run import Dropped
+from shared.records.fields import field, items, needed, time
+from shared.records.metadata import metadata
 
 PERMISSIONS = ("get_network", "get_port", "get_router", "get_security_group", "get_subnet")
 CALLS = (

@@ -19,12 +19,12 @@ from typing import Any, Optional
 
 from nflex_connector_utils import Connections, ImageDetail, IpAddress, Server
 
-from shared import cloudtrail, cloudwatch, places
-from shared.metadata import metadata
+from shared.engine.poll import Asked, Requested
 from shared.providers import aws
-from shared.record import field, needed, objects, plain
-from shared.run import Asked, Requested
-from shared.status import Point, worst
+from shared.providers.aws import cloudtrail, cloudwatch, regions
+from shared.records.fields import field, needed, objects, plain
+from shared.records.metadata import metadata
+from shared.records.status import Point, worst
 
 PERMISSIONS = (
     "ec2:DescribeImages",
@@ -219,7 +219,7 @@ def convert(record: dict[str, Any], scope: aws.Scope, lookups: Lookups) -> Serve
         connections=Connections(volumes=volumes, networks=_networks(record, lookups)),
         metadata=metadata(record, DETAILS, tags),
         native_portal_link=scope.link("ec2", f"InstanceDetails:instanceId={instance_id}"),
-        **places.aws(scope.name),
+        **regions.aws(scope.name),
     )
 
 

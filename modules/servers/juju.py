@@ -15,10 +15,11 @@ from typing import Any, Optional
 
 from nflex_connector_utils import Connections, ImageDetail, IpAddress, Region, Server
 
-from shared import decode, vca
-from shared.metadata import metadata
+from shared import vca
 from shared.providers import juju
-from shared.record import field, items, needed
+from shared.records.fields import field, items, needed
+from shared.records.metadata import metadata
+from shared.transport import decode
 
 PERMISSIONS = ("controller login", "model read")
 CALLS = "1 login + 1 ListModelSummaries; a model: 1 login + 1 FullStatus"

@@ -16,8 +16,9 @@ from typing import Any, Optional, Union
 
 from nflex_connector_utils import Connections, ImageDetail, IpAddress, Locations, Server
 
-from shared.metadata import metadata
-from shared.netbox_record import (
+from shared.engine.poll import Dropped
+from shared.providers import netbox
+from shared.providers.netbox.records import (
     DEVICE_DETAILS,
     DEVICE_FIELDS,
     SITE_FIELDS,
@@ -32,9 +33,8 @@ from shared.netbox_record import (
     state,
     tags,
 )
-from shared.providers import netbox
-from shared.record import field, needed, time
-from shared.run import Dropped
+from shared.records.fields import field, needed, time
+from shared.records.metadata import metadata
 
 PERMISSIONS = (
     "dcim.view_device",

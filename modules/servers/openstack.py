@@ -14,8 +14,8 @@ for no resource of that id is reported; the metadata name it. ``user_data`` (sho
 out: it holds passwords.
 
 Status is what that same list says of status, fault, power and, to admins, host. Metrics are Gnocchi's where the
-catalog has it (shared/gnocchi.py), else of Nova's diagnostics (shared/nova_diagnostics.py); logs are Nova's
-instance actions (shared/nova_actions.py). None of them asks for what only the inventory needs.
+catalog has it (shared/providers/openstack/gnocchi.py), else of Nova's diagnostics (shared/providers/openstack/server_diagnostics.py); logs are Nova's
+instance actions (shared/providers/openstack/server_actions.py). None of them asks for what only the inventory needs.
 """
 
 import dataclasses
@@ -26,12 +26,12 @@ from typing import Any, Optional
 
 from nflex_connector_utils import Connections, ImageDetail, IpAddress, Region, Server
 
-from shared import gnocchi, nova_actions, nova_diagnostics
-from shared.metadata import metadata
+from shared.engine.poll import Asked, Requested
 from shared.providers import openstack
-from shared.record import field, items, needed, objects, time
-from shared.run import Asked, Requested
-from shared.status import Point
+from shared.providers.openstack import gnocchi, server_actions, server_diagnostics
+from shared.records.fields import field, items, needed, objects, time
+from shared.records.metadata import metadata
+from shared.records.status import Point
 
 PERMISSIONS = (
     "get_floatingip",
@@ -57,7 +57,7 @@ LOGS_PERMISSIONS = (
     "os_compute_api:servers:detail",
 )
 METRICS_SPAN = gnocchi.SPAN
-LOGS_SPAN = nova_actions.SPAN
+LOGS_SPAN = server_actions.SPAN
 CALLS = (
     "1 token; a region: 1 version of Nova + p(servers) /servers/detail "
     "+ p(ports) /ports + p(networks) /networks + p(floating) /floatingips "
@@ -310,22 +310,24 @@ def metrics(
     if openstack.offers(scope, "metric"):
         wanted = {each: told[each] for each in listed if asked.wants(each)}
         yield from gnocchi.points(scope, wanted, asked.interval)
-    elif lookups.microversion >= nova_diagnostics.MICROVERSION:
+    elif lookups.microversion >= server_diagnostics.MICROVERSION:
         servers = {each: (listed[each], told[each]) for each in listed}
-        yield from nova_diagnostics.points(scope, servers, asked.wants, asked.state)
+        yield from server_diagnostics.points(scope, servers, asked.wants, asked.state)
     else:
         openstack.note(scope, "no metrics", why="no Gnocchi, and this Nova is older than Pike")
 
 
 def logs(scope: openstack.Scope, lookups: Lookups, asked: Asked) -> Iterator[list[dict[str, Any]]]:
     """The servers' actions: 1 call a server that changed or whose turn it is, and 1 an action."""
-    if lookups.microversion < nova_actions.MICROVERSION:
+    if lookups.microversion < server_actions.MICROVERSION:
         openstack.note(scope, "no logs", why="this Nova is older than Queens")
         return
-    since = nova_actions.changed_since(asked.interval)
+    since = server_actions.changed_since(asked.interval)
     changed = _by_id(_servers(scope, lookups, **since))
     listed = _by_id(_servers(scope, lookups))
-    yield from nova_actions.events(scope, listed, changed, asked.interval, asked.wants, asked.state)
+    yield from server_actions.events(
+        scope, listed, changed, asked.interval, asked.wants, asked.state
+    )
 
 
 def _by_id(pages: Iterable[list[dict[str, Any]]]) -> dict[str, dict[str, Any]]:

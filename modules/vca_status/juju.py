@@ -20,13 +20,13 @@ from typing import Any, Optional, TypeVar
 from nflex_connector_utils import Connections, ServiceOffering
 
 from shared import vca
-from shared.errors import ConnectorError, UnexpectedResponse
-from shared.metadata import metadata
+from shared.engine.errors import ConnectorError, UnexpectedResponse
 from shared.providers import juju
-from shared.record import field, items, needed
-from shared.status import Point
+from shared.records.fields import field, items, needed
+from shared.records.metadata import metadata
+from shared.records.status import Point
+from shared.transport.websocket import Failed
 from shared.vca import Seen, Status
-from shared.wire import Failed
 
 PERMISSIONS = ("controller login", "model read")
 CALLS = "1 login + 1 ListModelSummaries; a model: 1 login + 1 FullStatus"

@@ -26,11 +26,11 @@ from typing import Any, Optional
 from nflex_connector_utils import Connections, ServiceOffering
 
 from shared import vca
-from shared.errors import Absent, UnexpectedResponse, about
-from shared.metadata import metadata
+from shared.engine.errors import Absent, UnexpectedResponse, about
 from shared.providers import osm
-from shared.record import field, items, needed, objects
-from shared.status import Point
+from shared.records.fields import field, items, needed, objects
+from shared.records.metadata import metadata
+from shared.records.status import Point
 from shared.vca import Seen, Status
 
 PERMISSIONS = ("ns_instances:get", "vca:get", "vim_accounts:get")

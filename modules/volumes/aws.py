@@ -17,12 +17,12 @@ from typing import Any
 
 from nflex_connector_utils import Connections, Volume
 
-from shared import cloudtrail, cloudwatch, places
-from shared.metadata import metadata
+from shared.engine.poll import Asked, Requested
 from shared.providers import aws
-from shared.record import field, needed, objects
-from shared.run import Asked, Requested
-from shared.status import Point, worst
+from shared.providers.aws import cloudtrail, cloudwatch, regions
+from shared.records.fields import field, needed, objects
+from shared.records.metadata import metadata
+from shared.records.status import Point, worst
 
 PERMISSIONS = ("ec2:DescribeRegions", "ec2:DescribeVolumes")
 STATUS_PERMISSIONS = (
@@ -82,7 +82,7 @@ def convert(record: dict[str, Any], scope: aws.Scope, lookups: None) -> Volume:
         connections=Connections(servers=_servers(record)),
         metadata=metadata(record, DETAILS, tags),
         native_portal_link=scope.link("ec2", f"VolumeDetails:volumeId={volume_id}"),
-        **places.aws(scope.name),
+        **regions.aws(scope.name),
     )
 
 

@@ -13,10 +13,10 @@ from typing import Any
 
 from nflex_connector_utils import Connections, Volume
 
-from shared.metadata import metadata
-from shared.netbox_record import disk_bytes, name_of, shown, tags
 from shared.providers import netbox
-from shared.record import needed, time
+from shared.providers.netbox.records import disk_bytes, name_of, shown, tags
+from shared.records.fields import needed, time
+from shared.records.metadata import metadata
 
 PERMISSIONS = ("virtualization.view_virtualdisk",)
 CALLS = "ceil(disks/1000) /virtual-disks; up to 4.1: + 1 /status"

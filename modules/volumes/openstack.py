@@ -23,12 +23,12 @@ from typing import Any, Optional
 
 from nflex_connector_utils import Connections, Region, Volume
 
-from shared.errors import InsufficientPermission
-from shared.metadata import metadata
+from shared.engine.errors import InsufficientPermission
+from shared.engine.poll import Requested
 from shared.providers import openstack
-from shared.record import field, needed, objects, time
-from shared.run import Requested
-from shared.status import Point
+from shared.records.fields import field, needed, objects, time
+from shared.records.metadata import metadata
+from shared.records.status import Point
 
 PERMISSIONS = ("volume:get_all", "volume_extension:type_get_all")
 STATUS_PERMISSIONS = ("volume:get", "volume:get_all")

@@ -22,13 +22,13 @@ from typing import Any, Callable, Optional
 
 from nflex_connector_utils import Circuit, Connections, Locations, Metadata
 
-from shared import places
-from shared.errors import UnexpectedResponse
-from shared.metadata import metadata
+from shared.engine.errors import UnexpectedResponse
+from shared.engine.poll import Requested
 from shared.providers import aws
-from shared.record import field, items, needed, objects
-from shared.run import Requested
-from shared.status import Point
+from shared.providers.aws import regions
+from shared.records.fields import field, items, needed, objects
+from shared.records.metadata import metadata
+from shared.records.status import Point
 
 PERMISSIONS = (
     "ec2:DescribeRegions",
@@ -356,7 +356,7 @@ def _core(record: dict[str, Any], resource: "_Arn", lookups: Lookups) -> dict[st
     return {
         "endpoint_a": _with(core, ", ".join(filter(None, [tagged, *edges]))),
         "endpoint_b": resource.shown(lookups),
-        **(places.aws(edge) if edge else {}),
+        **(regions.aws(edge) if edge else {}),
     }
 
 

@@ -17,13 +17,13 @@ from typing import Any, Optional
 
 from nflex_connector_utils import Circuit, Locations
 
-from shared import restconf
-from shared.ends import first_two
-from shared.errors import UnexpectedResponse, about
-from shared.metadata import metadata
+from shared.engine.errors import UnexpectedResponse, about
 from shared.providers import ietf_l2vpn
-from shared.record import field, needed, time
-from shared.status import Point
+from shared.records.endpoints import first_two
+from shared.records.fields import field, needed, time
+from shared.records.metadata import metadata
+from shared.records.status import Point
+from shared.transport import restconf
 
 PERMISSIONS = (
     "/ietf-l2vpn-svc:l2vpn-svc/sites",

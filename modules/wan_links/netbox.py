@@ -17,9 +17,9 @@ from typing import Any, Optional
 
 from nflex_connector_utils import Circuit, Connections, Locations
 
-from shared.ends import first_two
-from shared.metadata import metadata
-from shared.netbox_record import (
+from shared.engine.poll import Requested
+from shared.providers import netbox
+from shared.providers.netbox.records import (
     SITE_FIELDS,
     brief,
     device_kind,
@@ -30,10 +30,10 @@ from shared.netbox_record import (
     state,
     tags,
 )
-from shared.providers import netbox
-from shared.record import field, needed, time
-from shared.run import Requested
-from shared.status import Point
+from shared.records.endpoints import first_two
+from shared.records.fields import field, needed, time
+from shared.records.metadata import metadata
+from shared.records.status import Point
 
 PERMISSIONS = (
     "dcim.view_device",

@@ -2,13 +2,13 @@
 
 API: GET /nslcm/v1/ns_instances, /admin/v1/vim_accounts and /admin/v1/wim_accounts of the northbound API
 (NBI), whole lists; with credentials.ro_url also the classic resource orchestrator (RO, up to release
-NINE), an instance at a time. shared/osm_wan.py says which record of which release holds what.
+NINE), an instance at a time. shared/providers/osm/wan.py says which record of which release holds what.
 https://osm.etsi.org/docs/user-guide/latest/12-osm-nbi.html
 
 Without ro_url, the links of classic RO are those of the NS record's copy, as they were at the last
 operation on the service. FIVE and SIX have no such copy: their links are seen with ro_url only.
 
-Which links are needed: shared/wan_plan.py. OSM makes none, and says nothing, where no WIM is mapped to
+Which links are needed: shared/providers/osm/wan_plan.py. OSM makes none, and says nothing, where no WIM is mapped to
 all data centres of a VLD.
 """
 
@@ -21,16 +21,16 @@ from typing import Any, Optional, Union
 
 from nflex_connector_utils import Circuit, Connections
 
-from shared import osm_wan
-from shared.ends import first_two
-from shared.errors import UnexpectedResponse, about
-from shared.metadata import metadata
-from shared.osm_wan import Accounts, End
+from shared.engine.errors import UnexpectedResponse, about
+from shared.engine.poll import Dropped, Requested
 from shared.providers import osm
-from shared.record import field, items, needed, objects
-from shared.run import Dropped, Requested
-from shared.status import Point
-from shared.wan_plan import Link, Need, Network, plan, why_none
+from shared.providers.osm import wan
+from shared.providers.osm.wan import Accounts, End
+from shared.providers.osm.wan_plan import Link, Need, Network, plan, why_none
+from shared.records.endpoints import first_two
+from shared.records.fields import field, items, needed, objects
+from shared.records.metadata import metadata
+from shared.records.status import Point
 
 PERMISSIONS = ("ns_instances:get", "vim_accounts:get", "wim_accounts:get")
 CALLS = (
@@ -95,7 +95,7 @@ def fetch_status(
     yield _missing(found, lookups)
     failing: dict[str, set[str]] = defaultdict(set)
     for link in _links(found, lookups):
-        if link.word in osm_wan.NOT_ASKED:
+        if link.word in wan.NOT_ASKED:
             failing[link.wim].add(link.message or f"{link.word} without a message")
     wims = {needed(wim, "_id", str): wim for wim in lookups.wims}
     yield [
@@ -108,7 +108,7 @@ def convert(record: dict[str, Any], scope: osm.Scope, lookups: Lookups) -> Union
     if "need" in record:
         return _missing_link(needed(record, "need", dict), lookups)
     link, ns = _link(record, lookups), needed(record, "ns", dict)
-    said = osm_wan.verdict(link, ns, lookups.now)
+    said = wan.verdict(link, ns, lookups.now)
     if said.state == "terminated":
         return Dropped("deleted")
     sites = lookups.accounts.site_names
@@ -146,7 +146,7 @@ def status(record: dict[str, Any], scope: osm.Scope, lookups: Lookups) -> Iterab
     if "wim_id" in record:
         return [_wim_point(record, lookups)]
     link = _link(record, lookups)
-    said = osm_wan.verdict(link, needed(record, "ns", dict), lookups.now)
+    said = wan.verdict(link, needed(record, "ns", dict), lookups.now)
     if said.state == "terminated":
         return []
     message = (
@@ -188,7 +188,7 @@ def _read(scope: osm.Scope, lookups: Lookups) -> Found:
 def _add(ns: dict[str, Any], scope: osm.Scope, lookups: Lookups, found: Found) -> bool:
     """Add the links and networks of a service; False where RO should have it and does not."""
     told_by, instance = "deploymentStatus", field(ns, "deploymentStatus", dict)
-    in_ro, short = _ro_id(ns), osm_wan.brief(ns)
+    in_ro, short = _ro_id(ns), wan.brief(ns)
     links: Optional[list[dict[str, Any]]] = []
     if osm.has_ro(scope) and in_ro:
         told_by, instance = "RO", _instance(scope, in_ro)
@@ -198,19 +198,19 @@ def _add(ns: dict[str, Any], scope: osm.Scope, lookups: Lookups, found: Found) -
     if is_gone:
         instance = None
     for vld in objects(ns, "vld"):
-        for key in osm_wan.wim_keys(vld):
+        for key in wan.wim_keys(vld):
             found.links.append({"ns": short, "vld": vld, "key": key})
     found.links += links or []
     if instance and instance.get("nets") is not None:  # else the NS record has them itself
-        networks = list(osm_wan.ro_networks(ns, instance, lookups.accounts))
+        networks = list(wan.ro_networks(ns, instance, lookups.accounts))
     else:
-        networks = list(osm_wan.vld_networks(ns, lookups.accounts))
-    if osm_wan.is_due(ns):
+        networks = list(wan.vld_networks(ns, lookups.accounts))
+    if wan.is_due(ns):
         found.networks += networks
         nets = objects(instance or {}, "nets")
         for service, vld_id in {(each.service, each.vld) for each in networks if each.vld}:
             name = field(ns, "name", str) or service
-            found.names[service, vld_id] = name, osm_wan.vld_name(short, vld_id, nets)
+            found.names[service, vld_id] = name, wan.vld_name(short, vld_id, nets)
     return not is_gone
 
 
@@ -234,7 +234,7 @@ def _must_be_gone(scope: osm.Scope, services: list[dict[str, Any]]) -> None:
     there = {needed(ns, "_id", str): ns for ns in osm.listed(scope, "ns")}
     for ns in services:
         now = there.get(needed(ns, "_id", str))
-        if now is not None and _ro_id(now) == _ro_id(ns) and osm_wan.is_due(now):
+        if now is not None and _ro_id(now) == _ro_id(ns) and wan.is_due(now):
             raise UnexpectedResponse(
                 f"RO does not have instance {_ro_id(ns)} of service {needed(ns, '_id', str)}: are "
                 "credentials.ro_url and credentials.ro_tenant those of this OSM?"
@@ -245,9 +245,7 @@ def _of_ro(
     scope: osm.Scope, ns: dict[str, Any], instance: dict[str, Any], told_by: str
 ) -> Optional[list[dict[str, Any]]]:
     """The links of one service in classic RO, each with the networks that it may join; None: it is gone."""
-    nets = [
-        {name: net.get(name) for name in osm_wan.NET_FIELDS} for net in objects(instance, "nets")
-    ]
+    nets = [{name: net.get(name) for name in wan.NET_FIELDS} for net in objects(instance, "nets")]
     if instance.get("sdn_nets") is not None:
         return [
             {
@@ -257,9 +255,9 @@ def _of_ro(
                 "told_by": told_by,
             }
             for sdn_net in objects(instance, "sdn_nets")
-            if osm_wan.is_wan(sdn_net)
+            if wan.is_wan(sdn_net)
         ]
-    if told_by != "RO" or not osm_wan.spanning_nets(nets):
+    if told_by != "RO" or not wan.spanning_nets(nets):
         return []
     tasks = _tasks(scope, instance)
     return None if tasks is None else [{"ns": ns, "task": task, "nets": nets} for task in tasks]
@@ -295,23 +293,23 @@ def _there(answer: dict[str, Any], name: str) -> list[dict[str, Any]]:
     return objects(answer, name)
 
 
-def _links(found: Found, lookups: Lookups) -> Iterator[osm_wan.Link]:
+def _links(found: Found, lookups: Lookups) -> Iterator[wan.Link]:
     for record in found.links:
         with about(f"NS {needed(record, 'ns', dict).get('_id')}"):
             link = _link(record, lookups)
         yield link
 
 
-def _link(record: dict[str, Any], lookups: Lookups) -> osm_wan.Link:
+def _link(record: dict[str, Any], lookups: Lookups) -> wan.Link:
     ns, accounts = needed(record, "ns", dict), lookups.accounts
     if "vld" in record:
         vld, key = needed(record, "vld", dict), needed(record, "key", str)
-        return osm_wan.of_vld(ns, vld, key, accounts)
+        return wan.of_vld(ns, vld, key, accounts)
     nets = objects(record, "nets")
     if "task" in record:
-        return osm_wan.of_task(ns, needed(record, "task", dict), nets, accounts)
+        return wan.of_task(ns, needed(record, "task", dict), nets, accounts)
     told_by = needed(record, "told_by", str)
-    return osm_wan.of_sdn_net(ns, needed(record, "sdn_net", dict), nets, told_by, accounts)
+    return wan.of_sdn_net(ns, needed(record, "sdn_net", dict), nets, told_by, accounts)
 
 
 # --- what OSM lacks -------------------------------------------------------------------------------
@@ -439,7 +437,7 @@ def _wim_point(record: dict[str, Any], lookups: Lookups) -> Point:
     last = operations[-1] if operations else {}
     detail = field(admin, "detailed-status", str) or field(last, "detailed-status", str)
     level = WIM_LEVELS.get(word or "", "unknown")
-    moment = osm_wan.moment(last, "statusEnteredTime")
+    moment = wan.moment(last, "statusEnteredTime")
     said = f"WIM {lookups.accounts.wim_names.get(wim_id, wim_id)}: "
     failing = items(record, "failing", str)
     if failing:

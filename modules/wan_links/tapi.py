@@ -20,13 +20,13 @@ from typing import Any, Optional
 
 from nflex_connector_utils import Circuit
 
-from shared import restconf
-from shared.ends import first_two
-from shared.errors import about
-from shared.metadata import metadata
+from shared.engine.errors import about
 from shared.providers import tapi
-from shared.record import field, needed, objects
-from shared.status import Point
+from shared.records.endpoints import first_two
+from shared.records.fields import field, needed, objects
+from shared.records.metadata import metadata
+from shared.records.status import Point
+from shared.transport import restconf
 
 PERMISSIONS = (
     "/tapi-common:context/service-interface-point",

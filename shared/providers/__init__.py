@@ -1,6 +1,6 @@
 """One file a provider: how to log in, what to poll, what its errors mean. No CMP resource in here.
 
-The engine (``shared/run.py``) calls these functions of each file:
+The engine (``shared/engine/poll.py``) calls these functions of each file:
 
 - ``credentials(raw, ambient)``: the event's dict, checked, as a dataclass; raises ``InvalidEvent``
   naming the key and calls nobody. ``ambient``: the runtime's operator allows the host's own.

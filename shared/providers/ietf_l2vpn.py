@@ -1,12 +1,20 @@
 """IETF L2VPN: a controller that takes orders by the L2VPN service model (RFC 8466), over RESTCONF.
 
-The login, the errors and the rest are RESTCONF's: shared/restconf.py.
+The login, the errors and the rest are RESTCONF's: shared/transport/restconf.py.
 """
 
 from typing import Any
 
-from shared import restconf
-from shared.restconf import Scope, Session, classify, credentials, least_rights, login, scopes
+from shared.transport import restconf
+from shared.transport.restconf import (
+    Scope,
+    Session,
+    classify,
+    credentials,
+    least_rights,
+    login,
+    scopes,
+)
 
 __all__ = [
     "Scope",

@@ -19,9 +19,9 @@ import threading
 from collections.abc import Iterable, Mapping
 from typing import Any, Callable, Optional, TypeVar
 
-from shared import http, vca, wire
-from shared.deadline import Deadline
-from shared.errors import (
+from shared import vca
+from shared.engine.deadline import Deadline
+from shared.engine.errors import (
     Absent,
     ConnectorError,
     InsufficientPermission,
@@ -31,9 +31,10 @@ from shared.errors import (
     UnexpectedResponse,
     Unreachable,
 )
-from shared.event import flag_credential, needed_credential, text_credential
-from shared.record import field, items, needed, objects
-from shared.wire import Failed
+from shared.engine.event import flag_credential, needed_credential, text_credential
+from shared.records.fields import field, items, needed, objects
+from shared.transport import http, websocket
+from shared.transport.websocket import Failed
 
 T = TypeVar("T")
 
@@ -191,7 +192,7 @@ class Refused(Exception):
 class Connection:
     """A WebSocket to the controller or to one of its models."""
 
-    def __init__(self, opened: wire.Wire, session: "Session", path: str, retry: bool):
+    def __init__(self, opened: websocket.Wire, session: "Session", path: str, retry: bool):
         self._wire = opened
         self._session = session
         self._path = path
@@ -331,7 +332,7 @@ class Session:
 
     def _log_in_at(self, place: Place, endpoint: str, path: str, retry: bool) -> Connection:
         try:
-            opened = wire.connect(endpoint, path, place.tls, place.server_name, self.network)
+            opened = websocket.connect(endpoint, path, place.tls, place.server_name, self.network)
         except ssl.SSLCertVerificationError as error:
             raise Failed(_mistrusted(place, endpoint, error), False) from None
         connection = Connection(opened, self, path, retry)

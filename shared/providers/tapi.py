@@ -1,12 +1,20 @@
 """TAPI: a controller of transport networks by ONF's Transport API 2.1.3 or 2.4, over RESTCONF.
 
-The login, the errors and the rest are RESTCONF's: shared/restconf.py.
+The login, the errors and the rest are RESTCONF's: shared/transport/restconf.py.
 """
 
 from typing import Any
 
-from shared import restconf
-from shared.restconf import Scope, Session, classify, credentials, least_rights, login, scopes
+from shared.transport import restconf
+from shared.transport.restconf import (
+    Scope,
+    Session,
+    classify,
+    credentials,
+    least_rights,
+    login,
+    scopes,
+)
 
 __all__ = [
     "Scope",

@@ -10,10 +10,10 @@ from types import SimpleNamespace
 import botocore.session
 from botocore.exceptions import ClientError
 
-from shared.deadline import Deadline
-from shared.network import Network
+from shared.engine.deadline import Deadline
+from shared.engine.network import Network
+from shared.engine.workers import Workers
 from shared.providers import aws
-from shared.workers import Workers
 
 TIME = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.timezone.utc)
 _PLAIN = {

@@ -1,0 +1,292 @@
+"""What NetBox's records have in common: nested objects, tags, places, states, and what a device is.
+
+A nested object is thin: it names a thing, and has neither a site's coordinates nor a location's site.
+Its ``url`` and counts are never used: the one is built from the request's Host, the others are wrong.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Optional
+
+from shared.engine.errors import InvalidEvent
+from shared.records.fields import field, needed, objects
+
+SITE_FIELDS = ("id", "name", "region", "latitude", "longitude")
+LOCATION_FIELDS = ("id", "name", "site")
+DEVICE_FIELDS = (
+    "id",
+    "display",
+    "name",
+    "device_type",
+    "role",
+    "device_role",  # 3.7
+    "tenant",
+    "platform",
+    "serial",
+    "asset_tag",
+    "site",
+    "location",
+    "rack",
+    "position",
+    "face",
+    "latitude",
+    "longitude",
+    "parent_device",
+    "status",
+    "primary_ip4",
+    "primary_ip6",
+    "oob_ip",
+    "cluster",
+    "virtual_chassis",
+    "vc_position",
+    "owner",  # from 4.5
+    "description",
+    "comments",
+    "tags",
+    "custom_fields",
+    "created",
+    "last_updated",
+)
+# What of a device goes to metadata as NetBox has it; its rendered config context is not asked for.
+DEVICE_DETAILS = (
+    "role",
+    "tenant",
+    "platform",
+    "serial",
+    "asset_tag",
+    "site",
+    "location",
+    "rack",
+    "position",
+    "face",
+    "parent_device",
+    "cluster",
+    "virtual_chassis",
+    "vc_position",
+    "owner",
+    "description",
+    "comments",
+    "last_updated",
+)
+# Of devices and virtual machines. An operator may add words of his own: those are unknown.
+STATES = {
+    "active": "running",
+    "decommissioning": "shutting",
+    "failed": "stopped",
+    "inventory": "stopped",
+    "offline": "stopped",
+    "paused": "stopped",
+    "planned": "pending",
+    "staged": "pending",
+}
+MEGABYTES_SINCE = (4, 1)
+
+# --- fields -------------------------------------------------------------------------------------
+
+
+def brief(value: Any) -> Any:
+    """What a person reads of a value: a choice's value, a nested object's name, the rest as it is."""
+    if isinstance(value, list):
+        return [brief(each) for each in value]
+    if isinstance(value, dict) and "value" in value and "label" in value:
+        return value["value"]
+    if isinstance(value, dict) and "display" in value:
+        return value.get("name") or value["display"]
+    return value
+
+
+def shown(record: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """The record's fields of these names, each in brief."""
+    return {name: brief(record.get(name)) for name in names}
+
+
+def tags(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Tags by name, and the custom fields that are set, as NetBox's filters call them: ``cf_NAME``."""
+    found: dict[str, Any] = {needed(tag, "name", str): "" for tag in objects(record, "tags")}
+    for name, value in (field(record, "custom_fields", dict) or {}).items():
+        if value is not None:
+            found[f"cf_{name}"] = brief(value)
+    return found
+
+
+def nested(record: Mapping[str, Any], name: str, key: str) -> Optional[str]:
+    """A text of a nested object; None where there is no such object or text."""
+    return field(field(record, name, dict) or {}, key, str) or None
+
+
+def state(record: Mapping[str, Any], words: Mapping[str, str]) -> tuple[str, Optional[str]]:
+    """CMP's state, and NetBox's word for it."""
+    word = nested(record, "status", "value")
+    return words.get(word or "", "unknown"), word
+
+
+def name_of(record: Mapping[str, Any]) -> str:
+    """Its name; a device may have none, and NetBox then displays what it is."""
+    named = field(record, "name", str) or field(record, "display", str)
+    return named or str(needed(record, "id", int))
+
+
+def addresses(record: Mapping[str, Any]) -> dict[str, str]:
+    """What an address is for -> the address without its mask; ``primary_ip`` is one of these again."""
+    found = {}
+    for name in ("primary_ip4", "primary_ip6", "oob_ip"):
+        address = nested(record, name, "address")
+        if address:
+            found[name] = address.partition("/")[0]
+    return found
+
+
+def disk_bytes(record: Mapping[str, Any], name: str, version: tuple[int, int]) -> Optional[int]:
+    """A size of a disk: in megabytes since 4.1, in gigabytes before."""
+    size = field(record, name, int)
+    return None if size is None else size * (10**6 if version >= MEGABYTES_SINCE else 10**9)
+
+
+# --- places -------------------------------------------------------------------------------------
+
+
+def place(
+    site: Mapping[str, Any],
+    sites: Mapping[int, Mapping[str, Any]],
+    *,
+    within: Optional[str] = None,
+    spot: Optional[Mapping[str, Any]] = None,
+) -> dict[str, Any]:
+    """Where a (nested) site is, as nflex's Locations takes it; ``within`` names a room of it.
+
+    ``spot`` is a record that may have coordinates of its own. 0.0 is a coordinate, not a missing one.
+    """
+    name = needed(site, "name", str)
+    listed = sites.get(needed(site, "id", int)) or {}
+    location: dict[str, Any] = {"name": f"{name} / {within}" if within else name}
+    for one in (listed, spot or {}):
+        latitude, longitude = field(one, "latitude", float), field(one, "longitude", float)
+        if latitude is not None and longitude is not None:
+            location.update(latitude=latitude, longitude=longitude)
+    made: dict[str, Any] = {"location": location}
+    region = field(listed, "region", dict)
+    if region:
+        made.update(area(region))
+    return made
+
+
+def area(region: Mapping[str, Any]) -> dict[str, Any]:
+    """A (nested) region: an area without coordinates."""
+    return {"region": {"id": needed(region, "slug", str), "name": needed(region, "name", str)}}
+
+
+# --- what a device is -----------------------------------------------------------------------------
+
+KINDS = (
+    "firewall",
+    "kvm",
+    "load_balancer",
+    "router",
+    "server",
+    "storage",
+    "switch",
+    "unknown",
+)
+# Roles are the operator's own words. "Access switch" is a switch: the last words of a slug tell.
+_ROLES = {
+    "adc": "load_balancer",
+    "bare-metal": "server",
+    "console-server": "unknown",
+    "cpe": "router",
+    "filer": "storage",
+    "firewall": "firewall",
+    "fw": "firewall",
+    "hypervisor": "server",
+    "kvm": "kvm",
+    "kvm-over-ip": "kvm",
+    "kvm-switch": "kvm",
+    "load-balancer": "load_balancer",
+    "loadbalancer": "load_balancer",
+    "nas": "storage",
+    "ngfw": "firewall",
+    "router": "router",
+    "san": "storage",
+    "server": "server",
+    "storage": "storage",
+    "storage-array": "storage",
+    "switch": "switch",
+    "terminal-server": "unknown",
+}
+# Where the role does not tell: series by maker, as the public library of device types writes them.
+_SERIES = {
+    "arista": {"dcs-": "switch"},
+    "cisco": {
+        "asa": "firewall",
+        "asr": "router",
+        "c92": "switch",
+        "c93": "switch",
+        "c94": "switch",
+        "c95": "switch",
+        "c96": "switch",
+        "catalyst-9": "switch",
+        "firepower": "firewall",
+        "isr": "router",
+        "n9k": "switch",
+        "nexus": "switch",
+        "ws-c": "switch",
+    },
+    "f5": {"big-ip": "load_balancer", "bigip": "load_balancer"},
+    "fortinet": {"fg-": "firewall", "fortigate": "firewall"},
+    "juniper": {"ex": "switch", "mx": "router", "qfx": "switch", "srx": "firewall"},
+    "mikrotik": {"ccr": "router", "crs": "switch"},
+    "netapp": {"aff": "storage", "fas": "storage"},
+    "palo-alto": {"pa-": "firewall"},
+    "palo-alto-networks": {"pa-": "firewall"},
+    "raritan": {"dominion": "kvm", "kx": "kvm"},
+}
+
+
+def device_kinds(given: Any) -> dict[str, str]:
+    """The account's option ``device_kinds``: slug of a role or of a device type -> kind.
+
+    Raises InvalidEvent if a kind is none.
+    """
+    kinds = {}
+    for slug, kind in (given or {}).items():
+        if kind not in KINDS:
+            raise InvalidEvent(
+                f"'options.device_kinds' should map slugs to {', '.join(KINDS)}, "
+                f"but {slug!r} is mapped to {kind!r}"
+            )
+        kinds[str(slug).strip().lower()] = kind
+    return kinds
+
+
+def device_kind(record: Mapping[str, Any], given: Mapping[str, str]) -> str:
+    """One of ``KINDS``: what the account says of its role or type, else the tables above.
+
+    "server" makes it a server of the servers family; all others are appliances.
+    """
+    role = field(record, "role", dict) or field(record, "device_role", dict) or {}
+    made = field(record, "device_type", dict) or {}
+    model = (field(made, "slug", str) or "").lower()
+    role_slug = (field(role, "slug", str) or "").lower()
+    for own in (role_slug, model):
+        if own in given:
+            return given[own]
+    for text in (role_slug, (field(role, "name", str) or "").lower()):
+        kind = _by_last_words(text)
+        if kind:
+            return kind
+    maker = (nested(made, "manufacturer", "slug") or "").lower()
+    series = model[len(maker) + 1 :] if model.startswith(f"{maker}-") else model
+    for start, kind in _SERIES.get(maker, {}).items():
+        if series.startswith(start):
+            return kind
+    return "unknown"
+
+
+def _by_last_words(text: str) -> Optional[str]:
+    words = re.findall(r"[^\W_]+", text)
+    for first in range(len(words)):
+        last = "-".join(words[first:])
+        for ending in ("", "s", "es"):
+            kind = _ROLES.get(last[: len(last) - len(ending)]) if last.endswith(ending) else None
+            if kind:
+                return kind
+    return None
