@@ -128,7 +128,11 @@ def _fill(
     entry = ROOT / "modules" / module.family / "main.py"
     names = [f"{family}.main", *(f"{family}.{name}" for name in cells)]
     names += [f"shared.providers.{name}" for name in cells]
-    reached = reachable.files(ROOT, names)
+    try:
+        reached = reachable.files(ROOT, names)
+    except SyntaxError as error:
+        file = below(Path(error.filename or ""), ROOT)
+        raise BuildError(f"{file}, line {error.lineno}: {error.msg}") from None
     ours = [(entry, folder), (LAMBDA, folder)]
     ours += [(file, lib / file.parent.relative_to(ROOT)) for file in reached if file != entry]
     if ROOT / "shared" / "records" / "metrics.py" in reached:  # which reads it

@@ -96,7 +96,7 @@ def test_what_a_provider_sends_is_read_in_one_place():
         "decode.py": ["yaml.SafeLoader"],
         "metrics.py": ["yaml.load"],  # mapping.yaml
         "network.py": ["json.loads"],  # whether it ends too early
-        "run.py": ["json.loads"],  # the poll's own state
+        "poll.py": ["json.loads"],  # the poll's own state
     }
 
 
