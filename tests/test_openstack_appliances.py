@@ -346,7 +346,7 @@ KEYS = {
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr(http, "FIRST_DELAY_S", 0)
-    monkeypatch.setattr(openstack.session, "PAGE_SIZE", 3)
+    monkeypatch.setattr(openstack.listings, "PAGE_SIZE", 3)
 
 
 @pytest.fixture

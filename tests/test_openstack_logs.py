@@ -253,7 +253,7 @@ def test_one_server(cloud):
 
 
 def test_pages(cloud, monkeypatch):
-    monkeypatch.setattr(openstack.session, "PAGE_SIZE", 3)
+    monkeypatch.setattr(openstack.listings, "PAGE_SIZE", 3)
     many(cloud, 7)
     cloud.actions[ONE] = [fakes.action("lock", f"req-{n}", at(f"12:01:0{n}")) for n in range(7)]
     answer = poll(cloud, resource=ONE)

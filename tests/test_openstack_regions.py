@@ -72,7 +72,7 @@ def test_a_service_is_offered_where_the_catalog_says_so():
 )
 def test_the_version_is_put_behind_a_url_that_lacks_it(service, url):
     _, west = openstack.scopes(Session())
-    assert openstack.session._endpoint(west, service) == url
+    assert openstack.listings.endpoint_url(west, service) == url
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_a_name_that_begins_with_v_is_no_version(url, with_version):
     session = Session()
     session.catalog[3]["endpoints"] = [endpoint("West", url=url)]
     _, west = openstack.scopes(session)
-    assert openstack.session._endpoint(west, "network") == with_version
+    assert openstack.listings.endpoint_url(west, "network") == with_version
 
 
 @pytest.mark.parametrize(

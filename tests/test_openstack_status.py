@@ -339,7 +339,7 @@ def test_no_word_is_mapped_that_is_not_tested(table, expected):
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr(http, "FIRST_DELAY_S", 0)
-    monkeypatch.setattr(openstack.session, "PAGE_SIZE", 3)
+    monkeypatch.setattr(openstack.listings, "PAGE_SIZE", 3)
 
 
 @pytest.fixture

@@ -134,7 +134,7 @@ def without_time(resources):
 @pytest.mark.parametrize("cloud", WHO)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_everything_once_and_nothing_else(family, cloud, page_size, monkeypatch):
-    monkeypatch.setattr(openstack.session, "PAGE_SIZE", page_size)
+    monkeypatch.setattr(openstack.listings, "PAGE_SIZE", page_size)
     records = expected(family, cloud)
     assert len(records) > 5
     found = poll(family, cloud)
@@ -146,7 +146,7 @@ def test_everything_once_and_nothing_else(family, cloud, page_size, monkeypatch)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_small_pages_tell_the_same(family, monkeypatch):
     whole = without_time(poll(family, "admin"))
-    monkeypatch.setattr(openstack.session, "PAGE_SIZE", 5)
+    monkeypatch.setattr(openstack.listings, "PAGE_SIZE", 5)
     assert without_time(poll(family, "admin")) == whole
 
 
@@ -369,8 +369,8 @@ def test_a_subnet_that_is_deleted_between_two_pages(subnets, monkeypatch):
             delete(gone[0])
         return answer
 
-    monkeypatch.setattr(openstack.session, "PAGE_SIZE", 2)
-    monkeypatch.setattr(openstack.session, "get", asked)
+    monkeypatch.setattr(openstack.listings, "PAGE_SIZE", 2)
+    monkeypatch.setattr(openstack.listings, "get", asked)
     (found,) = [each for each in poll("networks", "inventory-alpha") if each["id"] == network]
     assert len(gone) == 1
     shown = [each["id"] for each in found["metadata"]["provider_specific"]["subnets"]]
@@ -449,8 +449,8 @@ def test_the_simulator_pages_alike(both, service, path, key):
         theirs = reader.get(f"{reader.urls[service]}{path}?limit={limit}").json()
         if len(theirs[key]) < min(limit, len(reader.listing(service, path, key))):
             continue  # the operator allows less
-        assert bool(openstack.session._next_marker(mine)) == bool(
-            openstack.session._next_marker(theirs)
+        assert bool(openstack.listings._next_marker(mine)) == bool(
+            openstack.listings._next_marker(theirs)
         ), limit
 
 

@@ -118,7 +118,7 @@ def test_what_does_not_count_as_a_change_of_a_server(admin, live):
 
 
 def test_diagnostics_where_there_is_no_gnocchi(live, monkeypatch):
-    monkeypatch.setattr("shared.providers.openstack.session._SERVICES", _without_gnocchi())
+    monkeypatch.setattr("shared.providers.openstack.listings._SERVICES", _without_gnocchi())
     context = Context()
     first = ask("get_metrics", "servers", "admin", context)["metrics"]
     second = ask("get_metrics", "servers", "admin", context)["metrics"]
@@ -130,7 +130,7 @@ def test_diagnostics_where_there_is_no_gnocchi(live, monkeypatch):
 
 
 def _without_gnocchi():
-    return {**openstack.session._SERVICES, "metric": (("no-such-service",), "v1")}
+    return {**openstack.listings._SERVICES, "metric": (("no-such-service",), "v1")}
 
 
 # --- Gnocchi ------------------------------------------------------------------------------------

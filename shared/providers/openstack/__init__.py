@@ -1,47 +1,64 @@
-"""OpenStack: login, regions and listings (session), and what has its own files: Gnocchi, actions, diagnostics.
+"""OpenStack: what cells and the engine use of this package.
 
-This is the face that cells and the engine use.
+- ``session``: credentials, login, scopes
+- ``listings``: one request, and listings page by page
+- ``errors``: what an error of a service means
+- ``records``: what records of all services have in common
+- ``neutron``: what Neutron shows to whom
+- ``findings``: how a status is put together
+
+``gnocchi``, ``server_actions`` and ``server_diagnostics`` are imported by the servers cell alone.
 """
 
-from shared.providers.openstack.session import (
-    NOVA_NEWEST,
-    RESTARTS,
+from shared.providers.openstack.errors import (
     BadRequest,
     Conflict,
-    Credentials,
-    Finding,
     NotAcceptable,
     NotFound,
     NotImplementedByService,
-    Scope,
     ServiceFailed,
-    Session,
-    account,
     classify,
-    credentials,
-    extensions,
-    few,
+)
+from shared.providers.openstack.findings import (
+    Finding,
     finding,
+    point,
+    unless_switched_off,
+)
+from shared.providers.openstack.listings import (
+    NOVA_NEWEST,
+    RESTARTS,
+    few,
     get,
-    least_rights,
     listed,
-    login,
-    name_of,
-    networks,
-    note,
     nova_microversion,
-    of_another_project,
     offers,
     offset_pages,
     one_by_one,
-    own,
     pages,
-    point,
     post,
-    project_of,
+)
+from shared.providers.openstack.neutron import (
+    extensions,
+    networks,
+    own,
     require_network_rights,
+)
+from shared.providers.openstack.records import (
+    name_of,
+    of_another_project,
+    project_of,
+)
+from shared.providers.openstack.session import (
+    Credentials,
+    Scope,
+    Session,
+    account,
+    credentials,
+    least_rights,
+    login,
+    note,
     scopes,
-    unless_switched_off,
 )
 
 __all__ = [
