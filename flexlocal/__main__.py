@@ -16,13 +16,12 @@ from pathlib import Path
 from typing import Any, Optional
 
 import modules
-from flexlocal import accounts, cassettes, shipping, terminal
-from flexlocal import asked as options
-from flexlocal.asked import BadUsage
+from flexlocal import accounts, cassettes, options, shipping, terminal
+from flexlocal.cmp_api import RegionError
 from flexlocal.context import Context
 from flexlocal.distributions import BuildError
 from flexlocal.manifest import ManifestError
-from flexlocal.region import RegionError
+from flexlocal.options import BadUsage
 from shared.engine import event as events
 from shared.engine import poll
 from shared.engine.errors import InvalidEvent
@@ -35,9 +34,9 @@ INTERRUPTED = 130  # as shells say it
 
 def main(arguments: Optional[list[str]] = None) -> int:
     terminal.prepare()
-    asked = _parser().parse_args(arguments)
+    args = _parser().parse_args(arguments)
     try:
-        status = _status(asked)
+        status = _status(args)
         sys.stdout.flush()  # here, where it can be told that the reader has gone
     except BrokenPipeError:
         terminal.closed()
@@ -45,10 +44,10 @@ def main(arguments: Optional[list[str]] = None) -> int:
     return status
 
 
-def _status(asked: argparse.Namespace) -> int:
+def _status(args: argparse.Namespace) -> int:
     """The exit status of the command."""
     try:
-        return asked.command(asked)
+        return args.command(args)
     except (BadUsage, cassettes.Foreign, accounts.AccountsError, ManifestError) as error:
         terminal.say(f"flexlocal: {error}")
         return BAD_USAGE
@@ -115,66 +114,66 @@ def rights(cell: Any) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def _families(asked: argparse.Namespace) -> int:
+def _families(args: argparse.Namespace) -> int:
     for family, cells in families().items():
         print(f"{family}: {', '.join(sorted(cells))}")
     return 0
 
 
-def _accounts(asked: argparse.Namespace) -> int:
-    for account in accounts.load(asked.accounts).values():
+def _accounts(args: argparse.Namespace) -> int:
+    for account in accounts.load(args.accounts).values():
         print(f"{account.name}: {account.provider}{' (demo, replayed)' if account.demo else ''}")
     return 0
 
 
-def _permissions(asked: argparse.Namespace) -> int:
+def _permissions(args: argparse.Namespace) -> int:
     known = families()
-    if asked.family and asked.family not in known:
-        raise BadUsage(f"no family {asked.family!r}; there are {', '.join(known)}")
+    if args.family and args.family not in known:
+        raise BadUsage(f"no family {args.family!r}; there are {', '.join(known)}")
     wanted: dict[str, set[str]] = {}
     for family, cells in known.items():
         for provider, module in cells.items():
-            if asked.family in (None, family) and asked.provider in (None, provider):
+            if args.family in (None, family) and args.provider in (None, provider):
                 cell = importlib.import_module(module)
                 needed = rights(cell)
-                if asked.handler and asked.handler not in needed:
-                    raise BadUsage(f"no handler {asked.handler!r}; there are {', '.join(needed)}")
+                if args.handler and args.handler not in needed:
+                    raise BadUsage(f"no handler {args.handler!r}; there are {', '.join(needed)}")
                 for handler, each in needed.items():
-                    if asked.handler in (None, handler):
+                    if args.handler in (None, handler):
                         wanted.setdefault(provider, set()).update(each)
     if not wanted:
-        families_of = [family for family, cells in known.items() if asked.provider in cells]
+        families_of = [family for family, cells in known.items() if args.provider in cells]
         if families_of:
             raise BadUsage(
-                f"{asked.family} has no cell of {asked.provider}: there are those of "
+                f"{args.family} has no cell of {args.provider}: there are those of "
                 f"{', '.join(families_of)}"
             )
         providers = sorted({provider for cells in known.values() for provider in cells})
-        raise BadUsage(f"no cell of provider {asked.provider!r}; there are {', '.join(providers)}")
+        raise BadUsage(f"no cell of provider {args.provider!r}; there are {', '.join(providers)}")
     documents = {
         provider: importlib.import_module(f"shared.providers.{provider}").least_rights(each)
         for provider, each in sorted(wanted.items())
     }
-    print(json.dumps(documents[asked.provider] if asked.provider else documents, indent=2))
+    print(json.dumps(documents[args.provider] if args.provider else documents, indent=2))
     return 0
 
 
 # --- run ----------------------------------------------------------------------------------------
 
 
-def _run(asked: argparse.Namespace) -> int:
-    handler = _handler(asked.family, asked.handler)
-    event, account = options.event(asked)
-    mode = asked.mode or ("replay" if account and account.demo else "live")
+def _run(args: argparse.Namespace) -> int:
+    handler = _handler(args.family, args.handler)
+    event, account = options.event(args)
+    mode = args.mode or ("replay" if account and account.demo else "live")
     if mode == "record" and handler.__name__ != "get":
         raise BadUsage("--record goes with the handler get: a cassette holds a whole poll")
     context = Context(config={} if mode == "live" else dict(cassettes.CONFIG))
     if sys.stderr.isatty():
-        context = Context(context.config, progress=lambda n: terminal.progress(asked.family, n))
+        context = Context(context.config, progress=lambda n: terminal.progress(args.family, n))
         if isinstance(event, dict):
             event.setdefault("task_id", str(uuid.uuid4()))
     try:
-        with _cassette(mode, asked, event, account), contextlib.redirect_stdout(terminal.Said()):
+        with _cassette(mode, args, event, account), contextlib.redirect_stdout(terminal.Said()):
             answer = handler(event, context)
     except (BadUsage, cassettes.Foreign, BrokenPipeError):
         raise
@@ -186,7 +185,7 @@ def _run(asked: argparse.Namespace) -> int:
             raise
         why = "a cassette holds a poll of get; run this live"
         raise cassettes.NotRecorded(f"{error}: {why}") from None
-    _show(asked, answer)
+    _show(args, answer)
     return FAILED if isinstance(answer, dict) and answer.get("ok") is False else 0
 
 
@@ -208,17 +207,17 @@ def _handler(family: str, name: str) -> Any:
 
 @contextlib.contextmanager
 def _cassette(
-    mode: str, asked: argparse.Namespace, event: Any, account: Optional[accounts.Account]
+    mode: str, args: argparse.Namespace, event: Any, account: Optional[accounts.Account]
 ) -> Iterator[None]:
     if mode == "live":
         yield
         return
     try:
-        request = events.parse(event, families()[asked.family])  # as the handler reads it
+        request = events.parse(event, families()[args.family])  # as the handler reads it
     except InvalidEvent:
         yield  # the handler refuses the event in its own words, before any network call
         return
-    file = _cassette_of(asked, request, account)
+    file = _cassette_of(args, request, account)
     if mode == "replay":
         with cassettes.replay(file, request.credentials):
             yield
@@ -233,7 +232,7 @@ def _cassette(
 
 
 def _cassette_of(
-    asked: argparse.Namespace, request: events.Request, account: Optional[accounts.Account]
+    args: argparse.Namespace, request: events.Request, account: Optional[accounts.Account]
 ) -> Path:
     """A demo account's cassette, however its event was given; else one of the account's own."""
     of_demo = any(
@@ -242,21 +241,21 @@ def _cassette_of(
     )
     if not of_demo:
         name = account.name if account else "event"
-        return cassettes.own_path(name, asked.family, request.provider)
-    of_handler = cassettes.path(asked.handler, request.provider)
-    return of_handler if of_handler.exists() else cassettes.path(asked.family, request.provider)
+        return cassettes.own_path(name, args.family, request.provider)
+    of_handler = cassettes.path(args.handler, request.provider)
+    return of_handler if of_handler.exists() else cassettes.path(args.family, request.provider)
 
 
-def _show(asked: argparse.Namespace, answer: Any) -> None:
-    if asked.format == "ndjson" and isinstance(answer, list):
+def _show(args: argparse.Namespace, answer: Any) -> None:
+    if args.format == "ndjson" and isinstance(answer, list):
         for each in answer:
             print(terminal.as_json(each))
-    elif asked.format == "table" and isinstance(answer, list):
+    elif args.format == "table" and isinstance(answer, list):
         from flexlocal import show  # rich takes a while to import
 
-        show.table(asked.family, answer, sys.stdout)
-        whose = asked.account or "the event"
-        print(f"{asked.family}: {len(answer)} resources ({whose})")
+        show.table(args.family, answer, sys.stdout)
+        whose = args.account or "the event"
+        print(f"{args.family}: {len(answer)} resources ({whose})")
     else:
         print(terminal.as_json(answer))
 

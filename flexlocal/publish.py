@@ -16,8 +16,8 @@ from typing import Any, Optional
 
 from flexlocal.accounts import ROOT
 from flexlocal.build import Built
+from flexlocal.cmp_api import Region, RegionError
 from flexlocal.manifest import Module
-from flexlocal.region import Region, RegionError
 
 LOCK = ROOT / "flexer.lock"
 PROVIDERS = "providers"  # in the lock file: those that a module was built with

@@ -10,10 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from flexlocal import asked as options
-from flexlocal import build, manifest, publish, region, terminal
-from flexlocal.asked import BadUsage
+from flexlocal import build, cmp_api, manifest, options, publish, terminal
 from flexlocal.build import Built
+from flexlocal.options import BadUsage
 from shared.engine.masking import Masker, secrets_in, visible
 
 FAILED = 1
@@ -89,29 +88,29 @@ def _yes_option(command: argparse.ArgumentParser) -> None:
 
 def _region_option(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--region", default="default", help=f"of {region.CONFIG} (default: default)"
+        "--region", default="default", help=f"of {cmp_api.CONFIG} (default: default)"
     )
 
 
-def _build(asked: argparse.Namespace) -> int:
-    for built in _built(asked):
+def _build(args: argparse.Namespace) -> int:
+    for built in _built(args):
         _show(built)
     return 0
 
 
-def _built(asked: argparse.Namespace) -> list[Built]:
+def _built(args: argparse.Namespace) -> list[Built]:
     known = manifest.load()
-    families = asked.families or list(known.modules)
+    families = args.families or list(known.modules)
     for family in families:
         if family not in known.modules:
             raise BadUsage(
                 f"flexer.yaml has no module {family!r}; it has {', '.join(known.modules)}"
             )
-    for name in asked.provider or ():
+    for name in args.provider or ():
         if name not in known.providers:
             raise BadUsage(f"no provider {name!r}; there are {', '.join(known.providers)}")
     with _ended_by_interrupt():
-        built = [build.build(known, family, asked.provider) for family in families]
+        built = [build.build(known, family, args.provider) for family in families]
     for each in built:
         for version in each.module.pythons:
             if version not in each.byte_code:
@@ -161,47 +160,47 @@ def _mb(size: int) -> str:
     return f"{size / 1e6:.2f}"
 
 
-def _upload(asked: argparse.Namespace) -> int:
-    return _publish(asked, creates=True)
+def _upload(args: argparse.Namespace) -> int:
+    return _publish(args, creates=True)
 
 
-def _update(asked: argparse.Namespace) -> int:
-    return _publish(asked, creates=False)
+def _update(args: argparse.Namespace) -> int:
+    return _publish(args, creates=False)
 
 
-def _publish(asked: argparse.Namespace, *, creates: bool) -> int:
-    there = region.connect(asked.region)
+def _publish(args: argparse.Namespace, *, creates: bool) -> int:
+    region = cmp_api.connect(args.region)
     with publish.locked():
-        return _publish_to(there, asked, creates)
+        return _publish_to(region, args, creates)
 
 
-def _publish_to(there: region.Region, asked: argparse.Namespace, creates: bool) -> int:
-    built = _built(asked)
-    steps = publish.plan(there, built)
+def _publish_to(region: cmp_api.Region, args: argparse.Namespace, creates: bool) -> int:
+    built = _built(args)
+    steps = publish.plan(region, built)
     missing = [step.family for step in steps if step.why and step.module_id is None]
     if missing and not creates:
-        raise region.RegionError(
-            f"region {there.name} has no module of {', '.join(missing)}: "
+        raise cmp_api.RegionError(
+            f"region {region.name} has no module of {', '.join(missing)}: "
             f"flexlocal upload {' '.join(missing)}"
         )
     for step in steps:
-        print(f"would {step}" if asked.dry_run and step.why else str(step))
-    fewer = [step for step in steps if step.why and step.module_id and _drops(step, asked)]
-    if fewer and not asked.dry_run and not asked.yes:
-        what = "; ".join(f"{step.family}: {_drops(step, asked)}" for step in fewer)
+        print(f"would {step}" if args.dry_run and step.why else str(step))
+    fewer = [step for step in steps if step.why and step.module_id and _drops(step, args)]
+    if fewer and not args.dry_run and not args.yes:
+        what = "; ".join(f"{step.family}: {_drops(step, args)}" for step in fewer)
         if not _confirmed(what):
             raise BadUsage(f"{what}. Nothing was sent; --yes does it")
-    if not asked.dry_run:
-        publish.carry_out(there, steps, built)
+    if not args.dry_run:
+        publish.carry_out(region, steps, built)
     return 0
 
 
-def _drops(step: publish.Step, asked: argparse.Namespace) -> str:
+def _drops(step: publish.Step, args: argparse.Namespace) -> str:
     """What a module that is there would lose; empty where nothing."""
     if step.drops:
         return f"the module serves {', '.join(step.drops)} too, and then no longer"
-    if step.drops is None and asked.provider:
-        return f"whatever the module serves besides {', '.join(asked.provider)}, then no longer"
+    if step.drops is None and args.provider:
+        return f"whatever the module serves besides {', '.join(args.provider)}, then no longer"
     return ""
 
 
@@ -213,10 +212,10 @@ def _confirmed(what: str) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def _list(asked: argparse.Namespace) -> int:
-    there = region.connect(asked.region)
-    families = publish.families(there)
-    for module in sorted(there.modules(), key=lambda module: (module["name"], module["id"])):
+def _list(args: argparse.Namespace) -> int:
+    region = cmp_api.connect(args.region)
+    families = publish.families(region)
+    for module in sorted(region.modules(), key=lambda module: (module["name"], module["id"])):
         family = families.get(module["id"], "-")
         print(
             visible(f"{module['id']}  {family:12}  {module.get('event_source')}  {module['name']}")
@@ -224,77 +223,77 @@ def _list(asked: argparse.Namespace) -> int:
     return 0
 
 
-def _get(asked: argparse.Namespace) -> int:
-    there = region.connect(asked.region)
-    module = there.get(_module_id(there, asked.module))
+def _get(args: argparse.Namespace) -> int:
+    region = cmp_api.connect(args.region)
+    module = region.get(_module_id(region, args.module))
     if len(str(module.get("source_code", ""))) > SOURCE_SHOWN:
         module["source_code"] = "*** REDACTED ***"
     print(json.dumps(module, indent=4, sort_keys=True))
     return 0
 
 
-def _download(asked: argparse.Namespace) -> int:
-    there = region.connect(asked.region)
-    module_id = _module_id(there, asked.module)
+def _download(args: argparse.Namespace) -> int:
+    region = cmp_api.connect(args.region)
+    module_id = _module_id(region, args.module)
     try:
-        there.download(module_id, Path())
+        region.download(module_id, Path())
     except OSError as error:
-        raise region.RegionError(f"{error.filename or '.'}: {error.strerror}") from None
+        raise cmp_api.RegionError(f"{error.filename or '.'}: {error.strerror}") from None
     print(f"Module {module_id} downloaded in the current directory", file=sys.stderr)
     return 0
 
 
-def _module_id(there: region.Region, name: str) -> str:
+def _module_id(region: cmp_api.Region, name: str) -> str:
     """Of a family's module, or of another that is named by its id."""
-    return publish.module_id(there, name) if name in manifest.load().modules else name
+    return publish.module_id(region, name) if name in manifest.load().modules else name
 
 
-def _execute(asked: argparse.Namespace) -> int:
-    event, _ = options.event(asked)
-    there = region.connect(asked.region)
-    module_id = publish.module_id(there, asked.family)
-    result = there.execute(module_id, asked.handler, asked.is_async, event)
+def _execute(args: argparse.Namespace) -> int:
+    event, _ = options.event(args)
+    region = cmp_api.connect(args.region)
+    module_id = publish.module_id(region, args.family)
+    result = region.execute(module_id, args.handler, args.is_async, event)
     credentials = event.get("credentials") if isinstance(event, dict) else None
     masked = Masker(
         secrets_in(credentials)
     )  # a module does it too, but nobody knows which is there
     if result.get("logs"):
-        for line in masked(there.mask(str(result["logs"]))).splitlines():
+        for line in masked(region.mask(str(result["logs"]))).splitlines():
             terminal.say(line)
     error = result.get("error")
     if error:
         error = error if isinstance(error, dict) else {"exc_message": error}
         text = f"{error.get('exc_type')}: {error.get('exc_message')}"
-        terminal.say(masked(there.mask(text)))
+        terminal.say(masked(region.mask(text)))
         return FAILED
     value = result.get("value")
-    if value or not asked.is_async:  # of what was only started there is no value yet
+    if value or not args.is_async:  # of what was only started there is no value yet
         print(terminal.as_json(value))
     return FAILED if isinstance(value, dict) and value.get("ok") is False else 0
 
 
-def _logs(asked: argparse.Namespace) -> int:
-    there = region.connect(asked.region)
-    module_id = publish.module_id(there, asked.family)
-    for hit in there.logs(module_id):
+def _logs(args: argparse.Namespace) -> int:
+    region = cmp_api.connect(args.region)
+    module_id = publish.module_id(region, args.family)
+    for hit in region.logs(module_id):
         line = f"{hit.get('timestamp')}  {hit.get('severity')!s:5}  {hit.get('message')}"
-        print(visible(there.mask(line)))
+        print(visible(region.mask(line)))
     return 0
 
 
-def _delete(asked: argparse.Namespace) -> int:
-    there = region.connect(asked.region)
+def _delete(args: argparse.Namespace) -> int:
+    region = cmp_api.connect(args.region)
     with publish.locked():
-        known = {family: publish.module_id(there, family) for family in asked.families}
+        known = {family: publish.module_id(region, family) for family in args.families}
         what = "; ".join(
             f"{family}: {module_id} will be deleted" for family, module_id in known.items()
         )
-        if sys.stdin.isatty() and not (asked.dry_run or asked.yes or _confirmed(what)):
+        if sys.stdin.isatty() and not (args.dry_run or args.yes or _confirmed(what)):
             raise BadUsage("nothing was deleted")
         for family, module_id in known.items():
-            if asked.dry_run:
+            if args.dry_run:
                 print(f"would delete {family}: {module_id}")
             else:
-                publish.delete(there, family)
+                publish.delete(region, family)
                 print(f"{family}: deleted {module_id}")
     return 0

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from flexlocal import publish, region, shipping
+from flexlocal import cmp_api, publish, shipping
 from flexlocal.__main__ import main
 from tests import vendor
 from tests.built import MANIFEST, module
@@ -828,7 +828,7 @@ def test_the_calls_are_those_of_the_vendors_client(home, cmp, monkeypatch, tmp_p
     """flexer's, as it is: what each of its calls asks for, and what the region has after it."""
     flexer = pytest.importorskip("flexer")
     theirs = flexer.NflexClient(flexer.CmpClient(cmp.url, auth=(cmp.key, cmp.secret)))
-    ours = region.connect()
+    ours = cmp_api.connect()
     monkeypatch.chdir(tmp_path)
     zip_file = other_zip(module("servers"), tmp_path).zip
     handlers = [{"event_source": "timer", "handler": "main.get"}]

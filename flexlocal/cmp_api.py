@@ -1,9 +1,10 @@
-"""A CMP region: its modules, by the calls that the vendor's client (flexer 1.8.0) makes.
+"""A client of the CMP's API: the modules of one region.
 
-That client itself is not used: it sends a new module's zip twice, has no time-outs, and never ends where a
-list stays shorter than it says. tests/test_publish.py compares the calls.
+It makes the calls that the vendor's client (flexer 1.8.0) makes; tests/test_publish.py compares them. That
+client itself is not used: it sends a new module's zip twice, has no time-outs, and loops for ever where a
+list stays shorter than the total that the API announces.
 
-Regions are those of the vendor's own file, ~/.flexer.yaml:
+Regions are read from the vendor's own file, ~/.flexer.yaml:
 
     verify_ssl: true
     regions:
@@ -33,11 +34,11 @@ T = TypeVar("T")
 
 
 class RegionError(Exception):
-    """The region can't be used or refused a call; the message says why and what to do."""
+    """The region can't be used, or it refused a call. The message says why and what to do."""
 
 
 def connect(name: str = "default") -> "Region":
-    """The region of ~/.flexer.yaml; calls nobody yet."""
+    """The region of this name in ~/.flexer.yaml. Makes no call yet."""
     file = CONFIG.expanduser()
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
@@ -66,14 +67,14 @@ def connect(name: str = "default") -> "Region":
 
 
 class Region:
-    """One region. Each call raises RegionError where it fails or its answer is not what was expected."""
+    """One region. Every call raises RegionError if it fails or its response is not what was expected."""
 
     def __init__(
         self, name: str, url: str, auth: tuple[str, str], headers: dict[str, str], verify: bool
     ):
         self.name = name
         self.url = url
-        # for all that the region answers: it may echo what it was sent
+        # applied to every response: it may echo what was sent
         self.mask = Masker(secrets_in({"secrets": [*auth, *headers.values()]}))
         self._session = requests.Session()
         self._session.auth = auth
@@ -82,32 +83,34 @@ class Region:
 
     def modules(self) -> list[dict[str, Any]]:
         """All modules, each once and at least with ``id`` and ``name``."""
-        found: dict[str, dict[str, Any]] = {}
+        modules: dict[str, dict[str, Any]] = {}
         page = 1
         while True:
-            answer = self._call("GET", "/modules", params={"page": page} if page > 1 else {})
-            listed = self._json(answer, list)
+            response = self._call("GET", "/modules", params={"page": page} if page > 1 else {})
+            listed = self._json(response, list)
             for each in listed:
                 if not isinstance(each, dict) or not all(
                     isinstance(each.get(key), str) for key in ("id", "name")
                 ):
-                    raise self._unexpected(answer, "a list with a module without id or name")
-            new = {each["id"]: each for each in listed if each["id"] not in found}
-            found.update(new)
-            total = self._number(answer, "x-total-count", 0)
-            if len(found) >= total:
-                return list(found.values())
+                    raise self._unexpected(response, "a list with a module without id or name")
+            new = {each["id"]: each for each in listed if each["id"] not in modules}
+            modules.update(new)
+            total = self._number(response, "x-total-count", 0)
+            if len(modules) >= total:
+                return list(modules.values())
             if listed and not new:
-                raise self._unexpected(answer, f"page {page} of the modules repeats what was there")
+                raise self._unexpected(
+                    response, f"page {page} of the modules repeats what was there"
+                )
             if not listed:
                 raise self._unexpected(
-                    answer, f"{len(found)} modules where it says that there are {total}"
+                    response, f"{len(modules)} modules where it says that there are {total}"
                 )
-            page = self._number(answer, "x-page", page) + 1
+            page = self._number(response, "x-page", page) + 1
 
     def create(self, name: str, description: str, event_source: str, language: str) -> str:
-        """A new module without code; its id."""
-        asked = {
+        """Create a module without code; returns its id."""
+        body = {
             "name": name,
             "description": description,
             "file_type": "zip",
@@ -115,10 +118,10 @@ class Region:
             "source_code": "",
             "language": language,
         }
-        answer = self._call("POST", "/modules", json=asked)
-        created = self._json(answer, dict).get("id")
+        response = self._call("POST", "/modules", json=body)
+        created = self._json(response, dict).get("id")
         if not isinstance(created, str):
-            raise self._unexpected(answer, "a module without an id")
+            raise self._unexpected(response, "a module without an id")
         return created
 
     def update(
@@ -141,98 +144,98 @@ class Region:
             self._call("POST", f"/modules/{module_id}/zipfile", files=files)
 
     def execute(self, module_id: str, handler: str, is_async: bool, event: Any) -> dict[str, Any]:
-        asked = {"async": is_async, "handler": f"main.{handler}", "event": event}
-        answer = self._call(
-            "POST", f"/modules/{module_id}/execute", json=asked, timeout=(CONNECT_S, EXECUTION_S)
+        body = {"async": is_async, "handler": f"main.{handler}", "event": event}
+        response = self._call(
+            "POST", f"/modules/{module_id}/execute", json=body, timeout=(CONNECT_S, EXECUTION_S)
         )
-        return self._json(answer, dict)
+        return self._json(response, dict)
 
     def logs(self, module_id: str) -> list[dict[str, Any]]:
-        """What the module logged in the last 24 hours."""
+        """The module's log records of the last 24 hours."""
         now = datetime.now(timezone.utc)
-        asked = {
+        params = {
             "resource_id": f"nflex-module-{module_id}",
             "start": _moment(now - timedelta(hours=24)),
             "end": _moment(now),
             "order": "asc",
         }
-        answer = self._call("GET", "/logs", params=asked)
-        hits = self._json(answer, dict).get("hits", [])
+        response = self._call("GET", "/logs", params=params)
+        hits = self._json(response, dict).get("hits", [])
         if not isinstance(hits, list) or not all(isinstance(each, dict) for each in hits):
-            raise self._unexpected(answer, "hits that are no list of objects")
+            raise self._unexpected(response, "hits that are no list of objects")
         return hits
 
     def get(self, module_id: str) -> dict[str, Any]:
         return self._json(self._call("GET", f"/modules/{module_id}"), dict)
 
     def download(self, module_id: str, folder: Path) -> None:
-        """The module's code into the folder, over what is there. Raises OSError if it can't be written."""
+        """Write the module's code into the folder; files there are replaced. Raises OSError if that fails."""
         module = self.get(module_id)
         kind = module.get("file_type")
         if kind == "inline":
             (folder / "main.py").write_text(str(module.get("source_code", "")), encoding="utf-8")
             return
-        answer = self._call("GET", f"/modules/{module_id}/zipfile")
+        response = self._call("GET", f"/modules/{module_id}/zipfile")
         try:
-            with zipfile.ZipFile(io.BytesIO(base64.b64decode(answer.content))) as packed:
+            with zipfile.ZipFile(io.BytesIO(base64.b64decode(response.content))) as packed:
                 for entry in packed.infolist():
                     if kind == "github":  # all is in one folder, as GitHub packs a repository
                         entry.filename = entry.filename.partition("/")[2]
                     if entry.filename:
                         packed.extract(entry, folder)
         except (ValueError, zipfile.BadZipFile, EOFError, zlib.error, RuntimeError):
-            raise self._unexpected(answer, "what is no zip file") from None
+            raise self._unexpected(response, "what is no zip file") from None
 
     def delete(self, module_id: str) -> None:
         self._call("DELETE", f"/modules/{module_id}")
 
-    def _call(self, method: str, path: str, **asked: Any) -> requests.Response:
-        asked.setdefault("timeout", (CONNECT_S, ANSWER_S))
+    def _call(self, method: str, path: str, **request: Any) -> requests.Response:
+        request.setdefault("timeout", (CONNECT_S, ANSWER_S))
         try:
-            answer = self._session.request(method, self.url + path, **asked)
+            response = self._session.request(method, self.url + path, **request)
         except requests.exceptions.RequestException as error:
             raise RegionError(
                 f"region {self.name} at {self.url} can't be reached: {type(error).__name__}"
             ) from None
-        if answer.status_code in (401, 403):
+        if response.status_code in (401, 403):
             raise RegionError(
-                f"region {self.name} does not accept the key of {CONFIG} for this ({_about(answer)})"
+                f"region {self.name} does not accept the key of {CONFIG} for this ({_about(response)})"
             )
-        if not answer.ok:
-            said = "(an HTML page)" if _is_html(answer) else answer.text
-            raise RegionError(self.mask.excerpt(f"region {self.name}: {_about(answer)} {said}"))
-        return answer
+        if not response.ok:
+            text = "(an HTML page)" if _is_html(response) else response.text
+            raise RegionError(self.mask.excerpt(f"region {self.name}: {_about(response)} {text}"))
+        return response
 
-    def _json(self, answer: requests.Response, kind: type[T]) -> T:
+    def _json(self, response: requests.Response, kind: type[T]) -> T:
         try:
-            document = answer.json()
+            document = response.json()
         except (ValueError, RecursionError):
-            what = "an HTML page" if _is_html(answer) else "no JSON"
-            raise self._unexpected(answer, f"{what}: is cmp_url of {CONFIG} the API's?") from None
+            what = "an HTML page" if _is_html(response) else "no JSON"
+            raise self._unexpected(response, f"{what}: is cmp_url of {CONFIG} the API's?") from None
         if not isinstance(document, kind):
             raise self._unexpected(
-                answer, f"{type(document).__name__} where {kind.__name__} was expected"
+                response, f"{type(document).__name__} where {kind.__name__} was expected"
             )
         return document
 
-    def _number(self, answer: requests.Response, header: str, default: int) -> int:
-        text = answer.headers.get(header, str(default))
+    def _number(self, response: requests.Response, header: str, default: int) -> int:
+        text = response.headers.get(header, str(default))
         if not text.isdecimal():
-            raise self._unexpected(answer, f"header {header}, which is no number")
+            raise self._unexpected(response, f"header {header}, which is no number")
         return int(text)
 
-    def _unexpected(self, answer: requests.Response, what: str) -> RegionError:
-        about = f"region {self.name} answered {_about(answer)} with {what}"
+    def _unexpected(self, response: requests.Response, what: str) -> RegionError:
+        about = f"region {self.name} answered {_about(response)} with {what}"
         return RegionError(self.mask.excerpt(about))
 
 
-def _about(answer: requests.Response) -> str:
-    return f"{answer.request.method} {answer.request.path_url}: {answer.status_code}"
+def _about(response: requests.Response) -> str:
+    return f"{response.request.method} {response.request.path_url}: {response.status_code}"
 
 
-def _is_html(answer: requests.Response) -> bool:
-    kind = answer.headers.get("Content-Type", "")
-    return "html" in kind.lower() or answer.text.lstrip()[:1] == "<"
+def _is_html(response: requests.Response) -> bool:
+    kind = response.headers.get("Content-Type", "")
+    return "html" in kind.lower() or response.text.lstrip()[:1] == "<"
 
 
 def _moment(moment: datetime) -> str:
