@@ -47,7 +47,7 @@ class Calls:
 
     def _call(self, client, operation, params):
         service = client.meta.service_model.signing_name
-        action = f"{aws.session._IAM.get(service, service)}:{operation}"
+        action = f"{aws.errors._IAM.get(service, service)}:{operation}"
         self.made.add(action)
         if action == self.refused:
             said = {"Error": {"Code": "OptInRequired", "Message": "You are not subscribed"}}

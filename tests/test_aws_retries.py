@@ -139,7 +139,7 @@ def test_each_protocol_in_use_is_in_here():
     assert len(services) > 8
     session = botocore.session.Session()
     for name in services:
-        aws.session._speak_json(session, name)
+        aws.responses.use_json(session, name)
     spoken = {session.get_service_model(name).metadata["protocol"] for name in services}
     assert spoken == set(LISTINGS)
 

@@ -141,10 +141,10 @@ def test_what_is_throttled_holds_the_others_back(monkeypatch):
     session = _session()
     pauses = []
     monkeypatch.setattr(session._network, "pause", pauses.append)
-    monkeypatch.setattr(aws.session.time, "monotonic", lambda: 100.0)
+    monkeypatch.setattr(aws.throttle.time, "monotonic", lambda: 100.0)
     throttle, other = (
-        aws.session._Throttle(session._network),
-        aws.session._Throttle(session._network),
+        aws.throttle.Throttle(session._network),
+        aws.throttle.Throttle(session._network),
     )
     throttled = ClientError({"Error": {"Code": "Throttling", "Message": "slow"}}, "DescribeTags")
     broken = ClientError({"ResponseMetadata": {"HTTPStatusCode": 503}}, "DescribeTags")
@@ -176,10 +176,10 @@ def test_all_calls_of_a_client_wait_together(monkeypatch):
         }
         session = aws.Session(aws.credentials(given, False), poll)
         scope, held = aws.Scope(REGION, session), []
-        monkeypatch.setattr(aws.session._Throttle, "hold", lambda self, seconds: held.append(self))
+        monkeypatch.setattr(aws.throttle.Throttle, "hold", lambda self, seconds: held.append(self))
         monkeypatch.setattr(http, "FIRST_DELAY_S", 0)
         waited = []
-        monkeypatch.setattr(aws.session._Throttle, "wait", lambda self: waited.append(self))
+        monkeypatch.setattr(aws.throttle.Throttle, "wait", lambda self: waited.append(self))
         assert len(aws.listed(scope, "ec2", "describe_volumes", "Volumes")) == 3
         aws.listed(scope, "ec2", "describe_vpcs", "Vpcs")
         aws.account(session)

@@ -197,8 +197,8 @@ VOLUME = "<DescribeVolumesResponse><volumeSet><item>%s</item></volumeSet></Descr
 )
 def test_botocores_parsers_know_no_other_error(models, service, operation, body):
     model = models[service]
-    parsers = aws.session._Parsers()
-    parsers.set_parser_defaults(timestamp_parser=aws.session._timestamp)
+    parsers = aws.responses.Parsers()
+    parsers.set_parser_defaults(timestamp_parser=aws.responses.timestamp)
     parser = parsers.create_parser(model.metadata["protocol"])
     response = {
         "status_code": 200,

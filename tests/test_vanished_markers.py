@@ -286,7 +286,7 @@ class Listings:
 
     def call(self, real, operation, asked):
         names = [
-            name for name in aws.session._TOKENS if name in aws.session._inputs(real, operation)
+            name for name in aws.paging.TOKENS if name in aws.paging.parameters(real, operation)
         ]
         token = asked.pop(names[0], None) if names else None
         shown = json.dumps(asked, sort_keys=True, default=str)
@@ -300,7 +300,7 @@ class Listings:
         answer = dict(self.seen[listing])
         if listing != self.changed:
             return answer
-        left, more = answer[key][self.gone :], {aws.session._TOKENS[names[0]]: "next"}
+        left, more = answer[key][self.gone :], {aws.paging.TOKENS[names[0]]: "next"}
         if not self.moving:
             return {**answer, key: left}
         if self.vanished:
@@ -327,7 +327,7 @@ def replayed(family, listings):
     event = accounts.load()["demo-aws"].event()
     get = importlib.import_module(f"modules.{family}.main").get
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(aws.session, "answers", listings.noted(aws.answers))
+        patch.setattr(aws.paging, "answers", listings.noted(aws.answers))
         patch.setattr(
             aws.Session, "client", lambda self, *names: listings.client(client(self, *names))
         )

@@ -264,7 +264,7 @@ def _gateways(
     for kind in kinds:
         operation, key, filtered_by, begins = GATEWAYS[kind]
         if filtered_by:
-            pages = aws.asked_for(scope, operation, key, filtered_by, requested, begins)
+            pages = aws.requested_pages(scope, operation, key, filtered_by, requested, begins)
         elif requested is None or any(each.startswith(begins) for each in requested):
             pages = aws.pages(scope, "ec2", operation, key, page_size=EGRESS_ONLY_A_CALL)
         else:

@@ -274,7 +274,7 @@ def fetch(scope: aws.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
 def _vpns_and_peerings(
     scope: aws.Scope, lookups: Lookups, requested: Requested = None
 ) -> Iterator[list[dict[str, Any]]]:
-    for page in aws.asked_for(
+    for page in aws.requested_pages(
         scope,
         "describe_vpn_connections",
         "VpnConnections",
@@ -285,7 +285,7 @@ def _vpns_and_peerings(
     ):
         lookups.vpns.update(_by_id(page, "VpnConnectionId"))
     yield _of_kind("vpn", lookups.vpns.values())
-    for page in aws.asked_for(
+    for page in aws.requested_pages(
         scope,
         "describe_vpc_peering_connections",
         "VpcPeeringConnections",
@@ -295,7 +295,7 @@ def _vpns_and_peerings(
     ):
         yield _of_kind("vpc_peering", page)
     peerings: Records = {}
-    for page in aws.asked_for(
+    for page in aws.requested_pages(
         scope,
         "describe_transit_gateway_peering_attachments",
         "TransitGatewayPeeringAttachments",
@@ -314,7 +314,7 @@ def _vpns_and_peerings(
 
 
 def _attachments(scope: aws.Scope, requested: Requested = None) -> Iterator[list[dict[str, Any]]]:
-    return aws.asked_for(
+    return aws.requested_pages(
         scope,
         "describe_transit_gateway_attachments",
         "TransitGatewayAttachments",

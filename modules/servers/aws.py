@@ -353,7 +353,7 @@ def fetch_status(
         return aws.pages(scope, "ec2", operation, key, IncludeAllInstances=True)
     found = {
         needed(instance, "InstanceId", str)
-        for page in aws.asked_for(
+        for page in aws.requested_pages(
             scope, "describe_instances", "Reservations", "instance-id", requested, "i-"
         )
         for group in page
@@ -414,7 +414,7 @@ def metrics(scope: aws.Scope, lookups: Lookups, asked: Asked) -> Iterator[list[d
 
 
 def _queries(scope: aws.Scope, asked: Asked) -> Iterator[cloudwatch.Query]:
-    for page in aws.asked_for(
+    for page in aws.requested_pages(
         scope, "describe_instances", "Reservations", "instance-id", asked.resources
     ):
         for instance in (each for group in page for each in objects(group, "Instances")):

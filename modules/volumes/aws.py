@@ -103,7 +103,7 @@ def fetch_status(
         return aws.pages(scope, "ec2", operation, key)
     found = {
         needed(volume, "VolumeId", str)
-        for page in aws.asked_for(
+        for page in aws.requested_pages(
             scope, "describe_volumes", "Volumes", "volume-id", requested, "vol-"
         )
         for volume in page
@@ -144,7 +144,9 @@ def metrics(scope: aws.Scope, lookups: None, asked: Asked) -> Iterator[list[dict
 
 
 def _queries(scope: aws.Scope, asked: Asked) -> Iterator[cloudwatch.Query]:
-    for page in aws.asked_for(scope, "describe_volumes", "Volumes", "volume-id", asked.resources):
+    for page in aws.requested_pages(
+        scope, "describe_volumes", "Volumes", "volume-id", asked.resources
+    ):
         for volume in page:
             name = needed(volume, "VolumeId", str)
             if asked.wants(name):

@@ -1,33 +1,34 @@
-"""AWS: login, regions and listings (session), CloudWatch and CloudTrail, and where regions are.
+"""AWS: the names that cells and the engine use.
 
-This is the face that cells and the engine use. ``cloudwatch``, ``cloudtrail`` and ``regions`` are imported by
-the cells that need them.
+``session``: credentials, login, regions. ``paging``: calls and listings. ``errors`` and ``responses``: what a response
+means, and whether it is one. ``records``: tags and names. Cells import ``cloudwatch``, ``cloudtrail`` and ``regions``
+(where regions are) by themselves, as they need them.
 """
 
-from shared.providers.aws.session import (
+from shared.providers.aws.errors import classify, may_be_gone
+from shared.providers.aws.paging import (
     RESTARTS,
+    answers,
+    by_ids,
+    call,
+    filtered,
+    for_each,
+    for_each_left,
+    listed,
+    offered_pages,
+    pages,
+    requested_pages,
+)
+from shared.providers.aws.records import named, tags
+from shared.providers.aws.session import (
     Credentials,
     Scope,
     Session,
     account,
-    answers,
-    asked_for,
-    by_ids,
-    call,
-    classify,
     credentials,
-    filtered,
-    for_each,
-    for_each_left,
     least_rights,
-    listed,
     login,
-    may_be_gone,
-    named,
-    offered_pages,
-    pages,
     scopes,
-    tags,
 )
 
 __all__ = [
@@ -37,7 +38,6 @@ __all__ = [
     "Session",
     "account",
     "answers",
-    "asked_for",
     "by_ids",
     "call",
     "classify",
@@ -52,6 +52,7 @@ __all__ = [
     "named",
     "offered_pages",
     "pages",
+    "requested_pages",
     "scopes",
     "tags",
 ]
