@@ -131,8 +131,8 @@ def _fill(
     try:
         reached = reachable.files(ROOT, names)
     except SyntaxError as error:
-        file = below(Path(error.filename or ""), ROOT)
-        raise BuildError(f"{file}, line {error.lineno}: {error.msg}") from None
+        where = below(Path(error.filename or ""), ROOT)
+        raise BuildError(f"{where}, line {error.lineno}: {error.msg}") from None
     ours = [(entry, folder), (LAMBDA, folder)]
     ours += [(file, lib / file.parent.relative_to(ROOT)) for file in reached if file != entry]
     if ROOT / "shared" / "records" / "metrics.py" in reached:  # which reads it
