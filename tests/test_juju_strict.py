@@ -144,4 +144,4 @@ def test_what_is_read_of_a_whole_status_leaves_nothing_out():
     for flavour in ("2.9", "3.3", "3.6", "4.0"):
         for contents in (fakes.vnf(), fakes.kubernetes(), {}):
             answer = fakes.Model("m", contents=contents).status(flavour, "x")
-            assert vca.left_out(answer) == []
+            assert vca.unreadable(answer) == []

@@ -8,7 +8,7 @@ import pytest
 
 from shared import vca
 from shared.engine.errors import UnexpectedResponse
-from shared.vca import EeId, Namespace, Place, Seen, Status
+from shared.vca import EeId, Namespace, Observation, Status, Target
 
 UTC = datetime.timezone.utc
 NOON = datetime.datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -74,36 +74,36 @@ def test_what_is_no_namespace(text):
 @pytest.mark.parametrize(
     ("entry", "expected", "target_element"),
     [
-        ({"target_element": "ns", "member-vnf-index": None}, Place(), "ns"),
-        ({}, Place(), "ns"),
-        ({"member-vnf-index": "2"}, Place("2"), "vnf/2"),
+        ({"target_element": "ns", "member-vnf-index": None}, Target(), "ns"),
+        ({}, Target(), "ns"),
+        ({"member-vnf-index": "2"}, Target("2"), "vnf/2"),
         (
             {"member-vnf-index": "2", "vdu_id": "data-vm", "vdu_count_index": 1, "kdu_name": None},
-            Place("2", vdu="data-vm", count=1),
+            Target("2", vdu="data-vm", count=1),
             "vnf/2/vdu/data-vm/1",
         ),
         (  # vdu_count_index is 0 in entries of a KDU too
             {"member-vnf-index": "1", "kdu_name": "db-2", "vdu_id": None, "vdu_count_index": 0},
-            Place("1", kdu="db-2"),
+            Target("1", kdu="db-2"),
             "vnf/1/kdu/db-2",
         ),
-        ({"target_element": "vnf/1/kdu/db-2"}, Place("1", kdu="db-2"), "vnf/1/kdu/db-2"),
+        ({"target_element": "vnf/1/kdu/db-2"}, Target("1", kdu="db-2"), "vnf/1/kdu/db-2"),
         (
             {"target_element": "vnf/vnf1/vdu/vm/3"},
-            Place("vnf1", vdu="vm", count=3),
+            Target("vnf1", vdu="vm", count=3),
             "vnf/vnf1/vdu/vm/3",
         ),
-        ({"target_element": "vnf/1"}, Place("1"), "vnf/1"),
+        ({"target_element": "vnf/1"}, Target("1"), "vnf/1"),
         (  # the members go first
             {"target_element": "vnf/9", "member-vnf-index": "1", "vdu_id": "vm"},
-            Place("1", vdu="vm"),
+            Target("1", vdu="vm"),
             "vnf/1/vdu/vm/0",
         ),
     ],
 )
 def test_place_of_a_vca_entry(entry, expected, target_element):
-    assert vca.place(entry) == expected
-    assert vca.place(entry).target_element == target_element
+    assert vca.target_of(entry) == expected
+    assert vca.target_of(entry).target_element == target_element
 
 
 @pytest.mark.parametrize(
@@ -301,7 +301,7 @@ def test_the_table_of_health_has_every_word(kind):
     ],
 )
 def test_health_of_a_word(kind, word, expected):
-    assert vca.health([Seen(kind, Status(word))]) == expected
+    assert vca.worst_health([Observation(kind, Status(word))]) == expected
 
 
 @pytest.mark.parametrize(
@@ -317,51 +317,69 @@ def test_health_of_a_word(kind, word, expected):
     ],
 )
 def test_health_of_osms_configuration_status(word, expected):
-    assert vca.health([Seen("configuration", Status(word))]) == expected
+    assert vca.worst_health([Observation("configuration", Status(word))]) == expected
 
 
 @pytest.mark.parametrize("kind", [*vca.HEALTH, "relation", "levitation"])
 def test_a_word_that_nobody_knows_is_never_ok(kind):
-    seen = [Seen("unit", Status("active")), Seen(kind, Status("levitating"))]
-    assert vca.health(seen) == "unknown"
+    seen = [Observation("unit", Status("active")), Observation(kind, Status("levitating"))]
+    assert vca.worst_health(seen) == "unknown"
 
 
 def test_nothing_said_is_never_ok():
-    assert vca.health([]) == "unknown"
-    assert vca.health([Seen("unit", Status()), Seen("agent", Status(""))]) == "unknown"
+    assert vca.worst_health([]) == "unknown"
+    assert (
+        vca.worst_health([Observation("unit", Status()), Observation("agent", Status(""))])
+        == "unknown"
+    )
 
 
 def test_what_says_nothing_does_not_hide_what_is_ok():
-    assert vca.health([Seen("unit", Status("active")), Seen("instance", Status(""))]) == "ok"
+    assert (
+        vca.worst_health(
+            [Observation("unit", Status("active")), Observation("instance", Status(""))]
+        )
+        == "ok"
+    )
 
 
 def test_the_worst_wins():
     words = ("active", "levitating", "waiting", "blocked", "error")
     verdicts = ("ok", "unknown", "in_progress", "degraded", "failed")
     for upto in range(len(words)):
-        seen = [Seen("unit", Status(word)) for word in words[: upto + 1]]
-        assert vca.health(seen) == verdicts[upto]
-        assert vca.health(reversed(seen)) == verdicts[upto]
+        seen = [Observation("unit", Status(word)) for word in words[: upto + 1]]
+        assert vca.worst_health(seen) == verdicts[upto]
+        assert vca.worst_health(reversed(seen)) == verdicts[upto]
 
 
 @pytest.mark.parametrize("word", WORDS["action"])
 def test_an_action_tells_nothing_of_its_unit(word):
-    assert vca.health([Seen("action", Status(word))]) == "unknown"
-    assert vca.health([Seen("unit", Status("blocked")), Seen("action", Status(word))]) == "degraded"
-    assert vca.health([Seen("unit", Status("active")), Seen("action", Status(word))]) == "ok"
+    assert vca.worst_health([Observation("action", Status(word))]) == "unknown"
+    assert (
+        vca.worst_health(
+            [Observation("unit", Status("blocked")), Observation("action", Status(word))]
+        )
+        == "degraded"
+    )
+    assert (
+        vca.worst_health(
+            [Observation("unit", Status("active")), Observation("action", Status(word))]
+        )
+        == "ok"
+    )
 
 
 def test_in_progress_for_too_long_is_degraded():
     since = NOON - datetime.timedelta(minutes=30)
-    waiting = Seen("unit", Status("waiting", "", since))
-    assert vca.health([waiting], now=NOON) == "in_progress"
+    waiting = Observation("unit", Status("waiting", "", since))
+    assert vca.worst_health([waiting], now=NOON) == "in_progress"
     later = NOON + datetime.timedelta(seconds=1)
     assert vca.stuck(waiting, later)
-    assert vca.health([waiting], now=later) == "degraded"
-    assert vca.health([waiting]) == "in_progress"  # no clock, no age
-    assert vca.health([waiting], later, datetime.timedelta(hours=1)) == "in_progress"
-    assert vca.health([Seen("unit", Status("active", "", since))], now=later) == "ok"
-    assert vca.health([Seen("unit", Status("waiting"))], now=later) == "in_progress"
+    assert vca.worst_health([waiting], now=later) == "degraded"
+    assert vca.worst_health([waiting]) == "in_progress"  # no clock, no age
+    assert vca.worst_health([waiting], later, datetime.timedelta(hours=1)) == "in_progress"
+    assert vca.worst_health([Observation("unit", Status("active", "", since))], now=later) == "ok"
+    assert vca.worst_health([Observation("unit", Status("waiting"))], now=later) == "in_progress"
 
 
 @pytest.mark.parametrize(
@@ -547,13 +565,13 @@ def test_what_osms_client_did_not_know_is_in_its_bag():
     model = vca.read_model(
         {"model": {"name": "m", "unknown_fields": {"model-status": said("suspended", "why")}}}
     )
-    assert (model.status.word, model.status.message) == ("suspended", "why")
+    assert (model.status.value, model.status.message) == ("suspended", "why")
 
 
 def test_the_model():
     model = vca.read_model(a_status())
     assert (model.name, model.kind, model.cloud) == ("ns-7f3a", "iaas", "vnf-cloud")
-    assert (model.region, model.version, model.status.word) == ("RegionOne", "3.6.8", "available")
+    assert (model.region, model.version, model.status.value) == ("RegionOne", "3.6.8", "available")
     assert model.moment == datetime.datetime(2026, 3, 2, 9, 45, 0, 120394, UTC)
 
 
@@ -564,9 +582,9 @@ def test_applications_and_units():
     assert [unit.name for unit in proxy.units] == ["vnf-proxy/9", "vnf-proxy/10"]
     assert proxy.charm == "ch:amd64/jammy/vnf-proxy-12"
     assert proxy.relations == {"db": ("vnf-db",), "juju-info": ("log-agent",)}
-    assert (proxy.status.word, proxy.status.message) == ("waiting", "waiting for machine")
+    assert (proxy.status.value, proxy.status.message) == ("waiting", "waiting for machine")
     unit = proxy.units[0]
-    assert (unit.status.word, unit.agent.word, unit.machine) == ("active", "idle", "0")
+    assert (unit.status.value, unit.agent.value, unit.machine) == ("active", "idle", "0")
     assert (unit.leader, unit.address, unit.version) == (False, "192.0.2.21", "1.4.2")
     assert unit.ports == ("443/tcp",)
 
@@ -590,7 +608,7 @@ def test_machines_and_containers():
     assert machines["0"].addresses == ("192.0.2.21", "10.40.7.21")
     assert machines["0"].instance_id == "juju-0"
     assert machines["1"].instance_id is None
-    assert machines["1"].instance.word == "provisioning error"
+    assert machines["1"].instance.value == "provisioning error"
 
 
 def test_containers_that_are_listed_flat_know_their_machine_too():  # Juju 4.0
@@ -605,7 +623,7 @@ def test_relations_offers_and_remote_applications():
     model = vca.read_model(a_status())
     (relation,) = model.relations
     assert (relation.id, relation.interface, relation.scope) == (7, "juju-info", "container")
-    assert relation.status.word == "suspended"
+    assert relation.status.value == "suspended"
     assert [(end.application, end.role) for end in relation.endpoints] == [
         ("log-agent", "requirer"),
         ("vnf-proxy", "provider"),
@@ -613,7 +631,7 @@ def test_relations_offers_and_remote_applications():
     assert [end.subordinate for end in relation.endpoints] == [True, False]
     assert model.offers["api"] == vca.Offer("api", "vnf-proxy", ("http",), 2)
     assert model.remote_applications["ntp"].url == "ctrl-b:admin/shared.ntp"
-    assert model.remote_applications["ntp"].status.word == "active"
+    assert model.remote_applications["ntp"].status.value == "active"
 
 
 def test_a_kubernetes_model():
@@ -623,7 +641,7 @@ def test_a_kubernetes_model():
     (read,) = vca.all_units(model)
     assert (read.machine, read.address) == (None, "10.1.44.7")
     assert model.applications["amf"].scale == 1
-    assert vca.health(vca.seen_of_unit(read, {})) == "degraded"
+    assert vca.worst_health(vca.observations_of_unit(read, {})) == "degraded"
 
 
 def nulled(value, path=()):
@@ -709,27 +727,34 @@ def test_application_status(word, units, expected):
         "units": {f"a/{number}": a_unit(each) for number, each in enumerate(units)},
     }
     application = vca.read_model({"applications": {"a": record}}).applications["a"]
-    assert vca.application_status(application, application.units).word == expected
+    assert vca.application_status(application, application.units).value == expected
 
 
 def test_health_of_units_and_applications_takes_their_machines_in():
     model = vca.read_model(a_status())
     machines = vca.all_machines(model)
     good, waiting = model.applications["vnf-proxy"].units
-    assert vca.health(vca.seen_of_unit(good, machines)) == "ok"
-    assert vca.health(vca.seen_of_unit(waiting, machines)) == "failed"  # provisioning error
-    assert vca.health(vca.seen_of_unit(waiting, {})) == "in_progress"
+    assert vca.worst_health(vca.observations_of_unit(good, machines)) == "ok"
+    assert (
+        vca.worst_health(vca.observations_of_unit(waiting, machines)) == "failed"
+    )  # provisioning error
+    assert vca.worst_health(vca.observations_of_unit(waiting, {})) == "in_progress"
     application = model.applications["vnf-proxy"]
     units = vca.units_of(model, "vnf-proxy")
-    assert vca.health(vca.seen_of_application(application, units, machines)) == "failed"
-    assert vca.health(vca.seen_of_application(application, units[:1], machines)) == "in_progress"
+    assert (
+        vca.worst_health(vca.observations_of_application(application, units, machines)) == "failed"
+    )
+    assert (
+        vca.worst_health(vca.observations_of_application(application, units[:1], machines))
+        == "in_progress"
+    )
 
 
 def test_an_agent_that_is_lost_is_not_fine():
     unit = a_unit("unknown", "lost")
     model = vca.read_model({"applications": {"a": {"units": {"a/0": unit}}}})
     (read,) = vca.all_units(model)
-    assert vca.health(vca.seen_of_unit(read, {})) == "failed"
+    assert vca.worst_health(vca.observations_of_unit(read, {})) == "failed"
 
 
 def test_helm():
@@ -744,7 +769,7 @@ def test_a_cut_reads_as_the_whole_does():
     model = vca.read_model(a_status())
     machines = vca.all_machines(model)
     for unit in vca.all_units(model):
-        cut = vca.read_model(vca.cut_of_unit(unit, machines))
+        cut = vca.read_model(vca.unit_extract(unit, machines))
         (same,) = [each for each in vca.all_units(cut) if each.name == unit.name]
         assert (same.status, same.machine, same.principal) == (
             unit.status,
@@ -754,19 +779,19 @@ def test_a_cut_reads_as_the_whole_does():
         assert list(cut.machines) == [unit.machine]
         assert vca.unit_facts(same, cut.machines) == vca.unit_facts(unit, machines)
     for name, application in model.applications.items():
-        cut = vca.read_model(vca.cut_of_application(model, application))
+        cut = vca.read_model(vca.application_extract(model, application))
         same = cut.applications[name]
         assert vca.units_of(cut, name) == vca.units_of(model, name)
         assert vca.application_facts(cut, same) == vca.application_facts(model, application)
-        assert vca.seen_of_application(
+        assert vca.observations_of_application(
             same, vca.units_of(cut, name), vca.all_machines(cut)
-        ) == vca.seen_of_application(application, vca.units_of(model, name), machines)
+        ) == vca.observations_of_application(application, vca.units_of(model, name), machines)
 
 
 def test_a_cut_holds_nothing_else():
     model = vca.read_model(a_status())
     proxy = model.applications["vnf-proxy"]
-    cut = vca.cut_of_unit(proxy.units[1], vca.all_machines(model))
+    cut = vca.unit_extract(proxy.units[1], vca.all_machines(model))
     assert list(cut["applications"]) == ["vnf-proxy"]
     assert list(cut["applications"]["vnf-proxy"]["units"]) == ["vnf-proxy/10"]
     assert list(cut["machines"]) == ["1"]
@@ -777,7 +802,7 @@ def test_no_cut_changes_what_was_read():
     before = json.dumps(status)
     model = vca.read_model(status)
     for application in model.applications.values():
-        vca.cut_of_application(model, application)
+        vca.application_extract(model, application)
     assert json.dumps(status) == before
 
 
@@ -819,13 +844,13 @@ def test_levels(osm, verdict, level):
 
 def test_what_is_told_is_the_worst_of_it():
     since = NOON - datetime.timedelta(hours=1)
-    active = Seen("unit", Status("active", "ready"))
-    waiting = Seen("agent", Status("executing", "", since))
-    assert vca.told([active], NOON) == "unit is active (ready)"
-    assert vca.told([active, waiting], NOON) == (
+    active = Observation("unit", Status("active", "ready"))
+    waiting = Observation("agent", Status("executing", "", since))
+    assert vca.summary([active], NOON) == "unit is active (ready)"
+    assert vca.summary([active, waiting], NOON) == (
         f"agent is executing, stuck since {since:%Y-%m-%dT%H:%M:%SZ}"
     )
     assert (
-        vca.told([Seen("action", Status("failed")), Seen("unit", Status())], NOON)
+        vca.summary([Observation("action", Status("failed")), Observation("unit", Status())], NOON)
         == "no status yet"
     )

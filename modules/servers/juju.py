@@ -146,8 +146,8 @@ def _state(machine: vca.Machine, record: dict[str, Any]) -> tuple[str, Optional[
     life = field(field(record, "agent-status", dict) or {}, "life", str)
     if life in LIVES:
         return LIVES[life], life
-    instance = machine.instance.word
-    word = machine.agent.word if instance in ("", "unknown") else instance
+    instance = machine.instance.value
+    word = machine.agent.value if instance in ("", "unknown") else instance
     return STATES.get(word, "unknown"), word or instance or None
 
 

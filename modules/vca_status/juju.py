@@ -26,7 +26,7 @@ from shared.records.fields import field, items, needed
 from shared.records.metadata import metadata
 from shared.records.status import Point
 from shared.transport.websocket import Failed
-from shared.vca import Seen, Status
+from shared.vca import Observation, Status
 
 PERMISSIONS = ("controller login", "model read")
 CALLS = "1 login + 1 ListModelSummaries; a model: 1 login + 1 FullStatus"
@@ -84,7 +84,7 @@ def _offering(scope: juju.Scope, url: str) -> Optional[str]:
     try:
         offers = other.offers()
     except (ConnectorError, Failed, juju.Refused):
-        return None  # what is wrong with that model is told where that model is read
+        return None  # an error of that model is reported where that model is read
     application = vca.read_model({"offers": offers}).offers.get(found[2])
     named = application and application.application
     return vca.application_id(other.name, named) if named else None
@@ -96,7 +96,7 @@ def fetch(scope: juju.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]
     about = {"controller-timestamp": moment}
     page = []
     for name, application in model.applications.items():
-        cut = vca.cut_of_application(model, application)
+        cut = vca.application_extract(model, application)
         remote = cut["remote-applications"]
         page.append(
             {
@@ -110,7 +110,11 @@ def fetch(scope: juju.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]
     yield page
     machines = vca.all_machines(model)
     yield [
-        {"type_id": UNIT, "name": unit.name, "status": {**vca.cut_of_unit(unit, machines), **about}}
+        {
+            "type_id": UNIT,
+            "name": unit.name,
+            "status": {**vca.unit_extract(unit, machines), **about},
+        }
         for unit in vca.all_units(model)
     ]
 
@@ -125,7 +129,7 @@ class _Thing:
     id: str
     kind: str  # of its word
     status: Status
-    seen: list[Seen]
+    observations: list[Observation]
     machines: set[str]
     connected: list[str]  # ids of applications and units
     moment: Optional[datetime.datetime]  # of the full status
@@ -146,7 +150,7 @@ def convert(record: dict[str, Any], scope: juju.Scope, lookups: Lookups) -> Serv
             model=scope.name,
             model_uuid=scope.uuid,
             **vca.status_facts(thing.kind, thing.status, thing.moment),
-            health=vca.health(thing.seen, lookups.now),
+            health=vca.worst_health(thing.observations, lookups.now),
             **thing.facts,
         ),
     )
@@ -156,14 +160,14 @@ def status(record: dict[str, Any], scope: juju.Scope, lookups: Lookups) -> Itera
     """OSM's status of it, or its health where that is worse; since when the worst of it is."""
     thing = _read(record, scope, lookups)
     now = lookups.now
-    health = vca.health(thing.seen, now)
-    worst = [each.status for each in thing.seen if vca.health([each], now) == health]
+    health = vca.worst_health(thing.observations, now)
+    worst = [each.status for each in thing.observations if vca.worst_health([each], now) == health]
     yield Point(
         thing.id,
         "service_offering",
-        vca.level(vca.osm_status(thing.kind, thing.status.word), health),
-        vca.told(thing.seen, now),
-        next((each.since for each in worst if each.word), None),
+        vca.level(vca.osm_status(thing.kind, thing.status.value), health),
+        vca.summary(thing.observations, now),
+        next((each.since for each in worst if each.value), None),
     )
 
 
@@ -180,18 +184,18 @@ def _application(
     name = needed(record, "name", str)
     application = _there(model.applications, name)
     units, machines = vca.units_of(model, name), vca.all_machines(model)
-    seen = vca.seen_of_application(application, units, machines)
+    observations = vca.observations_of_application(application, units, machines)
     related = [vca.application_id(scope.name, each) for each in items(record, "related", str)]
     return _Thing(
         id=vca.application_id(scope.name, name),
         kind="application",
         status=vca.application_status(application, units),
-        seen=[*seen, Seen("model", lookups.model.status)],
+        observations=[*observations, Observation("model", lookups.model.status)],
         machines={unit.machine for unit in units if unit.machine in machines},
         connected=[*related, *items(record, "offered", str)],
         moment=model.moment,
         facts={
-            "model_status": lookups.model.status.word,
+            "model_status": lookups.model.status.value,
             "model_message": lookups.model.status.message,
             **named(scope.name, name),
             "ee_ids": [_ee_id(scope, unit) for unit in units],
@@ -209,7 +213,7 @@ def _unit(record: dict[str, Any], model: vca.Model, scope: juju.Scope) -> _Thing
         id=vca.unit_id(scope.name, name),
         kind="unit",
         status=unit.status,
-        seen=vca.seen_of_unit(unit, machines),
+        observations=vca.observations_of_unit(unit, machines),
         machines={unit.machine} if unit.machine in machines else set(),
         connected=[vca.application_id(scope.name, unit.application), *principal],
         moment=model.moment,
@@ -242,11 +246,11 @@ def named(model: str, application: str) -> dict[str, Any]:
     ns = model.rpartition("/")[2]
     if not _UUID.fullmatch(ns):
         return {}
-    told: dict[str, Any] = {"ns_id": ns}
+    parts: dict[str, Any] = {"ns_id": ns}
     found = next(filter(None, (each.fullmatch(application) for each in _NAMES)), None)
-    told.update(found.groupdict() if found else {})
-    if told.get("vnf"):
-        told["vnf"] = re.sub("(?<![^-])z(?=[0-9]+(?:-|$))", "", told["vnf"])
-    if told.get("vdu_count_index"):
-        told["vdu_count_index"] = int(told["vdu_count_index"])
-    return {name: value for name, value in told.items() if value is not None}
+    parts.update(found.groupdict() if found else {})
+    if parts.get("vnf"):
+        parts["vnf"] = re.sub("(?<![^-])z(?=[0-9]+(?:-|$))", "", parts["vnf"])
+    if parts.get("vdu_count_index"):
+        parts["vdu_count_index"] = int(parts["vdu_count_index"])
+    return {name: value for name, value in parts.items() if value is not None}

@@ -28,10 +28,10 @@ from nflex_connector_utils import Connections, ServiceOffering
 from shared import vca
 from shared.engine.errors import Absent, UnexpectedResponse, about
 from shared.providers import osm
-from shared.records.fields import field, items, needed, objects
+from shared.records.fields import field, items, needed, objects, plain
 from shared.records.metadata import metadata
 from shared.records.status import Point
-from shared.vca import Seen, Status
+from shared.vca import Observation, Status
 
 PERMISSIONS = ("ns_instances:get", "vca:get", "vim_accounts:get")
 CALLS = "1 /ns_instances + 1 /vim_accounts; where a VIM names its VCA: + 1 /vca"
@@ -147,7 +147,7 @@ def _log_what_is_not_read(found: Iterable[dict[str, Any]], log: Any) -> None:
         f"NS {ns['_id']}: {each}"
         for ns in found
         for status in _full_statuses(ns).values()
-        for each in vca.left_out(status)
+        for each in vca.unreadable(status)
     ]
     if left_out:
         log.info(
@@ -207,7 +207,7 @@ def _records(
                 "model": model,
                 "ns": about,
                 "entries": of_application.get((model, name), []),
-                "status": {**vca.cut_of_application(read, application), **moment, **state},
+                "status": {**vca.application_extract(read, application), **moment, **state},
                 "related": _related(model, read, application, offered),
             }
         for unit in vca.all_units(read):
@@ -219,7 +219,7 @@ def _records(
                 "model": model,
                 "ns": about,
                 "entries": _of_unit(entries, unit, counts[unit.application]),
-                "status": {**vca.cut_of_unit(unit, machines), **moment},
+                "status": {**vca.unit_extract(unit, machines), **moment},
                 "related": _of_others(model, read, unit),
             }
     for (model, name), entries in of_application.items():
@@ -234,7 +234,7 @@ def _records(
                 "gone": all(_is_gone(each, models.values()) for each in entries),
             }
     for id_, entries in of_none.items():
-        element = vca.place(entries[0]["entry"]).target_element
+        element = vca.target_of(entries[0]["entry"]).target_element
         yield {
             "type_id": ENVIRONMENT,
             "id": id_,
@@ -255,7 +255,7 @@ def _by_application(
         ee = _ee_id(entry)
         name = None if _is_helm(entry) else ee.application or field(entry, "application", str)
         if not name:
-            element = field(entry, "target_element", str) or vca.place(entry).target_element
+            element = field(entry, "target_element", str) or vca.target_of(entry).target_element
             parts = (ns["_id"], element, field(entry, "ee_descriptor_id", str))
             none.setdefault("/".join(filter(None, parts)), []).append(each)
             continue
@@ -314,7 +314,7 @@ def _related(
 
 def _plain(status: Status) -> dict[str, Any]:
     since = status.since and status.since.isoformat()
-    return {"status": status.word, "info": status.message, "since": since}
+    return {"status": status.value, "info": status.message, "since": since}
 
 
 def _of_others(model: str, read: vca.Model, unit: vca.Unit) -> list[str]:
@@ -330,8 +330,8 @@ def _is_gone(each: dict[str, Any], models: Iterable[vca.Model]) -> bool:
     word = field(each["configuration"], "status", str)
     if word in ("CREATING", "REGISTERING", "INSTALLING SW", "TERMINATING", "DELETED"):
         return False
-    said = _said(each["entry"])
-    since = said.status.since if said else None
+    event = _last_event(each["entry"])
+    since = event.status.since if event else None
     return any(
         model.applications and (since is None or model.moment is None or since <= model.moment)
         for model in models
@@ -347,17 +347,17 @@ class State:
 
     kind: str  # of the word: OSM's entity-type, or configuration
     status: Status
-    seen: list[Seen]
+    observations: list[Observation]
     as_of: Optional[datetime.datetime]  # when Juju said so; None where that is ``status.since``
     gone: bool
     model: Optional[vca.Model]
 
     @property
     def osm(self) -> str:
-        return "unknown" if self.gone else vca.osm_status(self.kind, self.status.word)
+        return "unknown" if self.gone else vca.osm_status(self.kind, self.status.value)
 
     def health(self, now: Optional[datetime.datetime] = None) -> str:
-        return vca.FAILED if self.gone else vca.health(self.seen, now)
+        return vca.FAILED if self.gone else vca.worst_health(self.observations, now)
 
 
 Entries = list[tuple[dict[str, Any], dict[str, Any]]]  # each with its configurationStatus
@@ -378,7 +378,7 @@ def _state(record: dict[str, Any]) -> State:
         state = _of_full_status(record, kind, vca.read_model(full), entries)
     else:
         state = _of_entries(record, kind, entries)
-    state.seen.extend(_configurations(entries, with_ready=False))
+    state.observations.extend(_configurations(entries, with_ready=False))
     return state
 
 
@@ -390,70 +390,72 @@ def _of_full_status(record: dict[str, Any], kind: str, model: vca.Model, entries
     if not (units if kind == UNIT else application):
         raise UnexpectedResponse(f"field 'status' has nothing of {name}")
     machines = vca.all_machines(model)
-    younger: list[Seen] = []
+    younger: list[Observation] = []
     own: Optional[Status] = None  # what is younger of the application itself
     for entry, _ in entries:
-        said, machine = _said(entry), _machine(entry)
-        if said is None or said.kind not in ("application", "unit", "instance"):
+        event, machine = _last_event(entry), _machine(entry)
+        if event is None or event.kind not in ("application", "unit", "instance"):
             continue
-        if said.kind == "instance":
+        if event.kind == "instance":
             there = machines.get(machine or "")
-            if there and _younger(said, model, there.instance):
-                machines[there.id] = dataclasses.replace(there, instance=said.status)
+            if there and _younger(event, model, there.instance):
+                machines[there.id] = dataclasses.replace(there, instance=event.status)
             continue
-        at = [n for n, unit in enumerate(units) if said.kind == "unit" and unit.machine == machine]
+        at = [n for n, unit in enumerate(units) if event.kind == "unit" and unit.machine == machine]
         if len(units) == 1:  # OSM writes the unit's status as its application's
             at = [0]
         before = [units[n].status for n in at] or [application.status if application else Status()]
-        if not all(_younger(said, model, status) for status in before):
+        if not all(_younger(event, model, status) for status in before):
             continue
-        younger.append(said)
+        younger.append(event)
         for n in at:
-            units[n] = dataclasses.replace(units[n], status=said.status)
-        if not at or said.kind == "application":
-            own = said.status
+            units[n] = dataclasses.replace(units[n], status=event.status)
+        if not at or event.kind == "application":
+            own = event.status
     if kind == UNIT:
-        seen = vca.seen_of_unit(units[0], machines)
+        observations = vca.observations_of_unit(units[0], machines)
     elif application:
         if younger:
             application = dataclasses.replace(application, status=own or Status())
-        seen = vca.seen_of_application(application, units, machines)
-        seen.append(Seen("model", model.status))
-    status = seen[0].status
+        observations = vca.observations_of_application(application, units, machines)
+        observations.append(Observation("model", model.status))
+    status = observations[0].status
     moment = None if any(status is each.status for each in younger) else model.moment
     read = dataclasses.replace(model, machines=machines)
-    return State("unit" if kind == UNIT else "application", status, seen, moment, False, read)
+    return State(
+        "unit" if kind == UNIT else "application", status, observations, moment, False, read
+    )
 
 
-def _since(seen: Seen) -> datetime.datetime:
-    return seen.status.since or datetime.datetime.min.replace(tzinfo=datetime.timezone.utc)
+def _since(observations: Observation) -> datetime.datetime:
+    return observations.status.since or datetime.datetime.min.replace(tzinfo=datetime.timezone.utc)
 
 
-def _younger(said: Seen, model: vca.Model, status: Status) -> bool:
+def _younger(event: Observation, model: vca.Model, status: Status) -> bool:
     """Than the full status; or where nobody knows when that was taken, than its own word."""
     moment = model.moment or status.since
-    return said.status.since is not None and (moment is None or said.status.since > moment)
+    return event.status.since is not None and (moment is None or event.status.since > moment)
 
 
 def _of_entries(record: dict[str, Any], kind: str, entries: Entries) -> State:
     """By what OSM wrote at Juju's last events, where there is no full status."""
-    said = [each for each in (_said(entry) for entry, _ in entries) if each]
-    said = sorted((each for each in said if each.kind != "action"), key=_since, reverse=True)
-    said.sort(
+    events = [each for each in (_last_event(entry) for entry, _ in entries) if each]
+    events = sorted((each for each in events if each.kind != "action"), key=_since, reverse=True)
+    events.sort(
         key=lambda each: each.kind == "instance"
     )  # a machine's word only where there is no other
-    seen = list(said)
-    if not said and kind == ENVIRONMENT:
-        seen = _configurations(entries, with_ready=True)
+    observations = list(events)
+    if not events and kind == ENVIRONMENT:
+        observations = _configurations(entries, with_ready=True)
     gone = bool(field(record, "gone", bool))
-    if not seen:
+    if not observations:
         return State("unit", Status(), [], None, gone, None)
-    of = "machine" if seen[0].kind == "instance" else seen[0].kind
-    return State(of, seen[0].status, seen, None, gone, None)
+    of = "machine" if observations[0].kind == "instance" else observations[0].kind
+    return State(of, observations[0].status, observations, None, gone, None)
 
 
-def _said(entry: Mapping[str, Any]) -> Optional[Seen]:
-    """What the last event told. Of a machine, OSM keeps the instance's word."""
+def _last_event(entry: Mapping[str, Any]) -> Optional[Observation]:
+    """The status of the last event. Of a machine, OSM keeps the status of its instance."""
     word, kind = field(entry, "VCA-status", str), field(entry, "entity-type", str)
     if not word and not kind and not field(entry, "ee_id", str):  # up to SIX
         word, kind = field(entry, "operational-status", str), "unit"
@@ -462,10 +464,10 @@ def _said(entry: Mapping[str, Any]) -> Optional[Seen]:
         return None
     message = field(entry, "detailed-status", str) or ""
     since = vca.parse_epoch(entry.get("status-time"))
-    return Seen("instance" if kind == "machine" else kind, Status(word, message, since))
+    return Observation("instance" if kind == "machine" else kind, Status(word, message, since))
 
 
-def _configurations(entries: Entries, with_ready: bool) -> list[Seen]:
+def _configurations(entries: Entries, with_ready: bool) -> list[Observation]:
     """OSM's own words. READY is worth something of helm charts alone: it stays when a charm breaks."""
     found = []
     for entry, configuration in entries:
@@ -473,7 +475,7 @@ def _configurations(entries: Entries, with_ready: bool) -> list[Seen]:
         if not word or (word == "READY" and not (with_ready and _is_helm(entry))):
             continue
         message = field(entry, "detailed-status", str) or ""
-        found.append(Seen("configuration", Status(word, message if with_ready else "")))
+        found.append(Observation("configuration", Status(word, message if with_ready else "")))
     return found
 
 
@@ -505,19 +507,23 @@ def convert(record: dict[str, Any], scope: osm.Scope, lookups: Lookups) -> Servi
 def status(record: dict[str, Any], scope: osm.Scope, lookups: Lookups) -> Iterable[Point]:
     """OSM's status of it, or its health where that is worse; since when the worst of it is."""
     state = _state(record)
-    message = vca.told(state.seen, lookups.now)
+    message = vca.summary(state.observations, lookups.now)
     if state.gone:
         message = f"gone from Juju; before: {message}"
     if state.as_of and lookups.now - state.as_of > OLD:
-        message += f"; as of {vca.plain(state.as_of)}"
+        message += f"; as of {plain(state.as_of)}"
     health = state.health(lookups.now)
-    worst = [each.status for each in state.seen if vca.health([each], lookups.now) == health]
+    worst = [
+        each.status
+        for each in state.observations
+        if vca.worst_health([each], lookups.now) == health
+    ]
     yield Point(
         needed(record, "id", str),
         "service_offering",
         vca.level(state.osm, health),
         message,
-        next((each.since for each in worst if each.word), None),
+        next((each.since for each in worst if each.value), None),
     )
 
 
@@ -540,9 +546,9 @@ def _facts(record: dict[str, Any], kind: str, state: State) -> dict[str, Any]:
 def _of_environments(entries: Entries) -> dict[str, Any]:
     """What is configured, where all entries say the same, and each execution environment."""
     shown = [_environment(*each) for each in entries]
-    places = {vca.place(entry) for entry, _ in entries}
+    places = {vca.target_of(entry) for entry, _ in entries}
     ids = {each["ee_id"] for each in shown if each.get("ee_id")}
-    where = places.pop() if len(places) == 1 else vca.Place()
+    where = places.pop() if len(places) == 1 else vca.Target()
     return {
         "member_vnf_index": where.member_index,
         "vdu_id": where.vdu,
@@ -556,7 +562,7 @@ def _of_environments(entries: Entries) -> dict[str, Any]:
 def _environment(entry: dict[str, Any], configuration: dict[str, Any]) -> dict[str, Any]:
     """An entry and its configurationStatus, by OSM's own names; without what is empty."""
     shown = {name: field(entry, name, str) for name in ENTRY_FIELDS}
-    shown["target_element"] = vca.place(entry).target_element
+    shown["target_element"] = vca.target_of(entry).target_element
     shown["configurationStatus"] = field(configuration, "status", str)
     shown["elementType"] = field(configuration, "elementType", str)
     shown["elementUnderConfiguration"] = field(configuration, "elementUnderConfiguration", str)

@@ -442,7 +442,7 @@ class Scope:
                 raise Absent("the model was destroyed after it was listed") from None
             raise
         needed(answer, "model", dict)
-        for each in vca.left_out(answer):
+        for each in vca.unreadable(answer):
             raise UnexpectedResponse(f"Client.FullStatus: {each}")
         self._reading.offers = field(answer, "offers", dict) or {}
         return answer
