@@ -38,7 +38,7 @@ def lookups(**changed):
 
 
 def converted(kind, record, made=None, scope=SCOPE):
-    record = {**record, appliances.KIND: kind}
+    record = {**record, openstack.KIND: kind}
     before = copy.deepcopy(record)
     found = appliances.convert(record, scope, made or lookups())
     assert record == before

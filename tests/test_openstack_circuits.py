@@ -46,7 +46,7 @@ def lookups(**changed):
 
 
 def converted(kind, record, made=None, scope=SCOPE):
-    record = {**record, circuits.KIND: kind}
+    record = {**record, openstack.KIND: kind}
     before = copy.deepcopy(record)
     found = circuits.convert(record, scope, made or lookups())
     assert record == before

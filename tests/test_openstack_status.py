@@ -27,7 +27,7 @@ id_ = fakes.identifier
 
 def told(cell, record, lookups=None, kind=None):
     if kind:
-        record = {**record, cell.KIND: kind}
+        record = {**record, openstack.KIND: kind}
     before = copy.deepcopy(record)
     (point,) = cell.status(record, SCOPE, lookups)
     assert record == before
@@ -286,10 +286,10 @@ def test_the_agents_of_a_router(alive, level, message):
 
 
 def test_an_appliance_of_another_project_and_one_of_no_kind():
-    record = {**fakes.router(1, project=fakes.OTHER), appliances.KIND: "router"}
+    record = {**fakes.router(1, project=fakes.OTHER), openstack.KIND: "router"}
     assert list(appliances.status(record, SCOPE, appliances.Lookups())) == []
     with pytest.raises(UnexpectedResponse, match="kind"):
-        list(appliances.status({**record, appliances.KIND: "x"}, SCOPE, None))
+        list(appliances.status({**record, openstack.KIND: "x"}, SCOPE, None))
 
 
 # --- circuits -----------------------------------------------------------------------------------
@@ -486,7 +486,7 @@ def test_rights_for_status_are_among_those_of_the_inventory(family):
         (volumes, fakes.volume(1, migration_status="none", replication_status="enabled")),
         (circuits, fakes.site_connection(1)),
         *(
-            (appliances, {**getattr(fakes, kind)(1), appliances.KIND: kind})
+            (appliances, {**getattr(fakes, kind)(1), openstack.KIND: kind})
             for kind in ("router", "firewall_group", "load_balancer", "share")
         ),
     ],

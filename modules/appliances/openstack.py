@@ -6,18 +6,19 @@ GET /shares/detail and /share-networks/detail.
 https://docs.openstack.org/api-ref/network/v2/ https://docs.openstack.org/api-ref/load-balancer/v2/
 https://docs.openstack.org/api-ref/shared-file-system/
 
-What a region lacks, a service in the catalog or an extension of Neutron's, has nothing to report; what
-it has and refuses fails the poll. A router's interfaces are its ports; its gateway's port belongs to no
-project, so that network comes from the router itself. Nothing lists the members of all pools: one call
-a pool that has some. A member is an address in a subnet; it is a server where a port of Nova's has that
-address in that subnet (the VIP's, where the member names none) and Nova lists the server. Networks that
-the networks family does not report are named in the metadata only. Manila is asked at 2.0, where the
-list still has the export locations, and for share networks at 2.51, the first that knows more than one
-subnet. CMP's appliances have no state: the provider's words are in the metadata.
+Where a region lacks a service of the catalog or an extension of Neutron, there is nothing to report of that
+kind; where it has it and refuses the login, the poll fails. A router's interfaces are its ports; its
+gateway's port belongs to no project, so that network comes from the router itself. No call lists the
+members of all pools: there is one call a pool that has some. A member is an address in a subnet (the VIP's,
+where the member names none); it is a server where a port of Nova has that address in that subnet, and Nova
+lists the server. Networks that the networks family does not report are named in the metadata only. Shares
+are requested at microversion 2.0, where the list still has the export locations, and share networks at
+2.51, the first that knows more than one subnet. CMP's appliances have no state: the provider's is in the
+metadata.
 
-Status is what the same lists say, of a load balancer for all that it has (operating_status). Of a router
-also whether an L3 agent serves it: Neutron lists agents, and ports with their host, in full to admins (rule
-get_agent) and to others as if there were none.
+Status comes from the same lists; that of a load balancer covers all its parts (operating_status). A router's
+also depends on the L3 agents that serve it: Neutron lists agents, and ports with their host, to admins
+(rule get_agent), and answers others as if there were none.
 """
 
 import dataclasses
@@ -27,7 +28,6 @@ from typing import Any, Callable, Optional, Union
 
 from nflex_connector_utils import Appliance, Connections, Region
 
-from shared.engine.errors import UnexpectedResponse
 from shared.engine.poll import Dropped, Requested
 from shared.providers import openstack
 from shared.records.fields import field, items, needed, objects, time
@@ -68,8 +68,6 @@ CALLS = (
     "1,000, and as many /share-networks/detail where a share is in one"
 )
 
-GIB = 1024**3
-KIND = "kind"  # of a record; fetch adds it
 SUBNETS_LISTED = (2, 51)
 # those that are on the host of an agent; a distributed router's other ports are on every host
 AGENTS_PORTS = ("network:router_gateway", "network:router_ha_interface", "network:router_interface")
@@ -264,8 +262,8 @@ class Lookups:
         default_factory=dict
     )
     routers: set[str] = dataclasses.field(default_factory=set)
-    servers: Optional[set[str]] = None  # None: not asked for yet
-    subnets: Optional[dict[str, dict[str, Any]]] = None  # None: not asked for yet
+    servers: Optional[set[str]] = None  # None: not listed yet
+    subnets: Optional[dict[str, dict[str, Any]]] = None  # None: not listed yet
     listeners: dict[str, list[dict[str, Any]]] = dataclasses.field(  # by load balancer
         default_factory=lambda: defaultdict(list)
     )
@@ -273,7 +271,7 @@ class Lookups:
         default_factory=lambda: defaultdict(list)
     )
     members: dict[str, list[dict[str, Any]]] = dataclasses.field(default_factory=dict)  # by pool
-    share_networks: Optional[dict[str, dict[str, Any]]] = None  # None: not asked for yet
+    share_networks: Optional[dict[str, dict[str, Any]]] = None  # None: not listed yet
     hosts: dict[str, set[str]] = dataclasses.field(  # by router: where its ports are
         default_factory=lambda: defaultdict(set)
     )
@@ -281,49 +279,49 @@ class Lookups:
 
 
 def lookups(scope: openstack.Scope) -> Lookups:
-    made = Lookups()
+    lookups = Lookups()
     if openstack.offers(scope, "network"):
-        made.extensions = openstack.extensions(scope)
-    return made
+        lookups.extensions = openstack.extensions(scope)
+    return lookups
 
 
-def _look_up(scope: openstack.Scope, made: Lookups) -> None:
+def _look_up(scope: openstack.Scope, lookups: Lookups) -> None:
     if not openstack.offers(scope, "network"):
         return
-    made.networks = openstack.networks(scope)
+    lookups.networks = openstack.networks(scope)
     fields = ("id", "network_id", "device_id", "device_owner", "fixed_ips", "project_id")
-    asked = {**openstack.own(scope), "fields": fields}
-    made.ports = openstack.listed(scope, "network", "/ports", "ports", asked)
-    openstack.require_network_rights(scope, made.ports.values())
-    for port in made.ports.values():
+    query = {**openstack.own(scope), "fields": fields}
+    lookups.ports = openstack.listed(scope, "network", "/ports", "ports", query)
+    openstack.require_network_rights(scope, lookups.ports.values())
+    for port in lookups.ports.values():
         device, owner = field(port, "device_id", str), field(port, "device_owner", str) or ""
         if device and owner in ROUTER_PORTS:
-            made.interfaces[device].append(port)
+            lookups.interfaces[device].append(port)
         elif device and owner.startswith("compute:"):
             for fixed in objects(port, "fixed_ips"):
-                where = needed(fixed, "subnet_id", str), needed(fixed, "ip_address", str)
-                made.addresses[where] = device
+                key = needed(fixed, "subnet_id", str), needed(fixed, "ip_address", str)
+                lookups.addresses[key] = device
 
 
 def fetch(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
     _look_up(scope, lookups)
     if "router" in lookups.extensions:
-        yield from _of_kind("router", _routers(scope, lookups))
+        yield from openstack.of_kind("router", _routers(scope, lookups))
     if "fwaas_v2" in lookups.extensions:  # after all routers, which firewall groups connect to
-        yield from _of_kind("firewall_group", _firewall_groups(scope, lookups))
+        yield from openstack.of_kind("firewall_group", _firewall_groups(scope, lookups))
     if openstack.offers(scope, "load-balancer"):
-        yield from _of_kind("load_balancer", _load_balancers(scope, lookups))
+        yield from openstack.of_kind("load_balancer", _load_balancers(scope, lookups))
     if openstack.offers(scope, "shared-file-system"):
-        yield from _of_kind("share", _shares(scope, lookups))
+        yield from openstack.of_kind("share", _shares(scope, lookups))
 
 
 def fetch_status(
     scope: openstack.Scope, lookups: Lookups, requested: Requested
 ) -> Iterator[list[dict[str, Any]]]:
-    """Without what the inventory asks for besides: 1 call a listing, and 2 where agents are shown.
+    """Only what the status needs: 1 call a listing, and 2 for agents where the login may see them.
 
-    An id does not say of which kind it is: where a few are requested, one kind after the other is asked for
-    them, until all are there.
+    An id does not tell the kind: where a few are requested, they are looked for in one kind after the
+    other, until all are there.
     """
     ids = openstack.few(requested)
     if ids is None:
@@ -342,12 +340,12 @@ def fetch_status(
 def _by_kind(
     scope: openstack.Scope, lookups: Lookups, ids: Optional[list[str]]
 ) -> Iterator[list[dict[str, Any]]]:
-    of = {} if ids is None else {"id": ids}
+    only_these = {} if ids is None else {"id": ids}
     routers: list[dict[str, Any]] = []
     if "router" in lookups.extensions:
-        asked = {**openstack.own(scope), **of}
-        found = openstack.listed(scope, "network", "/routers", "routers", asked)
-        routers = [{**router, KIND: "router"} for router in found.values()]
+        query = {**openstack.own(scope), **only_these}
+        records = openstack.listed(scope, "network", "/routers", "routers", query)
+        (routers,) = openstack.of_kind("router", [list(records.values())])
     if openstack.offers(scope, "network"):
         openstack.require_network_rights(scope, routers)
     if routers and "l3_agent_scheduler" in lookups.extensions:
@@ -355,42 +353,38 @@ def _by_kind(
     yield routers
     if "fwaas_v2" in lookups.extensions:
         path, key = "/fwaas/firewall_groups", "firewall_groups"
-        yield from _of_kind(
-            "firewall_group", openstack.pages(scope, "network", path, key, params=of or None)
+        yield from openstack.of_kind(
+            "firewall_group",
+            openstack.pages(scope, "network", path, key, params=only_these or None),
         )
     if openstack.offers(scope, "load-balancer"):
         for each in [None] if ids is None else ids:
-            yield from _of_kind("load_balancer", _balancers(scope, each))
+            yield from openstack.of_kind("load_balancer", _balancers(scope, each))
     if openstack.offers(scope, "shared-file-system"):
-        yield from _of_kind("share", _listed_shares(scope))
+        yield from openstack.of_kind("share", _listed_shares(scope))
 
 
 def _look_up_agents(scope: openstack.Scope, lookups: Lookups) -> None:
-    """The L3 agents, and by the hosts of a router's ports which of them serve it; admins are shown both.
+    """The L3 agents, and by router the hosts of its ports, where its agents are. Admins see both.
 
-    Asking for each router's agents would be a call a router.
+    Neutron can list the agents of one router, but that would be a call a router.
     """
-    asked: dict[str, Any] = {"agent_type": "L3 agent", "fields": ("id", "host", "alive")}
-    for agent in openstack.listed(scope, "network", "/agents", "agents", asked).values():
+    query: dict[str, Any] = {"agent_type": "L3 agent", "fields": ("id", "host", "alive")}
+    for agent in openstack.listed(scope, "network", "/agents", "agents", query).values():
         lookups.agents[needed(agent, "host", str)] = bool(field(agent, "alive", bool))
     if not lookups.agents:
         return
     fields = ("id", "device_id", "device_owner", "binding:host_id")
-    asked = {"device_owner": AGENTS_PORTS, "fields": fields}
-    for port in openstack.listed(scope, "network", "/ports", "ports", asked).values():
+    query = {"device_owner": AGENTS_PORTS, "fields": fields}
+    for port in openstack.listed(scope, "network", "/ports", "ports", query).values():
         router, host = field(port, "device_id", str), field(port, "binding:host_id", str)
         if router and host in lookups.agents:
             lookups.hosts[router].add(host)
 
 
-def _of_kind(kind: str, pages: Iterable[list[dict[str, Any]]]) -> Iterator[list[dict[str, Any]]]:
-    for page in pages:
-        yield [{**record, KIND: kind} for record in page]
-
-
 def _routers(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
-    asked, forget = openstack.own(scope), lookups.routers.clear
-    for page in openstack.pages(scope, "network", "/routers", "routers", asked, restarted=forget):
+    query, forget = openstack.own(scope), lookups.routers.clear
+    for page in openstack.pages(scope, "network", "/routers", "routers", query, restarted=forget):
         lookups.routers.update(needed(router, "id", str) for router in page)
         yield page
 
@@ -409,8 +403,8 @@ def _own(scope: openstack.Scope) -> dict[str, Any]:
 
 def _balancers(scope: openstack.Scope, one: Optional[str] = None) -> Iterator[list[dict[str, Any]]]:
     path, key = "/lbaas/loadbalancers", "loadbalancers"
-    asked = {**_own(scope), **({"id": one} if one else {})}
-    return openstack.pages(scope, "load-balancer", path, key, params=asked)
+    query = {**_own(scope), **({"id": one} if one else {})}
+    return openstack.pages(scope, "load-balancer", path, key, params=query)
 
 
 def _load_balancers(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
@@ -420,7 +414,7 @@ def _load_balancers(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[d
         if lookups.subnets is None and any(balancer.get("additional_vips") for balancer in page):
             lookups.subnets = _subnets(scope)
         members = (
-            lookups.addresses.get(_where(member, balancer))
+            lookups.addresses.get(_subnet_and_address(member, balancer))
             for balancer in page
             for pool in _pools(balancer, lookups)
             for member in _members(pool, lookups)
@@ -430,11 +424,11 @@ def _load_balancers(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[d
 
 
 def _subnets(scope: openstack.Scope) -> dict[str, dict[str, Any]]:
-    """All that are seen, for the network of each: a VIP may be in a subnet that another project shares."""
+    """All that the login sees, each with its network: a VIP may be in a subnet that another project shares."""
     if not openstack.offers(scope, "network"):
         return {}
-    asked = {"fields": ("id", "network_id")}
-    return openstack.listed(scope, "network", "/subnets", "subnets", asked)
+    query = {"fields": ("id", "network_id")}
+    return openstack.listed(scope, "network", "/subnets", "subnets", query)
 
 
 def _look_up_pools(scope: openstack.Scope, lookups: Lookups, own: dict[str, Any]) -> None:
@@ -457,19 +451,19 @@ def _look_up_pools(scope: openstack.Scope, lookups: Lookups, own: dict[str, Any]
 def _look_up_servers(
     scope: openstack.Scope, lookups: Lookups, wanted: Iterable[Optional[str]]
 ) -> None:
-    """All servers' ids, once, and only if a port says that it is of one."""
+    """All servers' ids, once, and only if a port names one as its device."""
     if lookups.servers is not None or not any(wanted):
         return
     lookups.servers = set()
     if openstack.offers(scope, "compute"):
-        found = openstack.listed(scope, "compute", "/servers", "servers", scope.all_tenants)
-        lookups.servers.update(found)
+        servers = openstack.listed(scope, "compute", "/servers", "servers", scope.all_tenants)
+        lookups.servers.update(servers)
 
 
 def _listed_shares(scope: openstack.Scope) -> Iterator[list[dict[str, Any]]]:
-    asked = {**scope.all_tenants, "sort_key": "id", "sort_dir": "asc"}
+    query = {**scope.all_tenants, "sort_key": "id", "sort_dir": "asc"}
     service, path = "shared-file-system", "/shares/detail"
-    return openstack.offset_pages(scope, service, path, "shares", params=asked)
+    return openstack.offset_pages(scope, service, path, "shares", params=query)
 
 
 def _shares(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
@@ -482,8 +476,8 @@ def _shares(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str,
 def _share_networks(scope: openstack.Scope) -> dict[str, dict[str, Any]]:
     def listed(microversion: Optional[tuple[int, int]]) -> dict[str, dict[str, Any]]:
         service, path, key = "shared-file-system", "/share-networks/detail", "share_networks"
-        asked, walk = scope.all_tenants, openstack.offset_pages
-        return openstack.listed(scope, service, path, key, asked, microversion, walk=walk)
+        query, walk = scope.all_tenants, openstack.offset_pages
+        return openstack.listed(scope, service, path, key, query, microversion, walk=walk)
 
     try:
         return listed(SUBNETS_LISTED)
@@ -497,9 +491,7 @@ def _share_networks(scope: openstack.Scope) -> dict[str, dict[str, Any]]:
 def convert(
     record: dict[str, Any], scope: openstack.Scope, lookups: Lookups
 ) -> Union[Appliance, Dropped]:
-    kind = needed(record, KIND, str)
-    if kind not in CONVERT:
-        raise UnexpectedResponse(f"field {KIND!r} names no kind of appliance")
+    kind = openstack.kind_of(record, CONVERT, "appliance")
     if openstack.of_another_project(scope, record):
         return Dropped("of another project")
     return CONVERT[kind](record, scope, lookups)
@@ -512,13 +504,12 @@ def _router(record: dict[str, Any], scope: openstack.Scope, lookups: Lookups) ->
     for each in (gateway, *objects(record, "external_gateways")):
         networks.add(field(each, "network_id", str) or "")
     interfaces = [
-        {name: port.get(name) for name in ("id", "network_id", "device_owner", "fixed_ips")}
-        for port in ports
+        openstack.only(port, ("id", "network_id", "device_owner", "fixed_ips")) for port in ports
     ]
     return Appliance(
         type_id="router",
-        connections=Connections(networks=_shown(networks, lookups)),
-        metadata=metadata(record, ROUTER_DETAILS, _tags(record), interfaces=interfaces),
+        connections=Connections(networks=openstack.reported(networks, lookups.networks)),
+        metadata=metadata(record, ROUTER_DETAILS, openstack.tags(record), interfaces=interfaces),
         **_base(record, scope),
     )
 
@@ -526,15 +517,17 @@ def _router(record: dict[str, Any], scope: openstack.Scope, lookups: Lookups) ->
 def _firewall_group(record: dict[str, Any], scope: openstack.Scope, lookups: Lookups) -> Appliance:
     ports = sorted(items(record, "ports", str))
     known = [lookups.ports[port] for port in ports if port in lookups.ports]
-    devices = {field(port, "device_id", str) or "" for port in known}
+    devices = [field(port, "device_id", str) for port in known]
     return Appliance(
         type_id="firewall",
         connections=Connections(
-            appliances=sorted(devices & lookups.routers),
-            networks=_shown({needed(port, "network_id", str) for port in known}, lookups),
-            servers=_listed({_server_of(port, lookups) for port in ports}, lookups),
+            appliances=openstack.reported(devices, lookups.routers),
+            networks=openstack.reported(
+                [needed(port, "network_id", str) for port in known], lookups.networks
+            ),
+            servers=_servers({_server_of(port, lookups) for port in ports}, lookups),
         ),
-        metadata=metadata(record, FIREWALL_DETAILS, _tags(record), ports=ports),
+        metadata=metadata(record, FIREWALL_DETAILS, openstack.tags(record), ports=ports),
         **_base(record, scope),
     )
 
@@ -545,21 +538,23 @@ def _load_balancer(record: dict[str, Any], scope: openstack.Scope, lookups: Look
     for pool in sorted(_pools(record, lookups), key=_id):
         members = []
         for member in sorted(_members(pool, lookups), key=_id):
-            server = _listed({lookups.addresses.get(_where(member, record))}, lookups)
+            server = _servers({lookups.addresses.get(_subnet_and_address(member, record))}, lookups)
             servers.update(server)
-            members.append({**_of(member, MEMBER_DETAILS), "server_id": "".join(server) or None})
-        pools.append({**_of(pool, POOL_DETAILS), "members": members})
+            members.append(
+                {**openstack.only(member, MEMBER_DETAILS), "server_id": "".join(server) or None}
+            )
+        pools.append({**openstack.only(pool, POOL_DETAILS), "members": members})
     return Appliance(
         type_id="load_balancer",
         connections=Connections(
-            networks=_shown(_vip_networks(record, lookups), lookups),
+            networks=openstack.reported(_vip_networks(record, lookups), lookups.networks),
             servers=sorted(servers),
         ),
         metadata=metadata(
             record,
             BALANCER_DETAILS,
-            _tags(record),
-            listeners=[_of(listener, LISTENER_DETAILS) for listener in listeners],
+            openstack.tags(record),
+            listeners=[openstack.only(listener, LISTENER_DETAILS) for listener in listeners],
             pools=pools,
         ),
         **_base(record, scope),
@@ -567,7 +562,7 @@ def _load_balancer(record: dict[str, Any], scope: openstack.Scope, lookups: Look
 
 
 def _vip_networks(record: dict[str, Any], lookups: Lookups) -> set[Optional[str]]:
-    """Of all its VIPs; of an additional one Octavia tells the subnet only."""
+    """The networks of all its VIPs; for an additional one Octavia names the subnet only."""
     ids = [field(vip, "subnet_id", str) for vip in objects(record, "additional_vips")]
     subnets = [(lookups.subnets or {}).get(subnet_id or "") or {} for subnet_id in ids]
     networks = {field(subnet, "network_id", str) for subnet in subnets}
@@ -575,8 +570,7 @@ def _vip_networks(record: dict[str, Any], lookups: Lookups) -> set[Optional[str]
 
 
 def _share(record: dict[str, Any], scope: openstack.Scope, lookups: Lookups) -> Appliance:
-    size_gib = field(record, "size", int)
-    size_b = None if size_gib is None else size_gib * GIB
+    size_b = openstack.in_bytes(record, "size", openstack.GIB)
     name = field(record, "share_network_id", str) or ""
     network = (lookups.share_networks or {}).get(name) or {}
     subnets = objects(network, "share_network_subnets")
@@ -587,7 +581,7 @@ def _share(record: dict[str, Any], scope: openstack.Scope, lookups: Lookups) -> 
     return Appliance(
         type_id="storage",
         size_b=size_b,
-        connections=Connections(networks=_shown(networks, lookups)),
+        connections=Connections(networks=openstack.reported(networks, lookups.networks)),
         metadata=metadata(
             record,
             SHARE_DETAILS,
@@ -607,21 +601,56 @@ CONVERT: dict[str, Callable[[dict[str, Any], openstack.Scope, Lookups], Applianc
 }
 
 
+def _base(record: dict[str, Any], scope: openstack.Scope) -> dict[str, Any]:
+    return {
+        "id": needed(record, "id", str),
+        "name": openstack.name_of(record),
+        "provider_created_at": time(record, "created_at"),
+        "region": Region(scope.region),
+    }
+
+
+def _id(record: dict[str, Any]) -> str:
+    return str(record.get("id"))
+
+
+def _pools(balancer: dict[str, Any], lookups: Lookups) -> list[dict[str, Any]]:
+    return lookups.pools.get(needed(balancer, "id", str), [])
+
+
+def _members(pool: dict[str, Any], lookups: Lookups) -> list[dict[str, Any]]:
+    return lookups.members.get(needed(pool, "id", str), [])
+
+
+def _subnet_and_address(member: dict[str, Any], balancer: dict[str, Any]) -> tuple[str, str]:
+    """The subnet and the address of a member; without a subnet it is reached through the VIP's."""
+    subnet = field(member, "subnet_id", str) or field(balancer, "vip_subnet_id", str)
+    return subnet or "", field(member, "address", str) or ""
+
+
+def _server_of(port_id: str, lookups: Lookups) -> Optional[str]:
+    port = lookups.ports.get(port_id) or {}
+    owner = field(port, "device_owner", str) or ""
+    return field(port, "device_id", str) if owner.startswith("compute:") else None
+
+
+def _servers(ids: Iterable[Optional[str]], lookups: Lookups) -> list[str]:
+    """Those that Nova lists: a port may belong to something that is no server, or that is gone."""
+    return openstack.reported(ids, lookups.servers or ())
+
+
 # --- one record -> its status ---------------------------------------------------------------------
 
 
 def status(record: dict[str, Any], scope: openstack.Scope, lookups: Lookups) -> Iterator[Point]:
-    kind = needed(record, KIND, str)
-    if kind not in STATUS:
-        raise UnexpectedResponse(f"field {KIND!r} names no kind of appliance")
+    kind = openstack.kind_of(record, STATUS, "appliance")
     if not openstack.of_another_project(scope, record):
         yield openstack.point(record, "appliance", STATUS[kind](record, lookups))
 
 
 def _router_status(record: dict[str, Any], lookups: Lookups) -> list[openstack.Finding]:
-    """With the L3 agents that serve it: without any that is alive, nothing is routed any more."""
-    since = time(record, "updated_at")
-    findings = [openstack.finding(record, "status", ROUTER_LEVELS, since)]
+    """Its own state and that of its L3 agents: without a living agent, nothing is routed any more."""
+    findings = [openstack.finding(record, "status", ROUTER_LEVELS, since="updated_at")]
     hosts = lookups.hosts.get(needed(record, "id", str), set())
     dead = sorted(host for host in hosts if not lookups.agents[host])
     if dead:
@@ -631,17 +660,15 @@ def _router_status(record: dict[str, Any], lookups: Lookups) -> list[openstack.F
 
 
 def _firewall_status(record: dict[str, Any], lookups: Lookups) -> list[openstack.Finding]:
-    since = time(record, "updated_at")
-    findings = [openstack.finding(record, "status", FIREWALL_LEVELS, since)]
+    findings = [openstack.finding(record, "status", FIREWALL_LEVELS, since="updated_at")]
     return openstack.unless_switched_off(record, findings)
 
 
 def _balancer_status(record: dict[str, Any], lookups: Lookups) -> list[openstack.Finding]:
     """``operating_status`` covers its listeners, pools and members: DEGRADED where some do not work."""
-    since = time(record, "updated_at")
     findings = [
-        openstack.finding(record, "operating_status", OPERATING_LEVELS, since),
-        openstack.finding(record, "provisioning_status", PROVISIONING_LEVELS, since),
+        openstack.finding(record, "operating_status", OPERATING_LEVELS, since="updated_at"),
+        openstack.finding(record, "provisioning_status", PROVISIONING_LEVELS, since="updated_at"),
     ]
     return openstack.unless_switched_off(record, findings)
 
@@ -656,53 +683,3 @@ STATUS: dict[str, Callable[[dict[str, Any], Lookups], list[openstack.Finding]]] 
     "router": _router_status,
     "share": _share_status,
 }
-
-
-def _base(record: dict[str, Any], scope: openstack.Scope) -> dict[str, Any]:
-    return {
-        "id": needed(record, "id", str),
-        "name": openstack.name_of(record),
-        "provider_created_at": time(record, "created_at"),
-        "region": Region(scope.region),
-    }
-
-
-def _tags(record: dict[str, Any]) -> dict[str, str]:
-    return dict.fromkeys(items(record, "tags", str), "")
-
-
-def _id(record: dict[str, Any]) -> str:
-    return str(record.get("id"))
-
-
-def _of(record: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    return {name: record.get(name) for name in names}
-
-
-def _pools(balancer: dict[str, Any], lookups: Lookups) -> list[dict[str, Any]]:
-    return lookups.pools.get(needed(balancer, "id", str), [])
-
-
-def _members(pool: dict[str, Any], lookups: Lookups) -> list[dict[str, Any]]:
-    return lookups.members.get(needed(pool, "id", str), [])
-
-
-def _where(member: dict[str, Any], balancer: dict[str, Any]) -> tuple[str, str]:
-    """The subnet and the address of a member; without a subnet it is reached through the VIP's."""
-    subnet = field(member, "subnet_id", str) or field(balancer, "vip_subnet_id", str)
-    return subnet or "", field(member, "address", str) or ""
-
-
-def _server_of(port_id: str, lookups: Lookups) -> Optional[str]:
-    port = lookups.ports.get(port_id) or {}
-    owner = field(port, "device_owner", str) or ""
-    return field(port, "device_id", str) if owner.startswith("compute:") else None
-
-
-def _listed(servers: Iterable[Optional[str]], lookups: Lookups) -> list[str]:
-    """Those that Nova lists: a port may be of a thing that is no server, or that is gone."""
-    return sorted(server for server in servers if server and server in (lookups.servers or ()))
-
-
-def _shown(networks: Iterable[Optional[str]], lookups: Lookups) -> list[str]:
-    return sorted(network for network in networks if network and network in lookups.networks)

@@ -4,11 +4,11 @@ API: Networking v2.0 and its extensions, GET /vpn/ipsec-site-connections, /bgpvp
 /l2-gateway-connections, 1,000 a page; a cloud without any of these has no circuits.
 https://docs.openstack.org/api-ref/network/v2/
 
-An IPsec site connection holds its pre-shared key: it is never asked for. As shipped, VPNaaS shows
-connections to members only, and a reader an empty list: where nothing is seen, the login must have role
-member for that to mean anything. L2 gateways are the cloud's own: Neutron shows them to admins only, and
-of another login's 403 no circuit of its project is missing. A BGP VPN lists its associations itself;
-its route targets, by which the other side knows it, are shown to admins only.
+An IPsec site connection holds its pre-shared key: that field is never requested. As shipped, VPNaaS shows
+connections to members only, and an empty list to a reader: an empty list counts only where the login has
+role member. L2 gateways are the cloud's own: Neutron shows them to admins only, and where another login
+gets a 403, no circuit of its project is missing. A BGP VPN lists its associations itself; its route
+targets, by which the other side knows it, are shown to admins only.
 
 Only IPsec site connections have a status.
 """
@@ -20,7 +20,7 @@ from typing import Any, Callable, Optional, Union
 
 from nflex_connector_utils import Circuit, Connections, Region
 
-from shared.engine.errors import InsufficientPermission, UnexpectedResponse
+from shared.engine.errors import InsufficientPermission
 from shared.engine.poll import Dropped, Requested
 from shared.providers import openstack
 from shared.records.fields import field, items, needed, objects, time
@@ -50,7 +50,6 @@ CALLS = (
     "+ p(gateways) /l2-gateways where there are some"
 )
 
-KIND = "kind"  # of a record; fetch adds it
 EXTENSIONS = {"bgpvpn", "l2-gateway-connection", "vpnaas"}
 MEMBERS = {"_member_", "admin", "manager", "member"}  # the roles that VPNaaS shows something to
 SITE_LEVELS = {
@@ -113,31 +112,31 @@ class Lookups:
 
 
 def lookups(scope: openstack.Scope) -> Lookups:
-    made = Lookups()
+    lookups = Lookups()
     if openstack.offers(scope, "network"):
-        made.extensions = openstack.extensions(scope)
-    return made
+        lookups.extensions = openstack.extensions(scope)
+    return lookups
 
 
-def _look_up(scope: openstack.Scope, made: Lookups) -> None:
-    if made.extensions.isdisjoint(EXTENSIONS):
+def _look_up(scope: openstack.Scope, lookups: Lookups) -> None:
+    if lookups.extensions.isdisjoint(EXTENSIONS):
         return
-    made.networks = openstack.networks(scope)
-    if "router" in made.extensions:
-        made.routers = _by_id(scope, "/routers", "routers", fields=("id", "name", "project_id"))
+    lookups.networks = openstack.networks(scope)
+    if "router" in lookups.extensions:
+        lookups.routers = _listed(scope, "/routers", "routers", fields=("id", "name", "project_id"))
     # not what the extensions list: their rules are others, and prove nothing
-    records = chain(made.routers.values(), made.networks.values())
+    records = chain(lookups.routers.values(), lookups.networks.values())
     openstack.require_network_rights(scope, records)
 
 
 def fetch(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
     _look_up(scope, lookups)
     if "vpnaas" in lookups.extensions:
-        yield from _of_kind("ipsec_site_connection", _sites(scope, lookups))
+        yield from openstack.of_kind("ipsec_site_connection", _sites(scope, lookups))
     if "bgpvpn" in lookups.extensions:
-        yield from _of_kind("bgpvpn", _bgpvpns(scope, lookups))
+        yield from openstack.of_kind("bgpvpn", _bgpvpns(scope, lookups))
     if "l2-gateway-connection" in lookups.extensions:
-        yield from _of_kind("l2_gateway_connection", _l2_connections(scope, lookups))
+        yield from openstack.of_kind("l2_gateway_connection", _l2_connections(scope, lookups))
 
 
 def fetch_status(
@@ -146,40 +145,35 @@ def fetch_status(
     """Only what has a status: Neutron keeps none of a BGP VPN or an L2 gateway connection."""
     if "vpnaas" not in lookups.extensions or openstack.few(requested) == []:
         return
-    asked: dict[str, Any] = {**openstack.own(scope), "fields": STATUS_FIELDS}
+    query: dict[str, Any] = {**openstack.own(scope), "fields": STATUS_FIELDS}
     ids = openstack.few(requested)
     if ids is not None:
-        asked["id"] = ids
+        query["id"] = ids
     path, key = "/vpn/ipsec-site-connections", "ipsec_site_connections"
-    connections = list(openstack.listed(scope, "network", path, key, asked).values())
+    connections = list(openstack.listed(scope, "network", path, key, query).values())
     openstack.require_network_rights(scope, connections)
     if not connections:
         _require_member(scope)
     yield connections
 
 
-def _of_kind(kind: str, pages: Iterable[list[dict[str, Any]]]) -> Iterator[list[dict[str, Any]]]:
-    for page in pages:
-        yield [{**record, KIND: kind} for record in page]
-
-
-def _by_id(
+def _listed(
     scope: openstack.Scope, path: str, key: str, fields: Iterable[str] = ()
 ) -> dict[str, dict[str, Any]]:
-    asked = {**openstack.own(scope), **({"fields": tuple(fields)} if fields else {})}
-    return openstack.listed(scope, "network", path, key, asked)
+    query = {**openstack.own(scope), **({"fields": tuple(fields)} if fields else {})}
+    return openstack.listed(scope, "network", path, key, query)
 
 
 def _sites(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
-    asked = {**openstack.own(scope), "fields": SITE_FIELDS}
+    query = {**openstack.own(scope), "fields": SITE_FIELDS}
     path, key = "/vpn/ipsec-site-connections", "ipsec_site_connections"
     seen = False
-    for page in openstack.pages(scope, "network", path, key, params=asked):
+    for page in openstack.pages(scope, "network", path, key, params=query):
         if page and not seen:
             seen = True
-            lookups.services = _by_id(scope, "/vpn/vpnservices", "vpnservices")
+            lookups.services = _listed(scope, "/vpn/vpnservices", "vpnservices")
             if "vpn-endpoint-groups" in lookups.extensions:
-                lookups.groups = _by_id(scope, "/vpn/endpoint-groups", "endpoint_groups")
+                lookups.groups = _listed(scope, "/vpn/endpoint-groups", "endpoint_groups")
             lookups.subnets = _subnets(scope)
         yield page
     if not seen:
@@ -187,18 +181,21 @@ def _sites(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, 
 
 
 def _subnets(scope: openstack.Scope) -> dict[str, dict[str, Any]]:
-    """All that are seen: a subnet that another project shares can be one end."""
-    asked = {"fields": ("id", "name", "cidr", "network_id")}
-    return openstack.listed(scope, "network", "/subnets", "subnets", asked)
+    """All that the login sees: an endpoint can be a subnet that another project shares."""
+    query = {"fields": ("id", "name", "cidr", "network_id")}
+    return openstack.listed(scope, "network", "/subnets", "subnets", query)
 
 
 def _require_member(scope: openstack.Scope) -> None:
-    """That no site connection seen means that there is none: by the role, or by another thing seen."""
+    """Raise InsufficientPermission unless a list without site connections means that there are none.
+
+    It does where the login has role member, or sees a VPN service, which has the same policy.
+    """
     roles = scope.session.access.role_names
     if not MEMBERS.isdisjoint(role.lower() for role in roles):
         return
-    asked = {**openstack.own(scope), "fields": "id", "limit": 1}
-    if not objects(openstack.get(scope, "network", "/vpn/vpnservices", asked), "vpnservices"):
+    query = {**openstack.own(scope), "fields": "id", "limit": 1}
+    if not objects(openstack.get(scope, "network", "/vpn/vpnservices", query), "vpnservices"):
         raise InsufficientPermission(
             f"network: VPNaaS lets role {', '.join(roles) or 'none'} of the login see no IPsec site "
             f"connection of project {scope.session.project}, and does not say whether there are any; "
@@ -207,10 +204,10 @@ def _require_member(scope: openstack.Scope) -> None:
 
 
 def _bgpvpns(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
-    asked = openstack.own(scope)
-    for page in openstack.pages(scope, "network", "/bgpvpn/bgpvpns", "bgpvpns", params=asked):
+    query = openstack.own(scope)
+    for page in openstack.pages(scope, "network", "/bgpvpn/bgpvpns", "bgpvpns", params=query):
         if not lookups.ports and any(bgpvpn.get("ports") for bgpvpn in page):
-            lookups.ports = _by_id(scope, "/ports", "ports", fields=("id", "network_id"))
+            lookups.ports = _listed(scope, "/ports", "ports", fields=("id", "network_id"))
         yield page
 
 
@@ -221,8 +218,8 @@ def _l2_connections(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[d
         for page in openstack.pages(scope, "network", path, key, params=openstack.own(scope)):
             allowed = True
             if page and not lookups.gateways:
-                found = openstack.listed(scope, "network", "/l2-gateways", "l2_gateways")
-                lookups.gateways = found
+                gateways = openstack.listed(scope, "network", "/l2-gateways", "l2_gateways")
+                lookups.gateways = gateways
             yield page
     except InsufficientPermission:
         if allowed:
@@ -236,9 +233,7 @@ def _l2_connections(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[d
 def convert(
     record: dict[str, Any], scope: openstack.Scope, lookups: Lookups
 ) -> Union[Circuit, Dropped]:
-    kind = needed(record, KIND, str)
-    if kind not in CONVERT:
-        raise UnexpectedResponse(f"field {KIND!r} names no kind of circuit")
+    kind = openstack.kind_of(record, CONVERT, "circuit")
     if openstack.of_another_project(scope, record):
         return Dropped("of another project")
     return Circuit(
@@ -251,22 +246,14 @@ def convert(
     )
 
 
-def status(record: dict[str, Any], scope: openstack.Scope, lookups: Lookups) -> Iterator[Point]:
-    """Of an IPsec site connection: ACTIVE where its tunnel is up."""
-    if not openstack.of_another_project(scope, record):
-        findings = [openstack.finding(record, "status", SITE_LEVELS)]
-        findings = openstack.unless_switched_off(record, findings)
-        yield openstack.point(record, "circuit", findings)
-
-
 def _site(record: dict[str, Any], lookups: Lookups) -> dict[str, Any]:
-    service = _of(lookups.services, field(record, "vpnservice_id", str))
-    local = _of(lookups.groups, field(record, "local_ep_group_id", str))
-    peer = _of(lookups.groups, field(record, "peer_ep_group_id", str))
+    service = _record(lookups.services, field(record, "vpnservice_id", str))
+    local = _record(lookups.groups, field(record, "local_ep_group_id", str))
+    peer = _record(lookups.groups, field(record, "peer_ep_group_id", str))
     # an endpoint group holds subnets, CIDRs, networks, routers or VLANs; before Mitaka a service had
     # one subnet
-    ends = {field(local, "type", str): items(local, "endpoints", str)}
-    ids = ends.get("subnet") or [field(service, "subnet_id", str) or ""]
+    endpoints = {field(local, "type", str): items(local, "endpoints", str)}
+    ids = endpoints.get("subnet") or [field(service, "subnet_id", str) or ""]
     subnets = [lookups.subnets[each] for each in ids if each in lookups.subnets]
     networks = [field(subnet, "network_id", str) or "" for subnet in subnets]
     router = field(service, "router_id", str)
@@ -275,13 +262,15 @@ def _site(record: dict[str, Any], lookups: Lookups) -> dict[str, Any]:
         "endpoint_a": _names("router", [router], lookups.routers) or address,
         "endpoint_b": field(record, "peer_address", str) or field(record, "peer_id", str) or None,
         "connections": Connections(
-            appliances=_known([router, *ends.get("router", ())], lookups.routers),
-            networks=_known([*networks, *ends.get("network", ())], lookups.networks),
+            appliances=openstack.reported([router, *endpoints.get("router", ())], lookups.routers),
+            networks=openstack.reported(
+                [*networks, *endpoints.get("network", ())], lookups.networks
+            ),
         ),
         "metadata": metadata(
             record,
             SITE_DETAILS,
-            vpnservice={name: service.get(name) for name in SERVICE_DETAILS if service},
+            vpnservice=openstack.only(service, SERVICE_DETAILS) if service else None,
             local_cidrs=[field(subnet, "cidr", str) for subnet in subnets],
             local_endpoints=local.get("endpoints"),
             peer_endpoints=peer.get("endpoints"),
@@ -294,13 +283,16 @@ def _bgpvpn(record: dict[str, Any], lookups: Lookups) -> dict[str, Any]:
     networks = items(record, "networks", str)
     networks = [*networks, *(field(port, "network_id", str) or "" for port in ports)]
     routers = items(record, "routers", str)
-    ends = _names("router", routers, lookups.routers), _names("network", networks, lookups.networks)
+    names = (
+        _names("router", routers, lookups.routers),
+        _names("network", networks, lookups.networks),
+    )
     return {
         "reference": ", ".join(items(record, "route_targets", str)) or None,
-        "endpoint_a": ", ".join(filter(None, ends)) or None,
+        "endpoint_a": ", ".join(filter(None, names)) or None,
         "connections": Connections(
-            appliances=_known(routers, lookups.routers),
-            networks=_known(networks, lookups.networks),
+            appliances=openstack.reported(routers, lookups.routers),
+            networks=openstack.reported(networks, lookups.networks),
         ),
         "metadata": metadata(
             record,
@@ -314,20 +306,20 @@ def _bgpvpn(record: dict[str, Any], lookups: Lookups) -> dict[str, Any]:
 
 def _l2_connection(record: dict[str, Any], lookups: Lookups) -> dict[str, Any]:
     network = field(record, "network_id", str)
-    gateway = _of(lookups.gateways, field(record, "l2_gateway_id", str))
+    gateway = _record(lookups.gateways, field(record, "l2_gateway_id", str))
     devices = objects(gateway, "devices")
-    where = [
+    interfaces = [
         f"{field(device, 'device_name', str) or ''} {field(interface, 'name', str) or ''}".strip()
         for device in devices
         for interface in objects(device, "interfaces")
     ]
     name = field(gateway, "name", str)
-    if any(where):
-        name = f"{name or 'L2 gateway'} ({', '.join(sorted(where))})"
+    if any(interfaces):
+        name = f"{name or 'L2 gateway'} ({', '.join(sorted(interfaces))})"
     return {
         "endpoint_a": _names("network", [network], lookups.networks),
         "endpoint_b": name or None,
-        "connections": Connections(networks=_known([network], lookups.networks)),
+        "connections": Connections(networks=openstack.reported([network], lookups.networks)),
         "metadata": metadata(record, L2_DETAILS, devices=devices),
     }
 
@@ -340,17 +332,27 @@ CONVERT: dict[str, Callable[[dict[str, Any], Lookups], dict[str, Any]]] = {
 }
 
 
-def _of(known: Mapping[str, dict[str, Any]], id_: Optional[str]) -> dict[str, Any]:
-    return known.get(id_ or "") or {}
-
-
-def _known(ids: Iterable[Optional[str]], known: Mapping[str, Any]) -> list[str]:
-    return sorted({each for each in ids if each and each in known})
+def _record(records: Mapping[str, dict[str, Any]], record_id: Optional[str]) -> dict[str, Any]:
+    return records.get(record_id or "") or {}
 
 
 def _names(
-    what: str, ids: Iterable[Optional[str]], known: Mapping[str, dict[str, Any]]
+    noun: str, ids: Iterable[Optional[str]], records: Mapping[str, dict[str, Any]]
 ) -> Optional[str]:
-    """The names of those that are known, for a person to read; None where none is."""
-    names = [field(known[each], "name", str) or f"{what} {each}" for each in _known(ids, known)]
+    """The names of the records with these ids, for a person to read; None where there is none."""
+    names = [
+        field(records[each], "name", str) or f"{noun} {each}"
+        for each in openstack.reported(ids, records)
+    ]
     return ", ".join(sorted(names)) or None
+
+
+# --- one record -> its status ---------------------------------------------------------------------
+
+
+def status(record: dict[str, Any], scope: openstack.Scope, lookups: Lookups) -> Iterator[Point]:
+    """Of an IPsec site connection: ACTIVE where its tunnel is up."""
+    if not openstack.of_another_project(scope, record):
+        findings = [openstack.finding(record, "status", SITE_LEVELS)]
+        findings = openstack.unless_switched_off(record, findings)
+        yield openstack.point(record, "circuit", findings)

@@ -3,8 +3,8 @@
 API: Networking v2.0, GET /networks, /subnets, /routers and /ports, 1,000 a page.
 https://docs.openstack.org/api-ref/network/v2/#networks
 
-A login sees its project's networks and those that are shared with it or external. An admin sees all
-projects' without asking; without ``all_projects`` the others' are dropped. A role that no policy knows
+A login sees its project's networks and those that are shared with it or external. An admin sees those of
+all projects; without ``all_projects`` those of other projects are dropped. A role that no policy names
 is not refused but sees next to nothing: ``require_network_rights`` tells that from an empty project.
 """
 
@@ -17,7 +17,7 @@ from nflex_connector_utils import Connections, Network, Region
 
 from shared.engine.poll import Dropped
 from shared.providers import openstack
-from shared.records.fields import field, items, needed, time
+from shared.records.fields import field, needed, time
 from shared.records.metadata import metadata
 
 PERMISSIONS = ("get_network", "get_port", "get_router", "get_security_group", "get_subnet")
@@ -81,34 +81,34 @@ class Lookups:
 
 
 def lookups(scope: openstack.Scope) -> Lookups:
-    made = Lookups(defaultdict(list), defaultdict(set))
+    lookups = Lookups(defaultdict(list), defaultdict(set))
     if not openstack.offers(scope, "network"):
-        return made
+        return lookups
     for subnet in openstack.listed(scope, "network", "/subnets", "subnets").values():
-        made.subnets[needed(subnet, "network_id", str)].append(subnet)
+        lookups.subnets[needed(subnet, "network_id", str)].append(subnet)
     own = openstack.own(scope)
     try:
         routers = openstack.listed(scope, "network", "/routers", "routers", own)
     except openstack.NotFound:
-        return made  # a cloud without routers
+        return lookups  # a cloud without routers
     for router_id, router in routers.items():
         gateway = field(router, "external_gateway_info", dict) or {}
         external = field(gateway, "network_id", str)
         if external:
-            made.routers[external].add(router_id)
-    asked = {**own, "device_owner": ROUTER_PORTS, "fields": ("id", "device_id", "network_id")}
-    for port in openstack.listed(scope, "network", "/ports", "ports", asked).values():
-        made.routers[needed(port, "network_id", str)].add(needed(port, "device_id", str))
-    return made
+            lookups.routers[external].add(router_id)
+    query = {**own, "device_owner": ROUTER_PORTS, "fields": ("id", "device_id", "network_id")}
+    for port in openstack.listed(scope, "network", "/ports", "ports", query).values():
+        lookups.routers[needed(port, "network_id", str)].add(needed(port, "device_id", str))
+    return lookups
 
 
 def fetch(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
     if not openstack.offers(scope, "network"):  # a cloud without Neutron has no networks
         return
-    # all of it before it is handed on: whether the list can be trusted shows at its end
-    found = list(openstack.listed(scope, "network", "/networks", "networks").values())
-    openstack.require_network_rights(scope, found)
-    yield found
+    # the whole list at once: only then it shows whether the login may see the project's networks
+    networks = list(openstack.listed(scope, "network", "/networks", "networks").values())
+    openstack.require_network_rights(scope, networks)
+    yield networks
 
 
 def convert(
@@ -119,18 +119,18 @@ def convert(
     visible = scope.all_projects or external or field(record, "shared", bool)
     if not visible and openstack.project_of(record) != scope.project_id:
         return Dropped("of another project")
-    subnets = sorted(lookups.subnets.get(network_id, []), key=lambda each: str(each.get("id")))
+    subnets = sorted(lookups.subnets.get(network_id, []), key=lambda subnet: str(subnet.get("id")))
     return Network(
         id=network_id,
-        name=field(record, "name", str) or network_id,
+        name=openstack.name_of(record),
         provider_created_at=time(record, "created_at"),
         connections=Connections(appliances=sorted(lookups.routers.get(network_id, ()))),
         metadata=metadata(
             record,
             DETAILS,
-            dict.fromkeys(items(record, "tags", str), ""),
+            openstack.tags(record),
             cidrs=[field(subnet, "cidr", str) for subnet in subnets],
-            subnets=[{name: subnet.get(name) for name in SUBNET_DETAILS} for subnet in subnets],
+            subnets=[openstack.only(subnet, SUBNET_DETAILS) for subnet in subnets],
         ),
         region=Region(scope.region),
     )

@@ -3,8 +3,8 @@
 API: Compute v2.1, GET /servers/detail, 1,000 a page, at the newest microversion that both sides know.
 https://docs.openstack.org/api-ref/compute/#list-servers-detailed
 
-Before 2.47 a server only names its flavor: then all flavors are asked for, and one by one those that
-are not in the list any more. ``image`` is empty for a server that boots from a volume: Cinder then
+Before 2.47 a server only names its flavor: then all flavors are listed, and those that are not in the list
+any more are requested one by one. ``image`` is empty for a server that boots from a volume: Cinder then
 knows the image that the volume was made of. Which of its volumes that is, Nova shows to admins
 (root_device_name); to others it is the one on the first device (vda, sda, ...).
 ``addresses`` is keyed by the network's name, which need not be unique: Neutron's ports say which
@@ -13,15 +13,16 @@ fixed addresses. A network that the project can't see (an admin put the port the
 for no resource of that id is reported; the metadata name it. ``user_data`` (shown to admins) is left
 out: it holds passwords.
 
-Status is what that same list says of status, fault, power and, to admins, host. Metrics are Gnocchi's where the
-catalog has it (shared/providers/openstack/gnocchi.py), else of Nova's diagnostics (shared/providers/openstack/server_diagnostics.py); logs are Nova's
-instance actions (shared/providers/openstack/server_actions.py). None of them asks for what only the inventory needs.
+Status comes from the same list: status, fault, power and, for admins, host. Metrics come from Gnocchi where
+the catalog has it, else from Nova's diagnostics; logs are Nova's instance actions (gnocchi.py,
+server_diagnostics.py and server_actions.py in shared/providers/openstack). None of them requests what only the
+inventory needs.
 """
 
 import dataclasses
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, Optional
 
 from nflex_connector_utils import Connections, ImageDetail, IpAddress, Region, Server
@@ -68,8 +69,6 @@ CALLS = (
     "+ 1 /security-groups where the project has no port (all_projects: /quotas)"
 )
 
-GIB = 1024**3
-MIB = 1024**2
 FLAVOR_EMBEDDED = (2, 47)
 MACS_A_CALL = 50  # keeps the URL below 4 KiB, which is where some web servers refuse it
 FIRST_DISK = re.compile(r"[a-z]*da")  # vda, sda, xvda, hda
@@ -201,41 +200,41 @@ def lookups(scope: openstack.Scope) -> Lookups:
     return Lookups(microversion, {}, {}, {}, defaultdict(set), {}, {}, {}, {})
 
 
-def _look_up(scope: openstack.Scope, made: Lookups) -> None:
+def _look_up(scope: openstack.Scope, lookups: Lookups) -> None:
     if openstack.offers(scope, "network"):
-        _look_up_networks(scope, made)
+        _look_up_networks(scope, lookups)
     if openstack.offers(scope, "volume"):
-        path, asked = "/volumes/detail", scope.all_tenants
-        made.volumes = openstack.listed(scope, "volume", path, "volumes", asked)
+        path, query = "/volumes/detail", scope.all_tenants
+        lookups.volumes = openstack.listed(scope, "volume", path, "volumes", query)
     if openstack.offers(scope, "image"):
-        made.images.update(openstack.listed(scope, "image", "/images", "images"))
-    _look_up_flavors(scope, made)
+        lookups.images.update(openstack.listed(scope, "image", "/images", "images"))
+    _look_up_flavors(scope, lookups)
 
 
-def _look_up_flavors(scope: openstack.Scope, made: Lookups) -> None:
-    if made.microversion < FLAVOR_EMBEDDED:
-        asked = {"is_public": "None"}  # private ones too, for who may see them
+def _look_up_flavors(scope: openstack.Scope, lookups: Lookups) -> None:
+    if lookups.microversion < FLAVOR_EMBEDDED:
+        query = {"is_public": "None"}  # private ones too, for who may see them
         path = "/flavors/detail"
-        made.flavors.update(openstack.listed(scope, "compute", path, "flavors", asked))
+        lookups.flavors.update(openstack.listed(scope, "compute", path, "flavors", query))
 
 
-def _look_up_networks(scope: openstack.Scope, made: Lookups) -> None:
+def _look_up_networks(scope: openstack.Scope, lookups: Lookups) -> None:
     fields = ("device_id", "mac_address", "network_id", "project_id")
-    asked = {"fields": fields, **openstack.own(scope)}
+    query = {"fields": fields, **openstack.own(scope)}
     # a network has each MAC address once
     by = ("network_id", "mac_address")
-    ports = openstack.listed(scope, "network", "/ports", "ports", asked, by=by)
+    ports = openstack.listed(scope, "network", "/ports", "ports", query, by=by)
     openstack.require_network_rights(scope, ports.values())
     several = set()
     for (network, mac), port in ports.items():
         server = field(port, "device_id", str)
         if server:
-            if made.port_networks.setdefault((server, mac), network) != network:
+            if lookups.port_networks.setdefault((server, mac), network) != network:
                 several.add((server, mac))
-            made.networks_of[server].add(network)
-    _look_up_addresses(scope, made, several)
+            lookups.networks_of[server].add(network)
+    _look_up_addresses(scope, lookups, several)
     networks = openstack.listed(scope, "network", "/networks", "networks")
-    made.network_names = {
+    lookups.network_names = {
         network_id: openstack.name_of(network)
         for network_id, network in networks.items()
         if not openstack.of_another_project(scope, network)
@@ -244,47 +243,49 @@ def _look_up_networks(scope: openstack.Scope, made: Lookups) -> None:
         floating = openstack.listed(scope, "network", "/floatingips", "floatingips")
     except openstack.NotFound:
         return  # a cloud without routers has no floating addresses
-    made.floating = {
+    lookups.floating = {
         needed(each, "floating_ip_address", str): needed(each, "floating_network_id", str)
         for each in floating.values()
     }
 
 
 def _look_up_addresses(
-    scope: openstack.Scope, made: Lookups, several: "set[tuple[str, str]]"
+    scope: openstack.Scope, lookups: Lookups, several: "set[tuple[str, str]]"
 ) -> None:
     """Of the servers that have a MAC address on several networks: the network of each fixed address."""
     macs = sorted({mac for _, mac in several})
     fields = ("id", "device_id", "mac_address", "network_id", "fixed_ips")
     for start in range(0, len(macs), MACS_A_CALL):
-        asked = {"mac_address": macs[start : start + MACS_A_CALL], "fields": fields}
-        asked.update(openstack.own(scope))
-        for port in openstack.listed(scope, "network", "/ports", "ports", asked).values():
+        query = {"mac_address": macs[start : start + MACS_A_CALL], "fields": fields}
+        query.update(openstack.own(scope))
+        for port in openstack.listed(scope, "network", "/ports", "ports", query).values():
             server = field(port, "device_id", str) or ""
             if (server, field(port, "mac_address", str)) in several:
                 for fixed in objects(port, "fixed_ips"):
                     address = server, needed(fixed, "ip_address", str)
-                    made.address_networks[address] = needed(port, "network_id", str)
+                    lookups.address_networks[address] = needed(port, "network_id", str)
     for each in several:
-        del made.port_networks[each]
+        del lookups.port_networks[each]
 
 
 def fetch(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
     _look_up(scope, lookups)
     for page in _servers(scope, lookups):
         if openstack.offers(scope, "image"):
-            _ask(scope, "image", "/images/", {_image_id(each) for each in page}, lookups.images)
+            _get_missing(
+                scope, "image", "/images/", {_image_id(each) for each in page}, lookups.images
+            )
         if lookups.microversion < FLAVOR_EMBEDDED:
             ids = {field(field(each, "flavor", dict) or {}, "id", str) for each in page}
-            _ask(scope, "compute", "/flavors/", ids, lookups.flavors)
+            _get_missing(scope, "compute", "/flavors/", ids, lookups.flavors)
         yield page
 
 
 def _servers(
     scope: openstack.Scope, lookups: Lookups, **filters: str
 ) -> Iterator[list[dict[str, Any]]]:
-    path, asked, version = "/servers/detail", {**scope.all_tenants, **filters}, lookups.microversion
-    return openstack.pages(scope, "compute", path, "servers", asked, version)
+    path, query, version = "/servers/detail", {**scope.all_tenants, **filters}, lookups.microversion
+    return openstack.pages(scope, "compute", path, "servers", query, version)
 
 
 def fetch_status(
@@ -303,15 +304,15 @@ def fetch_status(
 def metrics(
     scope: openstack.Scope, lookups: Lookups, asked: Asked
 ) -> Iterator[list[dict[str, Any]]]:
-    """Of Gnocchi where the catalog has it, else of Nova's diagnostics: then of now, not of the interval."""
+    """From Gnocchi where the catalog has it, else Nova's diagnostics: those of now, not of the interval."""
     _look_up_flavors(scope, lookups)
-    listed = _by_id(_servers(scope, lookups))
-    told = {server_id: _told(record, lookups) for server_id, record in listed.items()}
+    listed = openstack.by_id(_servers(scope, lookups))
+    capacities = {server_id: _capacity(record, lookups) for server_id, record in listed.items()}
     if openstack.offers(scope, "metric"):
-        wanted = {each: told[each] for each in listed if asked.wants(each)}
+        wanted = {each: capacities[each] for each in listed if asked.wants(each)}
         yield from gnocchi.points(scope, wanted, asked.interval)
     elif lookups.microversion >= server_diagnostics.MICROVERSION:
-        servers = {each: (listed[each], told[each]) for each in listed}
+        servers = {each: (listed[each], capacities[each]) for each in listed}
         yield from server_diagnostics.points(scope, servers, asked.wants, asked.state)
     else:
         openstack.note(scope, "no metrics", why="no Gnocchi, and this Nova is older than Pike")
@@ -323,33 +324,29 @@ def logs(scope: openstack.Scope, lookups: Lookups, asked: Asked) -> Iterator[lis
         openstack.note(scope, "no logs", why="this Nova is older than Queens")
         return
     since = server_actions.changed_since(asked.interval)
-    changed = _by_id(_servers(scope, lookups, **since))
-    listed = _by_id(_servers(scope, lookups))
+    changed = openstack.by_id(_servers(scope, lookups, **since))
+    listed = openstack.by_id(_servers(scope, lookups))
     yield from server_actions.events(
         scope, listed, changed, asked.interval, asked.wants, asked.state
     )
 
 
-def _by_id(pages: Iterable[list[dict[str, Any]]]) -> dict[str, dict[str, Any]]:
-    return {needed(record, "id", str): record for page in pages for record in page}
-
-
-def _told(record: dict[str, Any], lookups: Lookups) -> dict[str, Optional[float]]:
-    """What the metric mapping has to know of a server; None: not known."""
+def _capacity(record: dict[str, Any], lookups: Lookups) -> dict[str, Optional[float]]:
+    """What the expressions of the metric mapping need of a server; None: not known."""
     flavor = _flavor(record, lookups)
     ram_mib = field(flavor, "ram", float)
-    memory = None if ram_mib is None else ram_mib * MIB
+    memory = None if ram_mib is None else ram_mib * openstack.MIB
     return {"vcpus": field(flavor, "vcpus", float), "memory": memory}
 
 
-def _ask(
+def _get_missing(
     scope: openstack.Scope,
     service: str,
     path: str,
     ids: "set[Optional[str]]",
     known: dict[str, Optional[dict[str, Any]]],
 ) -> None:
-    """What the list did not have (hidden images, private flavors): asked once each, found or not."""
+    """What the list did not have (hidden images, private flavors): one request each, found or not."""
     for each in sorted(each for each in ids if each and each not in known):
         try:
             answer = openstack.get(scope, service, path + each)
@@ -365,15 +362,14 @@ def convert(record: dict[str, Any], scope: openstack.Scope, lookups: Lookups) ->
     volumes = sorted({needed(each, "id", str) for each in attached})
     sizes = [field(lookups.volumes.get(each) or {}, "size", int) for each in volumes]
     known_sizes = [size for size in sizes if size is not None]
-    ram_mib = field(flavor, "ram", int)
     zone = field(record, "OS-EXT-AZ:availability_zone", str)
     networks = lookups.networks_of.get(server_id, set())
     return Server(
         id=server_id,
-        name=field(record, "name", str) or server_id,
+        name=openstack.name_of(record),
         cpu_cores=field(flavor, "vcpus", int),
-        ram_b=None if ram_mib is None else ram_mib * MIB,
-        volumes_b=sum(known_sizes) * GIB if len(known_sizes) == len(sizes) else None,
+        ram_b=openstack.in_bytes(flavor, "ram", openstack.MIB),
+        volumes_b=sum(known_sizes) * openstack.GIB if len(known_sizes) == len(sizes) else None,
         state=_state(record),
         provider_state=field(record, "status", str),
         instance_type=field(flavor, "original_name", str) or field(flavor, "name", str),
@@ -382,7 +378,7 @@ def convert(record: dict[str, Any], scope: openstack.Scope, lookups: Lookups) ->
         ip_addresses=_addresses(record, server_id, lookups),
         provider_created_at=time(record, "created"),
         connections=Connections(
-            networks=sorted(networks & lookups.network_names.keys()), volumes=volumes
+            networks=openstack.reported(networks, lookups.network_names), volumes=volumes
         ),
         metadata=metadata(
             record,
@@ -398,20 +394,19 @@ def convert(record: dict[str, Any], scope: openstack.Scope, lookups: Lookups) ->
 
 
 def status(record: dict[str, Any], scope: openstack.Scope, lookups: Lookups) -> Iterator[Point]:
-    """Nova's status, with the fault of an ERROR; of the power and the host, what Nova's status hides.
+    """Nova's status, with the fault of an ERROR, and what that status hides: the power and the host.
 
-    ``host_status`` is told from 2.16 on, to admins as shipped; ``updated`` is when the server last changed.
+    ``host_status`` is there from 2.16 on, as shipped for admins; ``updated`` is when the server last changed.
     """
-    since = time(record, "updated")
-    level, said, since = openstack.finding(record, "status", LEVELS, since)
+    level, message, since = openstack.finding(record, "status", LEVELS, since="updated")
     doing = field(record, "OS-EXT-STS:task_state", str)
     if doing:
-        said += f", {doing}"
+        message += f", {doing}"
     fault = field(record, "fault", dict) or {}
     if fault:
-        said += f": {field(fault, 'message', str) or 'no message'} (fault {fault.get('code')})"
+        message += f": {field(fault, 'message', str) or 'no message'} (fault {fault.get('code')})"
         since = time(fault, "created") or since
-    findings: list[openstack.Finding] = [(level, " ".join(said.split()), since)]
+    findings: list[openstack.Finding] = [(level, " ".join(message.split()), since)]
     if field(record, "OS-EXT-STS:vm_state", str) == "error" and level != "error":
         findings.append(("warning", "vm_state error", None))  # being built anew after an ERROR
     power = field(record, "OS-EXT-STS:power_state", int)
@@ -463,9 +458,9 @@ def _image(record: dict[str, Any], volumes: list[str], lookups: Lookups) -> Opti
     if image_id:
         image = lookups.images.get(image_id) or {}
         return _image_detail(image_id, field(image, "name", str), image)
-    made_of = field(_root_volume(record, volumes, lookups), "volume_image_metadata", dict) or {}
-    image_id = field(made_of, "image_id", str)
-    return _image_detail(image_id, field(made_of, "image_name", str), made_of) if image_id else None
+    origin = field(_root_volume(record, volumes, lookups), "volume_image_metadata", dict) or {}
+    image_id = field(origin, "image_id", str)
+    return _image_detail(image_id, field(origin, "image_name", str), origin) if image_id else None
 
 
 def _root_volume(record: dict[str, Any], volumes: list[str], lookups: Lookups) -> dict[str, Any]:
@@ -517,7 +512,7 @@ def _image_detail(image_id: str, name: Optional[str], image: dict[str, Any]) -> 
 
 def _addresses(record: dict[str, Any], server_id: str, lookups: Lookups) -> list[IpAddress]:
     """Fixed addresses with the network of their port, floating ones with the external network."""
-    found = []
+    ip_addresses = []
     addresses = field(record, "addresses", dict) or {}
     for network_name in sorted(addresses):
         for address in items(addresses, network_name, dict):
@@ -532,9 +527,9 @@ def _addresses(record: dict[str, Any], server_id: str, lookups: Lookups) -> list
                     (server_id, mac), lookups.address_networks.get((server_id, ip))
                 )
                 name = network_name
-            found.append(
+            ip_addresses.append(
                 IpAddress(
                     ip, network_id if network_id in lookups.network_names else None, name, kind
                 )
             )
-    return found
+    return ip_addresses

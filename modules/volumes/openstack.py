@@ -6,13 +6,13 @@ https://docs.openstack.org/api-ref/block-storage/v3/#list-accessible-volumes-wit
 Sizes come in GiB. A volume that Nova made for booting has an empty name. QoS specs are shown to an
 admin only; for others IOPS is unknown. A volume of a server that was shelved away is "reserved": it
 has no attachment of its own then, and the list of attachments (from 3.27 on, 2017) names the server.
-That list also has what is reserved of a volume that other servers still use, but is asked for only
-where a volume is reserved altogether. ``all_tenants`` is ignored without a word for a reader (200
-and only the own project), so a poll of all projects that is refused the QoS specs, and sees no other
-project's volume, lacks the admin role.
+That list also has what is reserved of a volume that other servers still use, but is read only where a
+volume has status "reserved". Cinder silently ignores ``all_tenants`` of a reader (200 and only the own
+project), so a poll of all projects that is refused the QoS specs, and sees no other project's volume,
+lacks the admin role.
 
-Status is what the same list says of status, migration and replication. There are no metrics: Ceilometer keeps
-a volume's size only, and what a disk reads and writes with its server.
+Status comes from the same list: status, migration and replication. There are no metrics: Ceilometer keeps
+only a volume's size, and what a disk reads and writes belongs to its server.
 """
 
 import dataclasses
@@ -37,7 +37,6 @@ CALLS = (
     "+ p(attachments) + 1 /attachments where a volume is reserved"
 )
 
-GIB = 1024**3
 ATTACHMENTS = (3, 27)  # the microversion that lists them
 PROJECT = "os-vol-tenant-attr:tenant_id"
 LEVELS = {
@@ -70,7 +69,7 @@ LEVELS = {
     "unmanaging": "warning",
     "uploading": "ok",
 }
-# of a move to another backend, and of a replica: the volume itself may be in use all the while
+# Of a move to another backend, and of a replica: the volume itself stays in use.
 MIGRATION_LEVELS = {
     "completing": "ok",
     "error": "warning",
@@ -122,7 +121,7 @@ DETAILS = (
 class Lookups:
     """IOPS by the name of a volume type, and whether the login may see the QoS specs at all.
 
-    ``reserved``: by volume the servers that it is reserved for; None: not asked for yet.
+    ``reserved``: by volume the servers that it is reserved for; None: not listed yet.
     """
 
     iops: dict[str, int]
@@ -134,28 +133,28 @@ def lookups(scope: openstack.Scope) -> Lookups:
     return Lookups({}, False)
 
 
-def _look_up(scope: openstack.Scope, made: Lookups) -> None:
+def _look_up(scope: openstack.Scope, lookups: Lookups) -> None:
     specs: dict[str, dict[str, Any]] = {}
     try:
         # Cinder's own page size
         specs = openstack.listed(scope, "volume", "/qos-specs", "qos_specs", {"limit": None})
-        made.sees_qos = True
+        lookups.sees_qos = True
     except InsufficientPermission:
         pass
     by_id = {spec_id: _iops(spec) for spec_id, spec in specs.items()}
     for volume_type in openstack.listed(scope, "volume", "/types", "volume_types").values():
         iops = by_id.get(field(volume_type, "qos_specs_id", str) or "")
         if iops is not None:
-            made.iops[needed(volume_type, "name", str)] = iops
+            lookups.iops[needed(volume_type, "name", str)] = iops
 
 
 def _iops(spec: dict[str, Any]) -> Optional[int]:
     """The limit in a QoS spec: in total, or what reads and writes come to together."""
     limits = field(spec, "specs", dict) or {}
     for names in (("total_iops_sec",), ("maxIOPS",), ("read_iops_sec", "write_iops_sec")):
-        given = [str(limits.get(name, "")) for name in names]
-        if all(re.fullmatch("[0-9]{1,18}", each) for each in given):
-            return sum(int(each) for each in given)
+        values = [str(limits.get(name, "")) for name in names]
+        if all(re.fullmatch("[0-9]{1,18}", value) for value in values):
+            return sum(int(value) for value in values)
     return None
 
 
@@ -164,25 +163,26 @@ def fetch(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, A
         return
     _look_up(scope, lookups)
     for page in _volumes(scope, lookups):
-        if lookups.reserved is None and any(each.get("status") == "reserved" for each in page):
+        if lookups.reserved is None and any(volume.get("status") == "reserved" for volume in page):
             lookups.reserved = _reserved(scope)
         yield page
 
 
 def _reserved(scope: openstack.Scope) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = defaultdict(set)
-    asked, path = scope.all_tenants, "/attachments"
+    """By volume, the servers that it is reserved for."""
+    servers: dict[str, set[str]] = defaultdict(set)
+    query, path = scope.all_tenants, "/attachments"
     try:
         attachments = openstack.listed(
-            scope, "volume", path, "attachments", asked, ATTACHMENTS, links=False
+            scope, "volume", path, "attachments", query, ATTACHMENTS, links=False
         )
     except openstack.NotAcceptable:
-        return found  # an older Cinder
-    for each in attachments.values():
-        server = field(each, "instance", str)
-        if server and field(each, "status", str) == "reserved":
-            found[needed(each, "volume_id", str)].add(server)
-    return found
+        return servers  # an older Cinder
+    for attachment in attachments.values():
+        server = field(attachment, "instance", str)
+        if server and field(attachment, "status", str) == "reserved":
+            servers[needed(attachment, "volume_id", str)].add(server)
+    return servers
 
 
 def fetch_status(
@@ -193,21 +193,22 @@ def fetch_status(
     ids = openstack.few(requested)
     if ids is not None and not scope.all_projects:
         for page in openstack.one_by_one(scope, "volume", "/volumes", "volume", ids):
-            yield [each for each in page if not _of_another_project(each, scope)]
+            yield [volume for volume in page if not _of_another_project(volume, scope)]
         return
-    if scope.all_projects:  # to see that it may list them
+    if scope.all_projects:  # the QoS specs show that the login may list all volumes
         _look_up(scope, lookups)
     yield from _volumes(scope, lookups)
 
 
 def _volumes(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
-    proved = lookups.sees_qos or not scope.all_projects
+    """All volumes. Raises InsufficientPermission where the login does not see all projects, but should."""
+    sees_all = lookups.sees_qos or not scope.all_projects
     for page in openstack.pages(
         scope, "volume", "/volumes/detail", "volumes", params=scope.all_tenants
     ):
-        proved = proved or any(_of_another_project(volume, scope) for volume in page)
+        sees_all = sees_all or any(_of_another_project(volume, scope) for volume in page)
         yield page
-    if not proved:
+    if not sees_all:
         raise InsufficientPermission(
             "volume: all_projects is asked for, but Cinder lets this login see the own project only; "
             "role admin is needed"
@@ -220,13 +221,12 @@ def _of_another_project(volume: dict[str, Any], scope: openstack.Scope) -> bool:
 
 def convert(record: dict[str, Any], scope: openstack.Scope, lookups: Lookups) -> Volume:
     volume_id = needed(record, "id", str)
-    size_gib = field(record, "size", int)
     servers = {field(each, "server_id", str) or "" for each in objects(record, "attachments")}
     servers |= (lookups.reserved or {}).get(volume_id, set())
     return Volume(
         id=volume_id,
-        name=field(record, "name", str) or volume_id,
-        size_b=None if size_gib is None else size_gib * GIB,
+        name=openstack.name_of(record),
+        size_b=openstack.in_bytes(record, "size", openstack.GIB),
         encrypted=field(record, "encrypted", bool),
         iops=lookups.iops.get(field(record, "volume_type", str) or ""),
         zone_name=field(record, "availability_zone", str),
@@ -238,10 +238,13 @@ def convert(record: dict[str, Any], scope: openstack.Scope, lookups: Lookups) ->
 
 
 def status(record: dict[str, Any], scope: openstack.Scope, lookups: Lookups) -> Iterator[Point]:
-    since = time(record, "updated_at")
-    findings = [openstack.finding(record, "status", LEVELS, since)]
+    findings = [openstack.finding(record, "status", LEVELS, since="updated_at")]
     if field(record, "migration_status", str):
-        findings.append(openstack.finding(record, "migration_status", MIGRATION_LEVELS, since))
+        findings.append(
+            openstack.finding(record, "migration_status", MIGRATION_LEVELS, since="updated_at")
+        )
     if field(record, "replication_status", str):
-        findings.append(openstack.finding(record, "replication_status", REPLICATION_LEVELS, since))
+        findings.append(
+            openstack.finding(record, "replication_status", REPLICATION_LEVELS, since="updated_at")
+        )
     yield openstack.point(record, "volume", findings)

@@ -4,7 +4,7 @@ import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
-from shared.records.fields import field, needed
+from shared.records.fields import field, needed, time
 from shared.records.status import Point, worst
 
 # One fact about a resource's state: its level, a message, and since when, where that is known.
@@ -17,13 +17,17 @@ def finding(
     record: Mapping[str, Any],
     name: str,
     levels: Mapping[str, str],
-    since: Optional[datetime.datetime] = None,
+    since: Optional[str] = None,
 ) -> Finding:
-    """What the state in a field of the record means; a state that is not in ``levels`` is unknown."""
+    """What the state in a field of the record means; a state that is not in ``levels`` is unknown.
+
+    ``since``: the field that holds the time of the last change, for records that have one.
+    """
+    moment = time(record, since) if since else None
     state = field(record, name, str)
     if not state:
         return "unknown", f"no {name} is told", None
-    return levels.get(state, "unknown"), f"{name} {state}", since
+    return levels.get(state, "unknown"), f"{name} {state}", moment
 
 
 def unless_switched_off(record: Mapping[str, Any], findings: Sequence[Finding]) -> list[Finding]:
