@@ -4,9 +4,9 @@ API: GET /api/circuits/circuits/, /circuit-terminations/, /virtual-circuits/ (fr
 /virtual-circuit-terminations/, 1,000 a page or what the server allows.
 https://netboxlabs.com/docs/netbox/models/circuits/circuit/
 
-A circuit is asked for without its two ends, which cost NetBox a query each; the list of all ends costs
+A circuit is requested without its two ends, which cost NetBox a query each; the list of all ends costs
 it a few a page, and knows what is at the other side of the cable. The ends are read after the circuits,
-and what the ends name after them: a circuit that is new in between then lacks nothing. A circuit has
+and what the ends refer to after them: a circuit that is new in between then lacks nothing. A circuit has
 0, 1 or 2 ends; one that is missing is None. NetBox knows no cloud: a cloud is a provider network.
 
 The ends of a virtual circuit are interfaces: its endpoints are the sites of their devices, the hub
@@ -23,21 +23,7 @@ from typing import Any, Optional
 from nflex_connector_utils import Circuit, Connections, Locations
 
 from shared.providers import netbox
-from shared.providers.netbox.records import (
-    LOCATION_FIELDS,
-    SITE_FIELDS,
-    area,
-    brief,
-    device_kind,
-    name_of,
-    nested,
-    place,
-    shown,
-    state,
-    tags,
-)
 from shared.records.fields import field, needed, objects, time
-from shared.records.metadata import metadata
 
 PERMISSIONS = (
     "circuits.view_circuit",
@@ -72,13 +58,7 @@ FIELDS = (
     "commit_rate",
     "distance",  # from 4.2
     "distance_unit",
-    "owner",  # from 4.5
-    "description",
-    "comments",
-    "tags",
-    "custom_fields",
-    "created",
-    "last_updated",
+    *netbox.COMMON_FIELDS,
 )
 END_FIELDS = (
     "id",
@@ -104,17 +84,10 @@ VIRTUAL_FIELDS = (
     "type",
     "status",
     "tenant",
-    "owner",
-    "description",
-    "comments",
-    "tags",
-    "custom_fields",
-    "created",
-    "last_updated",
+    *netbox.COMMON_FIELDS,
 )
 VIRTUAL_END_FIELDS = ("id", "virtual_circuit", "role", "interface", "description")
 NETWORK_FIELDS = ("id", "name", "provider", "service_id")
-DEVICE_FIELDS = ("id", "name", "display", "role", "device_role", "device_type", "site")
 DETAILS = (
     "provider_account",
     "type",
@@ -123,10 +96,7 @@ DETAILS = (
     "termination_date",
     "distance",
     "distance_unit",
-    "owner",
-    "description",
-    "comments",
-    "last_updated",
+    *netbox.COMMON_DETAILS,
 )
 STATES = {
     "active": "running",
@@ -155,7 +125,7 @@ def lookups(scope: netbox.Scope) -> Lookups:
 
 
 def fetch(scope: netbox.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
-    found = list(netbox.pages(scope, "circuits/circuits", FIELDS))
+    circuits = list(netbox.pages(scope, "circuits/circuits", FIELDS))
     for page in netbox.pages(scope, "circuits/circuit-terminations", END_FIELDS):
         for end in page:  # by rising id: an end that was made anew replaces the old one
             circuit = needed(needed(end, "circuit", dict), "id", int)
@@ -170,11 +140,11 @@ def fetch(scope: netbox.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]
                 lookups.virtual_ends.setdefault(circuit, []).append(end)
     lookups.networks = netbox.listed(scope, "circuits/provider-networks", NETWORK_FIELDS)
     lookups.devices = netbox.listed_by_ids(
-        scope, "dcim/devices", _devices_at_ends(lookups), DEVICE_FIELDS
+        scope, "dcim/devices", _devices_at_ends(lookups), netbox.DEVICE_AT_END_FIELDS
     )
-    lookups.locations = netbox.listed(scope, "dcim/locations", LOCATION_FIELDS)
-    lookups.sites = netbox.listed(scope, "dcim/sites", SITE_FIELDS)
-    yield from found
+    lookups.locations = netbox.listed(scope, "dcim/locations", netbox.LOCATION_FIELDS)
+    lookups.sites = netbox.listed(scope, "dcim/sites", netbox.SITE_FIELDS)
+    yield from circuits
     yield from virtual
 
 
@@ -242,10 +212,10 @@ def _virtual_circuit(
         lookups,
         circuit_id=f"virtual-circuit:{number}",
         page="virtual-circuits",
-        carrier=nested(network, "provider", "name"),
+        carrier=netbox.nested(network, "provider", "name"),
         sides=(ends[:first], far),
         details={
-            "provider_network": name_of(through),
+            "provider_network": netbox.name_of(through),
             "service_id": field(network, "service_id", str),
             "terminations": [end.details for end in ends],
         },
@@ -267,25 +237,22 @@ def _circuit(
     cid = needed(record, "cid", str)
     number = needed(record, "id", int)
     ends = [end for side in sides for end in side]
-    places = [end.place for end in ends if end.place]
-    cmp_state, word = state(record, STATES)
+    cmp_state, word = netbox.state(record, STATES)
     return Circuit(
         id=circuit_id,
         name=cid,
-        type_id=nested(record, "type", "slug"),
+        type_id=netbox.nested(record, "type", "slug"),
         carrier=carrier,
         reference=cid,
         endpoint_a=_names(sides[0]),
         endpoint_b=_names(sides[1]),
         provider_created_at=time(record, "created"),
-        locations=Locations([one for n, one in enumerate(places) if one not in places[:n]]),
+        locations=Locations(netbox.distinct(end.place for end in ends)),
         connections=_connections(ends, scope, lookups),
-        metadata=metadata(
-            {},
-            (),
-            tags(record),
-            **shown(record, DETAILS),
-            account=nested(record, "provider_account", "account"),
+        metadata=netbox.details(
+            record,
+            DETAILS,
+            account=netbox.nested(record, "provider_account", "account"),
             provider_state=word,
             state=cmp_state,
             **details,
@@ -305,7 +272,7 @@ def _connections(ends: list[End], scope: netbox.Scope, lookups: Lookups) -> Conn
     for each in {device for end in ends for device in end.devices}:
         device = lookups.devices.get(each)
         if device is not None:  # else it went while the lists were read
-            kind = device_kind(device, scope.device_kinds)
+            kind = netbox.device_kind(device, scope.device_kinds)
             (servers if kind == "server" else appliances).add(each)
     return Connections(
         servers=[str(each) for each in sorted(servers)],
@@ -358,18 +325,18 @@ def _name_and_place(
 ) -> tuple[Optional[str], Optional[dict[str, Any]]]:
     if not target:
         return None, None
-    name = name_of(target)
+    name = netbox.name_of(target)
     if kind == "dcim.site":
-        return name, place(target, lookups.sites)
+        return name, netbox.place(target, lookups.sites)
     if kind == "dcim.location":
         room = lookups.locations.get(needed(target, "id", int)) or {}
         site = field(room, "site", dict)
         if not site:
             return name, None
-        where = place(site, lookups.sites, within=name)
+        where = netbox.place(site, lookups.sites, within=name)
         return where["location"]["name"], where
     if kind == "dcim.region":
-        return name, area(target)
+        return name, netbox.area(target)
     if kind == "circuits.providernetwork":
         return _network_name(target, lookups), None
     return name, None
@@ -378,8 +345,8 @@ def _name_and_place(
 def _network_name(network: dict[str, Any], lookups: Lookups) -> str:
     """With its provider: two of them may both have a "Core"."""
     listed = lookups.networks.get(needed(network, "id", int)) or {}
-    provider = nested(listed, "provider", "name")
-    return f"{name_of(network)} ({provider})" if provider else name_of(network)
+    provider = netbox.nested(listed, "provider", "name")
+    return f"{netbox.name_of(network)} ({provider})" if provider else netbox.name_of(network)
 
 
 def _virtual_end(end: dict[str, Any], lookups: Lookups) -> End:
@@ -387,7 +354,7 @@ def _virtual_end(end: dict[str, Any], lookups: Lookups) -> End:
     devices = _devices([interface])
     device = (lookups.devices.get(devices[0]) if devices else None) or {}
     site = field(device, "site", dict)
-    where = place(site, lookups.sites) if site else None
+    where = netbox.place(site, lookups.sites) if site else None
     port = _port(interface) or None
     details = {
         "role": _role(end),
@@ -399,7 +366,7 @@ def _virtual_end(end: dict[str, Any], lookups: Lookups) -> End:
 
 
 def _role(end: dict[str, Any]) -> Optional[str]:
-    return nested(end, "role", "value")
+    return netbox.nested(end, "role", "value")
 
 
 def _devices(ports: list[dict[str, Any]]) -> tuple[int, ...]:
@@ -410,7 +377,7 @@ def _devices(ports: list[dict[str, Any]]) -> tuple[int, ...]:
 def _port(port: dict[str, Any]) -> str:
     """A port as a person calls it: "tyo1-rt01 xe-0/0/0"; another circuit's end has no name."""
     name = port.get("name") or port.get("display")
-    return " ".join(str(brief(each)) for each in (port.get("device"), name) if each)
+    return " ".join(str(netbox.brief(each)) for each in (port.get("device"), name) if each)
 
 
 def _without_empty(details: dict[str, Any]) -> dict[str, Any]:

@@ -15,17 +15,7 @@ from typing import Any
 from nflex_connector_utils import Connections, Locations, Network
 
 from shared.providers import netbox
-from shared.providers.netbox.records import (
-    LOCATION_FIELDS,
-    SITE_FIELDS,
-    area,
-    name_of,
-    place,
-    shown,
-    tags,
-)
 from shared.records.fields import field, needed, time
-from shared.records.metadata import metadata
 
 PERMISSIONS = ("dcim.view_location", "dcim.view_site", "ipam.view_prefix", "ipam.view_vlan")
 CALLS = (
@@ -45,13 +35,7 @@ VLAN_FIELDS = (
     "role",
     "qinq_role",
     "l2vpn_termination",
-    "owner",
-    "description",
-    "comments",
-    "tags",
-    "custom_fields",
-    "created",
-    "last_updated",
+    *netbox.COMMON_FIELDS,
 )
 PREFIX_FIELDS = (
     "id",
@@ -66,15 +50,9 @@ PREFIX_FIELDS = (
     "role",
     "is_pool",
     "mark_utilized",
-    "owner",
-    "description",
-    "comments",
-    "tags",
-    "custom_fields",
-    "created",
-    "last_updated",
+    *netbox.COMMON_FIELDS,
 )
-DETAILS = ("tenant", "status", "role", "owner", "description", "comments", "last_updated")
+DETAILS = ("tenant", "status", "role", *netbox.COMMON_DETAILS)
 VLAN_DETAILS = (*DETAILS, "vid", "site", "group", "qinq_role")
 PREFIX_DETAILS = (*DETAILS, "vrf", "vlan", "is_pool", "mark_utilized")
 
@@ -89,8 +67,8 @@ class Lookups:
 
 
 def lookups(scope: netbox.Scope) -> Lookups:
-    sites = netbox.listed(scope, "dcim/sites", SITE_FIELDS)
-    return Lookups(sites, netbox.listed(scope, "dcim/locations", LOCATION_FIELDS), set())
+    sites = netbox.listed(scope, "dcim/sites", netbox.SITE_FIELDS)
+    return Lookups(sites, netbox.listed(scope, "dcim/locations", netbox.LOCATION_FIELDS), set())
 
 
 def fetch(scope: netbox.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
@@ -113,11 +91,9 @@ def convert(record: dict[str, Any], scope: netbox.Scope, lookups: Lookups) -> Ne
         provider_created_at=time(record, "created"),
         locations=Locations(_places(record, lookups)),
         connections=Connections(networks=[f"vlan:{vlan_id}"] if vlan_id in lookups.vlans else []),
-        metadata=metadata(
-            {},
-            (),
-            tags(record),
-            **shown(record, PREFIX_DETAILS),
+        metadata=netbox.details(
+            record,
+            PREFIX_DETAILS,
             network_kind="prefix",
             cidrs=[prefix],
         ),
@@ -131,15 +107,13 @@ def _vlan(record: dict[str, Any], scope: netbox.Scope, lookups: Lookups) -> Netw
     l2vpn = field(record, "l2vpn_termination", dict) or {}
     return Network(
         id=f"vlan:{number}",
-        name=name_of(record),
+        name=netbox.name_of(record),
         provider_created_at=time(record, "created"),
-        locations=Locations([place(site, lookups.sites)] if site else []),
-        metadata=metadata(
-            {},
-            (),
-            tags(record),
-            **shown(record, VLAN_DETAILS),
-            **shown(l2vpn, ("l2vpn",)),
+        locations=Locations([netbox.place(site, lookups.sites)] if site else []),
+        metadata=netbox.details(
+            record,
+            VLAN_DETAILS,
+            **netbox.shown(l2vpn, ("l2vpn",)),
             network_kind="vlan",
         ),
         native_portal_link=f"{scope.url}/ipam/vlans/{number}/",
@@ -150,13 +124,15 @@ def _places(record: dict[str, Any], lookups: Lookups) -> list[dict[str, Any]]:
     kind = field(record, "scope_type", str)
     scope, site = field(record, "scope", dict), field(record, "site", dict)
     if site:
-        return [place(site, lookups.sites)]
+        return [netbox.place(site, lookups.sites)]
     if scope and kind == "dcim.site":
-        return [place(scope, lookups.sites)]
+        return [netbox.place(scope, lookups.sites)]
     if scope and kind == "dcim.region":
-        return [area(scope)]
+        return [netbox.area(scope)]
     if scope and kind == "dcim.location":
         room = lookups.locations.get(needed(scope, "id", int)) or {}
         of_room = field(room, "site", dict)
-        return [place(of_room, lookups.sites, within=name_of(scope))] if of_room else []
+        return (
+            [netbox.place(of_room, lookups.sites, within=netbox.name_of(scope))] if of_room else []
+        )
     return []

@@ -18,23 +18,7 @@ from nflex_connector_utils import Connections, ImageDetail, IpAddress, Locations
 
 from shared.engine.poll import Dropped
 from shared.providers import netbox
-from shared.providers.netbox.records import (
-    DEVICE_DETAILS,
-    DEVICE_FIELDS,
-    SITE_FIELDS,
-    STATES,
-    addresses,
-    device_kind,
-    disk_bytes,
-    name_of,
-    nested,
-    place,
-    shown,
-    state,
-    tags,
-)
 from shared.records.fields import field, needed, time
-from shared.records.metadata import metadata
 
 PERMISSIONS = (
     "dcim.view_device",
@@ -67,13 +51,7 @@ FIELDS = (
     "vcpus",
     "memory",
     "disk",
-    "owner",
-    "description",
-    "comments",
-    "tags",
-    "custom_fields",
-    "created",
-    "last_updated",
+    *netbox.COMMON_FIELDS,
 )
 DETAILS = (
     "role",
@@ -85,10 +63,7 @@ DETAILS = (
     "platform",
     "serial",
     "vcpus",
-    "owner",
-    "description",
-    "comments",
-    "last_updated",
+    *netbox.COMMON_DETAILS,
 )
 
 
@@ -103,18 +78,18 @@ class Lookups:
 
 
 def lookups(scope: netbox.Scope) -> Lookups:
-    made = Lookups(netbox.listed(scope, "dcim/sites", SITE_FIELDS), {}, {}, scope.version)
+    lookups = Lookups(netbox.listed(scope, "dcim/sites", netbox.SITE_FIELDS), {}, {}, scope.version)
     for page in netbox.pages(scope, "virtualization/virtual-disks", ("id", "virtual_machine")):
         for disk in page:
             machine = needed(needed(disk, "virtual_machine", dict), "id", int)
-            made.disks.setdefault(machine, []).append(str(disk["id"]))
-    return made
+            lookups.disks.setdefault(machine, []).append(str(disk["id"]))
+    return lookups
 
 
 def fetch(scope: netbox.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
-    for page in netbox.pages(scope, "dcim/devices", DEVICE_FIELDS, exclude="config_context"):
+    for page in netbox.pages(scope, "dcim/devices", netbox.DEVICE_FIELDS, exclude="config_context"):
         for device in page:
-            lookups.device_kinds[device["id"]] = device_kind(device, scope.device_kinds)
+            lookups.device_kinds[device["id"]] = netbox.device_kind(device, scope.device_kinds)
         yield page
     yield from netbox.pages(
         scope, "virtualization/virtual-machines", FIELDS, exclude="config_context"
@@ -133,11 +108,11 @@ def convert(
         id=f"virtual-machine:{number}",
         cpu_cores=int(vcpus) if vcpus is not None and vcpus.is_integer() else None,
         ram_b=None if memory is None else memory * MIB,
-        volumes_b=disk_bytes(record, "disk", lookups.version),
+        volumes_b=netbox.disk_bytes(record, "disk", lookups.version),
         is_virtual=True,
-        instance_type=nested(record, "virtual_machine_type", "name"),
+        instance_type=netbox.nested(record, "virtual_machine_type", "name"),
         connections=_connections(record, number, lookups),
-        metadata=metadata({}, (), tags(record), **shown(record, DETAILS)),
+        metadata=netbox.details(record, DETAILS),
         native_portal_link=f"{scope.url}/virtualization/virtual-machines/{number}/",
         **_common(record, lookups),
     )
@@ -147,20 +122,15 @@ def _device(
     record: dict[str, Any], scope: netbox.Scope, lookups: Lookups
 ) -> Union[Server, Dropped]:
     number = needed(record, "id", int)
-    if device_kind(record, scope.device_kinds) != "server":
+    if netbox.device_kind(record, scope.device_kinds) != "server":
         return Dropped("an appliance")
     device_type = field(record, "device_type", dict) or {}
     return Server(
         id=str(number),
         is_virtual=False,
         instance_type=field(device_type, "model", str),
-        metadata=metadata(
-            {},
-            (),
-            tags(record),
-            **shown(record, DEVICE_DETAILS),
-            manufacturer=nested(device_type, "manufacturer", "name"),
-            model=field(device_type, "model", str),
+        metadata=netbox.device_details(
+            record,
         ),
         native_portal_link=f"{scope.url}/dcim/devices/{number}/",
         **_common(record, lookups),
@@ -168,19 +138,20 @@ def _device(
 
 
 def _common(record: dict[str, Any], lookups: Lookups) -> dict[str, Any]:
-    """What devices and virtual machines say alike."""
+    """What devices and virtual machines have in common."""
     site = field(record, "site", dict)
-    cmp_state, word = state(record, STATES)
+    cmp_state, word = netbox.state(record, netbox.STATES)
     return {
-        "name": name_of(record),
+        "name": netbox.name_of(record),
         "state": cmp_state,
         "provider_state": word,
         "image_detail": _image(record),
         "ip_addresses": [
-            IpAddress(address, description=what) for what, address in addresses(record).items()
+            IpAddress(address, description=name)
+            for name, address in netbox.addresses(record).items()
         ],
         "provider_created_at": time(record, "created"),
-        "locations": Locations([place(site, lookups.sites, spot=record)] if site else []),
+        "locations": Locations([netbox.place(site, lookups.sites, spot=record)] if site else []),
     }
 
 

@@ -14,9 +14,7 @@ from typing import Any
 from nflex_connector_utils import Connections, Volume
 
 from shared.providers import netbox
-from shared.providers.netbox.records import disk_bytes, name_of, shown, tags
 from shared.records.fields import needed, time
-from shared.records.metadata import metadata
 
 PERMISSIONS = ("virtualization.view_virtualdisk",)
 CALLS = "ceil(disks/1000) /virtual-disks; up to 4.1: + 1 /status"
@@ -58,10 +56,10 @@ def convert(record: dict[str, Any], scope: netbox.Scope, lookups: Lookups) -> Vo
     machine = needed(needed(record, "virtual_machine", dict), "id", int)
     return Volume(
         id=str(number),
-        name=name_of(record),
-        size_b=disk_bytes(record, "size", lookups.version),
+        name=netbox.name_of(record),
+        size_b=netbox.disk_bytes(record, "size", lookups.version),
         provider_created_at=time(record, "created"),
         connections=Connections(servers=[f"virtual-machine:{machine}"]),
-        metadata=metadata({}, (), tags(record), **shown(record, DETAILS)),
+        metadata=netbox.details(record, DETAILS),
         native_portal_link=f"{scope.url}/virtualization/virtual-disks/{number}/",
     )

@@ -19,20 +19,8 @@ from nflex_connector_utils import Circuit, Connections, Locations
 
 from shared.engine.poll import Requested
 from shared.providers import netbox
-from shared.providers.netbox.records import (
-    SITE_FIELDS,
-    brief,
-    device_kind,
-    name_of,
-    nested,
-    place,
-    shown,
-    state,
-    tags,
-)
 from shared.records.endpoints import first_two
 from shared.records.fields import field, needed, time
-from shared.records.metadata import metadata
 from shared.records.status import Point
 
 PERMISSIONS = (
@@ -57,22 +45,15 @@ FIELDS = (
     "name",
     "status",  # of an L2VPN: from 4.3
     "tenant",
-    "owner",  # from 4.5
-    "description",
-    "comments",
-    "tags",
-    "custom_fields",
-    "created",
-    "last_updated",
+    *netbox.COMMON_FIELDS,
 )
 TUNNEL_FIELDS = (*FIELDS, "group", "encapsulation", "ipsec_profile", "tunnel_id")
 L2VPN_FIELDS = (*FIELDS, "slug", "type", "identifier", "import_targets", "export_targets")
 TUNNEL_END_FIELDS = ("id", "tunnel", "role", "termination_type", "termination", "outside_ip")
 L2VPN_END_FIELDS = ("id", "l2vpn", "assigned_object_type", "assigned_object")
-DEVICE_FIELDS = ("id", "name", "display", "role", "device_role", "device_type", "site")
 MACHINE_FIELDS = ("id", "name", "site")
 VLAN_FIELDS = ("id", "vid", "name", "site", "group")
-DETAILS = ("tenant", "owner", "description", "comments", "last_updated")
+DETAILS = ("tenant", *netbox.COMMON_DETAILS)
 TUNNEL_DETAILS = (*DETAILS, "group", "encapsulation", "ipsec_profile", "tunnel_id")
 L2VPN_DETAILS = (*DETAILS, "slug", "type", "identifier", "import_targets", "export_targets")
 # Words that an operator added are unknown.
@@ -87,7 +68,7 @@ LISTED = (
     ("tunnel", "vpn/tunnels", TUNNEL_FIELDS, "vpn/tunnel-terminations", TUNNEL_END_FIELDS),
     ("l2vpn", "vpn/l2vpns", L2VPN_FIELDS, "vpn/l2vpn-terminations", L2VPN_END_FIELDS),
 )
-FEW = 100  # links that are asked for by their ids; of more, all are listed
+FEW = 100  # links that are requested by their ids; for more, all are listed
 LEVELS = {"running": "ok", "unknown": "unknown"}
 
 
@@ -109,12 +90,11 @@ def lookups(scope: netbox.Scope) -> Lookups:
 def fetch(scope: netbox.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
     links = []
     for key, listing, names, ends, end_names in LISTED:
-        found = list(netbox.pages(scope, listing, names))
-        links += found
-        if not any(found):
-            continue
-        for page in netbox.pages(scope, ends, end_names):
-            _note_ends(page, key, lookups)
+        listed = list(netbox.pages(scope, listing, names))
+        links += listed
+        if any(listed):
+            for page in netbox.pages(scope, ends, end_names):
+                _add_ends(page, key, lookups)
     _read_what_is_at_the_ends(scope, lookups)
     yield from links
 
@@ -122,22 +102,22 @@ def fetch(scope: netbox.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]
 def fetch_status(
     scope: netbox.Scope, lookups: Lookups, requested: Requested
 ) -> Iterator[list[dict[str, Any]]]:
-    """Of those that are requested, the links and their ends, but not what is there."""
+    """The requested links and their ends, but not what is at the ends."""
     if requested is None or len(requested) > FEW:
         yield from fetch(scope, lookups)
         return
     for key, listing, names, ends, end_names in LISTED:
         begins = f"{key}:"
         ids = {int(each[len(begins) :]) for each in requested if _numbered(each, begins)}
-        found = netbox.listed_by_ids(scope, listing, ids, names) if ids else {}
-        if found:
-            asked: dict[str, Any] = {f"{key}_id": sorted(found)}
-            for page in netbox.pages(scope, ends, end_names, **asked):
-                _note_ends(page, key, lookups)
-        yield list(found.values())
+        links = netbox.listed_by_ids(scope, listing, ids, names) if ids else {}
+        if links:
+            query: dict[str, Any] = {f"{key}_id": sorted(links)}
+            for page in netbox.pages(scope, ends, end_names, **query):
+                _add_ends(page, key, lookups)
+        yield list(links.values())
 
 
-def _note_ends(page: list[dict[str, Any]], key: str, lookups: Lookups) -> None:
+def _add_ends(page: list[dict[str, Any]], key: str, lookups: Lookups) -> None:
     for end in page:
         link = needed(needed(end, key, dict), "id", int)
         lookups.ends.setdefault((f"vpn.{key}", link), []).append(end)
@@ -154,13 +134,15 @@ def _read_what_is_at_the_ends(scope: netbox.Scope, lookups: Lookups) -> None:
         for end in ends:
             for kind, number in _at(end).items():
                 ids[kind].add(number)
-    lookups.devices = netbox.listed_by_ids(scope, "dcim/devices", ids["device"], DEVICE_FIELDS)
+    lookups.devices = netbox.listed_by_ids(
+        scope, "dcim/devices", ids["device"], netbox.DEVICE_AT_END_FIELDS
+    )
     lookups.machines = netbox.listed_by_ids(
         scope, "virtualization/virtual-machines", ids["virtual_machine"], MACHINE_FIELDS
     )
     lookups.vlans = netbox.listed_by_ids(scope, "ipam/vlans", ids["vlan"], VLAN_FIELDS)
     if lookups.ends:
-        lookups.sites = netbox.listed(scope, "dcim/sites", SITE_FIELDS)
+        lookups.sites = netbox.listed(scope, "dcim/sites", netbox.SITE_FIELDS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -178,24 +160,21 @@ def convert(record: dict[str, Any], scope: netbox.Scope, lookups: Lookups) -> Ci
     number, ends = needed(record, "id", int), _ends(record, lookups)
     is_tunnel = needed(record, "object_type", str) == TUNNEL
     own_number = field(record, "tunnel_id" if is_tunnel else "identifier", int)
-    places = [end.place for end in ends if end.place]
-    cmp_state, word = state(record, STATES)
+    cmp_state, word = netbox.state(record, STATES)
     endpoint_a, endpoint_b = first_two([(end.site, end.name) for end in ends])
     return Circuit(
         id=_link_id(record),
-        name=name_of(record),
+        name=netbox.name_of(record),
         type_id="wan_link",
         reference=None if own_number is None else str(own_number),
         endpoint_a=endpoint_a,
         endpoint_b=endpoint_b,
         provider_created_at=time(record, "created"),
-        locations=Locations([one for n, one in enumerate(places) if one not in places[:n]]),
+        locations=Locations(netbox.distinct(end.place for end in ends)),
         connections=_connections(ends, scope, lookups),
-        metadata=metadata(
-            {},
-            (),
-            tags(record),
-            **shown(record, TUNNEL_DETAILS if is_tunnel else L2VPN_DETAILS),
+        metadata=netbox.details(
+            record,
+            TUNNEL_DETAILS if is_tunnel else L2VPN_DETAILS,
             link_kind="tunnel" if is_tunnel else "l2vpn",
             provider_state=word,
             state=cmp_state,
@@ -206,15 +185,15 @@ def convert(record: dict[str, Any], scope: netbox.Scope, lookups: Lookups) -> Ci
 
 
 def status(record: dict[str, Any], scope: netbox.Scope, lookups: Lookups) -> Iterable[Point]:
-    """What NetBox documents: an active link is fine, if it has two ends."""
-    cmp_state, word = state(record, STATES)
+    """What NetBox documents: an active link is ok if it has two ends."""
+    cmp_state, word = netbox.state(record, STATES)
     level = LEVELS.get(cmp_state, "warning")
-    said = f"NetBox documents it as {word}" if word else "NetBox documents no status of it"
+    message = f"NetBox documents it as {word}" if word else "NetBox documents no status of it"
     ends = len(_ends(record, lookups))
     if ends < 2:
-        said += f", with {ends or 'no'} end{'s' if not ends else ''}"
+        message += f", with {ends or 'no'} end{'s' if not ends else ''}"
         level = "warning" if level == "ok" else level
-    return [Point(_link_id(record), "circuit", level, said, None)]
+    return [Point(_link_id(record), "circuit", level, message, None)]
 
 
 def _link_id(record: dict[str, Any]) -> str:
@@ -230,7 +209,7 @@ def _connections(ends: list[End], scope: netbox.Scope, lookups: Lookups) -> Conn
     for end in ends:
         number = end.at.get("device")
         if number in lookups.devices:
-            kind = device_kind(lookups.devices[number], scope.device_kinds)
+            kind = netbox.device_kind(lookups.devices[number], scope.device_kinds)
             (servers if kind == "server" else appliances).add(str(number))
         if end.at.get("virtual_machine") in lookups.machines:
             servers.add(f"virtual-machine:{end.at['virtual_machine']}")
@@ -264,17 +243,17 @@ def _end(end: dict[str, Any], lookups: Lookups) -> End:
     ):
         known = records.get(at.get(kind, -1)) or known
     site = field(known, "site", dict)
-    where = place(site, lookups.sites) if site else None
+    where = netbox.place(site, lookups.sites) if site else None
     vid = field(target, "vid", int)
-    parts = (None if vid is None else f"VLAN {vid}", brief(box), field(target, "name", str))
+    parts = (None if vid is None else f"VLAN {vid}", netbox.brief(box), field(target, "name", str))
     named = " ".join(str(each) for each in parts if each) or None
     spot = where["location"]["name"] if where else None
     details = {
-        "role": nested(end, "role", "value"),
+        "role": netbox.nested(end, "role", "value"),
         "type": _kind(end),
         "name": named,
         "site": spot,
-        "outside_ip": nested(end, "outside_ip", "address"),
+        "outside_ip": netbox.nested(end, "outside_ip", "address"),
     }
     return End(
         site=spot,

@@ -7,6 +7,8 @@ from nflex_connector_utils import Metadata
 
 from shared.records.fields import plain
 
+__all__ = ["Metadata", "metadata"]
+
 
 def metadata(
     record: Mapping[str, Any],

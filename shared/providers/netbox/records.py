@@ -1,7 +1,7 @@
 """What NetBox's records have in common: nested objects, tags, places, states, and what a device is.
 
-A nested object is thin: it names a thing, and has neither a site's coordinates nor a location's site.
-Its ``url`` and counts are never used: the one is built from the request's Host, the others are wrong.
+A nested object is thin: it has a name, but neither a site's coordinates nor a location's site. Its ``url``
+and counts are never used: the url is built from the request's Host, and the counts are wrong.
 """
 
 import re
@@ -10,7 +10,19 @@ from typing import Any, Optional
 
 from shared.engine.errors import InvalidEvent
 from shared.records.fields import field, needed, objects
+from shared.records.metadata import Metadata, metadata
 
+# The last fields of most listings, and those of them that go to metadata as they are.
+COMMON_FIELDS = (
+    "owner",  # from 4.5
+    "description",
+    "comments",
+    "tags",
+    "custom_fields",
+    "created",
+    "last_updated",
+)
+COMMON_DETAILS = ("owner", "description", "comments", "last_updated")
 SITE_FIELDS = ("id", "name", "region", "latitude", "longitude")
 LOCATION_FIELDS = ("id", "name", "site")
 DEVICE_FIELDS = (
@@ -39,15 +51,11 @@ DEVICE_FIELDS = (
     "cluster",
     "virtual_chassis",
     "vc_position",
-    "owner",  # from 4.5
-    "description",
-    "comments",
-    "tags",
-    "custom_fields",
-    "created",
-    "last_updated",
+    *COMMON_FIELDS,
 )
-# What of a device goes to metadata as NetBox has it; its rendered config context is not asked for.
+# The fields of a device at the end of a link: what device_kind needs, its name and its site.
+DEVICE_AT_END_FIELDS = ("id", "name", "display", "role", "device_role", "device_type", "site")
+# What of a device goes to metadata as NetBox has it; its rendered config context is not requested.
 DEVICE_DETAILS = (
     "role",
     "tenant",
@@ -63,10 +71,7 @@ DEVICE_DETAILS = (
     "cluster",
     "virtual_chassis",
     "vc_position",
-    "owner",
-    "description",
-    "comments",
-    "last_updated",
+    *COMMON_DETAILS,
 )
 # Of devices and virtual machines. An operator may add words of his own: those are unknown.
 STATES = {
@@ -102,11 +107,28 @@ def shown(record: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
 
 def tags(record: Mapping[str, Any]) -> dict[str, Any]:
     """Tags by name, and the custom fields that are set, as NetBox's filters call them: ``cf_NAME``."""
-    found: dict[str, Any] = {needed(tag, "name", str): "" for tag in objects(record, "tags")}
+    values: dict[str, Any] = {needed(tag, "name", str): "" for tag in objects(record, "tags")}
     for name, value in (field(record, "custom_fields", dict) or {}).items():
         if value is not None:
-            found[f"cf_{name}"] = brief(value)
-    return found
+            values[f"cf_{name}"] = brief(value)
+    return values
+
+
+def details(record: Mapping[str, Any], names: Iterable[str], **more: Any) -> Metadata:
+    """The metadata of a record: its fields of these names in brief, its tags, and ``more``."""
+    return metadata({}, (), tags(record), **shown(record, names), **more)
+
+
+def device_details(record: Mapping[str, Any], **more: Any) -> Metadata:
+    """The metadata of a device, whether it is a server or an appliance."""
+    device_type = field(record, "device_type", dict) or {}
+    return details(
+        record,
+        DEVICE_DETAILS,
+        manufacturer=nested(device_type, "manufacturer", "name"),
+        model=field(device_type, "model", str),
+        **more,
+    )
 
 
 def nested(record: Mapping[str, Any], name: str, key: str) -> Optional[str]:
@@ -163,11 +185,20 @@ def place(
         latitude, longitude = field(one, "latitude", float), field(one, "longitude", float)
         if latitude is not None and longitude is not None:
             location.update(latitude=latitude, longitude=longitude)
-    made: dict[str, Any] = {"location": location}
+    where: dict[str, Any] = {"location": location}
     region = field(listed, "region", dict)
     if region:
-        made.update(area(region))
-    return made
+        where.update(area(region))
+    return where
+
+
+def distinct(places: Iterable[Optional[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """The places, each once, in their order; None, the end that is nowhere, is left out."""
+    known: list[dict[str, Any]] = []
+    for each in places:
+        if each and each not in known:
+            known.append(each)
+    return known
 
 
 def area(region: Mapping[str, Any]) -> dict[str, Any]:
@@ -263,8 +294,8 @@ def device_kind(record: Mapping[str, Any], given: Mapping[str, str]) -> str:
     "server" makes it a server of the servers family; all others are appliances.
     """
     role = field(record, "role", dict) or field(record, "device_role", dict) or {}
-    made = field(record, "device_type", dict) or {}
-    model = (field(made, "slug", str) or "").lower()
+    device_type = field(record, "device_type", dict) or {}
+    model = (field(device_type, "slug", str) or "").lower()
     role_slug = (field(role, "slug", str) or "").lower()
     for own in (role_slug, model):
         if own in given:
@@ -273,7 +304,7 @@ def device_kind(record: Mapping[str, Any], given: Mapping[str, str]) -> str:
         kind = _by_last_words(text)
         if kind:
             return kind
-    maker = (nested(made, "manufacturer", "slug") or "").lower()
+    maker = (nested(device_type, "manufacturer", "slug") or "").lower()
     series = model[len(maker) + 1 :] if model.startswith(f"{maker}-") else model
     for start, kind in _SERIES.get(maker, {}).items():
         if series.startswith(start):
