@@ -112,10 +112,7 @@ class Lookups:
 
 
 def lookups(scope: openstack.Scope) -> Lookups:
-    lookups = Lookups()
-    if openstack.offers(scope, "network"):
-        lookups.extensions = openstack.extensions(scope)
-    return lookups
+    return Lookups(openstack.extensions(scope))
 
 
 def _look_up(scope: openstack.Scope, lookups: Lookups) -> None:

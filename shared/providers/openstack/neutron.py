@@ -5,7 +5,7 @@ from typing import Any
 
 from shared.engine.errors import InsufficientPermission, UnexpectedResponse
 from shared.providers.openstack.errors import NotFound
-from shared.providers.openstack.listings import get, listed
+from shared.providers.openstack.listings import get, listed, offers
 from shared.providers.openstack.records import of_another_project, project_of
 from shared.providers.openstack.session import Scope
 from shared.records.fields import needed, objects
@@ -28,7 +28,9 @@ def networks(scope: Scope) -> dict[str, dict[str, Any]]:
 
 
 def extensions(scope: Scope) -> set[str]:
-    """The aliases of the extensions that this Neutron has (one call)."""
+    """The aliases of Neutron's extensions (one call); empty where the region has no Neutron."""
+    if not offers(scope, "network"):
+        return set()
     answer = get(scope, "network", "/extensions")
     if answer.get("extensions") is None:
         raise UnexpectedResponse("the answer of network /extensions has no 'extensions'")
