@@ -79,10 +79,10 @@ def record() -> Iterator[list[dict[str, Any]]]:
 
 
 class _Recorder:
-    """A ``wire.Wire`` that notes what goes over it."""
+    """A ``JsonWebSocket`` that records its messages."""
 
-    def __init__(self, opened: websocket.Wire, endpoint: str, path: str):
-        self._wire = opened
+    def __init__(self, opened: websocket.JsonWebSocket, endpoint: str, path: str):
+        self._websocket = opened
         self.endpoint = endpoint
         self.path = path
         self.messages: list[dict[str, Any]] = []
@@ -90,15 +90,15 @@ class _Recorder:
 
     def send(self, message: dict[str, Any]) -> None:
         self.messages.append({"sent": scrubbed(message)})
-        self._wire.send(message)
+        self._websocket.send(message)
 
     def receive(self) -> dict[str, Any]:
-        message = self._wire.receive()
+        message = self._websocket.receive()
         self.messages.append({"received": scrubbed(message)})
         return message
 
     def close(self) -> None:
-        self._wire.close()
+        self._websocket.close()
         self.broken = not self.messages or "received" not in self.messages[-1]
 
 
@@ -140,7 +140,7 @@ class Cassette:
 
 
 class Player:
-    """A connection that was recorded, as a ``wire.Wire``."""
+    """A recorded connection, with the methods of a ``JsonWebSocket``."""
 
     def __init__(self, cassette: Cassette, url: str, connection: dict[str, Any]):
         self._cassette = cassette

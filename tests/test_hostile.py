@@ -261,7 +261,7 @@ def run(prepared, monkeypatch):
             return message
         body = json.dumps(message).encode()
         response = {"status": {"code": 200}, "headers": {}, "body": {"string": body}}
-        return websocket.read(state["change"](None, response)["body"]["string"], self._url)
+        return websocket.parse_message(state["change"](None, response)["body"]["string"], self._url)
 
     monkeypatch.setattr(vcr.cassette.Cassette, "play_response", play_response)
     monkeypatch.setattr(websocket_cassettes.Player, "receive", received)

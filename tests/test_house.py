@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 MODULES = sorted((ROOT / "modules").rglob("*.py"))
 CELLS = sorted((ROOT / "modules").glob("*/*.py"))
 SHARED = sorted((ROOT / "shared").rglob("*.py"))
-PROVIDERS = sorted((ROOT / "shared" / "providers").glob("*.py"))
+PROVIDERS = sorted((ROOT / "shared" / "providers").rglob("*.py"))
 
 
 def imports(file):
@@ -70,8 +70,22 @@ def test_cells_do_not_import_one_another():
 
 
 def test_providers_serialize_nothing():
+    parts = {"nflex_connector_utils.Region", "nflex_connector_utils.Locations"}  # no resources
     for file in PROVIDERS:
-        assert not [name for name in imports(file) if name.startswith("nflex")], file
+        assert not [n for n in imports(file) - parts if n.startswith("nflex")], file
+
+
+def test_the_rooms_of_shared_import_one_way():
+    """Providers and VCA, then transport, then records, then the engine; the engine imports none of them."""
+    below = {"engine": [], "records": ["engine"], "transport": ["engine", "records"]}
+    below["vca"] = [*below["transport"], "transport"]
+    below["providers"] = [*below["vca"], "vca"]
+    for file in SHARED:
+        if file.parent.name == "shared":
+            continue
+        room = file.relative_to(ROOT / "shared").parts[0]
+        rooms = {name.split(".")[1] for name in imports(file) if name.startswith("shared.")}
+        assert rooms <= {room, *below[room]}, file
 
 
 def test_cells_do_not_sleep_or_start_threads_or_read_the_environment():

@@ -11,6 +11,7 @@ import pytest
 from shared.engine.deadline import Deadline
 from shared.engine.errors import (
     Absent,
+    ConnectorError,
     InsufficientPermission,
     InvalidCredentials,
     InvalidEvent,
@@ -75,7 +76,7 @@ def failure(action):
     with pytest.raises(Exception) as caught:
         action()
     error = caught.value
-    known = error if isinstance(error, juju.ConnectorError) else juju.classify(error)
+    known = error if isinstance(error, ConnectorError) else juju.classify(error)
     assert known is not None, f"nobody knows {error!r}"
     return known
 
@@ -189,9 +190,9 @@ class TestModelsThatTheAccountNames:
 def test_the_highest_version_that_both_sides_know(monkeypatch, flavour, client, manager):
     controller = fakes.Controller(flavour, [fakes.Model("m")])
     sent = []
-    send = websocket.Wire.send
+    send = websocket.JsonWebSocket.send
     monkeypatch.setattr(
-        websocket.Wire, "send", lambda self, m: (sent.append(copy.copy(m)), send(self, m))
+        websocket.JsonWebSocket, "send", lambda self, m: (sent.append(copy.copy(m)), send(self, m))
     )
     try:
         poll(controller).statuses()
@@ -256,7 +257,7 @@ def test_the_controllers_own_ca_in_all_the_ways_that_it_is_handed_over(controlle
 )
 def test_a_ca_that_is_none_is_refused_before_any_call(controller, no_network, ca_cert):
     error = failure(lambda: juju.credentials(controller.credentials(ca_cert=ca_cert), False))
-    assert isinstance(error, juju.InvalidEvent)
+    assert isinstance(error, InvalidEvent)
     assert "credentials.ca_cert" in error.message
     assert ca_cert not in str(error)
 
@@ -358,7 +359,7 @@ def test_what_is_wrong_with_the_credentials_is_named(no_network, changed, named)
 )
 def test_endpoints(given, endpoints):
     raw = {"endpoint": given, "username": "bob@external", "password": "x"}
-    assert juju.credentials(raw, False).place.endpoints == endpoints
+    assert juju.credentials(raw, False).controller.endpoints == endpoints
 
 
 # --- several endpoints ------------------------------------------------------------------------------

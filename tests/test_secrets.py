@@ -287,7 +287,7 @@ class Talk:
     def receive(self):
         if not self.lie.due():
             return self.player.receive()
-        with our_websocket._Budget(Deadline(9), 9, self.endpoint).telling():
+        with our_websocket._Budget(Deadline(9), 9, self.endpoint).translated_errors():
             if isinstance(self.lie.hostile, Exception):
                 raise OSError(104, str(self.lie.hostile))
             status, content = self.lie.hostile["status"], self.lie.hostile["body"]["string"]

@@ -25,7 +25,7 @@ from shared.providers import juju
 from shared.records.fields import field, items, needed
 from shared.records.metadata import metadata
 from shared.records.status import Point
-from shared.transport.websocket import Failed
+from shared.transport.websocket import ConnectionFailed
 from shared.vca import Observation, Status
 
 PERMISSIONS = ("controller login", "model read")
@@ -83,7 +83,7 @@ def _offering(scope: juju.Scope, url: str) -> Optional[str]:
         return None
     try:
         offers = other.offers()
-    except (ConnectorError, Failed, juju.Refused):
+    except (ConnectorError, ConnectionFailed, juju.Refused):
         return None  # an error of that model is reported where that model is read
     application = vca.read_model({"offers": offers}).offers.get(found[2])
     named = application and application.application

@@ -1,6 +1,6 @@
-"""IETF L2VPN: a controller that takes orders by the L2VPN service model (RFC 8466), over RESTCONF.
+"""IETF L2VPN: a controller with the L2VPN service model (RFC 8466), over RESTCONF.
 
-The login, the errors and the rest are RESTCONF's: shared/transport/restconf.py.
+Login, errors and everything else are common to RESTCONF: shared/transport/restconf.py.
 """
 
 from typing import Any
@@ -33,13 +33,13 @@ SITES = "ietf-l2vpn-svc:l2vpn-svc/sites"
 
 
 def account(session: Session) -> str:
-    """The controller's host, once it has answered as to a poll: nothing cheaper is everywhere."""
+    """The controller's host, after the same calls as a poll: no cheaper call works with every controller."""
     services_and_sites(session)
     return session.name
 
 
 def services_and_sites(session: Session) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The VPN services, and then the sites with their accesses to them.
+    """The VPN services, and the sites with their accesses to them.
 
     Two calls, and one more for each list that can't be read alone (405): RESTCONF has no pages.
     """

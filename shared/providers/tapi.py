@@ -1,6 +1,6 @@
-"""TAPI: a controller of transport networks by ONF's Transport API 2.1.3 or 2.4, over RESTCONF.
+"""TAPI: a controller of transport networks with ONF's Transport API 2.1.3 or 2.4, over RESTCONF.
 
-The login, the errors and the rest are RESTCONF's: shared/transport/restconf.py.
+Login, errors and everything else are common to RESTCONF: shared/transport/restconf.py.
 """
 
 from typing import Any
@@ -34,13 +34,13 @@ POINTS = f"{CONTEXT}/service-interface-point"
 
 
 def account(session: Session) -> str:
-    """The controller's host, once it has answered as to a poll: nothing cheaper is everywhere."""
+    """The controller's host, after the same calls as a poll: no cheaper call works with every controller."""
     services_and_points(session)
     return session.name
 
 
 def services_and_points(session: Session) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The connectivity services, and then the service interface points, where they may end.
+    """The connectivity services, and the service interface points that they may end at.
 
     Two calls, and one or two more for each list that can't be read alone (405): TAPI has no pages.
     """

@@ -1,17 +1,17 @@
-"""RESTCONF (RFC 8040), as a client that only reads: login, one resource at a time, and what errors mean.
+"""A read-only RESTCONF client (RFC 8040): login, reading of resources, and the meaning of errors.
 
-The providers of controllers with a standard YANG model (tapi, ietf_l2vpn) are this and their paths.
+The providers of controllers with a standard YANG model (tapi, ietf_l2vpn) add only their paths.
 
-JSON is RFC 7951's: a member of another module than its parent's has the module's name before it, and a
-64-bit number is text. Controllers differ in both, and some answer an object where a list has one entry:
-``member``, ``entries`` and ``whole`` take either.
+The JSON is that of RFC 7951: a member defined by another module than its parent is prefixed with the module's
+name, and 64-bit numbers are text. Controllers differ in both, and some send an object instead of a list with
+one entry: ``member``, ``entries`` and ``whole`` accept either form.
 
-A list or container without content need not exist: 404, in RESTCONF's words. That it is the controller
-that says so, and that it has the model at all, is proved by what else there is, or by its YANG library.
-Some controllers wrap a list in the containers that it is in, and some answer 405 to a list, and only give the
-container (RFC 8040, 3.5.3 leaves it to them whether a GET of a whole list works).
+A list or container without content need not exist; RESTCONF then answers 404 with an error document. Whether
+the controller has the model at all is proved by the other lists, or by its YANG library. Some controllers
+send a list within its containers, and some refuse a list with 405 and only send the container (RFC 8040,
+3.5.3 lets them choose whether a GET of a whole list works).
 
-Access control (NACM, RFC 8341) leaves out what a user may not read, without a sign of it.
+Access control (NACM, RFC 8341) silently leaves out what the user may not read.
 """
 
 import base64
@@ -37,7 +37,7 @@ from shared.engine.event import flag_credential, needed_credential, text_credent
 from shared.records.fields import field
 from shared.transport import http
 
-ROOT = "/restconf"  # as in RFC 8040's examples; it may be any (OpenDaylight: /rests)
+ROOT = "/restconf"  # as in the examples of RFC 8040; controllers may choose another (OpenDaylight: /rests)
 LIBRARIES = ("ietf-yang-library:yang-library", "ietf-yang-library:modules-state")  # RFC 8525, 7895
 MOST_DIGITS = 20  # of an unsigned 64-bit number
 
@@ -47,7 +47,7 @@ MOST_DIGITS = 20  # of an unsigned 64-bit number
 
 @dataclasses.dataclass(frozen=True)
 class Credentials:
-    """The event's credentials; ``root`` is the API's, without a slash at its end."""
+    """The event's credentials. ``root`` is the API's root without a trailing slash."""
 
     root: str
     username: Optional[str]
@@ -58,16 +58,18 @@ class Credentials:
 
 
 def credentials(raw: Mapping[str, Any], ambient: bool) -> Credentials:
-    """The credentials of an event; see the README. There are no ambient ones.
+    """The credentials of an event; the host never supplies any. Raises InvalidEvent.
 
-    Either ``username`` and ``password`` (basic authentication) or ``token`` (a bearer's, RFC 6750).
+    Either ``username`` and ``password`` (basic authentication) or ``token`` (a bearer token, RFC 6750).
     """
     root = _root(needed_credential(raw, "url"))
     username, token = text_credential(raw, "username"), text_credential(raw, "token")
     password = None
     if token and (username or text_credential(raw, "password")):
         raise InvalidEvent("credentials have both a token and a user: leave one of them out")
-    if token and not re.fullmatch(r"[!-~]+", token):  # a word before it would escape the masking
+    if token and not re.fullmatch(
+        r"[!-~]+", token
+    ):  # with "Bearer" before it, masking would not find the token
         raise InvalidEvent(
             "credentials.token should be the token alone, without 'Bearer' before it"
         )
@@ -84,7 +86,7 @@ def credentials(raw: Mapping[str, Any], ambient: bool) -> Credentials:
 
 
 def _root(text: str) -> str:
-    """The API's root: the URL as it is where it has a path, else the host's /restconf."""
+    """The API's root: the URL itself if it has a path, else /restconf of its host."""
     parts = http.checked_url(text, "url", "a controller or its RESTCONF root")
     path = parts.path.rstrip("/")
     if path.endswith("/data"):
@@ -93,14 +95,14 @@ def _root(text: str) -> str:
 
 
 class NotReadable(UnexpectedResponse):
-    """The controller has the resource, and no GET of it (405); what it is in may be readable."""
+    """The controller has the resource but allows no GET of it (405); its container may be readable."""
 
 
 # --- the session ----------------------------------------------------------------------------------
 
 
 class Session:
-    """What one poll asks of one controller."""
+    """The connection of one poll to one controller."""
 
     def __init__(self, credentials: Credentials, poll: Any):
         self.root = credentials.root
@@ -112,11 +114,11 @@ class Session:
 
     @property
     def name(self) -> str:
-        """The controller's host, and its port if it is told."""
+        """The controller's host, with the port if the URL names one."""
         return urlsplit(self.root).netloc
 
     def read(self, path: str) -> Optional[dict[str, Any]]:
-        """The resource at a path below ``/data/``; None where the controller says that it is not there."""
+        """The resource at a path below ``/data/``; None if the controller answers that there is none."""
         url = f"{self.root}/data/{path}"
         response = self._web.get(url)
         if response.status_code == 204:
@@ -126,7 +128,7 @@ class Session:
             if isinstance(answer, dict):
                 return answer
             raise UnexpectedResponse(f"{url} did not answer with a JSON object")
-        error = _said(http.json_or_none(response))
+        error = _first_error(http.json_or_none(response))
         if error and (response.status_code == 404 or error.tag == "data-missing"):
             return None
         raise _refusal(url, path, response, error)
@@ -151,7 +153,7 @@ def _authorization(credentials: Credentials) -> str:
 
 
 def _names(value: Any) -> set[str]:
-    """All that is called ``name`` in the document."""
+    """The values of all members ``name`` in the document."""
     if isinstance(value, list):
         return set().union(*map(_names, value))
     if not isinstance(value, dict):
@@ -162,21 +164,21 @@ def _names(value: Any) -> set[str]:
 
 @dataclasses.dataclass(frozen=True)
 class _Error:
-    """The first error of an answer, in RESTCONF's words (RFC 8040, 7.1)."""
+    """The first error in an error document (RFC 8040, 7.1)."""
 
     tag: str
     message: str
 
 
-def _said(answer: Any) -> Optional[_Error]:
+def _first_error(answer: Any) -> Optional[_Error]:
     errors = answer.get("ietf-restconf:errors") if isinstance(answer, dict) else None
     listed = errors.get("error") if isinstance(errors, dict) else None
     if isinstance(listed, dict):
         listed = [listed]
-    for each in listed if isinstance(listed, list) else []:
-        if isinstance(each, dict):
-            tag = str(each.get("error-tag", ""))
-            return _Error(tag, f"{tag} {each.get('error-message', '')}")
+    for error in listed if isinstance(listed, list) else []:
+        if isinstance(error, dict):
+            tag = str(error.get("error-tag", ""))
+            return _Error(tag, f"{tag} {error.get('error-message', '')}")
     return None
 
 
@@ -207,14 +209,14 @@ def _refusal(
 
 @dataclasses.dataclass(frozen=True)
 class Scope:
-    """One controller: what its user may read."""
+    """One controller, as far as its user may read it."""
 
     name: str
     session: Session = dataclasses.field(repr=False, compare=False)
 
 
 def login(credentials: Credentials, poll: Any) -> Session:
-    """A session; calls nobody, for each call carries the credentials."""
+    """A session. Makes no call: every later one carries the credentials."""
     if not credentials.verify:
         poll.log.warn("TLS not verified", why="the account says verify: false")
     return Session(credentials, poll)
@@ -227,7 +229,7 @@ def scopes(session: Session) -> list[Scope]:
 def least_rights(permissions: Iterable[str]) -> dict[str, Any]:
     """Rules of NACM (RFC 8341) that let a group read just these paths.
 
-    What a user may not read is left out of the answers, so that a poll can't tell it from nothing.
+    What the user may not read is missing from responses, so a poll can't tell it from what does not exist.
     """
     rules = [
         {
@@ -244,37 +246,38 @@ def least_rights(permissions: Iterable[str]) -> dict[str, Any]:
 
 
 def classify(error: Exception) -> Optional[ConnectorError]:
-    """What a requests exception means; None for what is not requests'."""
+    """The error that an exception of requests means; None for any other exception."""
     return http.classify(error, "the controller")
 
 
-# --- reading an answer ------------------------------------------------------------------------------
+# --- reading a response -----------------------------------------------------------------------------
 
 
 def lists(
-    session: Session, module: str, *asked: tuple[str, tuple[str, ...]]
+    session: Session, module: str, *wanted: tuple[str, tuple[str, ...]]
 ) -> list[list[dict[str, Any]]]:
-    """The entries of some lists, each by its path and the names of the members that lead to it from the top.
+    """The entries of each wanted list: its path, and the names of the members that lead to it from the top.
 
-    Where none of them is there, the controller must have the module that they are of: else it is
-    another one, or its URL is wrong (UnexpectedResponse).
+    If none of the lists exists, the controller must at least have the YANG module that defines them. Otherwise
+    it is another kind of controller or its URL is wrong: UnexpectedResponse.
     """
-    found, there = [], False
-    for path, members in asked:
-        answer = _read(session, path)
-        there = there or bool(answer)
-        found.append(_entries(answer, f"{session.root}/data/{path}", members) if answer else [])
-    if not there and not session.has_model(module):
-        paths = " and ".join(path for path, _ in asked)
+    results, any_exists = [], False
+    for path, members in wanted:
+        response = _read(session, path)
+        any_exists = any_exists or bool(response)
+        url = f"{session.root}/data/{path}"
+        results.append(_entries(response, url, members) if response else [])
+    if not any_exists and not session.has_model(module):
+        paths = " and ".join(path for path, _ in wanted)
         raise UnexpectedResponse(
             f"{session.root}/data has neither {paths}, nor a YANG library that names {module}; "
             "is it a controller of this model?"
         )
-    return found
+    return results
 
 
 def _read(session: Session, path: str) -> Optional[dict[str, Any]]:
-    """The answer at the path, or where that can't be read, at the nearest container above it."""
+    """The resource at the path or, if that can't be read, the nearest container above it that can."""
     steps = path.split("/")
     refused = []
     for length in range(len(steps), 0, -1):
@@ -285,14 +288,14 @@ def _read(session: Session, path: str) -> Optional[dict[str, Any]]:
     raise UnexpectedResponse(refused[0].message)
 
 
-def _entries(answer: dict[str, Any], url: str, members: tuple[str, ...]) -> list[dict[str, Any]]:
-    """The list that ``members`` lead to; the answer begins with any of them, as a rule the last."""
-    found = [(n, member(answer, name)) for n, name in enumerate(members)]
-    depth, key = next((each for each in reversed(found) if each[1]), (0, None))
+def _entries(document: dict[str, Any], url: str, members: tuple[str, ...]) -> list[dict[str, Any]]:
+    """The list that ``members`` lead to. The document may begin with any of them; usually it is the last."""
+    keys = [(depth, member(document, name)) for depth, name in enumerate(members)]
+    depth, key = next(((depth, key) for depth, key in reversed(keys) if key), (0, None))
     if key is None:
         expected = " or ".join(repr(name) for name in reversed(members))
         raise UnexpectedResponse(f"{url}: the answer has no field {expected}")
-    value = answer[key]
+    value = document[key]
     for name in members[depth + 1 :]:
         container = field({key: value}, key, dict) or {}
         key = member(container, name) or name
@@ -301,22 +304,22 @@ def _entries(answer: dict[str, Any], url: str, members: tuple[str, ...]) -> list
 
 
 def member(record: Mapping[str, Any], name: str) -> Optional[str]:
-    """The name as the record has it, with its module's before it or without; None where it has none."""
+    """The record's key for this name, with a module's prefix or without; None if it has no such member."""
     return next((key for key in record if key.rpartition(":")[2] == name), None)
 
 
 def entries(value: Any, name: str) -> list[dict[str, Any]]:
-    """The entries of a list; one that is alone may stand for itself."""
-    found = [value] if isinstance(value, dict) else value
-    if found is None:
+    """The entries of a list; an object stands for a list with one entry."""
+    listed = [value] if isinstance(value, dict) else value
+    if listed is None:
         return []
-    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+    if not isinstance(listed, list) or not all(isinstance(entry, dict) for entry in listed):
         raise UnexpectedResponse(f"field {name!r} should be a list of objects")
-    return found
+    return listed
 
 
 def within(record: Mapping[str, Any], *names: str) -> list[dict[str, Any]]:
-    """The entries of a list in a record, in the containers of these names; empty where one is absent."""
+    """The entries of a list in a record: the containers' names, then the list's. Empty if any is absent."""
     value: Any = record
     for name in names[:-1]:
         value = field(value, name, dict) or {}
@@ -326,7 +329,7 @@ def within(record: Mapping[str, Any], *names: str) -> list[dict[str, Any]]:
 
 
 def whole(record: Mapping[str, Any], name: str) -> Optional[int]:
-    """A number of the model's; as text too, as RFC 7951 has it from 64 bits on."""
+    """A whole number, or its text: RFC 7951 writes 64-bit numbers as text."""
     value = record.get(name)
     if isinstance(value, str):
         if not re.fullmatch(rf"[0-9]{{1,{MOST_DIGITS}}}", value):
@@ -336,7 +339,7 @@ def whole(record: Mapping[str, Any], name: str) -> Optional[int]:
 
 
 def decimal(record: Mapping[str, Any], name: str) -> Optional[Decimal]:
-    """A number of the model's that may have a fraction; as text, as RFC 7951 has a decimal64, or as a number."""
+    """A number that may have a fraction, or its text: RFC 7951 writes decimal64 as text."""
     value = record.get(name)
     if isinstance(value, str):
         if not re.fullmatch(rf"[0-9]{{1,{MOST_DIGITS}}}(\.[0-9]{{1,{MOST_DIGITS}}})?", value):
@@ -349,6 +352,6 @@ def decimal(record: Mapping[str, Any], name: str) -> Optional[Decimal]:
 
 
 def identity(record: Mapping[str, Any], name: str) -> Optional[str]:
-    """The name of an identity (RFC 7951, 6.8), without its module's before it."""
+    """The name of an identity (RFC 7951, 6.8), without a module's prefix."""
     value = field(record, name, str)
     return value.rpartition(":")[2] or None if value else None

@@ -1,7 +1,7 @@
-"""JSON over a WebSocket as a poll needs it: bounded in time and size, whatever the other side does.
+"""JSON over a WebSocket, bounded in time and size whatever the server does.
 
-``connect`` is the only place where such a connection is opened, and its ``Wire`` the only one where a
-message is sent or received and a connection closed: what records and replays takes their place.
+Connections are opened by ``connect`` only, and messages are sent and received by ``JsonWebSocket`` only:
+recording and replaying (flexlocal/websocket_cassettes.py) take the place of both.
 """
 
 import contextlib
@@ -29,19 +29,22 @@ ANSWER_S = 120.0  # from the request to the last byte of its answer
 CLOSE_S = 1.0
 
 
-class Failed(Exception):
-    """What the network or the other side of it did; the next try may not meet it if it ``passes``."""
+class ConnectionFailed(Exception):
+    """The connection or an exchange on it failed; another attempt may succeed if it is ``transient``."""
 
-    def __init__(self, error: ConnectorError, passes: bool):
+    def __init__(self, error: ConnectorError, transient: bool):
         super().__init__(error.message)
         self.error = error
-        self.passes = passes
+        self.transient = transient
 
 
-class Wire:
-    """A WebSocket of JSON objects; what is received after a ``send`` shares one budget."""
+class JsonWebSocket:
+    """A WebSocket whose messages are JSON objects.
 
-    def __init__(self, budgeted: "_Socket", ws: websocket.WebSocket, deadline: Deadline):
+    All that is received until the next ``send`` shares one budget of time and bytes.
+    """
+
+    def __init__(self, budgeted: "_BudgetedSocket", ws: websocket.WebSocket, deadline: Deadline):
         self._socket = budgeted
         self._ws = ws
         self._deadline = deadline
@@ -54,10 +57,10 @@ class Wire:
     def receive(self) -> dict[str, Any]:
         with self._exchange():
             text = self._message()
-        return read(text, self._socket.budget.where)
+        return parse_message(text, self._socket.budget.url)
 
     def close(self) -> None:
-        """Close as the protocol wants it, unless the other side did not keep to it either."""
+        """Close as the protocol demands, unless an exchange failed: then just close the socket."""
         if not self._broken:
             with contextlib.suppress(Exception), self._exchange(CLOSE_S):
                 self._ws.send_close()
@@ -66,7 +69,7 @@ class Wire:
         self._socket.close()
 
     def _message(self) -> bytes:
-        """One message, of however many frames (websocket-client would copy all of it for each)."""
+        """One message of any number of frames (websocket-client would copy all of it for each frame)."""
         parts = []
         while True:
             frame = self._ws.recv_frame()
@@ -81,22 +84,22 @@ class Wire:
 
     @contextlib.contextmanager
     def _exchange(self, seconds: Optional[float] = None) -> Iterator[None]:
-        """A new exchange of at most so many seconds, or more of the last one."""
+        """A new exchange of at most so many seconds; with None, the last one goes on."""
         if seconds is not None:
-            self._socket.budget = _Budget(self._deadline, seconds, self._socket.budget.where)
+            self._socket.budget = _Budget(self._deadline, seconds, self._socket.budget.url)
         try:
-            with self._socket.budget.telling():
+            with self._socket.budget.translated_errors():
                 yield
         except BaseException:
             self._broken = True
             raise
 
 
-def read(text: bytes, where: str) -> dict[str, Any]:
-    """The message that a text is; UnexpectedResponse where it is no JSON object."""
-    message = decode.json_answer(text, where)
+def parse_message(text: bytes, url: str) -> dict[str, Any]:
+    """The message as a JSON object; raises UnexpectedResponse if it is none."""
+    message = decode.json_answer(text, url)
     if not isinstance(message, dict):
-        raise UnexpectedResponse(f"{where} should answer with an object")
+        raise UnexpectedResponse(f"{url} should answer with an object")
     return message
 
 
@@ -106,40 +109,40 @@ def connect(
     tls: ssl.SSLContext,
     server_name: Optional[str],
     network: Network,
-) -> Wire:
-    """A WebSocket to this path at ``host:port``; ``server_name`` is what its certificate must name.
+) -> JsonWebSocket:
+    """Open a WebSocket to this path at ``host:port``; its certificate must be for ``server_name``.
 
-    A certificate that is not trusted is left to the caller, as ssl.SSLCertVerificationError.
+    Raises ConnectionFailed or OutOfTime, and ssl.SSLCertVerificationError for a certificate that is not trusted.
     """
     url = f"wss://{endpoint}{path}"
     budget = _Budget(network.deadline, CONNECT_S, url)
     host, _, port = endpoint.rpartition(":")
     host = host.strip("[]")
-    with budget.telling():
+    with budget.translated_errors():
         raw = network.connect(host, int(port), budget.left(), tls_of=budget)
         try:
-            raw.settimeout(budget.left())  # a TLS handshake keeps to it as a whole
+            raw.settimeout(budget.left())  # of the TLS handshake as a whole
             try:
                 raw = tls.wrap_socket(raw, server_hostname=server_name or host)
             finally:
                 network.secured(budget, raw)
-            budgeted = _Socket(raw, budget)
+            budgeted = _BudgetedSocket(raw, budget)
             ws = websocket.WebSocket(enable_multithread=False, skip_utf8_validation=True)
             ws.connect(url, socket=budgeted, suppress_origin=True, redirect_limit=0)
         except BaseException:
             raw.close()
             raise
-    return Wire(budgeted, ws, network.deadline)
+    return JsonWebSocket(budgeted, ws, network.deadline)
 
 
 class _Budget:
     """The time and the bytes that one exchange may take.
 
-    A socket's own time-out begins anew with each byte: it never ends a drip.
+    A socket's own time-out starts again with each byte, so it would never end a slow trickle.
     """
 
-    def __init__(self, deadline: Deadline, seconds: float, where: str):
-        self.where = where
+    def __init__(self, deadline: Deadline, seconds: float, url: str):
+        self.url = url
         self._deadline = deadline
         self._seconds = seconds
         self._until = deadline.elapsed() + seconds
@@ -153,59 +156,65 @@ class _Budget:
         return self._deadline.timeout(left)
 
     def take(self, count: int) -> None:
+        """Count received bytes; raises UnexpectedResponse if they are too many."""
         self._bytes += count
         if self._bytes > LARGEST_ANSWER:
             raise UnexpectedResponse(
-                f"{self.where} answers with more than the {LARGEST_ANSWER} bytes that are read at most"
+                f"{self.url} answers with more than the {LARGEST_ANSWER} bytes that are read at most"
             )
 
     def _late(self) -> Exception:
         if self._deadline.seconds <= self._until:
             return OutOfTime(
-                f"{self.where} did not answer before the deadline ({self._deadline.seconds:g} s)"
+                f"{self.url} did not answer before the deadline ({self._deadline.seconds:g} s)"
             )
-        return Failed(Unreachable(f"{self.where} did not answer within {self._seconds:g} s"), True)
+        return ConnectionFailed(
+            Unreachable(f"{self.url} did not answer within {self._seconds:g} s"), True
+        )
 
     @contextlib.contextmanager
-    def telling(self) -> Iterator[None]:
-        """What goes wrong on the network as ``Failed`` or ``OutOfTime``, in our words."""
+    def translated_errors(self) -> Iterator[None]:
+        """Raise errors of the network as ConnectionFailed or OutOfTime."""
         try:
             yield
         except AddressDenied as error:
-            raise Failed(error, False) from None
+            raise ConnectionFailed(error, False) from None
         except (socket.timeout, websocket.WebSocketTimeoutException):
             raise self._late() from None
         except websocket.WebSocketBadStatusException as error:
-            said = (error.resp_body or b"").decode("utf-8", "replace")
-            about = f"{self.where} answered {error.status_code}: {said}"
+            body = (error.resp_body or b"").decode("utf-8", "replace")
+            about = f"{self.url} answered {error.status_code}: {body}"
             if error.status_code in (*http.TRANSIENT, *http.THROTTLED):
-                raise Failed(Unreachable(about), True) from None
-            raise Failed(UnexpectedResponse(about), False) from None
+                raise ConnectionFailed(Unreachable(about), True) from None
+            raise ConnectionFailed(UnexpectedResponse(about), False) from None
         except (
             websocket.WebSocketConnectionClosedException,
             ssl.SSLEOFError,
             ssl.SSLZeroReturnError,
         ):
-            about = f"{self.where} broke off before its answer was complete"
-            raise Failed(Unreachable(about), True) from None
+            about = f"{self.url} broke off before its answer was complete"
+            raise ConnectionFailed(Unreachable(about), True) from None
         except websocket.WebSocketException as error:
-            about = f"{self.where} does not speak WebSocket as it should: {error}"
-            raise Failed(UnexpectedResponse(about), False) from None
+            about = f"{self.url} does not speak WebSocket as it should: {error}"
+            raise ConnectionFailed(UnexpectedResponse(about), False) from None
         except ssl.SSLCertVerificationError:
             raise
         except ssl.SSLError as error:
-            about = f"{self.where}: TLS failed: {error.reason}"
-            raise Failed(Unreachable(about), False) from None
+            about = f"{self.url}: TLS failed: {error.reason}"
+            raise ConnectionFailed(Unreachable(about), False) from None
         except OSError as error:
-            about = f"{self.where}: {error.strerror or error}"
-            raise Failed(Unreachable(about), True) from None
-        except (IndexError, ValueError):  # of how websocket-client reads the answer's headers
-            about = f"{self.where} does not speak WebSocket as it should"
-            raise Failed(UnexpectedResponse(about), False) from None
+            about = f"{self.url}: {error.strerror or error}"
+            raise ConnectionFailed(Unreachable(about), True) from None
+        except (
+            IndexError,
+            ValueError,
+        ):  # from websocket-client, which fails so on malformed headers
+            about = f"{self.url} does not speak WebSocket as it should"
+            raise ConnectionFailed(UnexpectedResponse(about), False) from None
 
 
-class _Socket:
-    """A socket with what websocket-client uses of one, on a budget."""
+class _BudgetedSocket:
+    """What websocket-client uses of a socket, within a budget."""
 
     def __init__(self, raw: socket.socket, budget: _Budget):
         self._raw = raw
