@@ -11,7 +11,7 @@ from modules.wan_links import main
 from modules.wan_links import osm as wan_links
 from shared.engine.errors import InvalidEvent, UnexpectedResponse, Unreachable
 from shared.engine.poll import Dropped
-from shared.providers.osm import wan
+from shared.providers.osm import wan, wan_accounts
 from shared.providers.osm.wan_plan import Wim
 from shared.transport import http
 from tests.fakes import openmano
@@ -269,7 +269,7 @@ def test_port_mappings_of_releases_five_and_six(osm):
     services.site("a")
     wim = {"_id": "w", "name": "wan", "config": {}}
     wim["config"]["wim_port_mapping"] = [{"datacenter_name": "a", "pop_wan_mappings": [old]}]
-    accounts = wan.Accounts([{"_id": "v", "name": "a"}], [wim])
+    accounts = wan_accounts.Accounts([{"_id": "v", "name": "a"}], [wim])
     assert accounts.ports("w", "v") == (
         {
             "switch": "00:0b",
@@ -541,7 +541,7 @@ def test_build_is_stuck_after_a_quarter_of_an_hour():
     made = datetime.datetime(2025, 1, 1, tzinfo=datetime.timezone.utc)
     ns = {"_id": "s", "name": "s", "create-time": made.timestamp(), "currentOperation": "IDLE"}
     net = {"uuid": "l", "wim_id": "w", "status": "BUILD"}
-    link = wan.of_sdn_net(ns, net, [], "RO", wan.Accounts([], []))
+    link = wan.of_sdn_net(ns, net, [], "RO", wan_accounts.Accounts([], []))
     quarter = datetime.timedelta(minutes=15)
     assert wan.verdict(link, ns, made + quarter).note is None
     assert wan.verdict(link, ns, made + quarter + datetime.timedelta(seconds=1)).note
@@ -697,7 +697,7 @@ def test_what_ro_knows_of_a_wim_counts_more_than_what_nbi_knows():
     deployed = {"_admin": {"deployed": {"RO": "of-ro"}}}
     of_nbi = [{"_id": "w", "name": "w", "config": mapped("a"), **deployed}]
     of_nbi.append({"_id": "other", "name": "other", "config": mapped("a")})
-    accounts = wan.Accounts([], of_nbi)
+    accounts = wan_accounts.Accounts([], of_nbi)
     accounts.add_ro([], [{"uuid": "of-ro", "name": "w", "config": mapped("b")}], ["of-ro"])
     assert accounts.wims() == [
         Wim("other", "other", frozenset("a"), True),
@@ -708,7 +708,7 @@ def test_what_ro_knows_of_a_wim_counts_more_than_what_nbi_knows():
 def test_a_port_mapping_without_a_data_centre_is_refused():
     wim = {"_id": "w", "name": "w", "config": {"wim_port_mapping": [{"device_id": "sw"}]}}
     with pytest.raises(UnexpectedResponse, match="'datacenter_id' of a port mapping is missing"):
-        wan.Accounts([], [wim])
+        wan_accounts.Accounts([], [wim])
 
 
 # --- the WIMs' own health -------------------------------------------------------------------------
@@ -900,7 +900,9 @@ def test_damaged_records_are_read_or_refused(classic, monkeypatch):
     instance = classic.instance(ns, *SPAN, links=[("data", "wan-east", {})])
     ns["deploymentStatus"] = instance
     record = json.loads(json.dumps(ns))
-    accounts = wan.Accounts(classic.osm.lists["vim_accounts"], classic.osm.lists["wim_accounts"])
+    accounts = wan_accounts.Accounts(
+        classic.osm.lists["vim_accounts"], classic.osm.lists["wim_accounts"]
+    )
     now = datetime.datetime.now(datetime.timezone.utc)
     lookups = wan_links.Lookups(accounts, [], now)
     session = types.SimpleNamespace(options={"report_missing": True})
@@ -937,7 +939,7 @@ def test_damaged_accounts_are_read_or_refused(classic):
     refused = 0
     for damaged, what in damage(json.loads(json.dumps(wim))):
         try:
-            wan.Accounts(classic.osm.lists["vim_accounts"], [damaged]).wims()
+            wan_accounts.Accounts(classic.osm.lists["vim_accounts"], [damaged]).wims()
         except UnexpectedResponse as error:
             assert str(error).startswith(f"WIM account {damaged.get('_id')}: "), what
             assert "field" in str(error) or "object" in str(error), what
@@ -991,5 +993,5 @@ def test_a_dropped_record_says_why():
     link = {"uuid": "l", "wim_id": "w", "status": "DELETED"}
     record = {"ns": {"_id": "s"}, "sdn_net": link, "nets": [], "told_by": "RO"}
     now = datetime.datetime.now(datetime.timezone.utc)
-    lookups = wan_links.Lookups(wan.Accounts([], []), [], now)
+    lookups = wan_links.Lookups(wan_accounts.Accounts([], []), [], now)
     assert wan_links.convert(record, None, lookups) == Dropped("deleted")

@@ -24,8 +24,8 @@ from nflex_connector_utils import Circuit, Connections
 from shared.engine.errors import UnexpectedResponse, about
 from shared.engine.poll import Dropped, Requested
 from shared.providers import osm
-from shared.providers.osm import wan
-from shared.providers.osm.wan import Accounts, End
+from shared.providers.osm import wan, wan_services
+from shared.providers.osm.wan import Accounts, LinkEnd
 from shared.providers.osm.wan_plan import Link, Need, Network, plan, why_none
 from shared.records.endpoints import first_two
 from shared.records.fields import field, items, needed, objects
@@ -95,8 +95,8 @@ def fetch_status(
     yield _missing(found, lookups)
     failing: dict[str, set[str]] = defaultdict(set)
     for link in _links(found, lookups):
-        if link.word in wan.NOT_ASKED:
-            failing[link.wim].add(link.message or f"{link.word} without a message")
+        if link.status in wan.NO_ANSWER:
+            failing[link.wim].add(link.message or f"{link.status} without a message")
     wims = {needed(wim, "_id", str): wim for wim in lookups.wims}
     yield [
         {"wim": wims.get(wim, {}), "wim_id": wim, "failing": sorted(failing[wim])}
@@ -118,7 +118,7 @@ def convert(record: dict[str, Any], scope: osm.Scope, lookups: Lookups) -> Union
         type_id="wan_link",
         carrier=lookups.accounts.wim_names.get(link.wim, link.wim),
         reference=link.reference,
-        provider_created_at=link.made_at,
+        provider_created_at=link.created_at,
         connections=Connections(
             networks=sorted({id_ for end in link.ends for id_ in end.networks})
         ),
@@ -126,13 +126,13 @@ def convert(record: dict[str, Any], scope: osm.Scope, lookups: Lookups) -> Union
             link.details,
             sorted(link.details),
             state=said.state,
-            provider_state=link.word,
+            provider_state=link.status,
             error_message=link.message,
             note=said.note,
             wim_id=link.wim,
             service_id=link.service,
             vld_id=link.vld,
-            told_by=link.told_by,
+            told_by=link.source,
             ends=[_shown(end, sites) for end in _in_order(link.ends, sites)],
         ),
         **_endpoints(link.ends, sites),
@@ -150,13 +150,13 @@ def status(record: dict[str, Any], scope: osm.Scope, lookups: Lookups) -> Iterab
     if said.state == "terminated":
         return []
     message = (
-        f"{link.word or 'no status'} over {lookups.accounts.wim_names.get(link.wim, link.wim)}"
+        f"{link.status or 'no status'} over {lookups.accounts.wim_names.get(link.wim, link.wim)}"
     )
     for more in (said.note, link.message):
         message += f": {more}" if more else ""
     if said.level == "ok":
         message += ": configured at the WIM; OSM does not look at its traffic"
-    if link.told_by == "deploymentStatus":
+    if link.source == "deploymentStatus":
         message += " (as of the last operation on the service)"
     return [Point(link.id, "circuit", said.level, message, link.changed_at)]
 
@@ -188,7 +188,7 @@ def _read(scope: osm.Scope, lookups: Lookups) -> Found:
 def _add(ns: dict[str, Any], scope: osm.Scope, lookups: Lookups, found: Found) -> bool:
     """Add the links and networks of a service; False where RO should have it and does not."""
     told_by, instance = "deploymentStatus", field(ns, "deploymentStatus", dict)
-    in_ro, short = _ro_id(ns), wan.brief(ns)
+    in_ro, short = _ro_id(ns), wan_services.brief(ns)
     links: Optional[list[dict[str, Any]]] = []
     if osm.has_ro(scope) and in_ro:
         told_by, instance = "RO", _instance(scope, in_ro)
@@ -202,15 +202,15 @@ def _add(ns: dict[str, Any], scope: osm.Scope, lookups: Lookups, found: Found) -
             found.links.append({"ns": short, "vld": vld, "key": key})
     found.links += links or []
     if instance and instance.get("nets") is not None:  # else the NS record has them itself
-        networks = list(wan.ro_networks(ns, instance, lookups.accounts))
+        networks = list(wan_services.ro_networks(ns, instance, lookups.accounts))
     else:
-        networks = list(wan.vld_networks(ns, lookups.accounts))
-    if wan.is_due(ns):
+        networks = list(wan_services.vld_networks(ns, lookups.accounts))
+    if wan_services.is_due(ns):
         found.networks += networks
         nets = objects(instance or {}, "nets")
         for service, vld_id in {(each.service, each.vld) for each in networks if each.vld}:
             name = field(ns, "name", str) or service
-            found.names[service, vld_id] = name, wan.vld_name(short, vld_id, nets)
+            found.names[service, vld_id] = name, wan_services.vld_name(short, vld_id, nets)
     return not is_gone
 
 
@@ -234,7 +234,7 @@ def _must_be_gone(scope: osm.Scope, services: list[dict[str, Any]]) -> None:
     there = {needed(ns, "_id", str): ns for ns in osm.listed(scope, "ns")}
     for ns in services:
         now = there.get(needed(ns, "_id", str))
-        if now is not None and _ro_id(now) == _ro_id(ns) and wan.is_due(now):
+        if now is not None and _ro_id(now) == _ro_id(ns) and wan_services.is_due(now):
             raise UnexpectedResponse(
                 f"RO does not have instance {_ro_id(ns)} of service {needed(ns, '_id', str)}: are "
                 "credentials.ro_url and credentials.ro_tenant those of this OSM?"
@@ -245,7 +245,10 @@ def _of_ro(
     scope: osm.Scope, ns: dict[str, Any], instance: dict[str, Any], told_by: str
 ) -> Optional[list[dict[str, Any]]]:
     """The links of one service in classic RO, each with the networks that it may join; None: it is gone."""
-    nets = [{name: net.get(name) for name in wan.NET_FIELDS} for net in objects(instance, "nets")]
+    nets = [
+        {name: net.get(name) for name in wan_services.NET_FIELDS}
+        for net in objects(instance, "nets")
+    ]
     if instance.get("sdn_nets") is not None:
         return [
             {
@@ -257,7 +260,7 @@ def _of_ro(
             for sdn_net in objects(instance, "sdn_nets")
             if wan.is_wan(sdn_net)
         ]
-    if told_by != "RO" or not wan.spanning_nets(nets):
+    if told_by != "RO" or not wan_services.spanning_nets(nets):
         return []
     tasks = _tasks(scope, instance)
     return None if tasks is None else [{"ns": ns, "task": task, "nets": nets} for task in tasks]
@@ -319,7 +322,7 @@ def _missing(found: Found, lookups: Lookups) -> list[dict[str, Any]]:
     """A record for each need that no link satisfies."""
     links, unassigned = [], Counter[str]()
     for link in _links(found, lookups):
-        if link.word == "DELETED":
+        if link.status == "DELETED":
             continue
         links.append(
             Link(link.id, link.service, link.vld, frozenset(end.site for end in link.ends))
@@ -372,7 +375,7 @@ def _why_missing(need: dict[str, Any], lookups: Lookups) -> str:
 
 def _missing_link(need: dict[str, Any], lookups: Lookups) -> Circuit:
     sites = lookups.accounts.site_names
-    ends = tuple(End(site, (), ()) for site in items(need, "sites", str))
+    ends = tuple(LinkEnd(site, (), ()) for site in items(need, "sites", str))
     return Circuit(
         id=_need_id(need),
         name=_name(needed(need, "service_name", str), field(need, "vld_name", str)),
@@ -399,11 +402,11 @@ def _name(service: str, vld: Optional[str]) -> str:
     return f"{service}/{vld}" if vld else service
 
 
-def _in_order(ends: Iterable[End], sites: dict[str, str]) -> list[End]:
+def _in_order(ends: Iterable[LinkEnd], sites: dict[str, str]) -> list[LinkEnd]:
     return sorted(ends, key=lambda end: (sites.get(end.site, end.site), end.site))
 
 
-def _endpoints(ends: Iterable[End], sites: dict[str, str]) -> dict[str, Optional[str]]:
+def _endpoints(ends: Iterable[LinkEnd], sites: dict[str, str]) -> dict[str, Optional[str]]:
     """The first two ends: the data centre, with switch and port where there is one port only."""
     shown: list[tuple[Optional[str], Optional[str]]] = []
     for end in _in_order(ends, sites):
@@ -415,7 +418,7 @@ def _endpoints(ends: Iterable[End], sites: dict[str, str]) -> dict[str, Optional
     return {"endpoint_a": endpoint_a, "endpoint_b": endpoint_b}
 
 
-def _shown(end: End, sites: dict[str, str]) -> dict[str, Any]:
+def _shown(end: LinkEnd, sites: dict[str, str]) -> dict[str, Any]:
     """One end as metadata."""
     facts = {
         "data_centre": sites.get(end.site, end.site),
@@ -437,7 +440,7 @@ def _wim_point(record: dict[str, Any], lookups: Lookups) -> Point:
     last = operations[-1] if operations else {}
     detail = field(admin, "detailed-status", str) or field(last, "detailed-status", str)
     level = WIM_LEVELS.get(word or "", "unknown")
-    moment = wan.moment(last, "statusEnteredTime")
+    moment = wan_services.moment(last, "statusEnteredTime")
     said = f"WIM {lookups.accounts.wim_names.get(wim_id, wim_id)}: "
     failing = items(record, "failing", str)
     if failing:

@@ -1,4 +1,7 @@
-"""OSM: login and lists (session), and the WAN links between data centres (wan, wan_plan).
+"""OSM: login and lists (session), and the WAN links between data centres.
+
+Their records are read by wan (links), wan_accounts (data centres and WIMs) and wan_services (networks of
+services); wan_plan works out which links should exist.
 
 This is the face that cells and the engine use.
 """

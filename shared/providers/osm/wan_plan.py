@@ -1,13 +1,13 @@
 """Which WAN links the networks of services need, which WIMs could carry each, which link does.
 
-Pure: no I/O, no clock, no CMP resource. The rules are those of the WIM engine in OSM's resource
+No I/O, no clock, no CMP resource. The rules are those of the WIM engine in OSM's resource
 orchestrator: the networks of one service instance that realise one of its virtual links (VLDs) belong
 together; where they are in several data centres, exactly one WAN link should join them; a WIM that is
-mapped to all of those data centres can carry it. A WIM must reach all of them: chains of WIMs are not
-looked for, since the orchestrator makes none.
+mapped to all of those data centres can carry it. A single WIM must reach all of them: the orchestrator builds no
+chains of WIMs.
 
-Unlike that engine: all WIMs that can carry a link are told, in a fixed order, not the first one found;
-no data centres need no WIM; and the answer does not depend on the order of what is given.
+Unlike that engine, this one returns all WIMs that can carry a link, in a fixed order, not just the first; no data
+centres need no WIM; and the result does not depend on the order of the input.
 """
 
 from collections import defaultdict
@@ -18,7 +18,7 @@ from typing import NamedTuple, Optional
 class Network(NamedTuple):
     """A network of a service in one data centre, as far as it realises one of the service's VLDs."""
 
-    id: str  # may be empty: one that is not made yet
+    id: str  # may be empty: it is not created yet
     service: str  # id of the service's instance
     vld: Optional[str]  # id of the VLD in the service; None for a network that is internal to a VNF
     site: str  # id of the data centre
@@ -60,9 +60,9 @@ class Need(NamedTuple):
 
 
 def plan(networks: Iterable[Network], wims: Iterable[Wim], links: Iterable[Link]) -> Iterator[Need]:
-    """The needs of all services, sorted by service and VLD. Linear in what is given, but for sorting.
+    """The needs of all services, sorted by service and VLD. Linear in the input, except for sorting.
 
-    What is given twice counts once; a WIM that comes with several mappings has all of them.
+    Duplicates count once; a WIM that is given with several mappings has all of them.
     """
     networks_of: dict[str, list[Network]] = defaultdict(list)
     for network in networks:
@@ -109,31 +109,31 @@ def common(sites: Iterable[str], wims: Iterable[Wim]) -> tuple[Wim, ...]:
 
 
 def why_none(need: Need, site_names: Mapping[str, str]) -> Optional[str]:
-    """Why no WIM can carry a link, for a person: each data centre with the WIMs that it has.
+    """Why no WIM can carry a link, in words: each data centre with the WIMs that it has.
 
-    None where one can. ``site_names``: by id, as far as they are known.
+    None if one can. ``site_names``: by id, those that are known.
     """
     if need.wims:
         return None
-    each = [
+    sites = [
         f"{site_names.get(site) or site} has "
         + (", ".join(wim.name for wim in need.wims_at[site]) or "none")
         for site in need.sites
     ]
-    return f"no WIM is mapped to all of its data centres: {'; '.join(sorted(each))}"
+    return f"no WIM is mapped to all of its data centres: {'; '.join(sorted(sites))}"
 
 
 class _Mapped:
     """Which WIMs are mapped to which sites. A set of WIMs is a number: bit n is the n-th in order."""
 
     def __init__(self, wims: Iterable[Wim]):
-        named: dict[str, Wim] = {}
+        by_id: dict[str, Wim] = {}
         sites: dict[str, frozenset[str]] = {}
         for wim in wims:
-            named[wim.id] = min(wim, named.get(wim.id, wim), key=_order)
+            by_id[wim.id] = min(wim, by_id.get(wim.id, wim), key=_order)
             sites[wim.id] = sites.get(wim.id, wim.sites) | wim.sites
         self._wims = [
-            wim._replace(sites=sites[wim.id]) for wim in sorted(named.values(), key=_order)
+            wim._replace(sites=sites[wim.id]) for wim in sorted(by_id.values(), key=_order)
         ]
         self._at: dict[str, int] = {}
         for n, wim in enumerate(self._wims):
@@ -145,12 +145,12 @@ class _Mapped:
         wims = -1
         for site in sites:
             wims &= self._at.get(site, 0)
-        found = []
+        result = []
         while wims > 0:
             lowest = wims & -wims
-            found.append(self._wims[lowest.bit_length() - 1])
+            result.append(self._wims[lowest.bit_length() - 1])
             wims ^= lowest
-        return tuple(found)
+        return tuple(result)
 
 
 def _order(wim: Wim) -> tuple[bool, str, str]:
