@@ -14,7 +14,8 @@ FAMILIES := servers networks volumes appliances circuits vca_status wan_links
 
 demo: $(VENV)/.demo
 	@for account in $(ACCOUNTS); do for family in $(FAMILIES); do \
-	  test -e modules/$$family/$${account#demo-}.py || continue; \
+	  cell=modules/$$family/$${account#demo-}; \
+	  test -e $$cell.py || test -e $$cell/__init__.py || continue; \
 	  echo; echo "== $$family of $$account"; \
 	  $(VENV)/bin/flexlocal run $$family --account $$account --replay || exit 1; \
 	done; done

@@ -103,7 +103,7 @@ def _cells(known: Manifest, family: str, providers: Optional[Collection[str]]) -
     for name in there:
         if name not in known.providers:
             raise BuildError(
-                f"modules/{family}/{name}.py: flexer.yaml has no {name!r} under 'providers'"
+                f"modules/{family}/{name}: flexer.yaml has no {name!r} under 'providers'"
             )
     chosen = [name for name in there if providers is None or name in providers]
     if not chosen:

@@ -5,6 +5,13 @@ import json
 import pytest
 
 from modules.appliances import aws as appliances
+from modules.appliances.aws import (
+    classic_load_balancers,
+    file_systems,
+    firewalls,
+    gateways,
+    load_balancers,
+)
 from shared.engine.errors import UnexpectedResponse
 from shared.engine.poll import Dropped
 from tests.fakes.aws_records import TIME, Session, record, shape
@@ -604,18 +611,20 @@ def test_what_comes_out_is_json():
 @pytest.mark.parametrize(
     "details, service, name",
     [
-        (appliances.BALANCER_DETAILS, "elbv2", "LoadBalancer"),
-        (appliances.LISTENER_DETAILS, "elbv2", "Listener"),
-        (appliances.GROUP_DETAILS, "elbv2", "TargetGroup"),
-        (appliances.CLASSIC_DETAILS, "elb", "LoadBalancerDescription"),
-        (appliances.NAT_DETAILS, "ec2", "NatGateway"),
-        (appliances.INTERNET_DETAILS[:1], "ec2", "EgressOnlyInternetGateway"),
-        (appliances.INTERNET_DETAILS, "ec2", "InternetGateway"),
-        (appliances.VPN_GATEWAY_DETAILS, "ec2", "VpnGateway"),
-        (appliances.CUSTOMER_DETAILS, "ec2", "CustomerGateway"),
-        (appliances.TRANSIT_DETAILS, "ec2", "TransitGateway"),
-        (appliances.FIREWALL_DETAILS, "network-firewall", "Firewall"),
-        (appliances.FILE_SYSTEM_DETAILS, "efs", "FileSystemDescription"),
+        (load_balancers.DETAILS, "elbv2", "LoadBalancer"),
+        (load_balancers.LISTENER_DETAILS, "elbv2", "Listener"),
+        (load_balancers.GROUP_DETAILS, "elbv2", "TargetGroup"),
+        (classic_load_balancers.DETAILS, "elb", "LoadBalancerDescription"),
+        *(
+            (
+                {*gateway.details, gateway.id, gateway.created, gateway.attachments} - {None},
+                "ec2",
+                gateway.key[:-1],
+            )
+            for gateway in gateways.GATEWAYS
+        ),
+        (firewalls.DETAILS, "network-firewall", "Firewall"),
+        (file_systems.DETAILS, "efs", "FileSystemDescription"),
     ],
 )
 def test_every_field_that_is_read_is_in_botocores_model(details, service, name):

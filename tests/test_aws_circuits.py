@@ -6,6 +6,7 @@ import botocore
 import pytest
 
 from modules.circuits import aws as circuits
+from modules.circuits.aws import peerings, transit_gateways, vpns
 from shared.engine.errors import UnexpectedResponse
 from shared.engine.poll import Dropped
 from tests.fakes.aws_records import Session, record, shape
@@ -515,16 +516,16 @@ def test_a_record_without_its_id(operation, key, name):
 @pytest.mark.parametrize(
     "details, service, name",
     [
-        (circuits.CONNECTION_DETAILS, DX, "Connection"),
-        (circuits.LAG_DETAILS, DX, "Lag"),
-        (circuits.INTERFACE_DETAILS, DX, "VirtualInterface"),
-        (circuits.BGP_DETAILS, DX, "BGPPeer"),
-        (circuits.VPN_DETAILS, "ec2", "VpnConnection"),
-        (circuits.VPN_OPTIONS, "ec2", "VpnConnectionOptions"),
-        (circuits.TUNNEL_DETAILS, "ec2", "VgwTelemetry"),
-        (circuits.PEERING_DETAILS, "ec2", "VpcPeeringConnection"),
-        (circuits.ATTACHMENT_DETAILS, "ec2", "TransitGatewayAttachment"),
-        (circuits.GATEWAY_PEERING_DETAILS, "ec2", "TransitGatewayPeeringAttachment"),
+        (circuits.direct_connect.CONNECTION_DETAILS, DX, "Connection"),
+        (circuits.direct_connect.LAG_DETAILS, DX, "Lag"),
+        (circuits.direct_connect.INTERFACE_DETAILS, DX, "VirtualInterface"),
+        (circuits.direct_connect.BGP_DETAILS, DX, "BGPPeer"),
+        (vpns.DETAILS, "ec2", "VpnConnection"),
+        (vpns.OPTIONS, "ec2", "VpnConnectionOptions"),
+        (vpns.TUNNEL_DETAILS, "ec2", "VgwTelemetry"),
+        (peerings.DETAILS, "ec2", "VpcPeeringConnection"),
+        (transit_gateways.ATTACHMENT_DETAILS, "ec2", "TransitGatewayAttachment"),
+        (transit_gateways.PEERING_DETAILS, "ec2", "TransitGatewayPeeringAttachment"),
     ],
 )
 def test_every_field_that_is_read_is_in_botocores_model(details, service, name):

@@ -5,7 +5,9 @@ import datetime
 import pytest
 
 from modules.appliances import aws as appliances
+from modules.appliances.aws import classic_load_balancers, firewalls
 from modules.circuits import aws as circuits
+from modules.circuits.aws import vpns
 from modules.servers import aws as servers
 from modules.volumes import aws as volumes
 from shared.engine.errors import UnexpectedResponse
@@ -393,7 +395,7 @@ def test_classic_load_balancers(states, expected):
     made = appliance(
         "classic_load_balancer", "elb", "LoadBalancerDescription", DNSName="mail.example"
     )
-    made[appliances.INSTANCE_STATES] = [{"State": each} for each in states]
+    made[classic_load_balancers.INSTANCE_STATES] = [{"State": each} for each in states]
     point = status(appliances, made)
     assert (point.resource_id, point.level) == ("mail.example", expected)
 
@@ -421,7 +423,7 @@ def test_a_classic_load_balancer_that_is_gone_meanwhile():
 def firewall(word="READY", config="IN_SYNC", zones=None):
     made = appliance("firewall", "network-firewall", "Firewall", FirewallArn="arn:fw")
     made["Status"] = word
-    made[appliances.FIREWALL_STATUS] = {
+    made[firewalls.STATUS] = {
         "Status": word,
         "ConfigurationSyncStateSummary": config,
         "SyncStates": zones or {},
@@ -571,7 +573,7 @@ def test_the_tunnels_of_a_vpn(first, second, expected):
 
 
 def test_every_word_for_a_tunnel_is_known():
-    assert set(words("ec2", "TelemetryStatus")) <= set(circuits.TUNNEL_LEVELS)
+    assert set(words("ec2", "TelemetryStatus")) <= set(vpns.TUNNEL_LEVELS)
 
 
 def test_why_a_tunnel_is_down():

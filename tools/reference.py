@@ -44,7 +44,7 @@ def grid() -> str:
     heads = [f"[{PROVIDERS[name]}](docs/providers/{name}.md)" for name in providers]
     rows = ["| | " + " | ".join(heads) + " |", "| --- |" + " :-: |" * len(providers)]
     for family, cells in known.items():
-        ticks = [f"[✓](modules/{family}/{name}.py)" if name in cells else " " for name in providers]
+        ticks = [f"[✓]({source(cells[name])})" if name in cells else " " for name in providers]
         rows.append(f"| {title(family)} | " + " | ".join(ticks) + " |")
     return "\n".join(rows) + "\n"
 
@@ -89,7 +89,7 @@ def _cells() -> Iterator[str]:
         for provider, module in sorted(known.items()):
             cell: Any = importlib.import_module(module)
             yield f"### {title(family)} of {PROVIDERS[provider]} {{ #{family}-{provider} }}\n"
-            yield f"{(cell.__doc__ or '').splitlines()[0]} Source: `modules/{family}/{provider}.py`.\n"
+            yield f"{(cell.__doc__ or '').splitlines()[0]} Source: `{source(module)}`.\n"
             yield "Calls of a poll:\n"
             yield from (f"- {each.strip()}" for each in cell.CALLS.split(";"))
             yield "\nPermissions:\n"
@@ -141,6 +141,12 @@ def build_rows(page: str) -> dict[str, list[float]]:
     lines = _part(page, "builds")[1].splitlines()[2:]
     table = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     return {family: [float(figure) for figure in figures] for family, *figures in table}
+
+
+def source(module: str) -> str:
+    """A cell's file, or its folder if the cell is a package, below the project's."""
+    path = Path(*module.split("."))
+    return (path if (ROOT / path).is_dir() else path.with_suffix(".py")).as_posix()
 
 
 def title(family: str) -> str:

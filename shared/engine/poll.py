@@ -1,6 +1,6 @@
 """The engine: scopes -> fetch, side by side and within the deadline -> convert -> complete or failed.
 
-A cell (``modules/<family>/<provider>.py``) has
+A cell (``modules/<family>/<provider>.py``, or a package of that name) has
 
 - ``lookups(scope)`` (optional): what many records need, asked once a scope, in bulk;
 - ``fetch(scope, lookups)``: a generator of pages, each a list of the provider's records;

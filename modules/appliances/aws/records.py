@@ -1,0 +1,90 @@
+"""What the files of this cell share: the kinds of records, their related data, and words for states."""
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any, Callable, Optional, Union
+
+from shared.engine.poll import Dropped
+from shared.providers import aws
+from shared.records.fields import field
+
+KIND = "kind"  # of a record; fetch adds it
+GONE = ("deleted", "failed")  # a NAT gateway that failed is deleted within the hour
+NAMED_AT_ONCE = 20  # where more are requested, all are listed: that takes fewer calls
+SMALL_PAGE = 100  # the largest of Network Firewall and EFS
+
+# In service; not, or not fully, without a fault; faulty. Other states are unknown.
+STATE_LEVELS = {
+    "active": "ok",
+    "available": "ok",
+    "modifying": "ok",
+    "READY": "ok",
+    "updating": "ok",
+    "active_impaired": "warning",
+    "creating": "warning",
+    "deleting": "warning",
+    "DELETING": "warning",
+    "pending": "warning",
+    "provisioning": "warning",
+    "PROVISIONING": "warning",
+    "error": "error",
+    "failed": "error",
+    "FAILED": "error",
+}
+
+Record = dict[str, Any]
+Message = tuple[str, str]  # a level, and the text
+
+
+@dataclasses.dataclass
+class Lookups:
+    """Related data that records only name. ``fetch`` and ``fetch_status`` add what a page needs before it."""
+
+    networks: set[str] = dataclasses.field(default_factory=set)  # VPCs and subnets
+    instances: set[str] = dataclasses.field(default_factory=set)
+    addresses: dict[tuple[str, str], str] = dataclasses.field(  # (VPC, address) -> instance
+        default_factory=dict
+    )
+    groups: dict[str, list[Record]] = dataclasses.field(  # by load balancer
+        default_factory=lambda: defaultdict(list)
+    )
+    targets: dict[str, list[Record]] = dataclasses.field(default_factory=dict)  # by group
+    listeners: dict[str, list[Record]] = dataclasses.field(default_factory=dict)
+    balancers: set[str] = dataclasses.field(default_factory=set)
+    tags: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)  # by load balancer
+    mounts: dict[str, list[Record]] = dataclasses.field(default_factory=dict)
+
+
+def no_messages(record: Record, lookups: Lookups) -> Iterator[Message]:
+    return iter(())
+
+
+def plain_state(record: Record) -> Optional[str]:
+    return field(record, "State", str)
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """How the records of one kind are read."""
+
+    id: str  # the field with the id
+    convert: Callable[[Record, aws.Scope, Lookups], Union[dict[str, Any], Dropped]]
+    state: Callable[[Record], Optional[str]] = plain_state  # the provider's word, if it has one
+    gone: Collection[str] = GONE  # states of what no longer exists
+    # of the status, besides the state's own
+    messages: Callable[[Record, Lookups], Iterator[Message]] = no_messages
+
+
+def of_kind(kind: str, pages: Iterable[list[Record]]) -> Iterator[list[Record]]:
+    for page in pages:
+        yield [{**record, KIND: kind} for record in page]
+
+
+def known_networks(networks: Iterable[Optional[str]], lookups: Lookups) -> list[str]:
+    """Those of the networks that the networks family reports."""
+    return sorted({each for each in networks if each and each in lookups.networks})
+
+
+def selected(record: Record, names: Iterable[str]) -> dict[str, Any]:
+    return {name: record.get(name) for name in names}
