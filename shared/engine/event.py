@@ -4,8 +4,9 @@ No message holds the value of a credential.
 """
 
 import dataclasses
+import difflib
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Optional
 
 from shared.engine.deadline import Deadline
@@ -19,7 +20,7 @@ _TELLTALE = {
     "juju": {"endpoint"},
     "openstack": {"auth_url", "OS_AUTH_URL"},
 }
-_OPTIONS: dict[str, tuple[type, ...]] = {
+OPTIONS: dict[str, tuple[type, ...]] = {
     "allow_partial": (bool,),
     "deadline_s": (int, float),
     "device_kinds": (dict,),  # netbox
@@ -61,6 +62,7 @@ def parse(event: Any, providers: Collection[str], *, ambient: bool = False) -> R
     if not isinstance(options, dict):
         raise InvalidEvent(_expected("options", "an object", options))
     check_texts(credentials)
+    refuse_unknown_keys("options", options, OPTIONS)
     return Request(
         provider=_provider(event, credentials, providers),
         credentials=credentials,
@@ -68,9 +70,7 @@ def parse(event: Any, providers: Collection[str], *, ambient: bool = False) -> R
         task_id=_text(event, "task_id"),
         allow_partial=bool(_option(options, "allow_partial")),
         deadline_s=_seconds("options.deadline_s", _option(options, "deadline_s")),
-        options={
-            name: _option(options, name) for name in _OPTIONS if options.get(name) is not None
-        },
+        options={name: _option(options, name) for name in OPTIONS if options.get(name) is not None},
     )
 
 
@@ -138,7 +138,7 @@ def _provider(
 
 def _option(options: dict[str, Any], name: str) -> Any:
     value = options.get(name)
-    kinds = _OPTIONS[name]
+    kinds = OPTIONS[name]
     if value is None:
         return None
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
@@ -197,6 +197,24 @@ def _texts_in(value: Any) -> Iterator[str]:
     elif isinstance(value, (list, tuple)):
         for each in value:
             yield from _texts_in(each)
+
+
+def refuse_unknown_keys(name: str, given: Iterable[Any], known: Iterable[str]) -> None:
+    """Raise InvalidEvent where a key of ``name`` ("options", "credentials") is none of the known ones.
+
+    A key that is ignored would be a restriction (a region, a time limit) that never takes effect.
+    """
+    in_lower_case = {key.lower(): key for key in sorted(known)}
+    for key in given:
+        if in_lower_case.get(str(key).lower()) == key:
+            continue
+        close = difflib.get_close_matches(str(key).lower(), in_lower_case, 1)
+        hint = (
+            f"did you mean {in_lower_case[close[0]]!r}?"
+            if close
+            else f"known keys: {', '.join(in_lower_case.values())}"
+        )
+        raise InvalidEvent(f"{name}.{ascii(str(key))[1:-1]} is an unknown key; {hint}")
 
 
 def text_credential(credentials: Mapping[str, Any], name: str) -> Optional[str]:

@@ -4,7 +4,8 @@ The engine (``shared/engine/poll.py``) calls these functions of each file:
 
 - ``credentials(raw, ambient)``: the event's dict, checked, as a dataclass; raises ``InvalidEvent``
   naming the key and calls nobody. ``ambient``: the runtime's operator allows the host's own.
-- ``login(credentials, poll)``: a session; the first network call. ``poll`` is a ``run.Poll``: the
+  It refuses what is not in ``CREDENTIAL_KEYS``, the names of the credentials that the provider knows.
+- ``login(credentials, poll)``: a session; the first network call. ``poll`` is a ``poll.Poll``: the
   session counts its calls in ``poll.traffic`` and keeps to ``poll.deadline``.
 - ``scopes(session)``: what is polled side by side (regions, projects, sites), in a stable order;
   each has a ``name``.

@@ -7,6 +7,7 @@ from typing import Any
 
 from shared.transport import restconf
 from shared.transport.restconf import (
+    CREDENTIAL_KEYS,
     Scope,
     Session,
     classify,
@@ -17,6 +18,7 @@ from shared.transport.restconf import (
 )
 
 __all__ = [
+    "CREDENTIAL_KEYS",
     "Scope",
     "Session",
     "account",

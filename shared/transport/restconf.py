@@ -33,7 +33,12 @@ from shared.engine.errors import (
     UnexpectedResponse,
     Unreachable,
 )
-from shared.engine.event import flag_credential, needed_credential, text_credential
+from shared.engine.event import (
+    flag_credential,
+    needed_credential,
+    refuse_unknown_keys,
+    text_credential,
+)
 from shared.records.fields import field
 from shared.transport import http
 
@@ -43,6 +48,18 @@ MOST_DIGITS = 20  # of an unsigned 64-bit number
 
 
 # --- the account ----------------------------------------------------------------------------------
+
+
+CREDENTIAL_KEYS = frozenset(
+    {
+        "url",
+        "username",
+        "password",
+        "token",
+        "cacert",
+        "verify",
+    }
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +79,7 @@ def credentials(raw: Mapping[str, Any], ambient: bool) -> Credentials:
 
     Either ``username`` and ``password`` (basic authentication) or ``token`` (a bearer token, RFC 6750).
     """
+    refuse_unknown_keys("credentials", raw, CREDENTIAL_KEYS)
     root = _root(needed_credential(raw, "url"))
     username, token = text_credential(raw, "username"), text_credential(raw, "token")
     password = None

@@ -21,6 +21,7 @@ from shared.providers.aws.paging import (
 )
 from shared.providers.aws.records import named, tags
 from shared.providers.aws.session import (
+    CREDENTIAL_KEYS,
     Credentials,
     Scope,
     Session,
@@ -32,6 +33,7 @@ from shared.providers.aws.session import (
 )
 
 __all__ = [
+    "CREDENTIAL_KEYS",
     "Credentials",
     "RESTARTS",
     "Scope",

@@ -34,6 +34,7 @@ from shared.engine.event import (
     flag_credential,
     header_credential,
     needed_credential,
+    refuse_unknown_keys,
     text_credential,
 )
 from shared.engine.network import Network
@@ -60,6 +61,21 @@ _MODELS = botocore.loaders.Loader(
 )
 
 
+CREDENTIAL_KEYS = frozenset(
+    {
+        "aws_access_key_id",
+        "aws_secret_access_key",
+        "aws_session_token",
+        "role_arn",
+        "external_id",
+        "regions",
+        "endpoint_url",
+        "cacert",
+        "verify",
+    }
+)
+
+
 @dataclasses.dataclass(frozen=True)
 class Credentials:
     """The event's credentials. ``key_id`` is None only with the host's own (ambient) ones."""
@@ -77,6 +93,7 @@ class Credentials:
 
 def credentials(raw: Mapping[str, Any], ambient: bool) -> Credentials:
     """The credentials of an event, checked; see the README for the keys."""
+    refuse_unknown_keys("credentials", raw, CREDENTIAL_KEYS)
     own = ambient and not raw.get("aws_access_key_id") and not raw.get("aws_secret_access_key")
     endpoint_url = text_credential(raw, "endpoint_url")
     if endpoint_url:

@@ -12,11 +12,12 @@ This is the face that cells and the engine use.
 """
 
 from shared.providers.juju.connection import Refused, classify
-from shared.providers.juju.controller import Credentials, credentials
+from shared.providers.juju.controller import CREDENTIAL_KEYS, Credentials, credentials
 from shared.providers.juju.models import account, least_rights, login, scopes
 from shared.providers.juju.session import Scope, Session
 
 __all__ = [
+    "CREDENTIAL_KEYS",
     "Credentials",
     "Refused",
     "Scope",

@@ -14,7 +14,12 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from shared.engine.errors import InvalidEvent
-from shared.engine.event import flag_credential, needed_credential, text_credential
+from shared.engine.event import (
+    flag_credential,
+    needed_credential,
+    refuse_unknown_keys,
+    text_credential,
+)
 from shared.transport import http
 
 _ENDPOINT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/@\[\]]+):(\d{1,5})")
@@ -33,6 +38,20 @@ class Controller:
     trusts: str  # which CAs, for messages
 
 
+CREDENTIAL_KEYS = frozenset(
+    {
+        "endpoint",
+        "username",
+        "password",
+        "ca_cert",
+        "models",
+        "follow_redirect",
+        "tls_server_name",
+        "verify",
+    }
+)
+
+
 @dataclasses.dataclass(frozen=True)
 class Credentials:
     """The event's credentials, checked."""
@@ -47,6 +66,7 @@ class Credentials:
 
 def credentials(raw: Mapping[str, Any], ambient: bool) -> Credentials:
     """The credentials of an event; the host never supplies any. Raises InvalidEvent."""
+    refuse_unknown_keys("credentials", raw, CREDENTIAL_KEYS)
     endpoints = _texts(raw, "endpoint")
     for endpoint in endpoints:
         match = _ENDPOINT.fullmatch(endpoint)

@@ -28,6 +28,7 @@ from shared.providers.netbox.records import (
     tags,
 )
 from shared.providers.netbox.session import (
+    CREDENTIAL_KEYS,
     EMPTY_PAGES,
     LISTINGS,
     Credentials,
@@ -48,6 +49,7 @@ from shared.providers.netbox.session import (
 __all__ = [
     "COMMON_DETAILS",
     "COMMON_FIELDS",
+    "CREDENTIAL_KEYS",
     "Credentials",
     "DEVICE_AT_END_FIELDS",
     "DEVICE_DETAILS",

@@ -28,7 +28,12 @@ from shared.engine.errors import (
     UnexpectedResponse,
     Unreachable,
 )
-from shared.engine.event import flag_credential, needed_credential, text_credential
+from shared.engine.event import (
+    flag_credential,
+    needed_credential,
+    refuse_unknown_keys,
+    text_credential,
+)
 from shared.providers.netbox.records import device_kinds
 from shared.records.fields import field, needed, objects
 from shared.transport import http
@@ -75,6 +80,16 @@ class NotOffered(UnexpectedResponse):
     """404 with a page instead of JSON: this release has no such listing, or the base path is wrong."""
 
 
+CREDENTIAL_KEYS = frozenset(
+    {
+        "url",
+        "token",
+        "cacert",
+        "verify",
+    }
+)
+
+
 @dataclasses.dataclass(frozen=True)
 class Credentials:
     """The event's credentials; ``url`` without ``/api`` and without a slash at its end."""
@@ -87,6 +102,7 @@ class Credentials:
 
 def credentials(raw: Mapping[str, Any], ambient: bool) -> Credentials:
     """The credentials of an event; see the README. There are no ambient ones."""
+    refuse_unknown_keys("credentials", raw, CREDENTIAL_KEYS)
     url = _base_url(needed_credential(raw, "url"))
     token = needed_credential(raw, "token")
     if not re.fullmatch(r"[!-~]+", token):  # a word pasted before it would escape the log's masking

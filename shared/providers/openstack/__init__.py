@@ -60,6 +60,7 @@ from shared.providers.openstack.records import (
     tags,
 )
 from shared.providers.openstack.session import (
+    CREDENTIAL_KEYS,
     Credentials,
     Scope,
     Session,
@@ -72,6 +73,7 @@ from shared.providers.openstack.session import (
 )
 
 __all__ = [
+    "CREDENTIAL_KEYS",
     "BadRequest",
     "Conflict",
     "Credentials",

@@ -5,6 +5,7 @@ shared/transport/http.py. Identity v2 is not supported: every release since Quee
 """
 
 import dataclasses
+import difflib
 import functools
 import os
 from collections.abc import Iterable, Mapping
@@ -20,6 +21,7 @@ from shared.engine.event import (
     flag_credential,
     header_credential,
     needed_credential,
+    refuse_unknown_keys,
     text_credential,
 )
 from shared.providers.openstack.errors import by_status
@@ -32,8 +34,9 @@ _NOT_FOR_READERS = {
     "load-balancer_observer": ("os_load-balancer_api:",),
     "member": ("get_endpoint_group", "get_ipsec_site_connection", "get_vpnservice"),
 }
-# Names of an openrc file that are not OS_ and the name in clouds.yaml.
-_OPENRC = {
+# Older names, of an openrc file as of clouds.yaml, and the ones in use.
+_OLDER_NAMES = {
+    "user_name": "username",
     "tenant_name": "project_name",
     "tenant_id": "project_id",
     "endpoint_type": "interface",
@@ -57,6 +60,32 @@ _TEXTS = (
 )
 
 
+# What a poll uses, and what clouds.yaml and the identity plugins of keystoneauth have besides: of no effect here.
+CREDENTIAL_KEYS = frozenset(
+    {
+        *_TEXTS,
+        *_OLDER_NAMES,
+        "auth_url",
+        "interface",
+        "verify",
+        "insecure",
+        "all_projects",
+        "auth_type",
+        "default_domain_id",
+        "default_domain_name",
+        "domain_id",
+        "domain_name",
+        "identity_api_version",
+        "profile",
+        "system_scope",
+        "trust_id",
+    }
+)
+# Of an openrc file's other variables (OS_AUTH_TYPE, OS_COMPUTE_API_VERSION, ...) there is no end: only what is
+# so like a known key that it must be a slip is refused.
+SLIP = 0.94  # difflib's ratio: OS_REGION_NAM has 0.96, and OS_DEFAULT_DOMAIN, which exists, 0.92
+
+
 @dataclasses.dataclass(frozen=True)
 class Credentials:
     """The event's credentials; ``login`` holds the texts by clouds.yaml's names."""
@@ -75,6 +104,7 @@ def credentials(raw: Mapping[str, Any], ambient: bool) -> Credentials:
         check_texts(raw)
         if raw.get("OS_CACERT"):  # an openrc's is a path, and the operator's own
             raw["OS_CACERT"] = _text_of(raw["OS_CACERT"])
+    _refuse_unknown_keys(raw)
     raw = _clouds_yaml_names(raw)
     auth_url = needed_credential(raw, "auth_url")
     http.checked_url(auth_url, "auth_url", "Keystone")
@@ -90,6 +120,14 @@ def credentials(raw: Mapping[str, Any], ambient: bool) -> Credentials:
     return Credentials(auth_url, login, interface, verify, all_projects)
 
 
+def _refuse_unknown_keys(raw: Mapping[str, Any]) -> None:
+    openrc = {f"OS_{name.upper()}" for name in CREDENTIAL_KEYS}
+    variables = [name for name in map(str, raw) if name.startswith("OS_")]
+    slips = [name for name in variables if difflib.get_close_matches(name, openrc, 1, SLIP)]
+    refuse_unknown_keys("credentials", slips, openrc)
+    refuse_unknown_keys("credentials", raw.keys() - set(variables), CREDENTIAL_KEYS)
+
+
 def _text_of(path: str) -> str:
     try:
         with open(path, encoding="utf-8") as file:
@@ -103,8 +141,7 @@ def _clouds_yaml_names(raw: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in raw.items():
         if name.startswith("OS_"):
             name = name[3:].lower()
-            name = _OPENRC.get(name, name)
-        named.setdefault(name, value)
+        named.setdefault(_OLDER_NAMES.get(name, name), value)
     return named
 
 

@@ -8,6 +8,7 @@ This is the face that cells and the engine use.
 
 from shared.providers.osm.session import (
     ACCOUNTS,
+    CREDENTIAL_KEYS,
     LISTS,
     SECRET,
     Credentials,
@@ -27,6 +28,7 @@ from shared.providers.osm.session import (
 )
 
 __all__ = [
+    "CREDENTIAL_KEYS",
     "ACCOUNTS",
     "Credentials",
     "LISTS",

@@ -32,7 +32,12 @@ from shared.engine.errors import (
     UnexpectedResponse,
     Unreachable,
 )
-from shared.engine.event import flag_credential, needed_credential, text_credential
+from shared.engine.event import (
+    flag_credential,
+    needed_credential,
+    refuse_unknown_keys,
+    text_credential,
+)
 from shared.engine.network import Network
 from shared.records.fields import field, needed, objects
 from shared.transport import http as web
@@ -56,6 +61,20 @@ RO_LIMIT = 100_000  # records of one of RO's lists; it has no paging
 RO_TENANT = "osm"  # the one that OSM makes for itself
 
 
+CREDENTIAL_KEYS = frozenset(
+    {
+        "url",
+        "username",
+        "password",
+        "project",
+        "ro_url",
+        "ro_tenant",
+        "cacert",
+        "verify",
+    }
+)
+
+
 @dataclasses.dataclass(frozen=True)
 class Credentials:
     """The event's credentials; ``url`` is the API's root, as a rule https://HOST:9999/osm."""
@@ -72,6 +91,7 @@ class Credentials:
 
 def credentials(raw: Mapping[str, Any], ambient: bool) -> Credentials:
     """The credentials of an event; the host has none of OSM's."""
+    refuse_unknown_keys("credentials", raw, CREDENTIAL_KEYS)
     url = _url(needed_credential(raw, "url"), "url")
     ro_url = text_credential(raw, "ro_url")
     cacert = text_credential(raw, "cacert")
