@@ -12,6 +12,8 @@ from typing import Any, Optional
 
 import yaml
 
+from shared.engine import event as events
+
 ROOT = Path(__file__).resolve().parent.parent
 DEMO = ROOT / "cassettes" / "accounts.yaml"
 VARIABLE = "FLEXLOCAL_ACCOUNTS"
@@ -80,7 +82,7 @@ def with_ca_text(event: Any) -> Any:
 
     Handlers take no paths: in a runtime, that would tell which files it has.
     """
-    credentials = event.get("credentials") if isinstance(event, dict) else None
+    credentials = events.credentials_of(event)
     if not isinstance(credentials, dict):
         return event
     read = dict(credentials)

@@ -13,6 +13,7 @@ from typing import Any
 from flexlocal import build, cmp_api, manifest, options, publish, terminal
 from flexlocal.build import Built
 from flexlocal.options import BadUsage
+from shared.engine import event as events
 from shared.engine.masking import Masker, secrets_in, visible
 
 FAILED = 1
@@ -253,7 +254,7 @@ def _execute(args: argparse.Namespace) -> int:
     region = cmp_api.connect(args.region)
     module_id = publish.module_id(region, args.family)
     result = region.execute(module_id, args.handler, args.is_async, event)
-    credentials = event.get("credentials") if isinstance(event, dict) else None
+    credentials = events.credentials_of(event)
     masked = Masker(
         secrets_in(credentials)
     )  # a module does it too, but nobody knows which is there

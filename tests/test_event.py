@@ -6,6 +6,7 @@ import pytest
 
 from shared.engine import event as events
 from shared.engine.errors import InvalidEvent
+from shared.engine.runtime import Runtime
 
 SECRET = "s3cr3t-canary"
 AWS = {"aws_access_key_id": "AKIAINVENTED", "aws_secret_access_key": SECRET}
@@ -74,15 +75,15 @@ def test_credentials_may_be_left_out_only_where_the_operator_says_so():
         (None, False),
     ]:
         context = types.SimpleNamespace(config=config)
-        assert events.ambient_credentials(context) is allowed
-    assert events.ambient_credentials(None) is False
+        assert Runtime(context).ambient_credentials is allowed
+    assert Runtime(None).ambient_credentials is False
 
 
 @pytest.mark.parametrize("given", ["600", True, -1, 0, float("nan")])
 def test_a_runtime_with_a_wrong_deadline_is_told(given):
     request = parse({"credentials": AWS})
     with pytest.raises(InvalidEvent, match="context.config.deadline_s"):
-        events.deadline(request, types.SimpleNamespace(config={"deadline_s": given}))
+        Runtime(types.SimpleNamespace(config={"deadline_s": given})).start(request)
 
 
 def test_text_credentials():
@@ -108,3 +109,56 @@ def test_flag_credentials(value, flag):
 def test_a_flag_is_not_guessed(value):
     with pytest.raises(InvalidEvent, match="credentials.verify should be true or false"):
         events.flag_credential({"verify": value}, "verify", True)
+
+
+# --- what only some handlers use ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "event, ids",
+    [
+        ({}, None),
+        ({"resource": {"id": "acc", "type": "account"}}, None),
+        ({"resource": {"id": "i-1", "type": "server"}}, {"i-1"}),
+        ({"resource": "i-1"}, {"i-1"}),
+        ({"resources": ["i-1", {"id": "i-2"}]}, {"i-1", "i-2"}),
+        ({"resources": []}, set()),
+        ({"resource": {"id": "i-3"}, "resources": ["i-1"]}, {"i-1"}),
+    ],
+)
+def test_the_requested_resources(event, ids):
+    assert parse({"credentials": AWS, **event}, resources=True).resources == ids
+
+
+@pytest.mark.parametrize(
+    "event, words",
+    [
+        ({"resources": "i-1"}, "'resources' should be a list"),
+        ({"resource": {"type": "server"}}, "should be an id or an object with one"),
+        ({"resources": [7]}, "should be an id or an object with one"),
+    ],
+)
+def test_requested_resources_that_are_none(event, words):
+    with pytest.raises(InvalidEvent, match=words):
+        parse({"credentials": AWS, **event}, resources=True)
+
+
+def test_the_span_of_time():
+    event = {"credentials": AWS, "last_update": "2026-01-31T11:30:00Z", "poll_interval": 60}
+    request = parse(event, span=True)
+    assert (request.last_update.isoformat(), request.poll_interval_s) == (
+        "2026-01-31T11:30:00+00:00",
+        60,
+    )
+
+
+def test_what_a_handler_does_not_use_is_the_platforms_business():
+    odd = {"last_update": "yesterday", "poll_interval": "often", "resource": 7, "resources": 7}
+    request = parse({"credentials": AWS, **odd, "poll_type": 7, "unheard_of": 7})
+    assert (request.resources, request.last_update, request.poll_interval_s) == (None, None, None)
+
+
+@pytest.mark.parametrize("event", [None, "text", [], {}, {"resource": "i-1"}])
+def test_the_origin_of_any_event(event):
+    assert events.origin(event) == events.Origin()
+    assert events.credentials_of(event) is None

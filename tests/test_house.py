@@ -146,6 +146,68 @@ def test_what_a_provider_sends_is_read_in_one_place():
     }
 
 
+# Keys that only an event has; others of its keys are those of resources and accounts too.
+KEYS_OF_EVENTS = {"customer_id", "last_update", "poll_interval", "poll_type", "task_id"}
+READS = {"get", "items", "keys", "pop", "values"}
+
+
+def reads_of_events(tree):
+    """The lines of a file that read an event: by a variable's name, or by a key that only an event has."""
+    for node in ast.walk(tree):
+        of, key = None, None
+        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
+            of, key = node.value, node.slice
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            if node.func.attr in READS:
+                of, key = node.func.value, node.args[0] if node.args else None
+        elif isinstance(node, ast.Compare) and isinstance(node.ops[0], (ast.In, ast.NotIn)):
+            of, key = node.comparators[0], node.left
+        name = of.id if isinstance(of, ast.Name) else getattr(of, "attr", None)
+        key = getattr(key, "value", key)  # 3.8's ast.Index, or a constant's value
+        if name == "event" or (of is not None and isinstance(key, str) and key in KEYS_OF_EVENTS):
+            yield node.lineno
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "event.get('credentials')",
+        "self.event['options']",
+        "'resource' in event",
+        "given['last_update']",
+        "whatever.get('task_id')",
+        "dict(event.items())",
+    ],
+)
+def test_a_read_of_an_event_is_seen_however_it_is_written(line):
+    assert list(reads_of_events(ast.parse(line))) == [1]
+
+
+def test_an_event_is_read_in_one_place():
+    """By shared/engine/event.py; the rest of the code gets its Request."""
+    readers = {}
+    for file in [*MODULES, *SHARED, *(ROOT / "flexlocal").glob("*.py")]:
+        lines = list(reads_of_events(ast.parse(file.read_text(encoding="utf-8"))))
+        if lines:
+            readers[str(file.relative_to(ROOT))] = lines
+    assert set(readers) == {"shared/engine/event.py"}, readers
+
+
+def test_the_platforms_context_is_used_in_one_place():
+    """By shared/engine/runtime.py, where each call is bounded; the others hand it on."""
+    users = set()
+    for file in SHARED:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            used = isinstance(node, ast.Attribute) and ast.unparse(node.value) in (
+                "context",
+                "self._context",
+            )
+            read = isinstance(node, ast.Call) and ast.unparse(node).startswith("getattr(context")
+            if used or read:
+                users.add(str(file.relative_to(ROOT)))
+    assert users == {"shared/engine/runtime.py"}
+
+
 def test_no_file_is_named_after_nothing():
     nothing = {"utils", "util", "helpers", "common", "base", "manager", "misc"}
     files = [*MODULES, *SHARED, *(ROOT / "flexlocal").glob("*.py"), *(ROOT / "tools").glob("*.py")]

@@ -8,9 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from nflex_connector_utils import setup_time_interval
 
+from shared.engine import event as events
 from shared.engine import interval
 from shared.engine.errors import InvalidEvent
-from shared.engine.interval import Interval, due
+from shared.engine.interval import Interval
 
 UTC = datetime.timezone.utc
 NOON = datetime.datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -33,6 +34,12 @@ def clock(monkeypatch):
     monkeypatch.setattr("nflex_connector_utils.time.datetime", Clock)
     monkeypatch.setattr(Clock, "now_is", NOON)
     return Clock
+
+
+def due(event, **more):
+    """The interval of an event with these parts."""
+    account = {"provider": "aws", "credentials": {"aws_access_key_id": "A"}}
+    return interval.due(events.parse({**account, **event}, ["aws"], span=True), **more)
 
 
 def at(text):
@@ -238,7 +245,7 @@ FORMS = (
     lambda answer: answer,
     lambda answer: answer.replace("T", "t").replace("Z", "z"),
     lambda answer: answer.replace("T", " ").replace("Z", "+00:00"),
-    interval._parse,
+    events._parse,
 )
 
 POLLS = st.lists(
@@ -331,5 +338,5 @@ def test_any_time_as_rfc_3339(moment, offset, separator, digits):
     text = text[:19] + fraction + text[19:]
     told = datetime.datetime.fromisoformat(moment.isoformat(timespec="seconds"))
     told += datetime.timedelta(microseconds=int((fraction[1:7] or "0").ljust(6, "0")))
-    assert interval._moment("last_update", text) == told.replace(tzinfo=zone)
-    assert interval._moment("last_update", text).tzinfo is UTC
+    assert events._moment("last_update", text) == told.replace(tzinfo=zone)
+    assert events._moment("last_update", text).tzinfo is UTC

@@ -20,9 +20,11 @@ from shared.engine.errors import (
     UnexpectedResponse,
     Unreachable,
 )
+from shared.engine.event import Origin
 from shared.engine.log import Log
 from shared.engine.masking import Masker
 from shared.engine.poll import Poll
+from shared.engine.runtime import Runtime
 from shared.engine.traffic import Traffic
 from shared.providers import juju
 from shared.transport import http, websocket
@@ -54,7 +56,7 @@ class Polled:
     def __init__(self, credentials, deadline):
         self.credentials = credentials
         self.context = Context()
-        log = Log(self.context, {}, Masker())
+        log = Log(Runtime(self.context), Origin(), Masker())
         self.poll = Poll("servers", None, deadline, Traffic(), log)
 
     def login(self):

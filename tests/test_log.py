@@ -10,8 +10,11 @@ import types
 import pytest
 
 from shared.engine import log as shared_log
+from shared.engine import runtime
+from shared.engine.event import origin
 from shared.engine.log import Log
 from shared.engine.masking import Masker, secrets_in
+from shared.engine.runtime import Runtime
 
 TARGET = "Target(customer: c,account: a, resource: None): "
 EVENT = {"customer_id": "c", "account_id": "a"}
@@ -56,7 +59,7 @@ def context():
 
 
 def made(context, secrets=()):
-    return Log(context, EVENT, Masker(secrets))
+    return Log(Runtime(context), origin(EVENT), Masker(secrets))
 
 
 # --- lines ----------------------------------------------------------------------------------------
@@ -75,14 +78,14 @@ def test_one_event_a_line_with_its_fields(context):
 
 
 def test_outside_production_lines_are_printed_as_they_come(capsys):
-    with Log(object(), "no event", Masker()) as log:
+    with Log(Runtime(object()), origin("no event"), Masker()) as log:
         log.warn("hm")
         assert capsys.readouterr().out == "warn\tTarget(customer: ,account: , resource: None): hm\n"
     assert capsys.readouterr().out == ""
 
 
 def test_the_header_names_the_resource(capsys):
-    with Log(None, {**EVENT, "resource": {"id": "i-1"}}, Masker()) as log:
+    with Log(Runtime(None), origin({**EVENT, "resource": {"id": "i-1"}}), Masker()) as log:
         log.info("hm")
     assert capsys.readouterr().out == "info\tTarget(customer: c,account: a, resource: i-1): hm\n"
 
@@ -219,7 +222,8 @@ def test_an_api_that_fails_later(capsys):
 
 
 def test_an_api_that_hangs_holds_up_no_poll(monkeypatch, capsys):
-    monkeypatch.setattr(shared_log, "SEND_S", 0.01)
+    monkeypatch.setattr(runtime, "CALL_S", 0.01)
+    monkeypatch.setattr(runtime, "LAST_CALL_S", 0.01)
     go_on = threading.Event()
     with made(Context(lambda: go_on.wait() and 200)) as log:
         log.info("hm")

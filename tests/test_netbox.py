@@ -21,8 +21,10 @@ from shared.engine.errors import (
     UnexpectedResponse,
     Unreachable,
 )
+from shared.engine.event import Origin
 from shared.engine.log import Log
 from shared.engine.masking import Masker
+from shared.engine.runtime import Runtime
 from shared.engine.traffic import Traffic
 from shared.providers import netbox as provider
 from shared.transport import http
@@ -106,7 +108,7 @@ def validate(netbox, token=fakes.V1, **more):
 def scope_of(netbox):
     """A scope to list with, as a poll makes it."""
     request = events.parse({"provider": "netbox", "credentials": netbox.credentials()}, ["netbox"])
-    log = Log(Context(), {}, Masker())
+    log = Log(Runtime(Context()), Origin(), Masker())
     asked = engine.Poll("circuits", request, Deadline(60), Traffic(), log)
     (scope,) = provider.scopes(
         provider.login(provider.credentials(request.credentials, False), asked)

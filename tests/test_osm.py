@@ -18,8 +18,10 @@ from shared.engine.errors import (
     UnexpectedResponse,
     Unreachable,
 )
+from shared.engine.event import Origin
 from shared.engine.log import Log
 from shared.engine.masking import Masker
+from shared.engine.runtime import Runtime
 from shared.engine.traffic import Traffic
 from shared.providers import osm as provider
 from shared.transport import http
@@ -53,7 +55,7 @@ def newer():
 
 def log_in(osm, context=None, **more):
     credentials = provider.credentials(osm.credentials(**more), False)
-    log = Log(context or Context(), {}, Masker())
+    log = Log(Runtime(context or Context()), Origin(), Masker())
     poll = engine.Poll("vca_status", None, Deadline(60), Traffic(), log)
     return provider.login(credentials, poll)
 
@@ -279,7 +281,9 @@ def test_what_nobody_listens_on_is_unreachable():
         closed.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{closed.getsockname()[1]}/osm"
     given = {"url": url, "username": "u", "password": "example-pass"}
-    poll = engine.Poll("f", None, Deadline(60), Traffic(), Log(Context(), {}, Masker()))
+    poll = engine.Poll(
+        "f", None, Deadline(60), Traffic(), Log(Runtime(Context()), Origin(), Masker())
+    )
     with pytest.raises(requests.RequestException) as failed:
         provider.login(provider.credentials(given, False), poll)
     error = provider.classify(failed.value)

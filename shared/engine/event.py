@@ -1,21 +1,21 @@
 """The event that a handler is called with, parsed and checked before anything is imported or sent.
 
+This is the only place that reads an event: the rest of the code gets a ``Request``.
 No message holds the value of a credential.
 """
 
 import dataclasses
+import datetime
 import difflib
+import math
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Optional
 
-from shared.engine.deadline import Deadline
 from shared.engine.errors import InvalidEvent
 
-DEADLINE_S = 600.0
-
 # Credentials that only one provider has: with them, an event may leave its provider out.
-_TELLTALE = {
+_OWN_KEYS = {
     "aws": {"aws_access_key_id", "role_arn"},
     "juju": {"endpoint"},
     "openstack": {"auth_url", "OS_AUTH_URL"},
@@ -30,22 +30,62 @@ OPTIONS: dict[str, tuple[type, ...]] = {
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """What an event asks for."""
+    """What an event requests.
+
+    ``resources``, ``last_update`` and ``poll_interval_s`` are only read for handlers that use them: what the
+    platform sends there to the others is its own business.
+    """
 
     provider: str
     credentials: Mapping[str, Any] = dataclasses.field(repr=False)
-    account_id: str
-    task_id: Optional[str]
-    allow_partial: bool
-    deadline_s: Optional[float]
+    account_id: str = ""
+    task_id: Optional[str] = None
+    allow_partial: bool = False
+    deadline_s: Optional[float] = None
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # those that were given
+    resources: Optional[frozenset[str]] = None  # ids; None: all of the account
+    last_update: Optional[datetime.datetime] = None  # aware and in UTC
+    poll_interval_s: Optional[float] = None
 
 
-def parse(event: Any, providers: Collection[str], *, ambient: bool = False) -> Request:
+@dataclasses.dataclass(frozen=True)
+class Origin:
+    """Whose event it is, for the header of each line of the log; of an event that may be anything."""
+
+    customer_id: str = ""
+    account_id: str = ""
+    resource_id: Optional[str] = None
+
+
+def origin(event: Any) -> Origin:
+    """The origin of an event, whatever is wrong with that."""
+    given = event if isinstance(event, dict) else {}
+    resource = given.get("resource")
+    return Origin(
+        given.get("customer_id", ""),
+        given.get("account_id", ""),
+        resource.get("id") if isinstance(resource, dict) else None,
+    )
+
+
+def credentials_of(event: Any) -> Any:
+    """The credentials of an event, whatever they are: what is masked before anything is checked."""
+    return event.get("credentials") if isinstance(event, dict) else None
+
+
+def parse(
+    event: Any,
+    providers: Collection[str],
+    *,
+    ambient: bool = False,
+    resources: bool = False,
+    span: bool = False,
+) -> Request:
     """The request in an event.
 
-    ``providers`` are those that the family has cells for; ``ambient`` says that the runtime's
-    operator lets credentials be left out. Raises InvalidEvent naming the key and what was expected.
+    ``providers`` are those that the family has cells for; ``ambient`` says that the runtime's operator lets
+    credentials be left out. ``resources`` and ``span`` say that the handler uses the requested resources, and
+    the span of time (last_update, poll_interval). Raises InvalidEvent naming the key and what was expected.
     """
     if not isinstance(event, dict):
         raise InvalidEvent(f"the event should be an object, but is {type(event).__name__}")
@@ -69,15 +109,18 @@ def parse(event: Any, providers: Collection[str], *, ambient: bool = False) -> R
         account_id=_text(event, "account_id") or "",
         task_id=_text(event, "task_id"),
         allow_partial=bool(_option(options, "allow_partial")),
-        deadline_s=_seconds("options.deadline_s", _option(options, "deadline_s")),
+        deadline_s=seconds("options.deadline_s", _option(options, "deadline_s")),
         options={name: _option(options, name) for name in OPTIONS if options.get(name) is not None},
+        resources=_resources(event) if resources else None,
+        last_update=_moment("last_update", event.get("last_update")) if span else None,
+        poll_interval_s=_poll_interval(event) if span else None,
     )
 
 
-def asked_resources(event: Mapping[str, Any]) -> Optional[frozenset[str]]:
-    """The ids that ``resource`` or ``resources`` asks for (each an id, or an object with one); None: all.
+def _resources(event: Mapping[str, Any]) -> Optional[frozenset[str]]:
+    """The ids that ``resource`` or ``resources`` has (each an id, or an object with one); None: all.
 
-    A ``resource`` of type "account" is the account itself, which asks for all that it has.
+    A ``resource`` of type "account" is the account itself, and means all that it has.
     """
     one, several = event.get("resource"), event.get("resources")
     if isinstance(one, Mapping) and one.get("type") == "account":
@@ -87,29 +130,14 @@ def asked_resources(event: Mapping[str, Any]) -> Optional[frozenset[str]]:
     if several is not None and not isinstance(several, (list, tuple)):
         raise InvalidEvent(_expected("resources", "a list", several))
     ids = set()
-    for each in several if several is not None else [one]:
-        identifier = each.get("id") if isinstance(each, Mapping) else each
+    for resource in several if several is not None else [one]:
+        identifier = resource.get("id") if isinstance(resource, Mapping) else resource
         if not isinstance(identifier, str) or not identifier:
             raise InvalidEvent(
                 "each of 'resource' and 'resources' should be an id or an object with one"
             )
         ids.add(identifier)
     return frozenset(ids)
-
-
-def deadline(request: Request, context: Any) -> Deadline:
-    """The time budget: the runtime's or the account's, whichever is shorter, or 600 s."""
-    config = getattr(context, "config", None)
-    given = config.get("deadline_s") if isinstance(config, Mapping) else None
-    of_runtime = _seconds("context.config.deadline_s", given)
-    limits = [limit for limit in (of_runtime, request.deadline_s) if limit is not None]
-    return Deadline(min(limits, default=DEADLINE_S))
-
-
-def ambient_credentials(context: Any) -> bool:
-    """Whether the operator of this runtime allows the host's own credentials."""
-    config = getattr(context, "config", None)
-    return isinstance(config, Mapping) and config.get("ambient_credentials") is True
 
 
 def _provider(
@@ -128,11 +156,11 @@ def _provider(
         if name in providers:
             return name
         raise InvalidEvent(f"'provider' {named!r} is not one that this family polls ({known})")
-    told = [name for name, keys in _TELLTALE.items() if keys & credentials.keys()]
-    if len(told) == 1 and told[0] in providers:
-        return told[0]
+    candidates = [name for name, keys in _OWN_KEYS.items() if keys & credentials.keys()]
+    if len(candidates) == 1 and candidates[0] in providers:
+        return candidates[0]
     raise InvalidEvent(
-        f"'provider' is missing, and the credentials do not tell it; one of: {known}"
+        f"'provider' is missing, and the credentials do not show it; one of: {known}"
     )
 
 
@@ -148,7 +176,8 @@ def _option(options: dict[str, Any], name: str) -> Any:
     return value
 
 
-def _seconds(name: str, value: Any) -> Optional[float]:
+def seconds(name: str, value: Any) -> Optional[float]:
+    """A length of time above 0, or None. ``name`` is what an error calls it."""
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
@@ -169,11 +198,77 @@ def _expected(name: str, expected: str, value: Any) -> str:
     return f"{name!r} should be {expected}, but is {type(value).__name__}"
 
 
-# Of characters that no credential has: a line break or a control character would end a header, or pass a
-# check and be stripped later on; half of a surrogate pair can't be sent at all.
+# --- the span of time ------------------------------------------------------------------------------
+
+# RFC 3339, 5.6; the offset may be missing, since the platform takes times without.
+_RFC_3339 = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:[Zz]|([+-])(\d\d):(\d\d))?",
+    re.ASCII,
+)
+
+
+def _poll_interval(event: Mapping[str, Any]) -> Optional[float]:
+    value, name = event.get("poll_interval"), "poll_interval"
+    if value is None:
+        resource = event.get("resource")
+        if resource is None:
+            return None
+        if not isinstance(resource, Mapping):
+            raise InvalidEvent(f"'resource' should be an object, but is {type(resource).__name__}")
+        value, name = resource.get("poll_interval"), "resource.poll_interval"
+    if value is None:
+        return None
+    good = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not good or not 0 < value < math.inf:
+        raise InvalidEvent(f"{name!r} should be a number of seconds above 0")
+    return float(value)
+
+
+def _moment(name: str, value: Any) -> Optional[datetime.datetime]:
+    """The aware moment in UTC that a datetime or an RFC 3339 text is; without offset, it is UTC."""
+    if value is None or value == "":
+        return None
+    wrong = InvalidEvent(
+        f"{name!r} should be an RFC 3339 time such as 2026-01-31T23:59:59Z, but is "
+        + (repr(value) if isinstance(value, str) and len(value) < 64 else type(value).__name__)
+    )
+    try:
+        moment = _parse(value.strip()) if isinstance(value, str) else value
+        if not isinstance(moment, datetime.datetime):
+            raise wrong
+        if moment.utcoffset() is None:
+            return moment.replace(tzinfo=datetime.timezone.utc)
+        return moment.astimezone(datetime.timezone.utc)
+    except (ValueError, OverflowError):  # no such day, or an offset that leads out of all years
+        raise wrong from None
+
+
+def _parse(text: str) -> Optional[datetime.datetime]:
+    match = _RFC_3339.fullmatch(text)
+    if not match:
+        return None
+    *numbers, fraction, sign, hours, minutes = match.groups()
+    year, month, day, hour, minute, second = map(int, numbers)
+    leap = second == 60  # RFC 3339 writes leap seconds; datetime has none
+    moment = datetime.datetime(year, month, day, hour, minute, second - leap)
+    moment += datetime.timedelta(
+        seconds=leap, microseconds=int((fraction or "0")[:6].ljust(6, "0"))
+    )
+    if sign is None:
+        return moment.replace(tzinfo=datetime.timezone.utc)
+    if int(hours) > 23 or int(minutes) > 59:
+        return None
+    offset = datetime.timedelta(hours=int(hours), minutes=int(minutes))
+    return moment.replace(tzinfo=datetime.timezone(-offset if sign == "-" else offset))
+
+
+# --- credentials -----------------------------------------------------------------------------------
+
+# Characters that no credential has: a line break or a control character would end a header, or pass a check
+# and be stripped later on; half of a surrogate pair can't be sent at all.
 _UNUSABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _UNUSABLE_IN_PEM = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-_PEM = {"ca_cert", "cacert", "OS_CACERT"}  # which have lines
+_PEM = {"ca_cert", "cacert", "OS_CACERT"}  # these have lines
 
 
 def check_texts(credentials: Mapping[str, Any]) -> None:
@@ -191,12 +286,12 @@ def _texts_in(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
-        for name, each in value.items():
+        for name, item in value.items():
             yield str(name)
-            yield from _texts_in(each)
+            yield from _texts_in(item)
     elif isinstance(value, (list, tuple)):
-        for each in value:
-            yield from _texts_in(each)
+        for item in value:
+            yield from _texts_in(item)
 
 
 def refuse_unknown_keys(name: str, given: Iterable[Any], known: Iterable[str]) -> None:
@@ -228,7 +323,7 @@ def text_credential(credentials: Mapping[str, Any], name: str) -> Optional[str]:
 
 
 def header_credential(credentials: Mapping[str, Any], name: str) -> Optional[str]:
-    """As ``text_credential``, of what is sent in a header as it is: visible ASCII."""
+    """Like ``text_credential``, for what is sent in a header as it is: visible ASCII."""
     value = text_credential(credentials, name)
     if value is not None and not re.fullmatch("[!-~]+", value):
         raise InvalidEvent(f"credentials.{name} should have no blanks and only ASCII characters")

@@ -36,7 +36,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Callable, Optional, TypeVar, Union
 
-from nflex_connector_utils import convert_datetime, set_task_percentage
+from nflex_connector_utils import convert_datetime
 
 from shared.engine import event as events
 from shared.engine.deadline import Deadline
@@ -50,7 +50,8 @@ from shared.engine.errors import (
 from shared.engine.interval import Interval, due
 from shared.engine.log import Log
 from shared.engine.masking import Masker, secrets_in
-from shared.engine.network import Network, policy
+from shared.engine.network import Network
+from shared.engine.runtime import Runtime
 from shared.engine.traffic import Traffic
 from shared.engine.workers import Workers
 
@@ -110,15 +111,15 @@ class _Total:
 
 @dataclasses.dataclass(frozen=True)
 class _Task:
-    """What is asked of a cell in each scope: the pages to fetch, and what to make of a record.
+    """What a poll does in each scope: the pages to fetch, and what becomes of a record.
 
-    ``make`` gives what comes of a record, each with the key that it has only once in the answer.
+    ``convert`` gives what becomes of a record, with the key that is unique in the answer.
     """
 
     fetch: Callable[[Any, Any], Iterable[Sequence[Any]]]
-    make: Callable[[Any, Any, Any], Iterable[Union[Dropped, tuple[Key, dict[str, Any]]]]]
+    convert: Callable[[Any, Any, Any], Iterable[Union[Dropped, tuple[Key, dict[str, Any]]]]]
     total: _Total
-    one_each: bool = False  # every record gives just one thing
+    one_each: bool = False  # every record gives exactly one result
     all_scopes: bool = False  # whatever options.allow_partial says: see _spanned
 
 
@@ -138,13 +139,13 @@ class Asked:
 
 @dataclasses.dataclass
 class Answer:
-    """What one scope gave: ``made == len(found) + dropped``, or an error."""
+    """What one scope gave: ``converted == len(results) + dropped``, or an error."""
 
     scope: str
     pages: int = 0
     records: int = 0
-    made: int = 0
-    found: dict[Key, dict[str, Any]] = dataclasses.field(default_factory=dict)
+    converted: int = 0
+    results: dict[Key, dict[str, Any]] = dataclasses.field(default_factory=dict)
     dropped: Counter[str] = dataclasses.field(default_factory=collections.Counter)
     error: Optional[ConnectorError] = None
 
@@ -152,30 +153,32 @@ class Answer:
 def poll(family: str, event: Any, context: Any) -> list[dict[str, Any]]:
     """All resources of one family in one account, as CMP dicts, sorted by type and id.
 
-    Complete, or an exception: see shared/engine/errors.py. ``event`` and ``context`` are described in the
-    README. Only ``options.allow_partial`` lets the list be incomplete, and then the response header
+    Complete, or an exception: see shared/engine/errors.py. docs/reference/event.md describes ``event`` and
+    ``context``. Only ``options.allow_partial`` lets the list be incomplete, and then the response header
     ``x-poll-incomplete`` and the log say what is missing.
     """
-    return _guarded(event, context, lambda log: _poll(family, event, context, log))
+    return _guarded(event, context, lambda runtime, log: _poll(family, event, runtime, log))
 
 
 def statuses(family: str, event: Any, context: Any) -> dict[str, Any]:
     """``{"status": [point, ...], "last_update"}`` (shared/records/status.py) of an account's resources.
 
-    Of all of them, or of those that ``event["resource"]`` or ``event["resources"]`` names. A provider that
-    tells no status of this family gives no points, and the log says so. Errors as of ``poll``.
+    Of all of them, or of those that the event's ``resource`` or ``resources`` names. A provider that has no
+    status for this family gives no points, and the log says so. Raises the same errors as ``poll``.
     """
-    return _guarded(event, context, lambda log: _statuses(family, event, context, log))
+    return _guarded(event, context, lambda runtime, log: _statuses(family, event, runtime, log))
 
 
 def metrics(family: str, event: Any, context: Any) -> dict[str, Any]:
-    """``{"metrics": [point, ...], "last_update"}`` of the time since ``event["last_update"]``.
+    """``{"metrics": [point, ...], "last_update"}`` of the time since the event's ``last_update``.
 
-    A point is ``{"resource_id", "resource_type", "metric", "value", "unit", "time"}``, where a resource has
-    several of a kind with a ``specialisation``. ``last_update`` is the end of what was fetched: handed on to
-    the next poll, each point comes once. Of which resources, and errors: as of ``statuses``.
+    A point is ``{"resource_id", "resource_type", "metric", "value", "unit", "time"}``, with a ``specialisation``
+    where a resource has several of a kind. ``last_update`` is the end of what was fetched: handed on to the next
+    poll, each point comes once. Resources and errors are those of ``statuses``.
     """
-    return _guarded(event, context, lambda log: _spanned("metrics", family, event, context, log))
+    return _guarded(
+        event, context, lambda runtime, log: _spanned("metrics", family, event, runtime, log)
+    )
 
 
 def logs(family: str, event: Any, context: Any) -> dict[str, Any]:
@@ -183,14 +186,16 @@ def logs(family: str, event: Any, context: Any) -> dict[str, Any]:
 
     An event is ``{"id", "resource_id", "resource_type", "severity", "message", "time", ...}``.
     """
-    return _guarded(event, context, lambda log: _spanned("logs", family, event, context, log))
+    return _guarded(
+        event, context, lambda runtime, log: _spanned("logs", family, event, runtime, log)
+    )
 
 
 def validate(family: str, event: Any, context: Any) -> dict[str, Any]:
     """``{"ok": True, "account": ...}`` or ``{"ok": False, "reason": ...}``: a login, no listing."""
 
-    def check(log: Log) -> dict[str, Any]:
-        started = _start(family, event, context, log)
+    def check(runtime: Runtime, log: Log) -> dict[str, Any]:
+        started = _start(family, event, runtime, log)
         try:
             account = _within(started.poll, started.provider, "login", started.account)
         finally:
@@ -219,6 +224,7 @@ def cells(family: str) -> dict[str, str]:
 @dataclasses.dataclass
 class _Started:
     poll: Poll
+    runtime: Runtime
     provider: Any
     cell: Any
     credentials: Any
@@ -233,27 +239,27 @@ class _Started:
         return self.provider.scopes(self.login())
 
 
-def _start(family: str, event: Any, context: Any, log: Log) -> _Started:
-    """Everything that can be checked and imported without a network call."""
+def _start(family: str, event: Any, runtime: Runtime, log: Log, **uses: bool) -> _Started:
+    """Everything that can be checked and imported without a network call. ``uses``: see ``events.parse``."""
     modules = cells(family)
-    ambient = events.ambient_credentials(context)
-    request = events.parse(event, modules, ambient=ambient)
-    deadline = events.deadline(request, context)
-    network = Network(deadline, policy(getattr(context, "config", None)))
+    ambient = runtime.ambient_credentials
+    request = events.parse(event, modules, ambient=ambient, **uses)
+    deadline = runtime.start(request)
+    network = Network(deadline, runtime.network_policy)
     provider: Any = importlib.import_module(f"shared.providers.{request.provider}")
     credentials = provider.credentials(request.credentials, ambient)
     cell = importlib.import_module(modules[request.provider])
-    workers = Workers(network, min(SCOPES_AT_ONCE, _threads(context)) - 1)
-    started = Poll(family, request, deadline, Traffic(), log, network, workers)
-    return _Started(started, provider, cell, credentials)
+    workers = Workers(network, runtime.scopes_at_once(SCOPES_AT_ONCE) - 1)
+    poll = Poll(family, request, deadline, Traffic(), log, network, workers)
+    return _Started(poll, runtime, provider, cell, credentials)
 
 
-def _poll(family: str, event: Any, context: Any, log: Log) -> list[dict[str, Any]]:
-    started = _start(family, event, context, log)
+def _poll(family: str, event: Any, runtime: Runtime, log: Log) -> list[dict[str, Any]]:
+    started = _start(family, event, runtime, log)
     cell = started.cell
     seen_at = convert_datetime(datetime.datetime.now(datetime.timezone.utc))
 
-    def make(record: Any, scope: Any, lookups: Any) -> Any:
+    def convert(record: Any, scope: Any, lookups: Any) -> Any:
         converted = cell.convert(record, scope, lookups)
         if isinstance(converted, Dropped):
             return [converted]
@@ -262,52 +268,52 @@ def _poll(family: str, event: Any, context: Any, log: Log) -> list[dict[str, Any
         return [((resource["type"], resource["id"]), resource)]
 
     resources, complete = _gathered(
-        started, _Task(cell.fetch, make, _Total(MOST_RECORDS), one_each=True), context
+        started, _Task(cell.fetch, convert, _Total(MOST_RECORDS), one_each=True)
     )
     unknown = _unknown_states(resources)
     if unknown:
         log.info("unknown states", of=", ".join(unknown))
     if complete:
-        _compare_with_last(started.poll, context, len(resources))
+        _compare_with_last(started, len(resources))
     return resources
 
 
-def _statuses(family: str, event: Any, context: Any, log: Log) -> dict[str, Any]:
-    started = _start(family, event, context, log)
-    asked = events.asked_resources(event)
+def _statuses(family: str, event: Any, runtime: Runtime, log: Log) -> dict[str, Any]:
+    started = _start(family, event, runtime, log, resources=True)
+    requested = started.poll.request.resources
     cell, now = started.cell, datetime.datetime.now(datetime.timezone.utc)
     if not hasattr(cell, "status"):
         log.info("no status", family=family, provider=started.poll.request.provider)
         return {"status": [], "last_update": _rfc3339(now)}
 
-    def make(record: Any, scope: Any, lookups: Any) -> Any:
+    def convert(record: Any, scope: Any, lookups: Any) -> Any:
         for point in cell.status(record, scope, lookups):
-            if asked is None or point.resource_id in asked:
+            if requested is None or point.resource_id in requested:
                 yield (point.resource_type, point.resource_id), point.serialize(now)
 
     def fetch(scope: Any, lookups: Any) -> Any:
         if hasattr(cell, "fetch_status"):
-            return cell.fetch_status(scope, lookups, asked)
+            return cell.fetch_status(scope, lookups, requested)
         return cell.fetch(scope, lookups)
 
-    task = _Task(fetch, make, _Total(MOST_RECORDS))
-    points, _ = _gathered(started, task, context)
+    task = _Task(fetch, convert, _Total(MOST_RECORDS))
+    points, _ = _gathered(started, task)
     return {"status": points, "last_update": _rfc3339(now)}
 
 
-def _spanned(what: str, family: str, event: Any, context: Any, log: Log) -> dict[str, Any]:
+def _spanned(what: str, family: str, event: Any, runtime: Runtime, log: Log) -> dict[str, Any]:
     """A poll of what happened in a span of time: ``what`` is "metrics" or "logs", as in the cell.
 
-    All scopes or none: there is one ``last_update``, and what a failed scope lacks would never be fetched.
+    All scopes or none: there is one ``last_update``, so what a failed scope lacks would never be fetched.
     """
-    started = _start(family, event, context, log)
-    poll, ask = started.poll, getattr(started.cell, what, None)
-    if ask is None:
+    started = _start(family, event, runtime, log, resources=True, span=True)
+    poll, fetch_points = started.poll, getattr(started.cell, what, None)
+    if fetch_points is None:
         log.info(f"no {what}", family=family, provider=poll.request.provider)
         now = datetime.datetime.now(datetime.timezone.utc)
         return {what: [], "last_update": _rfc3339(now)}
     span = getattr(started.cell, f"{what.upper()}_SPAN")
-    asked = Asked(due(event, log=log, **span), events.asked_resources(event))
+    asked = Asked(due(poll.request, log=log, **span), poll.request.resources)
     if asked.interval.empty:
         return {what: [], "last_update": asked.interval.last_update}
     states: dict[str, dict[str, Any]] = {}
@@ -315,29 +321,29 @@ def _spanned(what: str, family: str, event: Any, context: Any, log: Log) -> dict
 
     def fetch(scope: Any, lookups: Any) -> Any:
         key = f"{what}:{poll.request.account_id}:{poll.request.provider}:{family}:{scope.name}"
-        states[key] = _remembered(poll, context, key)
+        states[key] = _remembered(started, key)
         if states[key]:
             had.add(key)
-        return ask(scope, lookups, dataclasses.replace(asked, state=states[key]))
+        return fetch_points(scope, lookups, dataclasses.replace(asked, state=states[key]))
 
-    def make(found: dict[str, Any], scope: Any, lookups: Any) -> Any:
+    def keyed(point: dict[str, Any], scope: Any, lookups: Any) -> Any:
         names = ("resource_type", "resource_id", "time", "metric", "specialisation", "id")
-        return [(tuple(str(found.get(name, "")) for name in names), found)]
+        return [(tuple(str(point.get(name, "")) for name in names), point)]
 
-    task = _Task(fetch, make, _Total(MOST_POINTS), one_each=True, all_scopes=True)
-    found, _ = _gathered(started, task, context)
+    task = _Task(fetch, keyed, _Total(MOST_POINTS), one_each=True, all_scopes=True)
+    points, _ = _gathered(started, task)
     for key, state in states.items():
         if state or key in had:  # what was forgotten must not come back
-            _remember(poll, context, key, state)
-    return {what: found, "last_update": asked.interval.last_update}
+            _remember(started, key, state)
+    return {what: points, "last_update": asked.interval.last_update}
 
 
-def _gathered(started: _Started, task: _Task, context: Any) -> tuple[list[dict[str, Any]], bool]:
+def _gathered(started: _Started, task: _Task) -> tuple[list[dict[str, Any]], bool]:
     """What the task gives in all scopes, sorted by key, and whether that is complete."""
     poll, log = started.poll, started.poll.log
     try:
         scopes = _within(poll, started.provider, "login", started.scopes)
-        answers = _side_by_side(started, task, scopes, context)
+        answers = _side_by_side(started, task, scopes)
     finally:
         poll.network.end()  # and with it each thread that hangs in it
     failed, absent = [], []
@@ -354,11 +360,11 @@ def _gathered(started: _Started, task: _Task, context: Any) -> tuple[list[dict[s
         reasons = {answer.error.message for answer in absent if answer.error}
         names = ", ".join(answer.scope for answer in absent)
         raise Absent("; ".join(sorted(reasons)), scope=names)
-    found, dropped = _merge(answers, task.one_each)
+    results, dropped = _merge(answers, task.one_each)
     if failed:
-        missing = "; ".join(f"{type(each.error).__name__}: {each.error}" for each in failed)
+        missing = "; ".join(f"{type(answer.error).__name__}: {answer.error}" for answer in failed)
         log.warn("incomplete", missing=missing)
-        _header(context, log, "x-poll-incomplete", log.mask(missing))
+        _set_header(started, "x-poll-incomplete", log.mask(missing))
     log.info(
         "polled",
         family=poll.family,
@@ -368,16 +374,14 @@ def _gathered(started: _Started, task: _Task, context: Any) -> tuple[list[dict[s
         calls=poll.traffic.calls,
         retries=poll.traffic.retries,
         records=sum(answer.records for answer in answers),
-        resources=len(found),
+        resources=len(results),
         dropped=", ".join(f"{n} {reason}" for reason, n in sorted(dropped.items())) or 0,
         seconds=poll.deadline.elapsed(),
     )
-    return found, not failed
+    return results, not failed
 
 
-def _side_by_side(
-    started: _Started, task: _Task, scopes: Sequence[Any], context: Any
-) -> list[Answer]:
+def _side_by_side(started: _Started, task: _Task, scopes: Sequence[Any]) -> list[Answer]:
     """The answer of every scope, in the scopes' order.
 
     Daemon threads, not an executor's: a socket that hangs must neither keep the poll beyond its
@@ -386,8 +390,8 @@ def _side_by_side(
     poll = started.poll
     todo: queue.SimpleQueue[tuple[int, Any]] = queue.SimpleQueue()
     done: queue.SimpleQueue[tuple[int, Any]] = queue.SimpleQueue()
-    for each in enumerate(scopes):
-        todo.put(each)
+    for numbered in enumerate(scopes):
+        todo.put(numbered)
 
     def work() -> None:
         while not poll.network.ended:
@@ -400,10 +404,10 @@ def _side_by_side(
             except BaseException as bug:
                 done.put((number, bug))
 
-    for _ in range(min(SCOPES_AT_ONCE, _threads(context), len(scopes))):
+    for _ in range(min(started.runtime.scopes_at_once(SCOPES_AT_ONCE), len(scopes))):
         threading.Thread(target=work, daemon=True).start()
     answers: dict[int, Answer] = {}
-    reported = _report_progress(poll, context, 0, len(scopes), True)
+    reported = _report_progress(started, 0, len(scopes), True)
     while len(answers) < len(scopes):
         try:
             number, answer = done.get(timeout=poll.deadline.timeout(threading.TIMEOUT_MAX))
@@ -412,7 +416,7 @@ def _side_by_side(
         if isinstance(answer, BaseException):
             raise answer
         answers[number] = answer
-        reported = _report_progress(poll, context, len(answers), len(scopes), reported)
+        reported = _report_progress(started, len(answers), len(scopes), reported)
     for number, scope in enumerate(scopes):
         if number not in answers:
             answers[number] = Answer(scope.name, error=OutOfTime("not finished", scope=scope.name))
@@ -451,16 +455,16 @@ def _convert_page(
 ) -> None:
     for record in page:
         try:
-            for each in task.make(record, scope, lookups):
-                answer.made += 1
-                if isinstance(each, Dropped):
-                    answer.dropped[each.reason] += 1
+            for result in task.convert(record, scope, lookups):
+                answer.converted += 1
+                if isinstance(result, Dropped):
+                    answer.dropped[result.reason] += 1
                     continue
-                key, made = each
-                if key in answer.found:
+                key, resource = result
+                if key in answer.results:
                     # a listing that moved on between two pages shows the same record again
                     answer.dropped["listed twice"] += 1
-                answer.found[key] = made
+                answer.results[key] = resource
         except ConnectorError as error:
             error.message = f"{_label(record, names)}: {error.message}"
             raise
@@ -480,22 +484,22 @@ def _label(record: Any, names: Iterable[str]) -> str:
 def _merge(
     answers: Sequence[Answer], one_each: bool = False
 ) -> tuple[list[dict[str, Any]], Counter[str]]:
-    """What all scopes gave, each once, and what was dropped; proves that nothing got lost."""
+    """The results of all scopes, without repetitions, and what was dropped; proves that nothing got lost."""
     merged: dict[Key, dict[str, Any]] = {}
     dropped: Counter[str] = collections.Counter()
-    made = 0
+    converted = 0
     for answer in answers:
         if answer.error:
             continue
-        made += answer.records if one_each else answer.made
+        converted += answer.records if one_each else answer.converted
         dropped.update(answer.dropped)
-        for key, resource in answer.found.items():
+        for key, resource in answer.results.items():
             if key in merged:
                 dropped["seen in another scope"] += 1
             else:
                 merged[key] = resource
-    if made != len(merged) + sum(dropped.values()):
-        raise AssertionError(f"{made} records gave {len(merged)} and {dict(dropped)} dropped")
+    if converted != len(merged) + sum(dropped.values()):
+        raise AssertionError(f"{converted} records gave {len(merged)} and {dict(dropped)} dropped")
     return [merged[key] for key in sorted(merged)], dropped
 
 
@@ -518,16 +522,17 @@ def _unknown_states(resources: Iterable[dict[str, Any]]) -> list[str]:
 # --- errors -----------------------------------------------------------------------------------
 
 
-def _guarded(event: Any, context: Any, action: Callable[[Log], T]) -> T:
+def _guarded(event: Any, context: Any, action: Callable[[Runtime, Log], T]) -> T:
     """Run the action; whatever it raises leaves with its secrets masked and no chained cause."""
-    credentials = event.get("credentials") if isinstance(event, dict) else None
-    with Log(context, event, Masker(secrets_in(credentials))) as log:
-        return _masked(log, log.mask, action)
+    runtime = Runtime(context)
+    mask = Masker(secrets_in(events.credentials_of(event)))
+    with Log(runtime, events.origin(event), mask) as log:
+        return _masked(log, mask, lambda: action(runtime, log))
 
 
-def _masked(log: Log, mask: Masker, action: Callable[[Log], T]) -> T:
+def _masked(log: Log, mask: Masker, action: Callable[[], T]) -> T:
     try:
-        return action(log)
+        return action()
     except ConnectorError as error:
         _mask(error, mask)
         log.error("failed", error=type(error).__name__, message=str(error))
@@ -542,7 +547,7 @@ def _masked(log: Log, mask: Masker, action: Callable[[Log], T]) -> T:
         raise bug.with_traceback(trace) from None
 
 
-# What only data can bring about, in code that is right for all other data: too many levels, a number or a
+# Errors that only data can cause, in code that is right for all other data: too many levels, a number or a
 # time too large, a text that can't be encoded. shared/transport/decode.py and shared/records/fields.py refuse such data by
 # name; this is for what gets past them, as depth can. KeyError, TypeError and the like are our own bugs.
 _OF_DATA = (RecursionError, OverflowError, UnicodeError)
@@ -565,16 +570,16 @@ def _failure(poll: Poll, failed: Sequence[Answer], answers: Sequence[Answer]) ->
 
 
 def _mask(error: ConnectorError, mask: Masker) -> None:
-    """Masks all that the error shows; scopes have the provider's names."""
+    """Mask all that the error shows; scopes have the provider's names, so they are masked too."""
     error.message = mask(error.message)
     error.scope = error.scope and mask(error.scope)
     error.args, error.__context__ = (error.message,), None
-    for each in getattr(error, "errors", ()):
-        _mask(each, mask)
+    for inner in getattr(error, "errors", ()):
+        _mask(inner, mask)
 
 
 def _classified(provider: Any, error: Exception, mask: Masker) -> ConnectorError:
-    """The error as a ConnectorError, masked and short; what nobody knows is a bug and flies on."""
+    """The error as a ConnectorError, masked and short; an unknown one is a bug, and is raised."""
     known = error if isinstance(error, ConnectorError) else provider.classify(error)
     if known is None and isinstance(error, _OF_DATA):
         at = traceback.extract_tb(error.__traceback__)[-1]
@@ -615,64 +620,59 @@ def _within(poll: Poll, provider: Any, doing: str, action: Callable[[], T]) -> T
     raise known
 
 
-# --- what the platform is told and asked besides ------------------------------------------------
+# --- the platform: no call of it that fails or hangs ever fails the poll ---------------------------
 
 
-def _threads(context: Any) -> int:
-    """``context.config["scopes_at_once"]``: fewer threads, for a recording or a small host.
-
-    With 1 a poll makes one call after another, in an order that is always the same.
-    """
-    config = getattr(context, "config", None)
-    given = config.get("scopes_at_once") if isinstance(config, dict) else None
-    return given if isinstance(given, int) and given > 0 else SCOPES_AT_ONCE
-
-
-def _report_progress(poll: Poll, context: Any, done: int, of: int, go_on: bool) -> bool:
-    """Report the percentage of scopes done; a failure is logged once and never fails the poll."""
-    if not poll.request.task_id or not go_on:
+def _report_progress(started: _Started, done: int, of: int, go_on: bool) -> bool:
+    """Report the percentage of scopes done, and whether to go on with that; a failure is logged once."""
+    task_id = started.poll.request.task_id
+    if not task_id or not go_on:
         return False
     try:
-        set_task_percentage(context, poll.request.task_id, 100 * done // of if of else 100)
+        started.runtime.report(task_id, 100 * done // of if of else 100)
     except Exception as error:
-        poll.log.warn("progress not reported", error=type(error).__name__, message=str(error))
+        _warn(started, "progress not reported", error)
         return False
     return True
 
 
-def _remembered(poll: Poll, context: Any, key: str) -> dict[str, Any]:
+def _remembered(started: _Started, key: str) -> dict[str, Any]:
     try:
-        kept = context.state.get(key)
+        kept = started.runtime.state(key)
         return json.loads(kept) if kept else {}
     except Exception as error:
-        poll.log.warn("state not read", error=type(error).__name__, message=str(error))
+        _warn(started, "state not read", error)
         return {}
 
 
-def _remember(poll: Poll, context: Any, key: str, state: dict[str, Any]) -> None:
+def _remember(started: _Started, key: str, state: dict[str, Any]) -> None:
     try:
-        context.state.set(key, json.dumps(state))
+        started.runtime.keep(key, json.dumps(state))
     except Exception as error:
-        poll.log.warn("state not kept", error=type(error).__name__, message=str(error))
+        _warn(started, "state not kept", error)
 
 
-def _compare_with_last(poll: Poll, context: Any, count: int) -> None:
+def _compare_with_last(started: _Started, count: int) -> None:
     """Warn where the inventory shrank by more than half; remember this complete poll's size."""
+    poll, runtime = started.poll, started.runtime
+    if not runtime.has_state:
+        return
     key = f"inventory:{poll.request.account_id}:{poll.request.provider}:{poll.family}:resources"
     try:
-        state = getattr(context, "state", None)
-        if state is None:
-            return
-        last = state.get(key)
+        last = runtime.state(key)
         if last is not None and count < SHRUNK * int(last):
             poll.log.warn("shrunk", family=poll.family, resources=count, last=int(last))
-        state.set(key, count)
+        runtime.keep(key, count)
     except Exception as error:
-        poll.log.warn("state not kept", error=type(error).__name__, message=str(error))
+        _warn(started, "state not kept", error)
 
 
-def _header(context: Any, log: Log, name: str, value: str) -> None:
+def _set_header(started: _Started, name: str, value: str) -> None:
     try:
-        context.set_response_header(name, value)
+        started.runtime.set_header(name, value)
     except Exception as error:
-        log.warn("header not set", header=name, error=type(error).__name__)
+        started.poll.log.warn("header not set", header=name, error=type(error).__name__)
+
+
+def _warn(started: _Started, what: str, error: Exception) -> None:
+    started.poll.log.warn(what, error=type(error).__name__, message=str(error))

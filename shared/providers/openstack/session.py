@@ -125,7 +125,7 @@ def _refuse_unknown_keys(raw: Mapping[str, Any]) -> None:
     variables = [name for name in map(str, raw) if name.startswith("OS_")]
     slips = [name for name in variables if difflib.get_close_matches(name, openrc, 1, SLIP)]
     refuse_unknown_keys("credentials", slips, openrc)
-    refuse_unknown_keys("credentials", raw.keys() - set(variables), CREDENTIAL_KEYS)
+    refuse_unknown_keys("credentials", [n for n in raw if n not in variables], CREDENTIAL_KEYS)
 
 
 def _text_of(path: str) -> str:

@@ -1,0 +1,149 @@
+"""The platform's context, as the only thing that the engine knows of the runtime that it runs in.
+
+Whatever a context is (flexer's, that of AWS Lambda, a laptop's), none of its parts has to be there. Its calls go to
+the platform's own API over a client without time-outs. Each runs in a thread that is waited for a short time only,
+and after one that hung no more are made of its kind: a platform that hangs must not hold a poll.
+"""
+
+import queue
+import threading
+from collections.abc import Mapping
+from typing import Any, Callable, Optional, TypeVar
+
+from nflex_connector_utils import set_task_percentage
+
+from shared.engine.deadline import Deadline
+from shared.engine.event import Request, seconds
+from shared.engine.network import Policy, policy
+
+DEADLINE_S = 600.0  # where neither the runtime nor the account has a limit
+CALL_S = 3.0  # of one call, at most
+SHARE = 4  # and at most this part of what the deadline leaves: a quarter
+LAST_CALL_S = 1.0  # for the log's last lines, even after the deadline: they say why the poll failed
+
+T = TypeVar("T")
+
+
+class NoAnswer(Exception):
+    """The platform did not answer a call in time, or did not answer an earlier one of its kind."""
+
+
+class Runtime:
+    """The configuration, state, tasks, response headers and logs of the runtime. Safe to share by threads.
+
+    Calls raise ``NoAnswer``, and whatever the context raises.
+    """
+
+    def __init__(self, context: Any):
+        self._context = context
+        self._deadline: Optional[Deadline] = None
+        self._hung: set[str] = set()
+        config = getattr(context, "config", None)
+        self._config: Mapping[str, Any] = config if isinstance(config, Mapping) else {}
+
+    # --- configuration, which the operator of the runtime sets ---
+
+    @property
+    def ambient_credentials(self) -> bool:
+        """Whether the host's own credentials may be used where an event has none."""
+        return self._config.get("ambient_credentials") is True
+
+    @property
+    def network_policy(self) -> Policy:
+        """Which addresses may be connected to. Raises InvalidEvent where it is no such policy."""
+        return policy(self._config)
+
+    def scopes_at_once(self, most: int) -> int:
+        """How many scopes are polled side by side: fewer than ``most`` for a recording or a small host.
+
+        With 1 a poll makes one call after another, in an order that is always the same.
+        """
+        given = self._config.get("scopes_at_once")
+        return min(most, given) if isinstance(given, int) and given > 0 else most
+
+    def start(self, request: Request) -> Deadline:
+        """The time of the poll, from now on: the runtime's or the account's limit, whichever is shorter, or 600 s.
+
+        It bounds all calls from here on.
+        """
+        limits = (
+            seconds("context.config.deadline_s", self._config.get("deadline_s")),
+            request.deadline_s,
+        )
+        given = [limit for limit in limits if limit is not None]
+        self._deadline = Deadline(min(given, default=DEADLINE_S))
+        return self._deadline
+
+    # --- calls ---
+
+    @property
+    def has_state(self) -> bool:
+        return getattr(self._context, "state", None) is not None
+
+    def state(self, key: str) -> Any:
+        """What was kept under this key; None where there is nothing."""
+        return self._call("state", lambda: self._context.state.get(key))
+
+    def keep(self, key: str, value: Any) -> None:
+        """Keep a value in the state, for the next polls."""
+        self._call("state", lambda: self._context.state.set(key, value))
+
+    def report(self, task_id: str, percentage: int) -> None:
+        """Report how much of the task is done."""
+        self._call("task", lambda: set_task_percentage(self._context, task_id, percentage))
+
+    def set_header(self, name: str, value: str) -> None:
+        """Set a header of the response."""
+        self._call("header", lambda: self._context.set_response_header(name, value))
+
+    @property
+    def module_id(self) -> Any:
+        """None outside production, where nflex's Logger prints its lines."""
+        return getattr(self._context, "module_id", None)
+
+    def send_log(self, entries: "list[dict[str, str]]") -> Optional[str]:
+        """Send these entries to the CMP logs API in one call; None, or why it did not take them.
+
+        A context without an API is handed the lines in one call of its own ``log``.
+        """
+        try:
+            return self._call("logs", lambda: self._post(entries), at_least_s=LAST_CALL_S)
+        except NoAnswer as error:
+            return str(error)
+        except BaseException as error:
+            return type(error).__name__  # its text may hold the platform's own token
+
+    def _post(self, entries: "list[dict[str, str]]") -> Optional[str]:
+        api = getattr(self._context, "api", None)
+        if api is None:  # not flexer's context
+            worst = max(entries, key=lambda entry: _WORSE.index(entry["severity"]))["severity"]
+            self._context.log("\n".join(entry["message"] for entry in entries), worst.lower())
+            return None
+        status = api.post("/logs", entries).status_code
+        return None if 200 <= status < 300 else f"HTTP {status}"
+
+    def _call(self, kind: str, action: Callable[[], T], at_least_s: float = 0.001) -> T:
+        if kind in self._hung:
+            raise NoAnswer("the platform did not answer an earlier call")
+        done: queue.SimpleQueue[tuple[Any, Optional[BaseException]]] = queue.SimpleQueue()
+
+        def work() -> None:
+            try:
+                done.put((action(), None))
+            except BaseException as error:
+                done.put((None, error))
+
+        threading.Thread(target=work, daemon=True).start()
+        left = self._deadline.remaining() / SHARE if self._deadline else CALL_S
+        wait = max(at_least_s, min(CALL_S, left))
+        try:
+            result, error = done.get(timeout=wait)
+        except queue.Empty:
+            self._hung.add(kind)
+            raise NoAnswer(f"no answer in {wait:.2g} s") from None
+        if error is not None:
+            raise error
+        return result
+
+
+_WORSE = ("INFO", "WARN", "ERROR")
