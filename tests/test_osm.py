@@ -393,10 +393,10 @@ def test_ro_gets_no_token(ro):
 
 
 def test_a_list_that_ro_cut_is_refused(ro, monkeypatch):
-    monkeypatch.setattr(provider.session, "RO_LIMIT", 150)
+    monkeypatch.setattr(provider.ro, "LIMIT", 150)
     with pytest.raises(UnexpectedResponse, match="cut"):
         provider.ro_listed(ro_scope(ro), "wims")
-    monkeypatch.setattr(provider.session, "RO_LIMIT", 151)
+    monkeypatch.setattr(provider.ro, "LIMIT", 151)
     assert len(provider.ro_listed(ro_scope(ro), "wims")) == 150
 
 
@@ -407,8 +407,8 @@ def test_a_tenant_that_ro_does_not_have(ro):
 
 def test_one_of_ros_records(ro):
     scope = ro_scope(ro)
-    assert provider.ro_found(scope, "wims/w1") == {"wim": {"uuid": "w1", "wim_account": {}}}
-    assert provider.ro_found(scope, "wims/gone") is None
+    assert provider.ro_record(scope, "wims/w1") == {"wim": {"uuid": "w1", "wim_account": {}}}
+    assert provider.ro_record(scope, "wims/gone") is None
 
 
 def test_without_ro(osm):

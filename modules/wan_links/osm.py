@@ -65,13 +65,13 @@ def lookups(scope: osm.Scope) -> Lookups:
         session = scope.session
         with_account = {needed(wim, "uuid", str) for wim in osm.ro_listed(scope, "wims")}
         of_ro = []
-        for wim in session.ro_listed("/any/wims", "wims"):
+        for wim in session.ro.listed("/any/wims", "wims"):
             uuid = needed(wim, "uuid", str)
             path = f"wims/{uuid}"
             found = (
-                osm.ro_found(scope, path)
+                osm.ro_record(scope, path)
                 if uuid in with_account
-                else session.ro_get(f"/any/{path}")
+                else session.ro.get(f"/any/{path}")
             )
             if found is not None:  # else it was deleted since
                 of_ro.append(needed(found, "wim", dict))
@@ -221,7 +221,7 @@ def _ro_id(ns: dict[str, Any]) -> Optional[str]:
 
 def _instance(scope: osm.Scope, in_ro: str) -> Optional[dict[str, Any]]:
     """What RO has of a service; None where it does not have the service."""
-    instance = osm.ro_found(scope, f"instances/{in_ro}")
+    instance = osm.ro_record(scope, f"instances/{in_ro}")
     if instance is not None and instance.get("nets") is None and instance.get("sdn_nets") is None:
         raise UnexpectedResponse(f"RO's instance {in_ro} has neither field 'nets' nor 'sdn_nets'")
     return instance
@@ -273,11 +273,11 @@ def _tasks(scope: osm.Scope, instance: dict[str, Any]) -> Optional[list[dict[str
     """
     path = f"instances/{needed(instance, 'uuid', str)}/action"
     made, deleted = [], set()
-    listed = osm.ro_found(scope, path)
+    listed = osm.ro_record(scope, path)
     if listed is None:
         return None
     for action in _there(listed, "actions"):
-        detail = osm.ro_found(scope, f"{path}/{needed(action, 'uuid', str)}")
+        detail = osm.ro_record(scope, f"{path}/{needed(action, 'uuid', str)}")
         if detail is None:
             return None
         for each in _there(detail, "actions"):

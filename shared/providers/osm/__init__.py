@@ -1,4 +1,4 @@
-"""OSM: login and lists (session), and the WAN links between data centres.
+"""OSM: login and lists (session), the classic resource orchestrator (ro), and WAN links between data centres.
 
 Their records are read by wan (links), wan_accounts (data centres and WIMs) and wan_services (networks of
 services); wan_plan works out which links should exist.
@@ -6,11 +6,9 @@ services); wan_plan works out which links should exist.
 This is the face that cells and the engine use.
 """
 
+from shared.providers.osm.responses import ACCOUNTS, LISTS, SECRET
 from shared.providers.osm.session import (
-    ACCOUNTS,
     CREDENTIAL_KEYS,
-    LISTS,
-    SECRET,
     Credentials,
     Scope,
     Session,
@@ -22,14 +20,14 @@ from shared.providers.osm.session import (
     listed,
     log_out,
     login,
-    ro_found,
     ro_listed,
+    ro_record,
     scopes,
 )
 
 __all__ = [
-    "CREDENTIAL_KEYS",
     "ACCOUNTS",
+    "CREDENTIAL_KEYS",
     "Credentials",
     "LISTS",
     "SECRET",
@@ -43,7 +41,7 @@ __all__ = [
     "listed",
     "log_out",
     "login",
-    "ro_found",
     "ro_listed",
+    "ro_record",
     "scopes",
 ]

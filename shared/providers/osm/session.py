@@ -1,21 +1,19 @@
-"""ETSI Open Source MANO: a token of its northbound API (NBI), and whole lists of records.
+"""OSM (ETSI Open Source MANO): a token for its northbound API (NBI), and whole lists of records.
 
 https://osm.etsi.org/docs/user-guide/latest/12-osm-nbi.html (releases 7.1 to the main line of 2026)
 
-Nothing but lists is asked for, and never with a parameter: a GET of one NS makes newer releases write
-the record and queue a job, and each parameter that NBI does not know is a filter that nothing matches
-(``limit`` too). There is no paging. Without ``Accept: application/json`` the answer is YAML.
+Only lists are requested, and never with parameters: a GET of one NS makes newer releases write the record and
+queue a job, and NBI takes each unknown parameter (``limit`` too) for a filter, which matches nothing. There is no
+paging. Without ``Accept: application/json``, responses are YAML.
 
-NBI says 401 to a token that it does not know, and to what the token's role may not do. Accounts come
-with their secrets (a WIM's in clear text): ``listed`` leaves them out.
+NBI answers 401 both for an unknown token and for a request that the token's role does not allow. Accounts come
+with their secrets (a WIM's in clear text): ``listed`` removes them.
 
-The classic resource orchestrator (RO, up to release NINE) has no login. Its lists end after 100 records
-without a sign where they are asked for no ``limit``.
+shared/providers/osm/ro.py reads the classic resource orchestrator (RO).
 """
 
 import dataclasses
 import http.cookiejar
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 from urllib.parse import urlsplit
@@ -23,14 +21,10 @@ from urllib.parse import urlsplit
 import requests
 
 from shared.engine.errors import (
-    Absent,
     ConnectorError,
     InsufficientPermission,
     InvalidCredentials,
-    InvalidEvent,
-    Throttled,
     UnexpectedResponse,
-    Unreachable,
 )
 from shared.engine.event import (
     flag_credential,
@@ -39,26 +33,14 @@ from shared.engine.event import (
     text_credential,
 )
 from shared.engine.network import Network
+from shared.providers.osm import responses
+from shared.providers.osm.ro import ResourceOrchestrator
 from shared.records.fields import field, needed, objects
 from shared.transport import http as web
 
 TOKENS = "/admin/v1/tokens"
-LISTS = {
-    "ns": "/nslcm/v1/ns_instances",
-    "vnf": "/nslcm/v1/vnf_instances",
-    "vim": "/admin/v1/vim_accounts",
-    "wim": "/admin/v1/wim_accounts",
-    "vca": "/admin/v1/vca",
-}
-NEWER = ("vca",)  # lists that older releases do not have
-ACCOUNTS = ("vim", "wim", "vca")
 LOGOUT_S = 5.0
-# Names of fields of an account that hold a secret, wherever they are in it.
-SECRET = re.compile(
-    r"passw|passphrase|secret|ca_?cert|credential|(priv|api|access).*key|ssh|token", re.IGNORECASE
-)
-RO_LIMIT = 100_000  # records of one of RO's lists; it has no paging
-RO_TENANT = "osm"  # the one that OSM makes for itself
+RO_TENANT = "osm"  # the tenant that OSM creates for itself
 
 
 CREDENTIAL_KEYS = frozenset(
@@ -77,20 +59,20 @@ CREDENTIAL_KEYS = frozenset(
 
 @dataclasses.dataclass(frozen=True)
 class Credentials:
-    """The event's credentials; ``url`` is the API's root, as a rule https://HOST:9999/osm."""
+    """The event's credentials. ``url`` is the API's root, usually https://HOST:9999/osm."""
 
     url: str
     username: str
     password: str = dataclasses.field(repr=False)
-    project: Optional[str]  # name or id; else the first that OSM has for the user
-    ro_url: Optional[str]  # of the classic resource orchestrator, which has no login
+    project: Optional[str]  # name or id; None: the user's first project
+    ro_url: Optional[str]  # of the classic resource orchestrator
     ro_tenant: str  # its name or id
     cacert: Optional[str] = dataclasses.field(repr=False)
     verify: bool
 
 
 def credentials(raw: Mapping[str, Any], ambient: bool) -> Credentials:
-    """The credentials of an event; the host has none of OSM's."""
+    """The credentials of an event; the host never supplies any. Raises InvalidEvent."""
     refuse_unknown_keys("credentials", raw, CREDENTIAL_KEYS)
     url = _url(needed_credential(raw, "url"), "url")
     ro_url = text_credential(raw, "ro_url")
@@ -119,7 +101,7 @@ def _with_path(url: str, path: str) -> str:
 
 
 class Session:
-    """One poll's login. A token that OSM takes no more is renewed once."""
+    """One poll's session. A token that OSM no longer accepts is renewed once."""
 
     def __init__(self, credentials: Credentials, poll: Any):
         self.credentials = credentials
@@ -131,7 +113,7 @@ class Session:
         self._renewed = False
         self._token = ""
         self._login: dict[str, Any] = {}
-        self._ro_tenant: Optional[str] = None
+        self.ro = ResourceOrchestrator(self._requests, credentials.ro_url, credentials.ro_tenant)
         self._log_in()
 
     @property
@@ -152,100 +134,61 @@ class Session:
         return ", ".join(roles) or "none"
 
     def get(self, path: str) -> Any:
-        """The JSON that a path answers with."""
+        """The JSON document at a path. Raises InsufficientPermission if the role does not allow it."""
         response = self._get(path)
-        if response.status_code == 401 and not _denied(response) and not self._renewed:
+        if response.status_code == 401 and not responses.is_denied(response) and not self._renewed:
             self._renewed = True
             self._log_in()
             response = self._get(path)
-        if response.status_code == 403 or (response.status_code == 401 and _denied(response)):
+        if response.status_code == 403 or (
+            response.status_code == 401 and responses.is_denied(response)
+        ):
             raise InsufficientPermission(
                 f"{path} is not allowed for user {self.user} in project {self.project} "
-                f"with role {self.roles}: {_said(response)}"
+                f"with role {self.roles}: {responses.reason(response)}"
             )
-        _good(response)
+        responses.check(response)
         return web.json_of(response)
 
     def log_out(self) -> None:
-        """Take the token back: OSM would keep it for an hour. That this fails harms nobody."""
+        """Delete the token, which OSM would keep for an hour. A failure is only logged: it harms nobody."""
         token, self._token = self._token, ""
         if not token:
             return
-        try:  # without its id, which would get into the logs of proxies: it is the header's token
+        try:  # the header names the token: its id in the URL would get into the logs of proxies
             with self._network.shorter(LOGOUT_S) as brief:
                 self._session(brief).delete(self.credentials.url + TOKENS, headers=_bearer(token))
         except (requests.RequestException, ConnectorError) as error:
             self.log.info("token not deleted", error=type(error).__name__)
 
-    def ro_get(self, path: str, limit: Optional[int] = None) -> Optional[dict[str, Any]]:
-        """The object that RO answers with below its root; None where it has no such record (404)."""
-        url = self.credentials.ro_url
-        if not url:
-            raise InvalidEvent("credentials.ro_url is missing: that of the resource orchestrator")
-        params = {"limit": limit} if limit else None
-        response = self._requests.get(url + path, params=params, allow_redirects=False)
-        if response.status_code == 404 and _problem(response):
-            return None
-        _good(response)
-        answer = web.json_of(response)
-        if not isinstance(answer, dict):
-            raise UnexpectedResponse(f"{_where(response)} should answer with an object")
-        if answer.get("error") is not None:
-            raise UnexpectedResponse(
-                f"{_where(response)} answered with an error: {_said(response)}"
-            )
-        return answer
-
-    def ro_listed(self, path: str, key: str) -> list[dict[str, Any]]:
-        """The list in RO's answer, whole."""
-        answer = self.ro_get(path, RO_LIMIT)
-        if answer is None or answer.get(key) is None:
-            raise UnexpectedResponse(f"the answer of RO's {path} has no field {key!r}")
-        records = objects(answer, key)
-        if len(records) >= RO_LIMIT:
-            raise UnexpectedResponse(f"RO's {path} has more than {RO_LIMIT - 1} records: it is cut")
-        return records
-
-    @property
-    def ro_tenant(self) -> str:
-        """The id of RO's tenant (one call, once): by name, some lists are empty without a sign."""
-        if self._ro_tenant is None:
-            wanted = self.credentials.ro_tenant
-            for tenant in self.ro_listed("/tenants", "tenants"):
-                uuid = needed(tenant, "uuid", str)
-                if wanted in (uuid, field(tenant, "name", str)):
-                    self._ro_tenant = uuid
-                    break
-            else:
-                raise InvalidEvent(f"RO has no tenant {wanted!r} (credentials.ro_tenant)")
-        return self._ro_tenant
-
     def _get(self, path: str) -> requests.Response:
         if not self._token:
             self._log_in()
         url = self.credentials.url + path
-        # a redirect would be followed to whatever is there; NBI sends none
+        # NBI sends no redirects, so one would lead elsewhere
         return self._requests.get(url, headers=_bearer(self._token), allow_redirects=False)
 
     def _log_in(self) -> None:
-        given = self.credentials
-        body = {"username": given.username, "password": given.password}
-        if given.project:
-            body["project_id"] = given.project
-        response = self._requests.post(given.url + TOKENS, json=body, allow_redirects=False)
+        account = self.credentials
+        body = {"username": account.username, "password": account.password}
+        if account.project:
+            body["project_id"] = account.project
+        response = self._requests.post(account.url + TOKENS, json=body, allow_redirects=False)
         if response.status_code in (401, 403):
-            raise InvalidCredentials(f"OSM refuses the login: {_said(response)}")
-        if response.status_code == 404 and given.project and _problem(response):
-            raise InvalidCredentials(f"OSM has no project {given.project!r} (credentials.project)")
-        _good(response)
+            raise InvalidCredentials(f"OSM refuses the login: {responses.reason(response)}")
+        if response.status_code == 404 and account.project and responses.problem(response):
+            raise InvalidCredentials(
+                f"OSM has no project {account.project!r} (credentials.project)"
+            )
+        responses.check(response)
         answer = web.json_of(response)
         if not isinstance(answer, dict):
-            raise UnexpectedResponse(f"{_where(response)} should answer with an object")
+            raise UnexpectedResponse(f"{responses.url_of(response)} should answer with an object")
         if answer.get("message") == "change_password":
             raise InvalidCredentials("the password has expired: OSM wants it changed")
         self._token = needed(answer, "id", str)
         self._login = answer
-        if given.project and given.project not in (self.project, self.project_id):
+        if account.project and account.project not in (self.project, self.project_id):
             raise UnexpectedResponse(
                 f"the token is for project {self.project!r} and not for credentials.project"
             )
@@ -253,11 +196,11 @@ class Session:
     def _session(self, network: Network) -> requests.Session:
         verify = self.credentials.verify
         tls = web.trust(self.credentials.cacert, verify)
-        made = web.session(network, self._traffic, verify=verify, tls=tls)
-        made.headers["Accept"] = "application/json"
-        # each answer sets a cookie that logs in by itself
-        made.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
-        return made
+        session = web.session(network, self._traffic, verify=verify, tls=tls)
+        session.headers["Accept"] = "application/json"
+        # every response sets a cookie that would log in by itself
+        session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
+        return session
 
 
 @dataclasses.dataclass(frozen=True)
@@ -281,22 +224,26 @@ def scopes(session: Session) -> list[Scope]:
 
 
 def account(session: Session) -> str:
-    """Project and user. Takes the token back: nothing else is asked of it."""
+    """Project and user. Deletes the token, for nothing else is requested with it."""
     session.log_out()
     return f"{session.project} ({session.user})"
 
 
 def listed(scope: Scope, what: str) -> list[dict[str, Any]]:
-    """All records of a list of ``LISTS`` that the project may see; accounts without their secrets.
+    """All records of one of ``LISTS`` that the project may see; accounts without their secrets.
 
-    Raises Absent where the release does not have it.
+    Raises Absent if this release of OSM has no such list.
     """
-    path = LISTS[what]
+    path = responses.LISTS[what]
     answer = scope.session.get(path)
     if not isinstance(answer, list):
         raise UnexpectedResponse(f"{path} should answer with a list")
     records = objects({path: answer}, path)
-    return [_without_secrets(each) for each in records] if what in ACCOUNTS else records
+    return (
+        [responses.without_secrets(record) for record in records]
+        if what in responses.ACCOUNTS
+        else records
+    )
 
 
 def has_ro(scope: Scope) -> bool:
@@ -305,37 +252,29 @@ def has_ro(scope: Scope) -> bool:
 
 
 def ro_listed(scope: Scope, what: str) -> list[dict[str, Any]]:
-    """All of RO's ``wims``, ``datacenters`` or ``instances`` of the tenant, without secrets."""
-    session = scope.session
-    records = session.ro_listed(f"/{session.ro_tenant}/{what}", what)
-    return [_without_secrets(each) for each in records]
+    """All ``wims``, ``datacenters`` or ``instances`` of the tenant in RO, without secrets."""
+    ro = scope.session.ro
+    records = ro.listed(f"/{ro.tenant}/{what}", what)
+    return [responses.without_secrets(record) for record in records]
 
 
-def ro_found(scope: Scope, path: str) -> Optional[dict[str, Any]]:
+def ro_record(scope: Scope, path: str) -> Optional[dict[str, Any]]:
     """One of the tenant's records ("instances/ID", "wims/ID", "instances/ID/action"), without secrets.
 
-    None where it is gone: it was deleted since it was listed.
+    None if it was deleted since it was listed.
     """
-    session = scope.session
-    answer = session.ro_get(f"/{session.ro_tenant}/{path}")
-    return None if answer is None else _without_secrets(answer)
+    ro = scope.session.ro
+    record = ro.get(f"/{ro.tenant}/{path}")
+    return None if record is None else responses.without_secrets(record)
 
 
 def log_out(scope: Scope) -> None:
-    """For a cell that has all it asks for; what it asks later logs in anew."""
+    """Log out as soon as a cell has all records; a later request would log in again."""
     scope.session.log_out()
 
 
-def _without_secrets(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {
-            name: _without_secrets(each) for name, each in value.items() if not SECRET.search(name)
-        }
-    return [_without_secrets(each) for each in value] if isinstance(value, list) else value
-
-
 def least_rights(permissions: Iterable[str]) -> dict[str, Any]:
-    """The role to make, as ``POST /admin/v1/roles`` takes it, and to give to the user in the project."""
+    """The role to create with ``POST /admin/v1/roles`` and to assign to the user in the project."""
     allowed = {"tokens:post", "tokens:delete", *permissions}
     return {
         "name": "cmp-inventory",
@@ -343,51 +282,9 @@ def least_rights(permissions: Iterable[str]) -> dict[str, Any]:
     }
 
 
-# --- what NBI's answers mean ----------------------------------------------------------------------
-
-
 def classify(error: Exception) -> Optional[ConnectorError]:
-    """What a requests exception means; None for what is not requests'."""
+    """The error that an exception of requests means; None for any other exception."""
     return web.classify(error, "OSM")
-
-
-def _good(response: requests.Response) -> None:
-    """Raise what a status that is no success means."""
-    status, where = response.status_code, _where(response)
-    if status in web.THROTTLED:
-        raise Throttled(f"{where} answered {status}: {_said(response)}")
-    if status >= 500 or status in web.TRANSIENT:
-        raise Unreachable(f"{where} answered {status}: {_said(response)}")
-    if status == 401:
-        raise InvalidCredentials(f"{where} does not take a new token: {_said(response)}")
-    if status == 405 and where.endswith(tuple(LISTS[what] for what in NEWER)):
-        raise Absent(f"this release of OSM does not have {where}")
-    if status == 404:  # its detail shows the inside of OSM's database
-        raise UnexpectedResponse(f"{where} answered 404: is the account's URL that of OSM's API?")
-    if status >= 300:
-        raise UnexpectedResponse(f"{where} answered {status}: {_said(response)}")
-
-
-def _problem(response: requests.Response) -> dict[str, Any]:
-    """NBI's or RO's own error object, or an empty one: a proxy's answer, an HTML page with a trace."""
-    body = web.json_or_none(response)
-    if not isinstance(body, dict):
-        return {}
-    if isinstance(body.get("error"), dict):  # RO's
-        return {"detail": body["error"].get("description")}
-    return body if "detail" in body else {}
-
-
-def _denied(response: requests.Response) -> bool:
-    return "access denied" in str(_problem(response).get("detail")).lower()
-
-
-def _said(response: requests.Response) -> str:
-    return str(_problem(response).get("detail") or response.reason or "no reason given")
-
-
-def _where(response: requests.Response) -> str:
-    return web.without_query(response.url)
 
 
 def _bearer(token: str) -> dict[str, str]:
