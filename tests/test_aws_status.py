@@ -11,6 +11,7 @@ from modules.circuits.aws import vpns
 from modules.servers import aws as servers
 from modules.volumes import aws as volumes
 from shared.engine.errors import UnexpectedResponse
+from shared.providers import aws
 from shared.records.status import redundant
 from tests.fakes.aws_records import Session, record, shape
 
@@ -197,7 +198,7 @@ def test_a_volume_with_an_event_only():
 
 
 def appliance(kind, service, name, **changed):
-    return {**record(service, name, **changed), appliances.KIND: kind}
+    return {**record(service, name, **changed), aws.KIND: kind}
 
 
 def nat(state="available", addresses=()):
@@ -468,7 +469,7 @@ def test_the_endpoints_of_a_firewall(word, expected):
 
 
 def circuit(kind, service, name, **changed):
-    return {**record(service, name, **changed), circuits.KIND: kind}
+    return {**record(service, name, **changed), aws.KIND: kind}
 
 
 LINE = {

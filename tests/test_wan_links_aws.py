@@ -270,7 +270,7 @@ SCOPE = aws.Scope("us-east-1", types.SimpleNamespace(regions=["us-east-1"]))
 
 
 def record(kind, **changed):
-    return {**full(MODEL.shape_for(KINDS[kind])), cell.KIND: kind, **changed}
+    return {**full(MODEL.shape_for(KINDS[kind])), aws.KIND: kind, **changed}
 
 
 def status(kind, **changed):
@@ -394,7 +394,7 @@ def test_coordinates_are_text_that_a_person_wrote(latitude, longitude, found):
 
 def test_a_record_of_no_kind_is_refused():
     with pytest.raises(UnexpectedResponse, match="kind"):
-        cell.convert({**record("link"), cell.KIND: "cable"}, SCOPE, cell.Lookups())
+        cell.convert({**record("link"), aws.KIND: "cable"}, SCOPE, cell.Lookups())
 
 
 # --- the simulator --------------------------------------------------------------------------------------

@@ -22,7 +22,6 @@ from typing import Any, Callable, Optional
 
 from nflex_connector_utils import Circuit, Connections, Locations, Metadata
 
-from shared.engine.errors import UnexpectedResponse
 from shared.engine.poll import Requested
 from shared.providers import aws
 from shared.providers.aws import regions
@@ -53,7 +52,6 @@ CALLS = (
 RECORD_IDS = ("ConnectionId", "AttachmentId", "PeeringId", "LinkId")
 
 SERVICE, PAGE = "networkmanager", 500
-KIND = "kind"  # of a record; fetch adds it
 TRANSIT_GATEWAY_ATTACHMENT = "TransitGatewayPeeringAttachmentId"  # of a peering; fetch adds it
 GONE = ("DELETED", "DELETING")  # of an association
 MBPS = 10**6
@@ -133,7 +131,7 @@ def fetch(scope: aws.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
     for network in networks:
         with aws.may_be_gone():
             connections += _network(scope, needed(network, "GlobalNetworkId", str), lookups)
-    lookups.core_networks = _by_id(
+    lookups.core_networks = aws.keyed(
         _listed(scope, "list_core_networks", "CoreNetworks", aws.offered_pages), "CoreNetworkId"
     )
     attachments = _listed(scope, "list_attachments", "Attachments", aws.offered_pages)
@@ -145,10 +143,10 @@ def fetch(scope: aws.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
     )
     if attachments or peerings or lookups.gateways_of:
         lookups.owner = aws.account(scope.session)
-    yield _of_kind("link", lookups.links.values())
-    yield _of_kind("connection", connections)
-    yield _of_kind("attachment", attachments)
-    yield _of_kind("peering", peerings)
+    yield aws.of_kind("link", lookups.links.values())
+    yield aws.of_kind("connection", connections)
+    yield aws.of_kind("attachment", attachments)
+    yield aws.of_kind("peering", peerings)
 
 
 def fetch_status(
@@ -167,10 +165,10 @@ def fetch_status(
             with aws.may_be_gone():
                 for kind in sorted(kinds & {"link", "connection"}):
                     found = _listed(scope, f"get_{kind}s", f"{kind.title()}s", aws.pages, **of)
-                    yield _of_kind(kind, found)
+                    yield aws.of_kind(kind, found)
     for kind in sorted(kinds & {"attachment", "peering"}):
         found = _listed(scope, f"list_{kind}s", f"{kind.title()}s", aws.offered_pages)
-        yield _of_kind(kind, found)
+        yield aws.of_kind(kind, found)
 
 
 def _network(scope: aws.Scope, network: str, lookups: Lookups) -> list[dict[str, Any]]:
@@ -182,8 +180,8 @@ def _network(scope: aws.Scope, network: str, lookups: Lookups) -> list[dict[str,
     connections, all_links, all_devices, all_sites, of_devices, of_gateways = aws.for_each(
         scope, listed, NETWORK_LISTINGS
     )
-    links, devices = _by_id(all_links, "LinkId"), _by_id(all_devices, "DeviceId")
-    sites = _by_id(all_sites, "SiteId")
+    links, devices = aws.keyed(all_links, "LinkId"), aws.keyed(all_devices, "DeviceId")
+    sites = aws.keyed(all_sites, "SiteId")
     for each in of_devices:
         if field(each, "LinkAssociationState", str) not in GONE:
             link, device = needed(each, "LinkId", str), needed(each, "DeviceId", str)
@@ -209,14 +207,6 @@ def _listed(
     return aws.listed(scope, SERVICE, operation, key, walk=pages, page_size=PAGE, **asked)
 
 
-def _by_id(records: Iterable[dict[str, Any]], name: str) -> Records:
-    return {needed(record, name, str): record for record in records}
-
-
-def _of_kind(kind: str, records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{**record, KIND: kind} for record in records]
-
-
 def _peering_with_its_attachment(scope: aws.Scope, peering: dict[str, Any]) -> dict[str, Any]:
     """The list does not tell which attachment of the transit gateway a peering is."""
     attachment = None
@@ -237,7 +227,7 @@ def _peering_with_its_attachment(scope: aws.Scope, peering: dict[str, Any]) -> d
 
 def convert(record: dict[str, Any], scope: aws.Scope, lookups: Lookups) -> Circuit:
     name = _link_id(record)
-    made = CONVERT[needed(record, KIND, str)](record, scope, lookups)
+    made = CONVERT[needed(record, aws.KIND, str)](record, scope, lookups)
     return Circuit(
         id=name,
         name=aws.named(record, name),
@@ -260,15 +250,13 @@ def status(record: dict[str, Any], scope: aws.Scope, lookups: Lookups) -> Iterab
     if errors:
         message += f": {'; '.join(errors)}"
         level = "warning" if level == "ok" else level
-    elif needed(record, KIND, str) in ("link", "connection") and level == "ok":
+    elif needed(record, aws.KIND, str) in ("link", "connection") and level == "ok":
         message += " in Network Manager, which does not measure it"
     return [Point(_link_id(record), "circuit", level, " ".join(message.split()), None)]
 
 
 def _link_id(record: dict[str, Any]) -> str:
-    kind = needed(record, KIND, str)
-    if kind not in CONVERT:
-        raise UnexpectedResponse(f"field {KIND!r} names no kind of link")
+    kind = aws.kind_of(record, CONVERT, "link")
     return needed(record, f"{kind.title()}Id", str)
 
 
@@ -455,7 +443,7 @@ def _metadata(record: dict[str, Any], names: Iterable[str], **more: Any) -> Meta
         record,
         names,
         aws.tags(record),
-        link_kind=needed(record, KIND, str),
+        link_kind=needed(record, aws.KIND, str),
         state=STATES.get(word or "", "unknown"),
         **more,
     )

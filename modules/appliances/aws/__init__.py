@@ -19,8 +19,7 @@ from modules.appliances.aws import (
     gateways,
     load_balancers,
 )
-from modules.appliances.aws.records import KIND, STATE_LEVELS, Kind, Lookups, Record
-from shared.engine.errors import UnexpectedResponse
+from modules.appliances.aws.records import STATE_LEVELS, Kind, Lookups, Record
 from shared.engine.poll import Asked, Dropped, Requested
 from shared.providers import aws
 from shared.providers.aws import cloudtrail, cloudwatch, regions
@@ -101,10 +100,7 @@ def convert(record: Record, scope: aws.Scope, lookups: Lookups) -> Union[Applian
 
 
 def _kind(record: Record) -> Kind:
-    kind = KINDS.get(needed(record, KIND, str))
-    if kind is None:
-        raise UnexpectedResponse(f"field {KIND!r} names no kind of appliance")
-    return kind
+    return KINDS[aws.kind_of(record, KINDS, "appliance")]
 
 
 def fetch_status(

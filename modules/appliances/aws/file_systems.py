@@ -20,7 +20,6 @@ from modules.appliances.aws.records import (
     Record,
     known_networks,
     of_kind,
-    selected,
 )
 from shared.engine.poll import Requested
 from shared.providers import aws
@@ -95,7 +94,7 @@ def _pages(scope: aws.Scope, requested: Requested) -> Iterator[list[Record]]:
 
 def _convert(record: Record, scope: aws.Scope, lookups: Lookups) -> dict[str, Any]:
     name = needed(record, "FileSystemId", str)
-    mounts = [selected(mount, MOUNT_DETAILS) for mount in lookups.mounts.get(name, [])]
+    mounts = [aws.only(mount, MOUNT_DETAILS) for mount in lookups.mounts.get(name, [])]
     mounts.sort(key=lambda mount: str(mount["MountTargetId"]))
     subnets = [field(mount, "SubnetId", str) for mount in mounts]
     size = field(field(record, "SizeInBytes", dict) or {}, "Value", int)

@@ -26,7 +26,6 @@ from modules.appliances.aws.records import (
     Record,
     known_networks,
     of_kind,
-    selected,
 )
 from shared.engine.poll import Dropped, Requested
 from shared.providers import aws
@@ -291,7 +290,7 @@ def _convert(record: Record, scope: aws.Scope, lookups: Lookups) -> Union[dict[s
             state = {"State": health.get("State"), "Reason": health.get("Reason")}
             targets.append({**target, **state, "server_id": server})
         targets.sort(key=lambda target: (str(target.get("Id")), str(target.get("Port"))))
-        groups.append({**selected(group, GROUP_DETAILS), "targets": targets})
+        groups.append({**aws.only(group, GROUP_DETAILS), "targets": targets})
     state = field(record, "State", dict) or {}
     listeners = sorted(lookups.listeners.get(arn, []), key=lambda each: str(each["ListenerArn"]))
     return {
@@ -310,7 +309,7 @@ def _convert(record: Record, scope: aws.Scope, lookups: Lookups) -> Union[dict[s
             lookups.tags[arn],
             State=state.get("Code"),
             StateReason=state.get("Reason"),
-            listeners=[selected(listener, LISTENER_DETAILS) for listener in listeners],
+            listeners=[aws.only(listener, LISTENER_DETAILS) for listener in listeners],
             target_groups=groups,
         ),
         "native_portal_link": scope.link("ec2", f"LoadBalancer:loadBalancerArn={arn}"),

@@ -7,9 +7,7 @@ from typing import Any, Callable, Optional, Union
 
 from shared.engine.poll import Dropped
 from shared.providers import aws
-from shared.records.fields import field
 
-KIND = "kind"  # of a record; fetch adds it
 GONE = ("deleted", "failed")  # a NAT gateway that failed is deleted within the hour
 NAMED_AT_ONCE = 20  # where more are requested, all are listed: that takes fewer calls
 SMALL_PAGE = 100  # the largest of Network Firewall and EFS
@@ -60,17 +58,13 @@ def no_messages(record: Record, lookups: Lookups) -> Iterator[Message]:
     return iter(())
 
 
-def plain_state(record: Record) -> Optional[str]:
-    return field(record, "State", str)
-
-
 @dataclasses.dataclass(frozen=True)
 class Kind:
     """How the records of one kind are read."""
 
     id: str  # the field with the id
     convert: Callable[[Record, aws.Scope, Lookups], Union[dict[str, Any], Dropped]]
-    state: Callable[[Record], Optional[str]] = plain_state  # the provider's word, if it has one
+    state: Callable[[Record], Optional[str]] = aws.state  # the provider's word, if it has one
     gone: Collection[str] = GONE  # states of what no longer exists
     # of the status, besides the state's own
     messages: Callable[[Record, Lookups], Iterator[Message]] = no_messages
@@ -78,13 +72,9 @@ class Kind:
 
 def of_kind(kind: str, pages: Iterable[list[Record]]) -> Iterator[list[Record]]:
     for page in pages:
-        yield [{**record, KIND: kind} for record in page]
+        yield aws.of_kind(kind, page)
 
 
 def known_networks(networks: Iterable[Optional[str]], lookups: Lookups) -> list[str]:
     """Those of the networks that the networks family reports."""
-    return sorted({each for each in networks if each and each in lookups.networks})
-
-
-def selected(record: Record, names: Iterable[str]) -> dict[str, Any]:
-    return {name: record.get(name) for name in names}
+    return aws.reported(networks, lookups.networks)

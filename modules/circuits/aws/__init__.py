@@ -15,8 +15,7 @@ from typing import Any, Optional, Union
 from nflex_connector_utils import Circuit
 
 from modules.circuits.aws import direct_connect, peerings, transit_gateways, vpns
-from modules.circuits.aws.records import GONE, KIND, Kind, Lookups, Record, Records, by_id
-from shared.engine.errors import UnexpectedResponse
+from modules.circuits.aws.records import GONE, Kind, Lookups, Record, Records
 from shared.engine.poll import Asked, Dropped, Requested
 from shared.providers import aws
 from shared.providers.aws import cloudtrail, cloudwatch, regions
@@ -101,7 +100,7 @@ def _look_up(scope: aws.Scope, lookups: Lookups) -> None:
 
 def _there(scope: aws.Scope, operation: str, key: str, name: str) -> Records:
     """EC2's records by id, without deleted ones."""
-    listed = by_id(aws.listed(scope, "ec2", operation, key), name)
+    listed = aws.keyed(aws.listed(scope, "ec2", operation, key), name)
     return {each: record for each, record in listed.items() if record.get("State") not in GONE}
 
 
@@ -118,19 +117,16 @@ def fetch(scope: aws.Scope, lookups: Lookups) -> Iterator[list[Record]]:
 
 
 def convert(record: Record, scope: aws.Scope, lookups: Lookups) -> Union[Circuit, Dropped]:
-    name, kind = _kind(record)
+    kind = _kind(record)
     dropped = _dropped(record, kind, scope, lookups)
     if dropped:
         return dropped
     circuit = kind.convert(record, scope, lookups)
-    return Circuit(type_id=name, **circuit, **regions.aws(scope.name))
+    return Circuit(type_id=record[aws.KIND], **circuit, **regions.aws(scope.name))
 
 
-def _kind(record: Record) -> tuple[str, Kind]:
-    name = needed(record, KIND, str)
-    if name not in KINDS:
-        raise UnexpectedResponse(f"field {KIND!r} names no kind of circuit")
-    return name, KINDS[name]
+def _kind(record: Record) -> Kind:
+    return KINDS[aws.kind_of(record, KINDS, "circuit")]
 
 
 def _dropped(record: Record, kind: Kind, scope: aws.Scope, lookups: Lookups) -> Optional[Dropped]:
@@ -154,7 +150,7 @@ def fetch_status(
 
 def status(record: Record, scope: aws.Scope, lookups: Lookups) -> Iterator[Point]:
     """A circuit's own state, and the health of its tunnels or BGP sessions."""
-    _, kind = _kind(record)
+    kind = _kind(record)
     if _dropped(record, kind, scope, lookups):
         return
     state = kind.state(record) or "no state"
@@ -185,7 +181,7 @@ def _queries(scope: aws.Scope, lookups: Lookups, asked: Asked) -> Iterator[cloud
 
     for page in fetch_status(scope, lookups, asked.resources):
         for record in page:
-            _, kind = _kind(record)
+            kind = _kind(record)
             name = needed(record, kind.id, str)
             if asked.wants(name) and not _dropped(record, kind, scope, lookups):
                 yield from kind.queries(record, name, scope, known)

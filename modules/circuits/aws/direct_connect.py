@@ -19,10 +19,6 @@ from modules.circuits.aws.records import (
     Lookups,
     Record,
     Records,
-    by_id,
-    of_kind,
-    only_known,
-    selected,
     with_name,
     with_tag,
 )
@@ -132,14 +128,14 @@ def fetch(scope: aws.Scope, lookups: Lookups) -> Iterator[list[Record]]:
     if any(field(each, "directConnectGatewayId", str) for each in interfaces):
         look_up_gateways(scope, lookups)
     for kind, records in lines.items():
-        yield of_kind(kind, records.values())
+        yield aws.of_kind(kind, records.values())
 
 
 def fetch_status(
     scope: aws.Scope, lookups: Lookups, requested: Requested
 ) -> Iterator[list[Record]]:
     for kind, records in _listed(scope, requested).items():
-        yield of_kind(kind, records.values())
+        yield aws.of_kind(kind, records.values())
 
 
 def _listed(scope: aws.Scope, requested: Requested = None) -> dict[str, Records]:
@@ -150,7 +146,7 @@ def _listed(scope: aws.Scope, requested: Requested = None) -> dict[str, Records]
     """
     wanted = [each for each in requested or () if not each.startswith(OTHER_PREFIXES)]
     return {
-        kind: by_id(
+        kind: aws.keyed(
             aws.listed(
                 scope,
                 "directconnect",
@@ -190,7 +186,7 @@ def look_up_gateways(scope: aws.Scope, lookups: Lookups) -> None:
         walk=aws.offered_pages,
         page_size=PAGE_SIZE,
     )
-    lookups.direct_connect_gateways = by_id(found, "directConnectGatewayId")
+    lookups.direct_connect_gateways = aws.keyed(found, "directConnectGatewayId")
 
 
 def _connection(record: Record, scope: aws.Scope, lookups: Lookups) -> dict[str, Any]:
@@ -201,7 +197,7 @@ def _connection(record: Record, scope: aws.Scope, lookups: Lookups) -> dict[str,
         **_line(record, name, scope, lookups),
         "name": field(record, "connectionName", str) or name,
         "carrier": _carrier(record),
-        "connections": Connections(type="circuit", connections=only_known([lag], lookups.ports)),
+        "connections": Connections(type="circuit", connections=aws.reported([lag], lookups.ports)),
         "metadata": metadata(
             record,
             CONNECTION_DETAILS,
@@ -258,8 +254,8 @@ def _interface(record: Record, scope: aws.Scope, lookups: Lookups) -> dict[str, 
         far = with_name(hub, field(found, "directConnectGatewayName", str))
     if field(record, "virtualInterfaceType", str) == "public":
         far = "AWS public services"
-    connections = Connections(appliances=only_known([gateway], lookups.vpn_gateways))
-    connections.add(type="circuit", connections=only_known([line], lookups.ports))
+    connections = Connections(appliances=aws.reported([gateway], lookups.vpn_gateways))
+    connections.add(type="circuit", connections=aws.reported([line], lookups.ports))
     return {
         "id": name,
         "name": field(record, "virtualInterfaceName", str) or name,
@@ -272,7 +268,7 @@ def _interface(record: Record, scope: aws.Scope, lookups: Lookups) -> dict[str, 
             record,
             INTERFACE_DETAILS,
             _tags(record),
-            bgpPeers=[selected(peer, BGP_DETAILS) for peer in objects(record, "bgpPeers")],
+            bgpPeers=[aws.only(peer, BGP_DETAILS) for peer in objects(record, "bgpPeers")],
         ),
         "native_portal_link": scope.link("directconnect/v2", f"/virtual-interfaces/{name}"),
     }

@@ -13,7 +13,6 @@ from modules.circuits.aws.records import (
     Lookups,
     Record,
     Records,
-    of_kind,
     with_name,
     with_tag,
 )
@@ -37,7 +36,7 @@ def fetch(scope: aws.Scope, requested: Requested = None) -> Iterator[list[Record
         requested,
         "pcx-",
     ):
-        yield of_kind("vpc_peering", page)
+        yield aws.of_kind("vpc_peering", page)
 
 
 def _convert(record: Record, scope: aws.Scope, lookups: Lookups) -> dict[str, Any]:

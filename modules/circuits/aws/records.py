@@ -2,14 +2,12 @@
 
 import dataclasses
 import datetime
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, Callable, Optional
 
 from shared.providers import aws
 from shared.providers.aws import cloudwatch
-from shared.records.fields import field, needed
 
-KIND = "kind"  # of a record; fetch adds it
 GONE = ("deleted", "expired", "failed", "rejected")  # states of what no longer exists
 
 Record = dict[str, Any]
@@ -43,10 +41,6 @@ class Health:
     since: Optional[datetime.datetime] = None
 
 
-def plain_state(record: Record) -> Optional[str]:
-    return field(record, "State", str)
-
-
 def never(record: Record, scope: aws.Scope, lookups: Lookups) -> Optional[str]:
     return None
 
@@ -67,27 +61,11 @@ class Kind:
 
     id: str  # the field with the id
     convert: Callable[[Record, aws.Scope, Lookups], dict[str, Any]]
-    state: Callable[[Record], Optional[str]] = plain_state
+    state: Callable[[Record], Optional[str]] = aws.state
     # why a record that exists is reported elsewhere; None if it is reported here
     elsewhere: Callable[[Record, aws.Scope, Lookups], Optional[str]] = never
     health: Callable[[Record], Optional[Health]] = no_health
     queries: Callable[[Record, str, aws.Scope, Dimensions], Iterator[cloudwatch.Query]] = no_queries
-
-
-def of_kind(kind: str, records: Iterable[Record]) -> list[Record]:
-    return [{**record, KIND: kind} for record in records]
-
-
-def by_id(records: Iterable[Record], name: str) -> Records:
-    return {needed(record, name, str): record for record in records}
-
-
-def selected(record: Record, names: Iterable[str]) -> dict[str, Any]:
-    return {name: record.get(name) for name in names}
-
-
-def only_known(ids: Iterable[Optional[str]], known: Mapping[str, Any]) -> list[str]:
-    return sorted({each for each in ids if each and each in known})
 
 
 def with_name(identifier: Optional[str], name: Optional[str]) -> Optional[str]:

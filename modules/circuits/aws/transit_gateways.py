@@ -19,9 +19,6 @@ from modules.circuits.aws.records import (
     Lookups,
     Record,
     Records,
-    by_id,
-    of_kind,
-    only_known,
     with_name,
     with_tag,
 )
@@ -67,13 +64,13 @@ def fetch_peerings(
         "tgw-attach-",
         restarted=peerings.clear,
     ):
-        peerings.update(by_id(page, "TransitGatewayAttachmentId"))
+        peerings.update(aws.keyed(page, "TransitGatewayAttachmentId"))
     lookups.peerings = {  # moto lists all attachments here
         name: each
         for name, each in peerings.items()
         if side(each, "Requester") or side(each, "Accepter")
     }
-    yield of_kind("transit_gateway_peering", lookups.peerings.values())
+    yield aws.of_kind("transit_gateway_peering", lookups.peerings.values())
 
 
 def fetch_attachments(scope: aws.Scope, lookups: Lookups) -> Iterator[list[Record]]:
@@ -81,12 +78,12 @@ def fetch_attachments(scope: aws.Scope, lookups: Lookups) -> Iterator[list[Recor
     for page in _attachments(scope, None):
         if not lookups.direct_connect_gateways and _any(page, "direct-connect-gateway"):
             look_up_gateways(scope, lookups)
-        yield of_kind("transit_gateway_attachment", page)
+        yield aws.of_kind("transit_gateway_attachment", page)
 
 
 def fetch_attachments_status(scope: aws.Scope, requested: Requested) -> Iterator[list[Record]]:
     for page in _attachments(scope, requested):
-        yield of_kind("transit_gateway_attachment", page)
+        yield aws.of_kind("transit_gateway_attachment", page)
 
 
 def _attachments(scope: aws.Scope, requested: Requested) -> Iterator[list[Record]]:
@@ -141,11 +138,11 @@ def _attachment(record: Record, scope: aws.Scope, lookups: Lookups) -> dict[str,
         ),
     }
     connections = Connections(
-        appliances=only_known([gateway], lookups.transit_gateways),
-        networks=only_known([other], lookups.vpcs),
+        appliances=aws.reported([gateway], lookups.transit_gateways),
+        networks=aws.reported([other], lookups.vpcs),
     )
     vpns = {each: vpn for each, vpn in lookups.vpns.items() if vpn.get("State") not in GONE}
-    connections.add(type="circuit", connections=only_known([other], vpns))
+    connections.add(type="circuit", connections=aws.reported([other], vpns))
     return {
         **_attached(record, scope),
         "endpoint_a": with_tag(gateway, lookups.transit_gateways),

@@ -15,10 +15,6 @@ from modules.circuits.aws.records import (
     Kind,
     Lookups,
     Record,
-    by_id,
-    of_kind,
-    only_known,
-    selected,
     with_name,
     with_tag,
 )
@@ -79,8 +75,8 @@ def fetch(
         "vpn-",
         restarted=lookups.vpns.clear,
     ):
-        lookups.vpns.update(by_id(page, "VpnConnectionId"))
-    yield of_kind("vpn", lookups.vpns.values())
+        lookups.vpns.update(aws.keyed(page, "VpnConnectionId"))
+    yield aws.of_kind("vpn", lookups.vpns.values())
 
 
 def _convert(record: Record, scope: aws.Scope, lookups: Lookups) -> dict[str, Any]:
@@ -91,7 +87,7 @@ def _convert(record: Record, scope: aws.Scope, lookups: Lookups) -> dict[str, An
     address = field(peer, "IpAddress", str)
     tagged = aws.tags(peer).get("Name")
     options = field(record, "Options", dict) or {}
-    tunnels = [selected(each, TUNNEL_DETAILS) for each in objects(record, "VgwTelemetry")]
+    tunnels = [aws.only(each, TUNNEL_DETAILS) for each in objects(record, "VgwTelemetry")]
     tunnels.sort(key=lambda tunnel: str(tunnel["OutsideIpAddress"]))
     return {
         "id": name,
@@ -103,9 +99,9 @@ def _convert(record: Record, scope: aws.Scope, lookups: Lookups) -> dict[str, An
         or (network and network.rpartition("/")[2]),
         "connections": Connections(
             appliances=[
-                *only_known([customer], lookups.customer_gateways),
-                *only_known([transit], lookups.transit_gateways),
-                *only_known([gateway], lookups.vpn_gateways),
+                *aws.reported([customer], lookups.customer_gateways),
+                *aws.reported([transit], lookups.transit_gateways),
+                *aws.reported([gateway], lookups.vpn_gateways),
             ]
         ),
         "metadata": metadata(

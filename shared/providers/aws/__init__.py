@@ -19,7 +19,17 @@ from shared.providers.aws.paging import (
     pages,
     requested_pages,
 )
-from shared.providers.aws.records import named, tags
+from shared.providers.aws.records import (
+    KIND,
+    keyed,
+    kind_of,
+    named,
+    of_kind,
+    only,
+    reported,
+    state,
+    tags,
+)
 from shared.providers.aws.session import (
     CREDENTIAL_KEYS,
     Credentials,
@@ -35,6 +45,7 @@ from shared.providers.aws.session import (
 __all__ = [
     "CREDENTIAL_KEYS",
     "Credentials",
+    "KIND",
     "RESTARTS",
     "Scope",
     "Session",
@@ -47,14 +58,20 @@ __all__ = [
     "filtered",
     "for_each",
     "for_each_left",
+    "keyed",
+    "kind_of",
     "least_rights",
     "listed",
     "login",
     "may_be_gone",
     "named",
+    "of_kind",
     "offered_pages",
+    "only",
     "pages",
+    "reported",
     "requested_pages",
     "scopes",
+    "state",
     "tags",
 ]
