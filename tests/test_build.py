@@ -533,6 +533,18 @@ def test_where_builds_go():
     assert DIST.parent == build.DIST == Path(ROOT) / "dist"
 
 
+@pytest.fixture
+def at_a_terminal():
+    """Signals as a shell leaves them to a command that it waits for: nohup and & have some ignored."""
+    usual = {signal.SIGINT: signal.default_int_handler}
+    usual.update({signal.SIGTERM: signal.SIG_DFL, signal.SIGHUP: signal.SIG_DFL})
+    before = {each: signal.signal(each, handler) for each, handler in usual.items()}
+    yield
+    for each, handler in before.items():
+        signal.signal(each, handler)
+
+
+@pytest.mark.usefixtures("at_a_terminal")
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("where", ["_check", "_zip", "_take_over"])
 def test_an_interrupted_build_leaves_nothing_behind(monkeypatch, tmp_path, sent, where):

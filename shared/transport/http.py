@@ -123,7 +123,10 @@ def url_parts(text: str) -> Optional[SplitResult]:
         usable = parts.scheme in ("http", "https") and parts.port != 0
     except ValueError:
         return None
-    if not usable or "@" in parts.netloc or not usable_host(parts.hostname or ""):
+    host = parts.hostname or ""
+    if "[" in parts.netloc:  # older Pythons take any text in brackets for an address
+        host = f"[{host}]"
+    if not usable or "@" in parts.netloc or not usable_host(host):
         return None
     return parts
 
