@@ -300,12 +300,14 @@ def test_what_the_manifest_leaves_out_is_found_at_build(known, told, tmp_path):
 
 def test_a_cell_of_a_provider_that_the_manifest_lacks(tmp_path):
     known = changed(providers={name: MANIFEST.providers[name] for name in ("aws", "netbox")})
-    with pytest.raises(BuildError, match=r"modules/volumes/openstack.py: .*'openstack'"):
+    with pytest.raises(BuildError, match=r"modules/volumes/openstack: .*'openstack'"):
         build.build(known, "volumes", dist=tmp_path)
 
 
 @pytest.mark.parametrize("code", ["def fetch(:\n", "match 1:\n    case 1: pass\n"])
 def test_code_that_a_targets_python_can_not_read(tmp_path, monkeypatch, code):
+    if code.startswith("match") and pythons.find("3.9") is None:
+        pytest.skip("no Python 3.9 here, which can't read it")
     checkout = tmp_path / "checkout"
     for name in ("modules", "shared"):
         shutil.copytree(ROOT / name, checkout / name)
