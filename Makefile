@@ -3,10 +3,11 @@
 PYTHON ?= python3
 VENV := .venv
 PIP := $(VENV)/bin/pip --disable-pip-version-check
+LOCKED := install -q --require-hashes -r
+# Without what it requires, built with the setuptools that is installed.
+ALONE := install -q --no-deps --no-build-isolation
 PY := $(VENV)/bin/python
 CHECKED := benchmarks flexlocal modules shared tests tools
-NFLEX := nflex-connector-utils==0.2.0
-FLEXER := flexer==1.8.0
 ACCOUNTS := demo-aws demo-openstack demo-netbox demo-juju demo-osm demo-tapi demo-ietf_l2vpn
 FAMILIES := servers networks volumes appliances circuits vca_status wan_links
 
@@ -89,7 +90,7 @@ readme: $(VENV)/.test build
 docs: $(VENV)/.docs
 	$(VENV)/bin/zensical build --strict
 
-# Resolves requirements.txt anew for what is built.
+# Writes all lock files anew: newest versions of what requirements.txt and requirements/*.txt name.
 lock: $(VENV)/.test
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m tools.lock
 
@@ -103,34 +104,36 @@ $(VENV)/bin/python:
 	  { echo "$(PYTHON) can't make virtual environments; on Debian: apt-get install python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-# nflex-connector-utils is installed without its declared requirements, of which it uses only those in
-# requirements.txt, and with what its set-up script needs on Python 3.12 and newer.
-$(VENV)/.demo: requirements.txt requirements-flexlocal.txt pyproject.toml tools/nflex_setup/undeclare.py | $(VENV)/bin/python
-	$(PIP) install -q -r requirements-flexlocal.txt
-	PYTHONPATH="$(CURDIR)/tools/nflex_setup" $(PIP) install -q --no-deps --no-build-isolation $(NFLEX)
+# Everything is installed from lock files, with hashes (make lock). nflex-connector-utils is installed without its
+# declared requirements, of which it uses only those in requirements.txt, and with what its set-up script needs on
+# Python 3.12 and newer.
+$(VENV)/.demo: requirements/flexlocal.lock requirements/nflex.lock pyproject.toml tools/nflex_setup/undeclare.py | $(VENV)/bin/python
+	$(PIP) $(LOCKED) requirements/flexlocal.lock
+	PYTHONPATH="$(CURDIR)/tools/nflex_setup" $(PIP) $(ALONE) --require-hashes -r requirements/nflex.lock
 	$(PY) tools/nflex_setup/undeclare.py nflex-connector-utils
-	$(PIP) install -q --no-deps --no-build-isolation -e .
+	$(PIP) $(ALONE) -e .
 	touch $@
 
-# The vendor's command line is installed without its requirements too: it pins a pymongo that no Python
-# from 3.10 on can import; requirements-test.txt has a newer one.
-$(VENV)/.test: $(VENV)/.demo requirements-test.txt
-	$(PIP) install -q -r requirements-test.txt
-	$(PIP) install -q --no-deps --no-build-isolation $(FLEXER)
+# The vendor's command line is installed without its requirements too: see requirements/flexer.txt.
+$(VENV)/.test: $(VENV)/.demo requirements/test.lock requirements/flexer.lock
+	$(PIP) $(LOCKED) requirements/test.lock
+	$(PIP) $(ALONE) --require-hashes -r requirements/flexer.lock
 	$(PY) tools/nflex_setup/undeclare.py flexer
 	touch $@
 
-$(VENV)/.lab: $(VENV)/.test requirements-lab.txt
-	$(PIP) install -q -r requirements-lab.txt
+$(VENV)/.lab: $(VENV)/.test requirements/lab.lock
+	$(PIP) $(LOCKED) requirements/lab.lock
 	touch $@
 
-$(VENV)/.docs: $(VENV)/.test requirements-docs.txt
-	$(PIP) install -q -r requirements-docs.txt
+$(VENV)/.docs: $(VENV)/.test requirements/docs.lock
+	@$(PY) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "make docs needs Python 3.11 to 3.13: make clean; make PYTHON=python3.12 docs" >&2; exit 1; }
+	$(PIP) $(LOCKED) requirements/docs.lock
 	touch $@
 
 # Juju's own client, newest and of 2.9's time, each in an environment of its own: they can't be
 # installed together. tests/test_juju_official.py compares ours with them.
-$(VENV)/juju-%/.done: requirements-juju-%.txt | $(VENV)/bin/python
+$(VENV)/juju-%/.done: requirements/juju-%.lock | $(VENV)/bin/python
 	$(PY) -m venv --clear $(@D)
-	$(@D)/bin/pip --disable-pip-version-check install -q -r $<
+	$(@D)/bin/pip --disable-pip-version-check $(LOCKED) $<
 	touch $@

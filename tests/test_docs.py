@@ -60,7 +60,7 @@ def test_test_commands_find_tests(command):
 
 
 def test_installed_commands_are_required():
-    requirements = (ROOT / "requirements-test.txt").read_text(encoding="utf-8")
+    requirements = (ROOT / "requirements" / "test.txt").read_text(encoding="utf-8")
     for command in INSTALLED:
         name = Path(command.split()[0]).name
         assert re.search(rf"^{name}\b", requirements, re.MULTILINE)
@@ -131,7 +131,9 @@ def test_links_and_named_files_exist(page):
     for link in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text):
         if not link.startswith("https://"):
             assert ((ROOT / page).parent / link).exists(), link
-    for name in re.findall(r"`((?:modules|shared|tests|cassettes|tools)/[\w./-]+)`", text):
+    for name in re.findall(
+        r"`((?:modules|shared|tests|cassettes|tools|requirements)/[\w./-]+)`", text
+    ):
         if "acme" not in name:
             assert (ROOT / name).exists(), name
 

@@ -1,28 +1,126 @@
-"""Writes requirements.lock: ``python -m tools.lock``.
+"""Writes the lock files: ``python -m tools.lock``.
 
-What requirements.txt comes to on the oldest Python that the manifest names, with the files' hashes, so
-that one build is like the other. It is resolved by uv, since pip resolves for the Python it runs on.
+A lock file names exact versions of what requirement files come to, with the hashes of their files, so that one
+build, and one `make test`, is like another. uv resolves, since pip resolves only for the Python it runs on.
+
+requirements.lock is for the zips: one version of each library, which runs on the oldest Python that the manifest
+names and on all newer ones. The others are for development, where each Python gets the newest version that
+supports it, by markers.
 """
 
+import hashlib
 import subprocess
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-from flexlocal import distributions, manifest
+from packaging.requirements import Requirement
 
-HEADER = """\
-# What the modules are built with: requirements.txt, resolved for Python %s by `make lock`.
-"""
+from flexlocal import manifest
+from flexlocal.accounts import ROOT
+
+RUNTIME = "requirements.txt"
+DEMO = (RUNTIME, "requirements/flexlocal.txt")
+TEST = (*DEMO, "requirements/test.txt")
+UNIVERSAL = ("--universal",)
+# What is installed into the environment of `make test` has the versions that are there.
+BESIDE_TEST = (*UNIVERSAL, "--constraint", "requirements/test.lock")
 
 
-def resolved(oldest: str) -> str:
-    command = ["uv", "pip", "compile", "requirements.txt", "--quiet", "--no-header"]
-    command += ["--no-annotate", "--generate-hashes", "--python-version", oldest]
-    done = subprocess.run(
-        command, cwd=distributions.ROOT, stdout=subprocess.PIPE, text=True, check=True
+@dataclass(frozen=True)
+class Lock:
+    """A lock file: its name, what it is for, what it locks, and uv's options."""
+
+    name: str
+    purpose: str
+    sources: tuple[str, ...]
+    options: tuple[str, ...] = UNIVERSAL
+    oldest: str = "3.9"
+
+
+# In this order: the later ones are constrained by the test's.
+LOCKS = (
+    Lock("requirements.lock", "What the zips are built with", (RUNTIME,), ()),
+    Lock("requirements/test.lock", "What `make test` installs", TEST),
+    Lock("requirements/flexlocal.lock", "What `make demo` installs", DEMO, BESIDE_TEST),
+    Lock(
+        "requirements/docs.lock",
+        "What `make docs` installs besides",
+        ("requirements/docs.txt",),
+        BESIDE_TEST,
+        oldest="3.11",
+    ),
+    Lock(
+        "requirements/lab.lock",
+        "What `make test-openstack` installs",
+        (*TEST, "requirements/lab.txt"),
+        BESIDE_TEST,
+    ),
+    Lock(
+        "requirements/juju-29.lock",
+        "Juju 2.9's client, in an environment of its own",
+        ("requirements/juju-29.txt",),
+    ),
+    Lock(
+        "requirements/juju-3.lock",
+        "Juju's newest client, in an environment of its own",
+        ("requirements/juju-3.txt",),
+    ),
+    Lock(
+        "requirements/nflex.lock",
+        "What is installed without what it requires",
+        ("requirements/nflex.txt",),
+        ("--no-deps",),
+    ),
+    Lock(
+        "requirements/flexer.lock",
+        "What is installed without what it requires",
+        ("requirements/flexer.txt",),
+        ("--no-deps",),
+    ),
+)
+
+
+def requirements(source: str) -> Iterator[str]:
+    """The lines of a requirement file, without comments."""
+    for line in (ROOT / source).read_text(encoding="utf-8").splitlines():
+        text = line.partition("#")[0].strip()
+        if text:
+            yield text
+
+
+def entries(text: str) -> Iterator[Requirement]:
+    """What a lock file names, each with ``==`` and perhaps a marker."""
+    for line in text.splitlines():
+        if line and not line.startswith(("#", " ")):
+            yield Requirement(line.rstrip(" \\"))
+
+
+def header(lock: Lock) -> str:
+    """The first lines of a lock file. The digest is of what was locked: see tests/test_lock.py."""
+    wanted = sorted(line for source in lock.sources for line in requirements(source))
+    digest = hashlib.sha256("\n".join([*lock.options, lock.oldest, *wanted]).encode()).hexdigest()
+    return (
+        f"# {lock.purpose}: {', '.join(lock.sources)}, for Python {lock.oldest} and newer.\n"
+        f"# Written by `make lock` from requirements with the digest {digest[:16]}.\n"
     )
-    return HEADER % oldest + done.stdout
+
+
+def resolved(lock: Lock) -> str:
+    command = ["uv", "pip", "compile", *lock.sources, *lock.options, "--quiet", "--no-header"]
+    command += [
+        "--no-annotate",
+        "--no-emit-index-url",
+        "--no-emit-find-links",
+        "--no-python-downloads",
+    ]
+    command += ["--generate-hashes", "--python-version", lock.oldest]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    return header(lock) + done.stdout
 
 
 if __name__ == "__main__":
     oldest = next(iter(manifest.load().modules.values())).oldest  # the same for all
-    Path(distributions.LOCK).write_text(resolved(oldest), encoding="utf-8")
+    if {oldest} != {LOCKS[0].oldest, LOCKS[1].oldest}:
+        raise SystemExit(f"flexer.yaml says target.oldest is {oldest}; tools/lock.py differs")
+    for lock in LOCKS:
+        (ROOT / lock.name).write_text(resolved(lock), encoding="utf-8")
