@@ -56,8 +56,9 @@ test-openstack: $(VENV)/.lab build
 	LAB="$(LAB)" $(PY) -m pytest -m lab tests/lab
 
 # Ratios of timings, which are no tests.
-benchmark: $(VENV)/.demo
+benchmark: $(VENV)/.demo build
 	$(PY) -m benchmarks.wan_plan
+	$(PY) -m benchmarks.aws_import
 
 # Records the demo accounts' cassettes anew: AWS from moto's server, OpenStack from the services at
 # the auth_url in cassettes/accounts.yaml, NetBox from the answers of a real one in the folder RECORDINGS, and

@@ -8,6 +8,7 @@ import json
 import re
 from pathlib import Path
 
+import boto3
 import botocore
 import botocore.configprovider
 import pytest
@@ -57,8 +58,11 @@ def variables():
         for entry in table.values():
             if isinstance(entry, tuple) and len(entry) == 4 and entry[1]:
                 found.update([entry[1]] if isinstance(entry[1], str) else entry[1])
-    for file in Path(botocore.__file__).parent.glob("*.py"):
-        found.update(re.findall(r"\b(?:AWS|BOTO|BOTOCORE)_[A-Z0-9_]+\b", file.read_text("utf-8")))
+    for library in (boto3, botocore):
+        for file in Path(library.__file__).parent.glob("*.py"):
+            found.update(
+                re.findall(r"\b(?:AWS|BOTO|BOTOCORE)_[A-Z0-9_]+\b", file.read_text("utf-8"))
+            )
     found |= {f"AWS_ENDPOINT_URL_{service}" for service in ("EC2", "STS")}
     found |= {"AWS_BEARER_TOKEN_EC2", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}
     return sorted(name for name in found if "PROXY" not in name)

@@ -130,6 +130,7 @@ def test_a_built_module_finds_the_metric_mapping():
 @pytest.mark.parametrize("family", FAMILIES)
 def test_nothing_is_shipped_that_is_not_needed(family):
     unwanted = ["*.so", "*.pyd", "*/tests/*", "*.pyi", "lib/flexlocal/*", "lib/vcr/*", "lib/pip/*"]
+    unwanted += ["*s3transfer*", "lib/boto3/*/*.py", "lib/boto3/data/*", "lib/boto3/resources/*"]
     unwanted += ["lib/setuptools/*", "lib/zope/*", "lib/freezegun/*", "*.dist-info/RECORD"]
     found = names(module(family))
     assert not [name for name in found for each in unwanted if fnmatch.fnmatchcase(name, each)]
@@ -164,7 +165,11 @@ def test_the_terms_of_use_come_along(family):
         if fnmatch.fnmatchcase(name, "*.dist-info/*") and not name.endswith("/METADATA")
     }
     assert licences >= {"requests", "urllib3", "pyyaml", "certifi"}
-    for provider, library in (("aws", "botocore"), ("openstack", "keystoneauth1")):
+    for provider, library in (
+        ("aws", "boto3"),
+        ("aws", "botocore"),
+        ("openstack", "keystoneauth1"),
+    ):
         assert (library in licences) == (provider in poll.cells(family))
 
 
@@ -176,7 +181,7 @@ def test_one_provider_alone_ships_nothing_of_the_others(tmp_path):
     assert not [
         name
         for name in found
-        if "/aws/" in name or "servers/aws" in name or name.startswith("lib/botocore")
+        if "/aws/" in name or "servers/aws" in name or name.startswith("lib/boto")
     ]
     assert yaml.safe_load((built.folder / "config.yaml").read_text())["provider"] == "openstack"
     assert built.zip.stat().st_size <= 3 * MB  # with byte code for two Pythons
@@ -273,12 +278,14 @@ def test_without_a_python_in_the_manifest_there_is_no_byte_code(tmp_path):
     [
         (changed(without_distributions=("urllib3", "setuptools")), "urllib3"),
         (changed(without_files=("jmespath/*",)), "jmespath"),
+        (changed(without_files=(*MANIFEST.without_files, "boto3/utils.py")), "boto3.utils"),
         (changed(metadata=()), "pbr"),
         (provider_changed("aws", requires=()), "botocore"),
+        (provider_changed("aws", requires=("botocore",)), "boto3"),
         (provider_changed("aws", botocore_data=("sts",)), "ec2"),
         (provider_changed("aws", botocore_data=("ec2",)), "sts"),
         (module_changed("volumes", requires=("requests",)), "nflex_connector_utils"),
-        (module_changed("volumes", requires=("boto3",)), "boto3 is not in requirements.lock"),
+        (module_changed("volumes", requires=("httpx",)), "httpx is not in requirements.lock"),
         (
             module_changed(
                 "volumes",

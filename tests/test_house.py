@@ -217,9 +217,9 @@ def test_no_file_is_named_after_nothing():
 @pytest.mark.parametrize(
     "code, loaded, not_loaded",
     [
-        ("import modules.servers.main", [], ["botocore", "keystoneauth1"]),
-        ("import shared.providers.aws", ["botocore"], ["keystoneauth1", "boto3"]),
-        ("import shared.providers.openstack", ["keystoneauth1"], ["botocore"]),
+        ("import modules.servers.main", [], ["boto3", "botocore", "keystoneauth1"]),
+        ("import shared.providers.aws", ["boto3", "botocore"], ["keystoneauth1"]),
+        ("import shared.providers.openstack", ["keystoneauth1"], ["boto3", "botocore"]),
         ("import modules.volumes.openstack", ["keystoneauth1"], ["botocore"]),
         ("import modules.circuits.netbox", ["requests"], ["botocore", "keystoneauth1"]),
         ("import modules.servers.main, shared.engine.poll", [], ["vcr", "rich", "flexlocal"]),

@@ -66,6 +66,37 @@ def test_bad_credentials_are_an_error_there_too(unpacked, family, provider, vers
     assert told["error"][0] == "InvalidEvent"
 
 
+PART_OF_BOTO3 = """
+import sys
+sys.path[:0] = sys.argv[1:]
+import shared.providers.aws.session as session
+loaded = [name for name in sys.modules if name.startswith(("boto3", "s3transfer"))]
+print(*sorted(loaded))
+import boto3.exceptions
+try:
+    session.boto3_session.Session(region_name="us-east-1").resource("ec2")
+except boto3.exceptions.ResourceNotExistsError:
+    print("no resources")
+"""
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_zip_does_without_resources_and_s3transfer(unpacked, tmp_path, version):
+    """And without those of AWS Lambda's runtime, which may fit another boto3: here they can't be imported."""
+    for name in ("s3transfer", "boto3"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise AssertionError(__name__)")
+    lib = unpacked("servers") / "lib"
+    done = subprocess.run(
+        [python_of(version), "-B", "-I", "-S", "-c", PART_OF_BOTO3, str(lib), str(tmp_path)],
+        capture_output=True,
+        text=True,
+    )
+    assert done.stderr == ""
+    loaded = "boto3 boto3.compat boto3.exceptions boto3.session boto3.utils"
+    assert done.stdout == f"{loaded}\nno resources\n"
+
+
 @pytest.fixture(scope="module")
 def of_all_pythons(tmp_path_factory):
     """A module with byte code for each Python that this host has, and without its sources' text.

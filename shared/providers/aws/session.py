@@ -1,6 +1,8 @@
-"""Credentials, a botocore session with them alone, and the account's enabled regions.
+"""Credentials, a boto3 session with them alone, and the account's enabled regions.
 
-botocore alone, not boto3: nothing of what boto3 adds is used, and it costs size and import time.
+boto3's session is the way in: it gives clients and knows the regions. It stands on a botocore session of ours, since
+boto3's own would read the host's settings, and boto3 has no parameters for credentials that change, for parsers and
+for models.
 
 Retries are ours (shared/transport/http.py), hooked into botocore's ``needs-retry`` event, so that none outlives
 the deadline: botocore's own know no deadline, and its defaults changed between releases.
@@ -39,6 +41,7 @@ from shared.engine.event import (
 )
 from shared.engine.network import Network
 from shared.engine.workers import Workers
+from shared.providers.aws import boto3_session
 from shared.providers.aws.errors import classify, is_unknown_key, refusal
 from shared.providers.aws.responses import ENVELOPES, Parsers, complete, timestamp, use_json
 from shared.providers.aws.throttle import Throttle
@@ -140,9 +143,10 @@ class Session:
         self._account_lock = threading.Lock()
         self._account = ""
         self._botocore = _botocore_session(credentials)
+        self._boto3 = _boto3_session(self._botocore)
         self.home = _home_region(credentials)
         self.regions: list[str] = []  # those to poll; ``scopes`` sets them
-        self.partition = self._botocore.get_partition_for_region(self.home)
+        self.partition = self._boto3.get_partition_for_region(self.home)
 
     def client(self, service: str, region: str) -> Any:
         """The client. Threads may share botocore's clients, but not its sessions."""
@@ -155,7 +159,7 @@ class Session:
     def _new_client(self, service: str, region: str) -> Any:
         deadline = self._poll.deadline
         use_json(self._botocore, service)
-        client = self._botocore.create_client(
+        client = self._boto3.client(
             service,
             region_name=region,
             endpoint_url=self.credentials.endpoint_url,
@@ -207,7 +211,7 @@ class Session:
     def offers(self, service: str, region: str) -> bool:
         """Whether the region has the service: by botocore's list, which may be old, or by its host name."""
         with self._lock:
-            listed = self._botocore.get_available_regions(
+            listed = self._boto3.get_available_regions(
                 service, self.partition, allow_non_regional=True
             )
         if region in listed or f"{self.partition}-global" in listed:
@@ -221,7 +225,7 @@ class Session:
     def known_regions(self) -> list[str]:
         """EC2's regions of the account's partition, enabled or not: those that botocore knows."""
         with self._lock:
-            return self._botocore.get_available_regions("ec2", self.partition)
+            return self._boto3.get_available_regions("ec2", self.partition)
 
     def account(self) -> str:
         """The AWS account number (STS GetCallerIdentity); one call a poll."""
@@ -404,11 +408,18 @@ def _botocore_session(credentials: Credentials) -> Any:
         s3 = botocore.configprovider.ConstantProvider(value=None)  # has variables of its own
         session.get_component("config_store").set_config_provider("s3", s3)
         session.set_credentials(credentials.key_id, credentials.secret, credentials.token)
-    session.register_component("data_loader", _MODELS)
     parsers = Parsers()
     parsers.set_parser_defaults(timestamp_parser=timestamp)
     session.register_component("response_parser_factory", parsers)
     return session
+
+
+def _boto3_session(session: Any) -> Any:
+    """boto3's session on top of botocore's."""
+    on_top = boto3_session.Session(botocore_session=session)
+    # Only now: boto3 adds a folder of its own to the loader that it finds, and ours is shared by all sessions.
+    session.register_component("data_loader", _MODELS)
+    return on_top
 
 
 def _home_region(credentials: Credentials) -> str:
