@@ -17,12 +17,13 @@ import yaml
 from flexlocal import build, manifest, show
 from flexlocal.__main__ import families, rights
 from flexlocal.build import Built
-from tools import expected
+from tools import expected, quality
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 CELLS = ROOT / "docs" / "reference" / "cells.md"
 METRICS = ROOT / "docs" / "reference" / "metrics.md"
+QUALITY = ROOT / "docs" / "reference" / "quality.md"
 BUILDS = ROOT / "docs" / "reference" / "builds.md"
 EXCERPT = 5  # rows of a table in the README
 TITLES = {"vca_status": "VCA status", "wan_links": "WAN links"}
@@ -121,6 +122,11 @@ def metrics() -> str:
     )
 
 
+def rules() -> str:
+    """The rules of the quality scale, a line each."""
+    return "\n" + "".join(f"- {name}: {text}\n" for name, text in quality.load()[0].items()) + "\n"
+
+
 def builds(built: "list[Built]") -> str:
     """The sizes of the built modules, a row each."""
     rows = [
@@ -178,6 +184,7 @@ def fresh() -> dict[Path, str]:
         README: {"grid": grid(), "demo": excerpt(), "resource": resource()},
         CELLS: {"cells": cells()},
         METRICS: {"metrics": metrics()},
+        QUALITY: {"rules": rules(), "quality": quality.page(PROVIDERS)},
     }
     pages = {page: page.read_text(encoding="utf-8") for page in parts}
     for page, contents in parts.items():
