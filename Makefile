@@ -65,7 +65,7 @@ benchmark: $(VENV)/.demo build
 
 # Records the demo accounts' cassettes anew: AWS from moto's server, OpenStack from the services at
 # the auth_url in cassettes/accounts.yaml, NetBox from the answers of a real one in the folder RECORDINGS, and
-# the rest from a simulator each.
+# the rest from a simulator each. One cell or handler alone: see docs/develop/recording.md.
 record-aws: $(VENV)/.test
 	$(PY) -m tools.record aws
 
@@ -73,7 +73,7 @@ record-openstack: $(VENV)/.lab
 	$(PY) -m tools.record openstack
 
 record-netbox: $(VENV)/.test
-	$(PY) -m tools.record netbox "$(RECORDINGS)"
+	$(PY) -m tools.record netbox --recordings "$(RECORDINGS)"
 
 record-simulated: $(VENV)/.test
 	$(PY) -m tools.record juju

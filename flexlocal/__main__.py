@@ -165,15 +165,16 @@ def _run(args: argparse.Namespace) -> int:
     handler = _handler(args.family, args.handler)
     event, account = options.event(args)
     mode = args.mode or ("replay" if account and account.demo else "live")
-    if mode == "record" and handler.__name__ != "get":
-        raise BadUsage("--record goes with the handler get: a cassette holds a whole poll")
     context = Context(config={} if mode == "live" else dict(cassettes.CONFIG))
     if sys.stderr.isatty():
         context = Context(context.config, progress=lambda n: terminal.progress(args.family, n))
         if isinstance(event, dict):
             event.setdefault("task_id", str(uuid.uuid4()))
     try:
-        with _cassette(mode, args, event, account), contextlib.redirect_stdout(terminal.Said()):
+        with (
+            _cassette(mode, args, handler, event, account),
+            contextlib.redirect_stdout(terminal.Said()),
+        ):
             answer = handler(event, context)
     except (BadUsage, cassettes.Foreign, BrokenPipeError):
         raise
@@ -181,9 +182,9 @@ def _run(args: argparse.Namespace) -> int:
         terminal.say(f"{type(error).__name__}: {error}")
         return FAILED
     except cassettes.NotRecorded as error:
-        if handler.__name__ == "get":
+        if handler.__name__ == "get" or mode == "record":
             raise
-        why = "a cassette holds a poll of get; run this live"
+        why = f"record {handler.__name__} first, with --handler and --record, or run it live"
         raise cassettes.NotRecorded(f"{error}: {why}") from None
     _show(args, answer)
     return FAILED if isinstance(answer, dict) and answer.get("ok") is False else 0
@@ -207,7 +208,11 @@ def _handler(family: str, name: str) -> Any:
 
 @contextlib.contextmanager
 def _cassette(
-    mode: str, args: argparse.Namespace, event: Any, account: Optional[accounts.Account]
+    mode: str,
+    args: argparse.Namespace,
+    handler: Any,
+    event: Any,
+    account: Optional[accounts.Account],
 ) -> Iterator[None]:
     if mode == "live":
         yield
@@ -217,9 +222,12 @@ def _cassette(
     except InvalidEvent:
         yield  # the handler refuses the event in its own words, before any network call
         return
-    file = _cassette_of(args, request, account)
+    file, of_get = (
+        _cassette_of(args, name, request, account) for name in (handler.__name__, "get")
+    )
     if mode == "replay":
-        with cassettes.replay(file, request.credentials):
+        # a login, and the status of many a cell, ask for nothing that get does not
+        with cassettes.replay(file if file.exists() else of_get, request.credentials):
             yield
         return
     if cassettes.ROOT / "own" not in file.parents:
@@ -232,7 +240,10 @@ def _cassette(
 
 
 def _cassette_of(
-    args: argparse.Namespace, request: events.Request, account: Optional[accounts.Account]
+    args: argparse.Namespace,
+    handler: str,
+    request: events.Request,
+    account: Optional[accounts.Account],
 ) -> Path:
     """A demo account's cassette, however its event was given; else one of the account's own."""
     of_demo = any(
@@ -241,9 +252,10 @@ def _cassette_of(
     )
     if not of_demo:
         name = account.name if account else "event"
-        return cassettes.own_path(name, args.family, request.provider)
-    of_handler = cassettes.path(args.handler, request.provider)
-    return of_handler if of_handler.exists() else cassettes.path(args.family, request.provider)
+        return cassettes.own_path(name, args.family, request.provider, handler)
+    if handler == "validate_credentials":
+        return cassettes.path(handler, request.provider)
+    return cassettes.path(args.family, request.provider, handler)
 
 
 def _show(args: argparse.Namespace, answer: Any) -> None:

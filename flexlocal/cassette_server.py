@@ -22,14 +22,14 @@ _RFC_6455 = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
 class CassetteServer:
-    """``port`` is where it listens; ``missing`` names what was asked for and is not recorded."""
+    """``port`` is where it listens (0: on a free one); ``missing`` names what was asked for and is not recorded."""
 
-    def __init__(self, file: Path):
+    def __init__(self, file: Path, port: int = 0):
         self._cassette = cassettes.read(file)
         self.websockets = cassettes.read_websockets(file)
         self._lock = threading.Lock()
         self.missing: list[str] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(self))
         self._server.daemon_threads = True
         self.port: int = self._server.server_address[1]
 
@@ -46,25 +46,25 @@ class CassetteServer:
             self.missing.append(cassettes.shown(request))
         return {"status": {"code": 403}, "headers": {}, "body": {"string": b""}}
 
-    def serve(self) -> None:
-        self._server.serve_forever(poll_interval=0.05)
+    def __enter__(self) -> "CassetteServer":
+        arguments = {"poll_interval": 0.05}
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs=arguments, daemon=True
+        )
+        self._thread.start()
+        return self
 
-    def stop(self) -> None:
+    def __exit__(self, *_: Any) -> None:
         self._server.shutdown()
         self._server.server_close()
+        self._thread.join()
 
 
 @contextlib.contextmanager
 def serving(file: Path) -> Iterator[CassetteServer]:
     """The server, while the block runs. What is not recorded is answered with a 403."""
-    server = CassetteServer(file)
-    thread = threading.Thread(target=server.serve, daemon=True)
-    thread.start()
-    try:
+    with CassetteServer(file) as server:
         yield server
-    finally:
-        server.stop()
-        thread.join()
 
 
 def _handler(server: CassetteServer) -> type[BaseHTTPRequestHandler]:

@@ -1,5 +1,9 @@
-"""Recorded exchanges: one file a cell, scrubbed while it is recorded. HTTP ones by vcrpy; those over
+"""Recorded exchanges: one file a handler of a cell, scrubbed while it is recorded. HTTP ones by vcrpy; those over
 WebSockets, which it does not see, by flexlocal/websocket_cassettes.py.
+
+What a handler asks for, and what it answers, depends on the time. So a cassette has the moment of its recording
+(``recorded_at``), and the engine's clock stands there while it is recorded or replayed; deadlines go on. Cassettes
+without it, recorded earlier, leave the clock alone.
 
 What is scrubbed, on the way in and again when a request is looked up: AWS's signature (its region and
 service stay, since all regions of a test server have one URL), keys and tokens in headers and bodies,
@@ -11,13 +15,16 @@ a time (``CONFIG``).
 """
 
 import contextlib
+import datetime
 import inspect
 import json
 import os
 import re
+import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable, Optional
+from unittest import mock
 from urllib.parse import parse_qsl, quote, urlencode
 
 import vcr
@@ -28,6 +35,7 @@ from vcr.serialize import deserialize, serialize
 
 from flexlocal import websocket_cassettes
 from flexlocal.websocket_cassettes import REDACTED, NotRecorded
+from shared.engine import clock
 from shared.engine.masking import Masker, secrets_in
 from shared.providers import osm
 from shared.transport.http import without_query
@@ -69,15 +77,22 @@ _TOKEN_IN_PATH = re.compile(r"(?<=/admin/v1/tokens/)[^/?]+")
 _OSM_LOGINS = ({"username", "password"}, {"issued_at", "expires", "id"})
 
 
-def path(family: str, provider: str) -> Path:
-    """The cassette of a cell, with the demo account; instead of the family, a handler that asks for more."""
-    return ROOT / family / f"{provider}.yaml"
+def path(family: str, provider: str, handler: str = "get") -> Path:
+    """The cassette of a cell's handler, with the demo account.
+
+    Families share one of ``validate_credentials``, which has that in place of the family.
+    """
+    return ROOT / family / _name(provider, handler)
 
 
-def own_path(account: str, family: str, provider: str) -> Path:
-    """The cassette of a cell with an account of the user's own; git ignores it."""
+def own_path(account: str, family: str, provider: str, handler: str = "get") -> Path:
+    """The cassette of a cell's handler with an account of the user's own; git ignores it."""
     folder = quote(account, safe=" @+").replace(".", "%2E")
-    return ROOT / "own" / folder / family / f"{provider}.yaml"
+    return ROOT / "own" / folder / family / _name(provider, handler)
+
+
+def _name(provider: str, handler: str) -> str:
+    return f"{provider}.yaml" if handler == "get" else f"{provider}.{handler}.yaml"
 
 
 class Foreign(Exception):
@@ -111,7 +126,8 @@ class Replayed:
 def replay(file: Path, credentials: Any = None) -> Iterator[Replayed]:
     """Answer from the file alone: no network. Raises NotRecorded on a request it does not have.
 
-    ``credentials`` are those that it was recorded with, where a request may hold one of them.
+    The engine's clock stands at the moment of the recording. ``credentials`` are those that it was recorded with,
+    where a request may hold one of them.
     """
     _must_exist(file)
     websockets = read_websockets(file)
@@ -124,17 +140,24 @@ def replay(file: Path, credentials: Any = None) -> Iterator[Replayed]:
             return True
 
         cassette.can_play_response_for = must_play
-        with websocket_cassettes.replay(websockets):
+        with websocket_cassettes.replay(websockets), stopped_clock(recorded_at(file)):
             yield Replayed(cassette, websockets)
 
 
 @contextlib.contextmanager
-def record(file: Path, credentials: Any = None, comment: str = "") -> Iterator[None]:
+def record(
+    file: Path,
+    credentials: Any = None,
+    comment: str = "",
+    moment: Optional[datetime.datetime] = None,
+) -> Iterator[None]:
     """Record into a new file, which takes the place of the old one only when all went well.
 
     With a ``comment`` for its first line, the file is the user's own: nobody else may read it, and it
-    replaces none but those that begin so (raises Foreign).
+    replaces none but those that begin so (raises Foreign). ``moment``: what the engine takes for now, aware;
+    by default it is now.
     """
+    moment = moment or clock.now()
     if comment and file.exists() and not file.read_text("utf-8", "replace").startswith(comment):
         raise Foreign(f"{file} is there, and no recording made it: move it away")
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -146,23 +169,50 @@ def record(file: Path, credentials: Any = None, comment: str = "") -> Iterator[N
         with (
             _vcr(scrubber).use_cassette(str(fresh), record_mode="all"),
             websocket_cassettes.record() as kept,
+            stopped_clock(moment),
         ):
             yield
-        _finish(fresh, [scrubber.message(each) for each in kept], comment)
+        _finish(fresh, [scrubber.message(each) for each in kept], comment, moment)
         os.replace(fresh, file)
     finally:
         fresh.unlink(missing_ok=True)
 
 
-def _finish(fresh: Path, websockets: list[dict[str, Any]], comment: str) -> None:
-    """Put the comment above the HTTP exchanges, if there are any, and the connections beside them."""
+def _finish(
+    fresh: Path, websockets: list[dict[str, Any]], comment: str, moment: datetime.datetime
+) -> None:
+    """Put the comment above the HTTP exchanges, if there are any, and the rest beside them."""
     text = fresh.read_text(encoding="utf-8")
     document = _Readable.deserialize(text) if text else {"interactions": [], "version": 1}
-    if websockets or not text:
-        text = _Readable.serialize(
-            {**document, **({"websockets": websockets} if websockets else {})}
-        )
+    document["recorded_at"] = moment.isoformat()
+    if websockets:
+        document["websockets"] = websockets
+    text = _Readable.serialize(document)
     fresh.write_text((comment and f"{comment}\n") + text, encoding="utf-8")
+
+
+def recorded_at(file: Path) -> Optional[datetime.datetime]:
+    """When the cassette was recorded; None of one that does not say so."""
+    _must_exist(file)
+    found = _RECORDED_AT.search(file.read_text(encoding="utf-8"))  # reading YAML takes a while
+    return datetime.datetime.fromisoformat(found[1]) if found else None
+
+
+@contextlib.contextmanager
+def stopped_clock(moment: Optional[datetime.datetime]) -> Iterator[None]:
+    """Within it, the engine takes the moment for now; with None, the clock goes on."""
+    if moment is None:
+        yield
+        return
+    naive = moment.astimezone(datetime.timezone.utc).replace(tzinfo=None)
+    of_nflex = types.SimpleNamespace(
+        utcnow=lambda: naive, strptime=datetime.datetime.strptime
+    )  # all that it uses
+    with (
+        mock.patch.object(clock, "now", return_value=moment),
+        mock.patch("nflex_connector_utils.time.datetime", of_nflex),
+    ):
+        yield
 
 
 def read(file: Path) -> Any:
@@ -200,9 +250,12 @@ def missing(file: Path) -> str:
     """That there is no such cassette, and what makes it: the commands in their order."""
     commands = "record it first, with --record"
     if ROOT / "own" not in file.parents:
-        of_its_own = file.stem in ("aws", "netbox", "openstack")
-        target = file.stem if of_its_own else "simulated"
-        commands = f"make record-{target}, then make expected, then make readme"
+        provider, _, handler = file.stem.partition(".")
+        of_its_own = provider in ("aws", "netbox", "openstack")
+        target = f"make record-{provider if of_its_own else 'simulated'}"
+        if handler:
+            target = f"python -m tools.record {provider} {file.parent.name} {handler}"
+        commands = f"{target}, then make expected, then make readme"
     return f"there is no cassette {file.parent.name}/{file.name}: {commands}"
 
 
@@ -243,7 +296,9 @@ class _Persister(FilesystemPersister):
         Path(cassette_path).write_text(serialize(cassette_dict, serializer), encoding="utf-8")
 
 
+# At the start of a line there are only the keys of a cassette itself.
 _WEBSOCKETS = re.compile("^websockets:", re.MULTILINE)
+_RECORDED_AT = re.compile("^recorded_at: '([^']*)'$", re.MULTILINE)
 
 
 class _Readable:

@@ -1,5 +1,6 @@
 """The README and the docs say what is so: their commands, generated parts, links and named files."""
 
+import contextlib
 import re
 import shlex
 import subprocess
@@ -11,7 +12,7 @@ import pytest
 from flexlocal import build
 from flexlocal.__main__ import families, main
 from tests.built import MANIFEST, module
-from tools import reference
+from tools import expected, record, reference
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
@@ -25,13 +26,14 @@ COMMANDS = {
 }
 FLEXLOCAL = [line for line in COMMANDS if line.startswith(".venv/bin/flexlocal ")]
 PYTEST = [line for line in COMMANDS if line.startswith(".venv/bin/python -m pytest ")]
+TOOLS = [line for line in COMMANDS if line.startswith(".venv/bin/python -m tools.")]
 MAKE = [line for line in COMMANDS if line.startswith("make ")]
 INSTALLED = [".venv/bin/pre-commit install"]
 
 
 def test_every_command_is_of_a_kind_that_is_tested():
     assert COMMANDS
-    assert set(COMMANDS) == {*FLEXLOCAL, *PYTEST, *MAKE, *INSTALLED}
+    assert set(COMMANDS) == {*FLEXLOCAL, *PYTEST, *TOOLS, *MAKE, *INSTALLED}
 
 
 @pytest.mark.usefixtures("no_network")
@@ -57,6 +59,20 @@ def test_test_commands_find_tests(command):
     arguments = [sys.executable, *shlex.split(command)[1:], "--collect-only", "-q"]
     done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("command", TOOLS)
+def test_commands_of_tools_name_what_there_is(command, monkeypatch, tmp_path):
+    """What is recorded and written there is tested in tests/test_recording.py and tests/test_grid.py."""
+    _, _, name, *arguments = shlex.split(command)
+    recorded = []
+    monkeypatch.setattr(record, "_record", lambda *of, **more: recorded.append(of))
+    monkeypatch.setattr(record, "_record_from_get", lambda *of: recorded.append(of))
+    monkeypatch.setattr(record, "_provider", lambda *of: contextlib.nullcontext())
+    monkeypatch.setattr(expected, "EXPECTED", tmp_path)
+    monkeypatch.setattr(sys, "argv", [name, *arguments])
+    {"tools.record": record, "tools.expected": expected}[name].main()
+    assert recorded or list(tmp_path.rglob("*.json"))
 
 
 def test_installed_commands_are_required():

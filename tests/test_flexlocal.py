@@ -3,11 +3,13 @@
 import http.server
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
+import freezegun
 import pytest
 import requests
 
@@ -168,7 +170,7 @@ def test_credentials_that_are_not_ok(capsys):
         (["accounts", "--accounts", "no-such-file"], "no-such-file: No such file"),
         (
             "run servers --account demo-aws --record --handler validate_credentials".split(),
-            "--record goes with the handler get",
+            "validate_credentials/aws.yaml is the demo account's",
         ),
     ],
 )
@@ -514,13 +516,6 @@ def no_network_after(request):
     return lambda: request.getfixturevalue("no_network")
 
 
-def without_seen_at(out):
-    resources = json.loads(out)
-    for resource in resources:
-        del resource["base"]["last_seen_at"]
-    return resources
-
-
 @pytest.fixture
 def cloud(monkeypatch, tmp_path):
     """A simulated cloud with three volumes, and a folder of cassettes of its own."""
@@ -532,9 +527,10 @@ def cloud(monkeypatch, tmp_path):
     made.stop()
 
 
-def run_volumes(cloud, mode, **credentials):
+def run_volumes(cloud, mode, handler="get", **credentials):
     event = {"provider": "openstack", "credentials": {**cloud.credentials(), **credentials}}
-    return main(["run", "volumes", "--event", json.dumps(event), mode, "--format", "json"])
+    asked = ["--event", json.dumps(event), "--handler", handler, mode, "--format", "json"]
+    return main(["run", "volumes", *asked])
 
 
 def test_a_poll_is_recorded_and_replayed(cloud, capsys, no_network_after):
@@ -546,24 +542,75 @@ def test_a_poll_is_recorded_and_replayed(cloud, capsys, no_network_after):
     assert run_volumes(cloud, "--replay") == 0
     replayed = capsys.readouterr().out
     assert len(json.loads(replayed)) == 3
-    assert without_seen_at(replayed) == without_seen_at(recorded)
+    assert replayed == recorded  # with the moment of the recording in it
     assert run_volumes(cloud, "--replay", project_name="other") == 1
     out, err = capsys.readouterr()
     assert out == ""
     assert "NotRecorded: POST http://127.0.0.1:" in err
 
 
-@pytest.mark.usefixtures("no_network")
-def test_a_handler_that_asks_for_more_than_get_says_so_when_it_is_replayed(capsys):
-    """Of circuits nothing more is asked; of servers their status checks, which no cassette holds."""
-    asked = ["--account", "demo-aws", "--handler", "get_status"]
-    assert main(["run", "circuits", *asked]) == 0
-    assert len(json.loads(capsys.readouterr().out)["status"]) == 33
-    assert main(["run", "servers", *asked]) == 1
+def without_seen_at(out):
+    resources = json.loads(out)
+    for resource in resources:
+        del resource["base"]["last_seen_at"]
+    return resources
+
+
+def test_each_handler_is_recorded_for_itself(cloud, capsys, no_network_after):
+    assert run_volumes(cloud, "--record", "get_status") == 0
+    recorded = capsys.readouterr().out
+    assert len(json.loads(recorded)["status"]) == 3
+    of_get, file = (
+        cassettes.own_path("event", "volumes", "openstack", each) for each in ("get", "get_status")
+    )
+    assert file.exists()
+    assert not of_get.exists()
+    no_network_after()
+    with freezegun.freeze_time("2031-01-01"):
+        assert run_volumes(cloud, "--replay", "get_status") == 0
+    assert capsys.readouterr().out == recorded
+
+
+def test_a_login_replays_from_a_recording_of_get(cloud, capsys, no_network_after):
+    assert run_volumes(cloud, "--record") == 0
+    no_network_after()
+    assert run_volumes(cloud, "--replay", "validate_credentials") == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["ok"] is True
+
+
+def test_a_handler_that_was_not_recorded_says_so(capsys, tmp_path, monkeypatch):
+    """What a recording of get holds is not enough."""
+    account = accounts.demo()["demo-aws"]
+    monkeypatch.setattr(accounts, "demo", dict)  # it is somebody's own now
+    shutil.copytree(cassettes.path("volumes", "aws").parent, tmp_path / "own" / "event" / "volumes")
+    (tmp_path / "own" / "event" / "volumes" / "aws.get_status.yaml").unlink()
+    monkeypatch.setattr(cassettes, "ROOT", tmp_path)
+    asked = ["--event", json.dumps(account.event()), "--handler", "get_status", "--replay"]
+    assert main(["run", "volumes", *asked]) == 1
     out, err = capsys.readouterr()
     assert out == ""
-    assert "DescribeInstanceStatus is not in servers/aws.yaml" in err
-    assert "a cassette holds a poll of get; run this live" in err
+    assert "DescribeVolumeStatus is not in volumes/aws.yaml" in err
+    assert "record get_status first, with --handler and --record, or run it live" in err
+
+
+@pytest.mark.usefixtures("no_network")
+@pytest.mark.parametrize(
+    "family, provider, handler",
+    [
+        ("servers", "aws", "get_metrics"),
+        ("servers", "openstack", "get_logs"),
+        ("vca_status", "osm", "get_status"),
+        ("vca_status", "juju", "get_status"),
+    ],
+)
+def test_a_demo_account_replays_every_handler_as_of_its_recording(
+    capsys, family, provider, handler
+):
+    """All are in tests/test_grid.py; here as a user runs them, at another time."""
+    with freezegun.freeze_time("2031-01-01"):
+        assert main(["run", family, "--account", f"demo-{provider}", "--handler", handler]) == 0
+    golden = expected.path(family, provider, handler).read_text(encoding="utf-8")
+    assert json.loads(capsys.readouterr().out) == json.loads(golden)
 
 
 def test_a_poll_that_fails_leaves_the_old_cassette(cloud, capsys):

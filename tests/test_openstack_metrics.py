@@ -38,7 +38,7 @@ def quick(monkeypatch):
 def clock(monkeypatch):
     monkeypatch.setattr("nflex_connector_utils.time.datetime", Clock)
     monkeypatch.setattr(Clock, "now_is", NOON)
-    monkeypatch.setattr(server_diagnostics, "_now", lambda: Clock.now_is)
+    monkeypatch.setattr("shared.engine.clock.now", lambda: Clock.now_is)
     return Clock
 
 

@@ -4,7 +4,6 @@ import importlib
 import json
 import socket
 import ssl
-import threading
 
 import pytest
 import requests
@@ -80,7 +79,7 @@ def test_connections_in_their_order_and_the_messages_of_each(controller, file):
 def test_it_is_a_cassette_as_any_other(controller, file):
     recorded(file, controller)
     document = yaml.safe_load(file.read_text(encoding="utf-8"))
-    assert document.keys() == {"interactions", "version", "websockets"}
+    assert document.keys() == {"interactions", "recorded_at", "version", "websockets"}
     assert document["interactions"] == []
 
 
@@ -202,17 +201,14 @@ def test_what_is_not_asked_for_is_unused(controller, file):
 
 
 def test_http_and_websockets_in_one_cassette(controller, file, no_network_after):
-    plain = cassette_server.CassetteServer(
-        cassettes.path("volumes", "netbox")
-    )  # answers 403 to this
-    threading.Thread(target=plain.serve, daemon=True).start()
-    health = f"http://127.0.0.1:{plain.port}/health"
-    try:
-        with cassettes.record(file):
-            status = requests.get(health, timeout=5).status_code
-            found = poll(controller).statuses()
-    finally:
-        plain.stop()
+    # answers 403 to this
+    with (
+        cassette_server.serving(cassettes.path("volumes", "netbox")) as plain,
+        cassettes.record(file),
+    ):
+        health = f"http://127.0.0.1:{plain.port}/health"
+        status = requests.get(health, timeout=5).status_code
+        found = poll(controller).statuses()
     no_network_after()
     with cassettes.replay(file) as cassette:
         assert requests.get(health, timeout=5).status_code == status

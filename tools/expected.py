@@ -1,8 +1,10 @@
-"""Writes the golden files from the cassettes: ``python -m tools.expected``.
+"""Writes the golden files from the cassettes: ``python -m tools.expected [FAMILY [PROVIDER [HANDLER]]]``.
 
-They are what each demo account's replay comes to, with the clock stopped for ``last_seen_at``.
+They are what each handler of each demo account's cells replays to. The clock stands where the cassette says, or
+else at ``SEEN_AT``.
 """
 
+import argparse
 import contextlib
 import importlib
 import io
@@ -13,24 +15,32 @@ from typing import Any
 import freezegun
 
 from flexlocal import accounts, cassettes
-from flexlocal.__main__ import families
+from flexlocal.__main__ import families, rights
 from flexlocal.context import Context
 
 EXPECTED = Path(__file__).resolve().parent.parent / "tests" / "expected"
 SEEN_AT = "2026-01-01T00:00:00"
 
 
-def replayed(family: str, provider: str) -> list[dict[str, Any]]:
+def handlers(family: str, provider: str) -> list[str]:
+    """What the cell serves: ``get``, and those of ``get_status``, ``get_metrics`` and ``get_logs`` that it has."""
+    cell = importlib.import_module(families()[family][provider])
+    return [handler for handler, permissions in rights(cell).items() if permissions]
+
+
+def replayed(family: str, provider: str, handler: str = "get") -> Any:
     """What the cell's handler returns for its demo account, from the cassette alone."""
-    handler = importlib.import_module(f"modules.{family}.main").get
+    called = getattr(importlib.import_module(f"modules.{family}.main"), handler)
     event = accounts.load()[f"demo-{provider}"].event()
-    with cassettes.replay(cassettes.path(family, provider)) as cassette, frozen():
+    file = cassettes.path(family, provider, handler)
+    clock = contextlib.nullcontext() if cassettes.recorded_at(file) else frozen()
+    with cassettes.replay(file) as cassette, clock:
         with contextlib.redirect_stdout(io.StringIO()):
-            resources = handler(event, Context(dict(cassettes.CONFIG)))
+            answer = called(event, Context(dict(cassettes.CONFIG)))
         unused = len(cassette) - cassette.play_count
     if unused:
-        raise AssertionError(f"{unused} exchanges of {family}/{provider}.yaml are not asked for")
-    return resources
+        raise AssertionError(f"{unused} exchanges of {family}/{file.name} are not asked for")
+    return answer
 
 
 def frozen() -> Any:
@@ -38,18 +48,40 @@ def frozen() -> Any:
     return freezegun.freeze_time(SEEN_AT, ignore=["threading", "queue", "shared.engine.deadline"])
 
 
-def text(resources: list[dict[str, Any]]) -> str:
-    """A golden file: JSON that a person can read and compare."""
-    return json.dumps(resources, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
+def text(answer: Any) -> str:
+    """A golden file: JSON that a person can read and compare; of points, one a line."""
+    if isinstance(answer, list):
+        return json.dumps(answer, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
+    ((what, points),) = ((name, each) for name, each in answer.items() if name != "last_update")
+    lines = [json.dumps(each, ensure_ascii=False, sort_keys=True) for each in points]
+    last_update = json.dumps(answer["last_update"])
+    return f'{{"last_update": {last_update}, "{what}": [\n' + ",\n".join(lines) + "\n]}\n"
 
 
-def path(family: str, provider: str) -> Path:
-    return EXPECTED / family / f"{provider}.json"
+def path(family: str, provider: str, handler: str = "get") -> Path:
+    return EXPECTED / family / cassettes.path(family, provider, handler).with_suffix(".json").name
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.expected", description="writes golden files"
+    )
+    names = ("family", "provider", "handler")
+    for name in names:
+        parser.add_argument(name, nargs="?", default="", metavar=name.upper())
+    wanted = vars(parser.parse_args())
+    cells = [
+        (family, provider, handler)
+        for family, providers in families().items()
+        for provider in providers
+        for handler in handlers(family, provider)
+    ]
+    for cell in cells:
+        if all(wanted[name] in ("", value) for name, value in zip(names, cell)):
+            file = path(*cell)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text(replayed(*cell)), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    for each_family, cells in families().items():
-        for each_provider in cells:
-            file = path(each_family, each_provider)
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text(replayed(each_family, each_provider)), encoding="utf-8")
+    main()

@@ -20,6 +20,7 @@ from typing import Any, Optional, TypeVar
 from nflex_connector_utils import Connections, ServiceOffering
 
 from shared import vca
+from shared.engine import clock
 from shared.engine.errors import ConnectorError, UnexpectedResponse
 from shared.providers import juju
 from shared.records.fields import field, items, needed
@@ -70,7 +71,7 @@ def lookups(scope: juju.Scope) -> Lookups:
     return Lookups(
         model,
         field(status, "controller-timestamp", str),
-        model.moment or datetime.datetime.now(datetime.timezone.utc),
+        model.moment or clock.now(),
         {name: id_ for name, id_ in offered.items() if id_},
     )
 

@@ -26,6 +26,7 @@ from typing import Any, Optional
 from nflex_connector_utils import Connections, ServiceOffering
 
 from shared import vca
+from shared.engine import clock
 from shared.engine.errors import Absent, UnexpectedResponse, about
 from shared.providers import osm
 from shared.records.fields import field, items, needed, objects, plain
@@ -85,7 +86,7 @@ def lookups(scope: osm.Scope) -> Lookups:
         except Absent:
             accounts = []
         users = {needed(each, "_id", str): needed(each, "user", str) for each in accounts}
-    now = datetime.datetime.now(datetime.timezone.utc)
+    now = clock.now()
     return Lookups(now, vca_of_vim, users)
 
 

@@ -21,6 +21,7 @@ from typing import Any, Optional, Union
 
 from nflex_connector_utils import Circuit, Connections
 
+from shared.engine import clock
 from shared.engine.errors import UnexpectedResponse, about
 from shared.engine.poll import Dropped, Requested
 from shared.providers import osm
@@ -59,7 +60,7 @@ def lookups(scope: osm.Scope) -> Lookups:
     made = Lookups(
         Accounts(osm.listed(scope, "vim"), wims),
         wims,
-        datetime.datetime.now(datetime.timezone.utc),
+        clock.now(),
     )
     if osm.has_ro(scope):
         session = scope.session

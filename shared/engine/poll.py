@@ -38,6 +38,7 @@ from typing import Any, Callable, Optional, TypeVar, Union
 
 from nflex_connector_utils import convert_datetime
 
+from shared.engine import clock
 from shared.engine import event as events
 from shared.engine.deadline import Deadline
 from shared.engine.errors import (
@@ -257,7 +258,7 @@ def _start(family: str, event: Any, runtime: Runtime, log: Log, **uses: bool) ->
 def _poll(family: str, event: Any, runtime: Runtime, log: Log) -> list[dict[str, Any]]:
     started = _start(family, event, runtime, log)
     cell = started.cell
-    seen_at = convert_datetime(datetime.datetime.now(datetime.timezone.utc))
+    seen_at = convert_datetime(clock.now())
 
     def convert(record: Any, scope: Any, lookups: Any) -> Any:
         converted = cell.convert(record, scope, lookups)
@@ -281,7 +282,7 @@ def _poll(family: str, event: Any, runtime: Runtime, log: Log) -> list[dict[str,
 def _statuses(family: str, event: Any, runtime: Runtime, log: Log) -> dict[str, Any]:
     started = _start(family, event, runtime, log, resources=True)
     requested = started.poll.request.resources
-    cell, now = started.cell, datetime.datetime.now(datetime.timezone.utc)
+    cell, now = started.cell, clock.now()
     if not hasattr(cell, "status"):
         log.info("no status", family=family, provider=started.poll.request.provider)
         return {"status": [], "last_update": _rfc3339(now)}
@@ -310,7 +311,7 @@ def _spanned(what: str, family: str, event: Any, runtime: Runtime, log: Log) -> 
     poll, fetch_points = started.poll, getattr(started.cell, what, None)
     if fetch_points is None:
         log.info(f"no {what}", family=family, provider=poll.request.provider)
-        now = datetime.datetime.now(datetime.timezone.utc)
+        now = clock.now()
         return {what: [], "last_update": _rfc3339(now)}
     span = getattr(started.cell, f"{what.upper()}_SPAN")
     asked = Asked(due(poll.request, log=log, **span), poll.request.resources)

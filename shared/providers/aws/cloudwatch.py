@@ -17,6 +17,7 @@ import datetime
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Optional
 
+from shared.engine import clock
 from shared.engine.errors import (
     ConnectorError,
     InsufficientPermission,
@@ -117,7 +118,7 @@ def period(interval: Interval, finest: int, now: datetime.datetime) -> int:
 
 
 def _points(scope: aws.Scope, interval: Interval, some: list[Query]) -> list[dict[str, Any]]:
-    now = datetime.datetime.now(datetime.timezone.utc)
+    now = clock.now()
     periods = [period(interval, query.period, now) for query in some]
     found = _found(scope, interval, some, periods)
     answer = []

@@ -8,10 +8,10 @@ counters; those of the last are kept in the poll's state. A server that is on an
 anew has new counters; where its volumes changed, its disks may be numbered anew: they have no other name.
 """
 
-import datetime
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Optional
 
+from shared.engine import clock
 from shared.engine.errors import InsufficientPermission
 from shared.providers import openstack
 from shared.records import metrics
@@ -60,7 +60,7 @@ def points(
         answered = True
         if read is None:
             continue
-        now, counted_by, counters, page = _now(), _counted_by(record), {}, []
+        now, counted_by, counters, page = clock.now(), _counted_by(record), {}, []
         before: dict[str, metrics.Point] = {}
         if last and last["of"] == counted_by:
             then = parse_time(last["time"]) or now
@@ -83,10 +83,6 @@ def points(
         yield page
     if failure is not None and not answered:
         raise failure  # it is not one server's
-
-
-def _now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.timezone.utc)
 
 
 def _reachable(record: dict[str, Any]) -> bool:
