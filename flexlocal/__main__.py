@@ -24,6 +24,7 @@ from flexlocal.manifest import ManifestError
 from flexlocal.options import BadUsage
 from shared.engine import event as events
 from shared.engine import poll
+from shared.engine.contracts import Cell
 from shared.engine.errors import InvalidEvent
 
 FAILED = 1
@@ -105,13 +106,12 @@ def families() -> dict[str, dict[str, str]]:
     return {family: poll.cells(family) for family in found}
 
 
-def rights(cell: Any) -> dict[str, tuple[str, ...]]:
-    """What each handler needs, by its name: nothing of what the cell does not serve."""
-    found = {"get": cell.PERMISSIONS}
-    for what in ("status", "metrics", "logs"):
-        served = cell.PERMISSIONS if hasattr(cell, what) else ()
-        found[f"get_{what}"] = getattr(cell, f"{what.upper()}_PERMISSIONS", served)
-    return found
+def permissions(cell: Cell[Any, Any, Any]) -> dict[str, tuple[str, ...]]:
+    """What each handler needs, by its name; nothing for one that the cell does not have."""
+    needed = {"get": cell.permissions}
+    for name, part in (("status", cell.status), ("metrics", cell.metrics), ("logs", cell.logs)):
+        needed[f"get_{name}"] = part.permissions if part else ()
+    return needed
 
 
 def _families(args: argparse.Namespace) -> int:
@@ -134,8 +134,7 @@ def _permissions(args: argparse.Namespace) -> int:
     for family, cells in known.items():
         for provider, module in cells.items():
             if args.family in (None, family) and args.provider in (None, provider):
-                cell = importlib.import_module(module)
-                needed = rights(cell)
+                needed = permissions(poll.load_cell(module))
                 if args.handler and args.handler not in needed:
                     raise BadUsage(f"no handler {args.handler!r}; there are {', '.join(needed)}")
                 for handler, each in needed.items():
@@ -151,7 +150,7 @@ def _permissions(args: argparse.Namespace) -> int:
         providers = sorted({provider for cells in known.values() for provider in cells})
         raise BadUsage(f"no cell of provider {args.provider!r}; there are {', '.join(providers)}")
     documents = {
-        provider: importlib.import_module(f"shared.providers.{provider}").least_rights(each)
+        provider: poll.load_provider(provider).least_permissions(each)
         for provider, each in sorted(wanted.items())
     }
     print(json.dumps(documents[args.provider] if args.provider else documents, indent=2))

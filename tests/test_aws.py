@@ -8,7 +8,6 @@ from math import ceil
 import pytest
 from freezegun import freeze_time
 
-from shared.engine import poll as engine
 from shared.engine.errors import (
     ConnectorError,
     IncompletePoll,
@@ -20,11 +19,11 @@ from shared.engine.errors import (
     UnexpectedResponse,
     Unreachable,
 )
-from shared.engine.traffic import Traffic
 from shared.providers import aws
 from shared.transport import http
 from tests.fakes import ec2
 from tests.fakes.context import Context
+from tests.fakes.poll import a_poll
 
 FAMILIES = ("servers", "networks", "volumes")
 LISTING = {
@@ -313,7 +312,7 @@ def test_the_real_endpoint_is_asked_whatever_the_host_has_set():
 def _session(**credentials):
     given = {"aws_access_key_id": ec2.KEY, "aws_secret_access_key": ec2.SECRET, **credentials}
     deadline, log = aws_deadline(), types.SimpleNamespace()
-    request = engine.Poll("volumes", None, deadline, Traffic(), log)
+    request = a_poll("volumes", deadline=deadline, log=log)
     return aws.Session(aws.credentials(given, False), request)
 
 
@@ -470,10 +469,10 @@ def test_denied_regions_are_named(cloud):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_least_rights_cover_every_call(cloud, family):
+def test_least_permissions_cover_every_call(cloud, family):
     poll(family, event(cloud))
     cell = importlib.import_module(f"modules.{family}.aws")
-    policy = aws.least_rights(cell.PERMISSIONS)
+    policy = aws.least_permissions(cell.PERMISSIONS)
     allowed = policy["Statement"][0]["Action"]
     assert allowed == sorted(set(allowed))
     assert {f"ec2:{operation}" for _, operation in cloud.calls} == set(allowed)

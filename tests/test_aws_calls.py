@@ -12,7 +12,8 @@ import botocore.client
 import pytest
 from botocore.exceptions import ClientError
 
-from flexlocal.__main__ import families, rights
+from flexlocal.__main__ import families, permissions
+from shared.engine import poll
 from shared.engine.errors import InsufficientPermission
 from shared.providers import aws
 from shared.transport import http
@@ -25,7 +26,7 @@ HANDLERS = [
     (family, handler)
     for family, cells in families().items()
     if "aws" in cells
-    for handler, needed in rights(importlib.import_module(cells["aws"])).items()
+    for handler, needed in permissions(poll.load_cell(cells["aws"])).items()
     if needed
 ]
 NO_PERMISSION_NEEDED = "sts:GetCallerIdentity"
@@ -112,10 +113,10 @@ def poll(url, family, handler):
 def test_what_is_called_is_what_the_table_of_rights_names(polled, family, handler):
     _, made = polled[family, handler]
     cell = importlib.import_module(f"modules.{family}.aws")
-    needed = set(rights(cell)[handler])
+    needed = set(permissions(cell)[handler])
     assert needed >= {"ec2:DescribeRegions"}
     assert made - {NO_PERMISSION_NEEDED} == needed
-    policy = aws.least_rights(rights(cell)[handler])
+    policy = aws.least_permissions(permissions(cell)[handler])
     assert policy["Statement"][0]["Action"] == sorted(needed)
 
 

@@ -12,12 +12,11 @@ import botocore.session
 import pytest
 
 from flexlocal import manifest
-from shared.engine import poll as engine
 from shared.engine.deadline import Deadline
 from shared.engine.errors import ConnectorError, Throttled, Unreachable
-from shared.engine.traffic import Traffic
 from shared.providers import aws
 from shared.transport import http
+from tests.fakes.poll import a_poll
 
 REGION = "us-east-1"
 # protocol -> a listing of a service that speaks it, and an empty answer
@@ -116,7 +115,7 @@ def scope(server):
         "endpoint_url": f"http://127.0.0.1:{server.server_address[1]}",
     }
     log = types.SimpleNamespace(info=print)
-    poll = engine.Poll("servers", None, Deadline(600), Traffic(), log)
+    poll = a_poll("servers", deadline=Deadline(600), log=log)
     return aws.Scope(REGION, aws.Session(aws.credentials(given, False), poll))
 
 

@@ -6,7 +6,8 @@ from importlib import import_module
 
 import pytest
 
-from flexlocal.__main__ import rights
+from flexlocal.__main__ import permissions
+from shared.engine import poll
 from shared.engine.errors import InsufficientPermission
 from tests.built import CELLS
 from tests.fakes import moto_users
@@ -16,7 +17,7 @@ RIGHTS = {
     (family, handler): needed
     for family, provider in CELLS
     if provider == "aws"
-    for handler, needed in rights(import_module(f"modules.{family}.aws")).items()
+    for handler, needed in permissions(poll.load_cell(f"modules.{family}.aws")).items()
     if needed
 }
 LACKING = [(*of, right) for of, needed in RIGHTS.items() for right in needed]

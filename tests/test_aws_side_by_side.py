@@ -9,14 +9,14 @@ from botocore.exceptions import ClientError
 
 from modules.appliances import aws as appliances
 from modules.wan_links import aws as wan_links
-from shared.engine import poll as engine
 from shared.engine.deadline import Deadline
 from shared.engine.network import Network
 from shared.engine.traffic import Traffic
-from shared.engine.workers import AT_ONCE, Workers
+from shared.engine.workers import AT_ONCE
 from shared.providers import aws
 from shared.transport import http
 from tests.fakes import ec2
+from tests.fakes.poll import a_poll
 from tests.test_workers import Crowd
 
 REGION = "us-east-1"
@@ -102,8 +102,10 @@ def fetched(monkeypatch, cell, what, cloud, spare):
     deadline = Deadline(600)
     network = Network(deadline)
     log = type("Log", (), {"info": lambda *_, **__: None})()
-    traffic, workers = Traffic(), Workers(network, spare)
-    poll = engine.Poll("appliances", None, deadline, traffic, log, network, workers)
+    traffic = Traffic()
+    poll = a_poll(
+        "appliances", deadline=deadline, traffic=traffic, log=log, network=network, spare=spare
+    )
     given = {
         "aws_access_key_id": ec2.KEY,
         "aws_secret_access_key": ec2.SECRET,
@@ -159,7 +161,7 @@ def test_what_is_throttled_holds_the_others_back(monkeypatch):
 
 
 def _session():
-    poll = engine.Poll("appliances", None, Deadline(600), Traffic(), None)
+    poll = a_poll("appliances", deadline=Deadline(600))
     given = {"aws_access_key_id": ec2.KEY, "aws_secret_access_key": ec2.SECRET}
     return aws.Session(aws.credentials(given, False), poll)
 
@@ -168,7 +170,7 @@ def test_all_calls_of_a_client_wait_together(monkeypatch):
     """Whatever thread they are of: the client of a service in a region is one."""
     with ec2.Cloud({REGION: ec2.records(REGION)}) as cloud:
         cloud.fail(REGION, "DescribeVolumes", ec2.THROTTLE, times=1)
-        poll = engine.Poll("volumes", None, Deadline(600), Traffic(), None)
+        poll = a_poll("volumes", deadline=Deadline(600))
         given = {
             "aws_access_key_id": ec2.KEY,
             "aws_secret_access_key": ec2.SECRET,

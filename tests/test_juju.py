@@ -23,13 +23,12 @@ from shared.engine.errors import (
 from shared.engine.event import Origin
 from shared.engine.log import Log
 from shared.engine.masking import Masker
-from shared.engine.poll import Poll
 from shared.engine.runtime import Runtime
-from shared.engine.traffic import Traffic
 from shared.providers import juju
 from shared.transport import http, websocket
 from tests.fakes import juju as fakes
 from tests.fakes.context import Context
+from tests.fakes.poll import a_poll
 
 STATUS = "Client.FullStatus"
 LIST = "ModelManager.ListModelSummaries"
@@ -57,7 +56,7 @@ class Polled:
         self.credentials = credentials
         self.context = Context()
         log = Log(Runtime(self.context), Origin(), Masker())
-        self.poll = Poll("servers", None, deadline, Traffic(), log)
+        self.poll = a_poll("servers", deadline=deadline, log=log)
 
     def login(self):
         return juju.login(juju.credentials(self.credentials, ambient=False), self.poll)
@@ -761,7 +760,7 @@ def test_no_secret_in_log_error_or_repr(controller, caplog, capsys, fault):
 
 
 def test_the_rights_of_a_user_that_only_reads():
-    rights = juju.least_rights(["controller login", "model read"])
+    rights = juju.least_permissions(["controller login", "model read"])
     assert rights["controller"] == "login"
     assert rights["each model"] == "read"
     assert "juju grant USER read MODEL [MODEL ...]" in rights["commands"]

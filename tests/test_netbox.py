@@ -9,8 +9,6 @@ import re
 import pytest
 
 from shared.engine import event as events
-from shared.engine import poll as engine
-from shared.engine.deadline import Deadline
 from shared.engine.errors import (
     ConnectorError,
     InsufficientPermission,
@@ -25,11 +23,11 @@ from shared.engine.event import Origin
 from shared.engine.log import Log
 from shared.engine.masking import Masker
 from shared.engine.runtime import Runtime
-from shared.engine.traffic import Traffic
 from shared.providers import netbox as provider
 from shared.transport import http
 from tests.fakes import netbox as fakes
 from tests.fakes.context import Context
+from tests.fakes.poll import a_poll
 
 FAMILIES = ("servers", "networks", "volumes", "appliances", "circuits")
 CIRCUITS, ENDS = "circuits/circuits", "circuits/circuit-terminations"
@@ -109,7 +107,7 @@ def scope_of(netbox):
     """A scope to list with, as a poll makes it."""
     request = events.parse({"provider": "netbox", "credentials": netbox.credentials()}, ["netbox"])
     log = Log(Runtime(Context()), Origin(), Masker())
-    asked = engine.Poll("circuits", request, Deadline(60), Traffic(), log)
+    asked = a_poll("circuits", request=request, log=log)
     (scope,) = provider.scopes(
         provider.login(provider.credentials(request.credentials, False), asked)
     )
@@ -586,8 +584,8 @@ def test_a_bad_filter_is_said_in_netboxs_words(netbox):
         poll("appliances", netbox)
 
 
-def test_the_least_rights():
-    assert provider.least_rights(["ipam.view_vlan", "dcim.view_site", "ipam.view_vlan"]) == {
+def test_the_least_permissions():
+    assert provider.least_permissions(["ipam.view_vlan", "dcim.view_site", "ipam.view_vlan"]) == {
         "name": "CMP inventory",
         "object_types": ["dcim.site", "ipam.vlan"],
         "actions": ["view"],

@@ -761,7 +761,7 @@ def test_the_hosts_own_credentials_where_the_operator_allows_them(cloud, monkeyp
     assert len(get("volumes", event, Context(ambient_credentials=True))) == 2
 
 
-def test_the_least_rights():
-    rights = openstack.least_rights(("get_port", "get_network", "get_port"))
+def test_the_least_permissions():
+    rights = openstack.least_permissions(("get_port", "get_network", "get_port"))
     assert "reader" in json.dumps(rights) and "admin" in json.dumps(rights)
     assert rights["policies"] == ["get_network", "get_port"]

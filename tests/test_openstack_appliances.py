@@ -583,10 +583,10 @@ def test_an_answer_that_is_no_listing(cloud, path, kind):
 # --- rights ---------------------------------------------------------------------------------------
 
 
-def test_the_least_rights_name_octavias_role():
-    rights = openstack.least_rights(appliances.PERMISSIONS)
+def test_the_least_permissions_name_octavias_role():
+    rights = openstack.least_permissions(appliances.PERMISSIONS)
     assert list(rights["roles_where_reader_is_too_little"]) == ["load-balancer_observer"]
-    assert openstack.least_rights(("get_port",))["roles_where_reader_is_too_little"] == {}
+    assert openstack.least_permissions(("get_port",))["roles_where_reader_is_too_little"] == {}
 
 
 @pytest.mark.parametrize("services", [set(), {"load-balancer", "sharev2"}])

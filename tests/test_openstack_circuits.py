@@ -570,8 +570,8 @@ def test_a_reader_whom_the_cloud_shows_vpnaas_is_believed(cloud, connections):
     assert len(found.get("ipsec_site_connection", [])) == (4 if connections else 0)
 
 
-def test_the_least_rights_name_role_member():
-    rights = openstack.least_rights(circuits.PERMISSIONS)
+def test_the_least_permissions_name_role_member():
+    rights = openstack.least_permissions(circuits.PERMISSIONS)
     besides = rights["roles_where_reader_is_too_little"]
     assert list(besides) == ["member"]
     assert "get_ipsec_site_connection" in besides["member"]

@@ -7,8 +7,6 @@ import socket
 import pytest
 import requests
 
-from shared.engine import poll as engine
-from shared.engine.deadline import Deadline
 from shared.engine.errors import (
     Absent,
     InsufficientPermission,
@@ -22,11 +20,11 @@ from shared.engine.event import Origin
 from shared.engine.log import Log
 from shared.engine.masking import Masker
 from shared.engine.runtime import Runtime
-from shared.engine.traffic import Traffic
 from shared.providers import osm as provider
 from shared.transport import http
 from tests.fakes import osm as fakes
 from tests.fakes.context import Context
+from tests.fakes.poll import a_poll
 
 NS = "/osm/nslcm/v1/ns_instances"
 TOKENS = "/osm/admin/v1/tokens"
@@ -56,7 +54,7 @@ def newer():
 def log_in(osm, context=None, **more):
     credentials = provider.credentials(osm.credentials(**more), False)
     log = Log(Runtime(context or Context()), Origin(), Masker())
-    poll = engine.Poll("vca_status", None, Deadline(60), Traffic(), log)
+    poll = a_poll("vca_status", log=log)
     return provider.login(credentials, poll)
 
 
@@ -234,8 +232,8 @@ def test_a_role_that_may_not_is_named_and_no_new_token_is_made(osm):
     assert osm.counts[f"POST {TOKENS}"] == 1
 
 
-def test_least_rights_let_a_role_read(osm):
-    asked = provider.least_rights(["ns_instances:get"])
+def test_least_permissions_let_a_role_read(osm):
+    asked = provider.least_permissions(["ns_instances:get"])
     osm.roles["project_user"] = {name for name, may in asked["permissions"].items() if may}
     assert ids(listed(osm)) == ["ns-1"]
     assert not asked["permissions"]["default"]
@@ -281,9 +279,7 @@ def test_what_nobody_listens_on_is_unreachable():
         closed.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{closed.getsockname()[1]}/osm"
     given = {"url": url, "username": "u", "password": "example-pass"}
-    poll = engine.Poll(
-        "f", None, Deadline(60), Traffic(), Log(Runtime(Context()), Origin(), Masker())
-    )
+    poll = a_poll("f", log=Log(Runtime(Context()), Origin(), Masker()))
     with pytest.raises(requests.RequestException) as failed:
         provider.login(provider.credentials(given, False), poll)
     error = provider.classify(failed.value)

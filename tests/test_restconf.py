@@ -405,7 +405,7 @@ def test_what_is_no_number_is_refused(value):
 
 def test_the_rights_as_rules_of_nacm(provider):
     module = __import__(f"modules.wan_links.{provider}", fromlist=["PERMISSIONS"])
-    (rules,) = restconf.least_rights(module.PERMISSIONS)["ietf-netconf-acm:rule-list"]
+    (rules,) = restconf.least_permissions(module.PERMISSIONS)["ietf-netconf-acm:rule-list"]
     assert [rule["path"] for rule in rules["rule"]] == sorted(module.PERMISSIONS)
     assert {rule["access-operations"] for rule in rules["rule"]} == {"read"}
     modules = {"tapi": {"tapi-common", "tapi-connectivity"}, "ietf_l2vpn": {"ietf-l2vpn-svc"}}

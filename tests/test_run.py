@@ -1,5 +1,6 @@
 """The engine, with a provider and a family that exist only here."""
 
+import dataclasses
 import sys
 import threading
 import types
@@ -10,6 +11,7 @@ from nflex_connector_utils import Network
 
 from shared.engine import network
 from shared.engine import poll as engine
+from shared.engine.contracts import Cell, Dropped, Page
 from shared.engine.deadline import Deadline
 from shared.engine.errors import (
     Absent,
@@ -42,11 +44,16 @@ class Scope:
 class Provider(types.ModuleType):
     """A provider whose scopes are given by the test."""
 
-    def __init__(self):
+    def __init__(self, cell_module):
         super().__init__("shared.providers.fake")
+        self.PROVIDER = self
+        self._cell_module = cell_module
         self.planned = []
         self.logins = 0
         self.login_error = None
+
+    def change_cell(self, **parts):
+        self._cell_module.CELL = dataclasses.replace(self._cell_module.CELL, **parts)
 
     def credentials(self, raw, ambient):
         return raw
@@ -75,25 +82,24 @@ def provider(monkeypatch, tmp_path):
     family = types.ModuleType("modules.things")
     family.__path__ = [str(tmp_path)]
     cell = types.ModuleType("modules.things.fake")
-    cell.fetch = fetch
-    cell.convert = convert
-    made = Provider()
+    cell.CELL = Cell(calls="", permissions=(), fetch=fetch, convert=convert)
+    made = Provider(cell)
     monkeypatch.setitem(sys.modules, "modules.things", family)
     monkeypatch.setitem(sys.modules, "modules.things.fake", cell)
     monkeypatch.setitem(sys.modules, "shared.providers.fake", made)
-    made.cell = cell
     return made
 
 
-def fetch(scope, lookups):
-    yield from scope.pages
+def fetch(scope):
+    for page in scope.pages:
+        yield Page(page, None)
     if scope.error:
         raise scope.error
 
 
 def convert(record, scope, lookups):
     if record.get("hidden"):
-        return engine.Dropped("hidden")
+        return Dropped("hidden")
     if "id" not in record:
         raise UnexpectedResponse("field 'id' is missing")
     return Network(id=record["id"], name=record["id"])

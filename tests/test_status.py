@@ -5,6 +5,7 @@ import datetime
 import pytest
 
 from shared.engine import poll
+from shared.engine.contracts import Status
 from shared.engine.errors import InvalidEvent, OutOfTime
 from shared.records.status import LEVELS, Point, worst
 from tests.fakes.context import Context
@@ -28,7 +29,7 @@ def ids(answer):
 
 @pytest.fixture
 def told(provider):  # noqa: F811
-    provider.cell.status = status
+    provider.change_cell(status=Status((), status))
     return provider
 
 

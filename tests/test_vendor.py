@@ -13,7 +13,7 @@ from importlib import import_module
 import pytest
 import yaml
 
-from flexlocal.__main__ import rights
+from flexlocal.__main__ import permissions
 from tests import vendor
 from tests.built import CELLS, module
 from tests.fakes import moto_polls, moto_users
@@ -37,7 +37,7 @@ def needs_flexer():
 def aws(moto_of_5_2):
     """Credentials of a user of a moto server that knows its users."""
     cells = [import_module(f"modules.{family}.aws") for family, name in CELLS if name == "aws"]
-    needed = {right for cell in cells for each in rights(cell).values() for right in each}
+    needed = {right for cell in cells for each in permissions(cell).values() for right in each}
     with moto_users.account({"inventory": needed}, measured) as users:
         yield users["inventory"]
 

@@ -17,12 +17,10 @@ from moto.networkmanager.responses import NetworkManagerResponse
 
 from modules.wan_links import aws as cell
 from modules.wan_links import main
-from shared.engine.deadline import Deadline
 from shared.engine.errors import InsufficientPermission, UnexpectedResponse
-from shared.engine.poll import Poll
-from shared.engine.traffic import Traffic
 from shared.providers import aws
 from tests.fakes.context import Context
+from tests.fakes.poll import a_poll
 from tools import demo_aws, network_manager
 
 MODEL = botocore.session.get_session().get_service_model("networkmanager")
@@ -245,7 +243,7 @@ def test_the_service_is_there_in_its_partitions_whatever_names_can_be_looked_up(
     monkeypatch.setattr(socket, "getaddrinfo", no_names)
     for region, offered in (("eu-west-1", True), ("us-gov-west-1", True), ("cn-north-1", False)):
         given = {"aws_access_key_id": "A", "aws_secret_access_key": "b", "regions": region}
-        request = Poll("wan_links", None, Deadline(60), Traffic(), None)
+        request = a_poll("wan_links")
         session = aws.Session(aws.credentials(given, False), request)
         assert session.offers("networkmanager", region) is offered
 

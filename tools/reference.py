@@ -15,8 +15,9 @@ from typing import Any
 import yaml
 
 from flexlocal import build, manifest, show
-from flexlocal.__main__ import families, rights
+from flexlocal.__main__ import families, permissions
 from flexlocal.build import Built
+from shared.engine import poll
 from tools import expected, quality
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -88,19 +89,23 @@ def _cells() -> Iterator[str]:
     for family, known in families().items():
         yield f"## {title(family)}\n"
         for provider, module in sorted(known.items()):
-            cell: Any = importlib.import_module(module)
+            cell = poll.load_cell(module)
             yield f"### {title(family)} of {PROVIDERS[provider]} {{ #{family}-{provider} }}\n"
-            yield f"{(cell.__doc__ or '').splitlines()[0]} Source: `{source(module)}`.\n"
+            yield f"{_first_line(module)} Source: `{source(module)}`.\n"
             yield "Calls of a poll:\n"
-            yield from (f"- {each.strip()}" for each in cell.CALLS.split(";"))
+            yield from (f"- {each.strip()}" for each in cell.calls.split(";"))
             yield "\nPermissions:\n"
-            needed = rights(cell)
+            needed = permissions(cell)
             yield f"- {_listed(needed['get'])}"
-            for handler, permissions in needed.items():
-                more = sorted(set(permissions) - set(needed["get"]))
+            for handler, those in needed.items():
+                more = sorted(set(those) - set(needed["get"]))
                 if more:
                     yield f"- for `{handler}` also {_listed(more)}"
             yield ""
+
+
+def _first_line(module: str) -> str:
+    return (importlib.import_module(module).__doc__ or "").splitlines()[0]
 
 
 def metrics() -> str:

@@ -17,23 +17,12 @@ from typing import Any
 
 from nflex_connector_utils import Connections, Volume
 
-from shared.engine.poll import Asked, Requested
+from shared.engine.contracts import Cell, Page, Requested, Series, Status, Window
 from shared.providers import aws
 from shared.providers.aws import cloudtrail, cloudwatch, regions
 from shared.records.fields import field, needed, objects
 from shared.records.metadata import metadata
 from shared.records.status import Point, worst
-
-PERMISSIONS = ("ec2:DescribeRegions", "ec2:DescribeVolumes")
-STATUS_PERMISSIONS = (
-    "ec2:DescribeRegions",
-    "ec2:DescribeVolumeStatus",
-    "ec2:DescribeVolumes",  # of which there are, where the status of some is wanted
-)
-METRICS_PERMISSIONS = (cloudwatch.PERMISSION, "ec2:DescribeRegions", "ec2:DescribeVolumes")
-LOGS_PERMISSIONS = (cloudtrail.PERMISSION, "ec2:DescribeRegions")
-CALLS = "1 DescribeRegions; a region: ceil(volumes/1000) DescribeVolumes"
-RECORD_IDS = ("VolumeId",)
 
 GIB = 1024**3
 STATUSES_A_CALL = 100  # of DescribeVolumeStatus, which has no filter for ids
@@ -63,8 +52,9 @@ DETAILS = (
 )
 
 
-def fetch(scope: aws.Scope, lookups: None) -> Iterator[list[dict[str, Any]]]:
-    return aws.pages(scope, "ec2", "describe_volumes", "Volumes")
+def fetch(scope: aws.Scope) -> Iterator[Page[dict[str, Any], None]]:
+    for volumes in aws.pages(scope, "ec2", "describe_volumes", "Volumes"):
+        yield Page(volumes, None)
 
 
 def convert(record: dict[str, Any], scope: aws.Scope, lookups: None) -> Volume:
@@ -95,61 +85,63 @@ def _servers(record: dict[str, Any]) -> list[str]:
 # --- status ---------------------------------------------------------------------------------------
 
 
-def fetch_status(
-    scope: aws.Scope, lookups: None, requested: Requested
-) -> Iterator[list[dict[str, Any]]]:
+def fetch_status(scope: aws.Scope, requested: Requested) -> Iterator[Page[dict[str, Any], None]]:
+    for statuses in _statuses(scope, requested):
+        yield Page(statuses, None)
+
+
+def _statuses(scope: aws.Scope, requested: Requested) -> Iterator[list[dict[str, Any]]]:
     operation, key = "describe_volume_status", "VolumeStatuses"
     if requested is None:
         return aws.pages(scope, "ec2", operation, key)
-    found = {
+    existing = {
         needed(volume, "VolumeId", str)
-        for page in aws.requested_pages(
+        for volumes in aws.requested_pages(
             scope, "describe_volumes", "Volumes", "volume-id", requested, "vol-"
         )
-        for volume in page
+        for volume in volumes
     }
-    return aws.by_ids(scope, operation, key, "VolumeIds", found & requested, STATUSES_A_CALL)
+    return aws.by_ids(scope, operation, key, "VolumeIds", existing & requested, STATUSES_A_CALL)
 
 
 def status(record: dict[str, Any], scope: aws.Scope, lookups: None) -> Iterator[Point]:
     checked = field(record, "VolumeStatus", dict) or {}
     result = field(checked, "Status", str)
-    levels, told, since = [STATUS_LEVELS.get(result or "", "unknown")], [result or "no status"], []
+    levels, messages = [STATUS_LEVELS.get(result or "", "unknown")], [result or "no status"]
+    since = []
     for detail in objects(checked, "Details"):
-        found = field(detail, "Status", str)
-        if found and found not in FINE:
-            told.append(f"{field(detail, 'Name', str)}: {found}")
+        state = field(detail, "Status", str)
+        if state and state not in FINE:
+            messages.append(f"{field(detail, 'Name', str)}: {state}")
     for event in objects(record, "Events"):
         levels.append("warning")
         kind, description = field(event, "EventType", str), field(event, "Description", str)
-        told.append(": ".join(filter(None, (kind, description))) or "an event")
+        messages.append(": ".join(filter(None, (kind, description))) or "an event")
         since.append(field(event, "NotBefore", datetime.datetime))
     yield Point(
         needed(record, "VolumeId", str),
         "volume",
         worst(levels),
-        "; ".join(told),
+        "; ".join(messages),
         min(filter(None, since), default=None),
     )
 
 
 # --- metrics --------------------------------------------------------------------------------------
 
-METRICS_SPAN = cloudwatch.SPAN
 
-
-def metrics(scope: aws.Scope, lookups: None, asked: Asked) -> Iterator[list[dict[str, Any]]]:
+def metrics(scope: aws.Scope, window: Window) -> Iterator[list[dict[str, Any]]]:
     """EBS measures every minute, while the volume is attached."""
-    return cloudwatch.points(scope, asked, _queries(scope, asked))
+    return cloudwatch.points(scope, window, _queries(scope, window))
 
 
-def _queries(scope: aws.Scope, asked: Asked) -> Iterator[cloudwatch.Query]:
-    for page in aws.requested_pages(
-        scope, "describe_volumes", "Volumes", "volume-id", asked.resources
+def _queries(scope: aws.Scope, window: Window) -> Iterator[cloudwatch.Query]:
+    for volumes in aws.requested_pages(
+        scope, "describe_volumes", "Volumes", "volume-id", window.resources
     ):
-        for volume in page:
+        for volume in volumes:
             name = needed(volume, "VolumeId", str)
-            if asked.wants(name):
+            if window.wants(name):
                 yield from cloudwatch.queries(
                     "aws.ebs",
                     "AWS/EBS",
@@ -162,9 +154,36 @@ def _queries(scope: aws.Scope, asked: Asked) -> Iterator[cloudwatch.Query]:
 
 # --- logs -----------------------------------------------------------------------------------------
 
-LOGS_SPAN = cloudtrail.SPAN
 TRAIL = (cloudtrail.by_type("AWS::EC2::Volume", "vol-"),)
 
 
-def logs(scope: aws.Scope, lookups: None, asked: Asked) -> Iterator[list[dict[str, Any]]]:
-    return cloudtrail.events(scope, asked, "volume", TRAIL)
+def logs(scope: aws.Scope, window: Window) -> Iterator[list[dict[str, Any]]]:
+    return cloudtrail.events(scope, window, "volume", TRAIL)
+
+
+CELL = Cell(
+    calls="1 DescribeRegions; a region: ceil(volumes/1000) DescribeVolumes",
+    permissions=("ec2:DescribeRegions", "ec2:DescribeVolumes"),
+    fetch=fetch,
+    convert=convert,
+    record_ids=("VolumeId",),
+    status=Status(
+        permissions=(
+            "ec2:DescribeRegions",
+            "ec2:DescribeVolumeStatus",
+            "ec2:DescribeVolumes",  # which of them exist, where the status of some is requested
+        ),
+        points=status,
+        fetch=fetch_status,
+    ),
+    metrics=Series(
+        permissions=(cloudwatch.PERMISSION, "ec2:DescribeRegions", "ec2:DescribeVolumes"),
+        span=cloudwatch.SPAN,
+        fetch=metrics,
+    ),
+    logs=Series(
+        permissions=(cloudtrail.PERMISSION, "ec2:DescribeRegions"),
+        span=cloudtrail.SPAN,
+        fetch=logs,
+    ),
+)

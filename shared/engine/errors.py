@@ -55,13 +55,13 @@ class InvalidEvent(ConnectorError):
     advice = "Correct the account's settings; nothing was polled."
 
 
-class InvalidCredentials(ConnectorError, nflex.InvalidCredentials):
+class InvalidCredentials(ConnectorError, nflex.InvalidCredentials):  # type: ignore[misc]
     """The provider does not accept the credentials."""
 
     advice = "Check the account's credentials: they are wrong, expired or revoked."
 
 
-class InsufficientPermission(ConnectorError, nflex.InsufficientPermission):
+class InsufficientPermission(ConnectorError, nflex.InsufficientPermission):  # type: ignore[misc]
     """The credentials are good but may not do what the poll needs; the message names it."""
 
     advice = "Grant the account what is named here; 'flexlocal permissions' prints all it needs."

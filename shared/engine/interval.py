@@ -53,53 +53,57 @@ class Interval:
         return _text(self.end)
 
 
-def due(
-    request: Request,
-    *,
-    poll_interval_s: float = POLL_INTERVAL_S,
-    initial_s: float = 0,
-    skew_s: float = 0,
-    longest_s: float = LONGEST_S,
-    period_s: Optional[int] = None,
-    log: Optional[Log] = None,
-) -> Interval:
-    """The interval that the poll of this request has to fetch. All lengths are in seconds.
+@dataclasses.dataclass(frozen=True)
+class Span:
+    """How a provider's points or log events are to be fetched: lengths in seconds.
 
-    - With ``last_update``, it starts there; otherwise one poll interval and ``initial_s`` before its end. The
-      poll interval is the request's, or ``poll_interval_s``.
-    - It ends ``skew_s`` before now: the time that the provider takes until its points are complete.
-    - It is at most ``longest_s`` long, counted from its start; the next polls fetch the rest. (At most two
+    ``skew_s``: until they are complete. ``longest_s``: of one poll. ``period_s``: points stand at multiples of
+    this, counted from 1970.
+    """
+
+    skew_s: float = 0
+    longest_s: float = LONGEST_S
+    period_s: Optional[int] = None
+
+
+def due(request: Request, span: Span, log: Optional[Log] = None) -> Interval:
+    """The interval that the poll of this request has to fetch.
+
+    - With ``last_update``, it starts there; otherwise one poll interval before its end. The poll interval is the
+      request's, or ``POLL_INTERVAL_S``.
+    - It ends ``span.skew_s`` before now.
+    - It is at most ``span.longest_s`` long, counted from its start; the next polls fetch the rest. (At most two
       poll intervals, if that is longer: with less, an outage would never be caught up with.)
-    - With ``period_s``, it starts and ends on a multiple of that, counted from 1970, as the provider's
-      points do. Another start is moved back to one, since the point of that period was not complete then.
+    - With ``span.period_s``, it starts and ends on a multiple of that. Another start is moved back to one, since
+      the point of that period was not complete then.
     - If it would end before its start, it is empty and stays at its start. A start in the future can't have
       been reached by a poll: it becomes now, and ``log`` says so.
 
     Raises InvalidEvent where the poll interval is too long to calculate with.
     """
     last_update = request.last_update
-    poll_interval = request.poll_interval_s or poll_interval_s
-    longest = max(longest_s, 2 * poll_interval, period_s or 0)
+    poll_interval = request.poll_interval_s or POLL_INTERVAL_S
+    longest = max(span.longest_s, 2 * poll_interval, span.period_s or 0)
     event = {
         "last_update": None if last_update is None else _text(last_update),
         "poll_interval": poll_interval,
     }
     try:
         naive = setup_time_interval(
-            event, backfill_time=longest, initial_interval=initial_s, skew=skew_s
+            event, backfill_time=longest, initial_interval=0, skew=span.skew_s
         )
     except OverflowError:
         raise InvalidEvent("'poll_interval' is longer than time itself") from None
     start, end = (moment.replace(tzinfo=_UTC) for moment in naive)
     if start > end:  # then it was not cut to the longest, and its end is now but for the skew
-        now = end + datetime.timedelta(seconds=skew_s)
+        now = end + datetime.timedelta(seconds=span.skew_s)
         if start > now:
             if log:
                 log.warn("last_update is in the future", last_update=_text(start), now=_text(now))
             start = now
-    start = _floor(start, period_s)
+    start = _floor(start, span.period_s)
     # a first poll has no last_update, and nflex does not cut it
-    end = _floor(min(end, start + datetime.timedelta(seconds=longest)), period_s)
+    end = _floor(min(end, start + datetime.timedelta(seconds=longest)), span.period_s)
     return Interval(start, max(start, end))
 
 

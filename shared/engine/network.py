@@ -487,7 +487,7 @@ class _Lines:
         self._file = file
 
     def readline(self, limit: int = -1) -> bytes:
-        line = self._file.readline(LONGEST_LINE + 1 if limit < 0 else limit)
+        line: bytes = self._file.readline(LONGEST_LINE + 1 if limit < 0 else limit)
         if len(line) > LONGEST_LINE:
             raise http.client.LineTooLong("between two chunks")
         return line

@@ -5,10 +5,11 @@ the platform's own API over a client without time-outs. Each runs in a thread th
 and after one that hung no more are made of its kind: a platform that hangs must not hold a poll.
 """
 
+import functools
 import queue
 import threading
 from collections.abc import Mapping
-from typing import Any, Callable, Optional, TypeVar
+from typing import Any, Callable, NoReturn, Optional, TypeVar
 
 from nflex_connector_utils import set_task_percentage
 
@@ -125,25 +126,28 @@ class Runtime:
     def _call(self, kind: str, action: Callable[[], T], at_least_s: float = 0.001) -> T:
         if kind in self._hung:
             raise NoAnswer("the platform did not answer an earlier call")
-        done: queue.SimpleQueue[tuple[Any, Optional[BaseException]]] = queue.SimpleQueue()
+        done: queue.SimpleQueue[Callable[[], T]] = queue.SimpleQueue()
 
         def work() -> None:
             try:
-                done.put((action(), None))
+                result = action()
+                done.put(lambda: result)
             except BaseException as error:
-                done.put((None, error))
+                done.put(functools.partial(_raise, error))
 
         threading.Thread(target=work, daemon=True).start()
         left = self._deadline.remaining() / SHARE if self._deadline else CALL_S
         wait = max(at_least_s, min(CALL_S, left))
         try:
-            result, error = done.get(timeout=wait)
+            outcome = done.get(timeout=wait)
         except queue.Empty:
             self._hung.add(kind)
             raise NoAnswer(f"no answer in {wait:.2g} s") from None
-        if error is not None:
-            raise error
-        return result
+        return outcome()
+
+
+def _raise(error: BaseException) -> NoReturn:
+    raise error
 
 
 _WORSE = ("INFO", "WARN", "ERROR")

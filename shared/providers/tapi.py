@@ -5,6 +5,7 @@ Login, errors and everything else are common to RESTCONF: shared/transport/restc
 
 from typing import Any
 
+from shared.engine.contracts import Provider
 from shared.transport import restconf
 from shared.transport.restconf import (
     CREDENTIAL_KEYS,
@@ -12,19 +13,20 @@ from shared.transport.restconf import (
     Session,
     classify,
     credentials,
-    least_rights,
+    least_permissions,
     login,
     scopes,
 )
 
 __all__ = [
+    "PROVIDER",
     "CREDENTIAL_KEYS",
     "Scope",
     "Session",
     "account",
     "classify",
     "credentials",
-    "least_rights",
+    "least_permissions",
     "login",
     "scopes",
     "services_and_points",
@@ -53,3 +55,14 @@ def services_and_points(session: Session) -> tuple[list[dict[str, Any]], list[di
         (POINTS, ("context", "service-interface-point")),
     )
     return services, points
+
+
+PROVIDER = Provider(
+    credential_keys=CREDENTIAL_KEYS,
+    credentials=credentials,
+    login=login,
+    scopes=scopes,
+    account=account,
+    classify=classify,
+    least_permissions=least_permissions,
+)

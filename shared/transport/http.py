@@ -253,7 +253,7 @@ class PollAdapter(requests.adapters.HTTPAdapter):
         manager.pool_classes_by_scheme = self._network.pools(manager.pool_classes_by_scheme)
         self._network.at_end(manager.clear)
 
-    def build_response(self, req: Any, resp: Any) -> requests.Response:  # type: ignore[override]
+    def build_response(self, req: Any, resp: Any) -> requests.Response:
         response = super().build_response(req, resp)
         response.__class__ = _Response
         return response

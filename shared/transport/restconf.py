@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from shared.engine.contracts import Poll
 from shared.engine.errors import (
     ConnectorError,
     InsufficientPermission,
@@ -122,7 +123,7 @@ class NotReadable(UnexpectedResponse):
 class Session:
     """The connection of one poll to one controller."""
 
-    def __init__(self, credentials: Credentials, poll: Any):
+    def __init__(self, credentials: Credentials, poll: Poll):
         self.root = credentials.root
         tls = http.trust(credentials.cacert, credentials.verify)
         self._web = http.session(poll.network, poll.traffic, verify=credentials.verify, tls=tls)
@@ -233,7 +234,7 @@ class Scope:
     session: Session = dataclasses.field(repr=False, compare=False)
 
 
-def login(credentials: Credentials, poll: Any) -> Session:
+def login(credentials: Credentials, poll: Poll) -> Session:
     """A session. Makes no call: every later one carries the credentials."""
     if not credentials.verify:
         poll.log.warn("TLS not verified", why="the account says verify: false")
@@ -244,7 +245,7 @@ def scopes(session: Session) -> list[Scope]:
     return [Scope(session.name, session)]
 
 
-def least_rights(permissions: Iterable[str]) -> dict[str, Any]:
+def least_permissions(permissions: Iterable[str]) -> dict[str, Any]:
     """Rules of NACM (RFC 8341) that let a group read just these paths.
 
     What the user may not read is missing from responses, so a poll can't tell it from what does not exist.

@@ -21,10 +21,10 @@ from shared.engine.errors import (
     UnexpectedResponse,
     Unreachable,
 )
-from shared.engine.network import LARGEST_ANSWER, Network
+from shared.engine.network import CONNECT_TIMEOUT_S, LARGEST_ANSWER, Network
 from shared.transport import decode, http
 
-CONNECT_S = http.CONNECT_TIMEOUT_S  # TCP, TLS and the upgrade to WebSocket together
+CONNECT_S = CONNECT_TIMEOUT_S  # TCP, TLS and the upgrade to WebSocket together
 ANSWER_S = 120.0  # from the request to the last byte of its answer
 CLOSE_S = 1.0
 

@@ -40,7 +40,7 @@ def account(rights, prepare=None):
         made = {}
         for name, permissions in rights.items():
             iam.create_user(UserName=name)
-            policy = json.dumps(aws.least_rights(permissions))
+            policy = json.dumps(aws.least_permissions(permissions))
             iam.put_user_policy(UserName=name, PolicyName="read", PolicyDocument=policy)
             key = iam.create_access_key(UserName=name)["AccessKey"]
             made[name] = {

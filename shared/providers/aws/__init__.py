@@ -5,6 +5,7 @@ means, and whether it is one. ``records``: tags and names. Cells import ``cloudw
 (where regions are) by themselves, as they need them.
 """
 
+from shared.engine.contracts import Provider
 from shared.providers.aws.errors import classify, may_be_gone
 from shared.providers.aws.paging import (
     RESTARTS,
@@ -37,12 +38,13 @@ from shared.providers.aws.session import (
     Session,
     account,
     credentials,
-    least_rights,
+    least_permissions,
     login,
     scopes,
 )
 
 __all__ = [
+    "PROVIDER",
     "CREDENTIAL_KEYS",
     "Credentials",
     "KIND",
@@ -60,7 +62,7 @@ __all__ = [
     "for_each_left",
     "keyed",
     "kind_of",
-    "least_rights",
+    "least_permissions",
     "listed",
     "login",
     "may_be_gone",
@@ -75,3 +77,13 @@ __all__ = [
     "state",
     "tags",
 ]
+
+PROVIDER = Provider(
+    credential_keys=CREDENTIAL_KEYS,
+    credentials=credentials,
+    login=login,
+    scopes=scopes,
+    account=account,
+    classify=classify,
+    least_permissions=least_permissions,
+)

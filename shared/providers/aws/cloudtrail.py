@@ -14,11 +14,12 @@ the ids in its request and answer. Nothing else of these is taken over: there ma
 import dataclasses
 import datetime
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any, Optional
 
+from shared.engine.contracts import Window
 from shared.engine.errors import UnexpectedResponse
-from shared.engine.poll import Asked
+from shared.engine.interval import Span
 from shared.providers import aws
 from shared.records.fields import field, needed, objects, plain
 from shared.transport import decode
@@ -26,7 +27,7 @@ from shared.transport import decode
 PERMISSION = "cloudtrail:LookupEvents"
 EVENTS_A_CALL = 50
 # Events have whole seconds, and so have the spans.
-SPAN: Mapping[str, Any] = {"skew_s": 15 * 60, "period_s": 1, "longest_s": 60 * 60}
+SPAN = Span(skew_s=15 * 60, period_s=1, longest_s=60 * 60)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,9 +59,9 @@ class Lookup:
         found = (self._id(part) for name in names for part in (name, name.rpartition("/")[2]))
         return {each for each in found if each}
 
-    def may_find(self, asked: Asked) -> bool:
+    def may_find(self, window: Window) -> bool:
         """Whether any of the ids that are asked for looks like one of these."""
-        return asked.resources is None or any(self._id(each) for each in asked.resources)
+        return window.resources is None or any(self._id(each) for each in window.resources)
 
     def _id(self, name: str) -> str:
         found = self.ids.fullmatch(name)
@@ -82,14 +83,14 @@ def by_names(names: str, ids: str, id: str = r"\g<0>") -> Lookup:
 
 
 def events(
-    scope: aws.Scope, asked: Asked, resource_type: str, lookups: Iterable[Lookup]
+    scope: aws.Scope, window: Window, resource_type: str, lookups: Iterable[Lookup]
 ) -> Iterator[list[dict[str, Any]]]:
     """The events of the interval, one for each resource that they are about.
 
     Where some resources are asked for, only what may find events of those is looked up.
     """
     for lookup in lookups:
-        for value in lookup.values if lookup.may_find(asked) else ():
+        for value in lookup.values if lookup.may_find(window) else ():
             for page in aws.pages(
                 scope,
                 "cloudtrail",
@@ -97,15 +98,15 @@ def events(
                 "Events",
                 page_size=EVENTS_A_CALL,
                 LookupAttributes=[{"AttributeKey": lookup.attribute, "AttributeValue": value}],
-                StartTime=asked.interval.start,
-                EndTime=asked.interval.end,  # which would belong to it
+                StartTime=window.interval.start,
+                EndTime=window.interval.end,  # which would belong to it
             ):
                 yield [
                     {**found, "resource_id": name, "resource_type": resource_type}
                     for record in page
-                    for found in _told(record, asked)
+                    for found in _log_events(record, window)
                     for name in sorted(lookup.of(record))
-                    if asked.wants(name)
+                    if window.wants(name)
                 ]
 
 
@@ -122,10 +123,10 @@ def _texts(value: Any) -> Iterator[str]:
             todo.extend(each.values())
 
 
-def _told(record: dict[str, Any], asked: Asked) -> Iterator[dict[str, Any]]:
+def _log_events(record: dict[str, Any], window: Window) -> Iterator[dict[str, Any]]:
     """What is told of the event; nothing, if it is of another time."""
     when = needed(record, "EventTime", datetime.datetime)
-    if when not in asked.interval:
+    if when not in window.interval:
         return
     name, whole = needed(record, "EventName", str), _whole(record)
     user, error = _user(record, whole), field(whole, "errorCode", str)

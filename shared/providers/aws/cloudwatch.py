@@ -18,14 +18,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Optional
 
 from shared.engine import clock
+from shared.engine.contracts import Window
 from shared.engine.errors import (
     ConnectorError,
     InsufficientPermission,
     UnexpectedResponse,
     Unreachable,
 )
-from shared.engine.interval import Interval
-from shared.engine.poll import Asked
+from shared.engine.interval import Interval, Span
 from shared.providers import aws
 from shared.records import metrics
 from shared.records.fields import field, items, needed, objects
@@ -38,7 +38,7 @@ MINUTE_S = 60
 FIVE_MINUTES_S = 300
 HOUR_S = 3600
 # Aligned to 5 minutes, whatever the period: so that the next poll may choose another one.
-SPAN: Mapping[str, Any] = {"skew_s": 600, "period_s": FIVE_MINUTES_S, "longest_s": HOUR_S}
+SPAN = Span(skew_s=600, period_s=FIVE_MINUTES_S, longest_s=HOUR_S)
 
 _MINUTES_KEPT = datetime.timedelta(days=15)
 _FIVE_MINUTES_KEPT = datetime.timedelta(days=63)
@@ -90,7 +90,7 @@ def known_dimensions(scope: aws.Scope, namespace: str) -> dict[str, list[dict[st
 
 
 def points(
-    scope: aws.Scope, asked: Asked, wanted: Iterable[Query]
+    scope: aws.Scope, window: Window, wanted: Iterable[Query]
 ) -> Iterator[list[dict[str, Any]]]:
     """The points of the interval that was asked for, a page for each 500 queries (or the rest of them).
 
@@ -101,10 +101,10 @@ def points(
     for query in wanted:
         some.append(query)
         if len(some) == QUERIES_A_CALL:
-            yield _points(scope, asked.interval, some)
+            yield _points(scope, window.interval, some)
             some = []
     if some:
-        yield _points(scope, asked.interval, some)
+        yield _points(scope, window.interval, some)
 
 
 def period(interval: Interval, finest: int, now: datetime.datetime) -> int:

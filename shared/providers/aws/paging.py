@@ -209,7 +209,10 @@ def offered_pages(
 
 def call(scope: Scope, service: str, operation: str, **params: Any) -> dict[str, Any]:
     """The response of an operation without pages."""
-    return getattr(scope.session.client(service, scope.name), operation)(**params)
+    response: dict[str, Any] = getattr(scope.session.client(service, scope.name), operation)(
+        **params
+    )
+    return response
 
 
 def for_each(scope: Scope, function: Callable[[T], R], items: Iterable[T]) -> list[R]:

@@ -49,7 +49,7 @@ def complete(
     return response
 
 
-class Parsers(botocore.parsers.ResponseParserFactory):
+class Parsers(botocore.parsers.ResponseParserFactory):  # type: ignore[misc]
     """botocore's parsers, which trust a response to be as the service's model describes it."""
 
     def create_parser(self, protocol_name: str) -> Any:

@@ -26,6 +26,7 @@ import botocore.exceptions as aws_errors
 import botocore.loaders
 import botocore.session
 
+from shared.engine.contracts import Poll
 from shared.engine.errors import (
     ConnectorError,
     InvalidEvent,
@@ -39,7 +40,7 @@ from shared.engine.event import (
     refuse_unknown_keys,
     text_credential,
 )
-from shared.engine.network import Network
+from shared.engine.network import CONNECT_TIMEOUT_S, Network
 from shared.engine.workers import Workers
 from shared.providers.aws import boto3_session
 from shared.providers.aws.errors import classify, is_unknown_key, refusal
@@ -133,7 +134,7 @@ def _region_patterns(value: Any) -> tuple[str, ...]:
 class Session:
     """One poll's login: one botocore client for a service in a region."""
 
-    def __init__(self, credentials: Credentials, poll: Any):
+    def __init__(self, credentials: Credentials, poll: Poll):
         self.credentials = credentials
         self.workers: Workers = poll.workers
         self._poll = poll
@@ -165,7 +166,7 @@ class Session:
             endpoint_url=self.credentials.endpoint_url,
             verify=self.credentials.verify,
             config=botocore.config.Config(
-                connect_timeout=deadline.timeout(http.CONNECT_TIMEOUT_S),
+                connect_timeout=deadline.timeout(CONNECT_TIMEOUT_S),
                 read_timeout=deadline.timeout(http.READ_TIMEOUT_S),
                 max_pool_connections=http.POOL,
                 retries={"mode": "standard", "total_max_attempts": 1},
@@ -225,7 +226,7 @@ class Session:
     def known_regions(self) -> list[str]:
         """EC2's regions of the account's partition, enabled or not: those that botocore knows."""
         with self._lock:
-            return self._boto3.get_available_regions("ec2", self.partition)
+            return list(self._boto3.get_available_regions("ec2", self.partition))
 
     def account(self) -> str:
         """The AWS account number (STS GetCallerIdentity); one call a poll."""
@@ -299,7 +300,7 @@ class Scope:
         return f"https://{self.name}.{host}/{console}/home?region={self.name}#{page}"
 
 
-def login(credentials: Credentials, poll: Any) -> Session:
+def login(credentials: Credentials, poll: Poll) -> Session:
     """A session; calls STS only to assume a role."""
     if credentials.verify is False:
         poll.log.warn("TLS not verified", why="the account says verify: false")
@@ -378,7 +379,7 @@ def account(session: Session) -> str:
     return session.account()
 
 
-def least_rights(permissions: Iterable[str]) -> dict[str, Any]:
+def least_permissions(permissions: Iterable[str]) -> dict[str, Any]:
     """An IAM policy document that allows just these actions."""
     return {
         "Version": "2012-10-17",

@@ -11,12 +11,14 @@ connection to that model. There are no watchers and no connection outlives the p
 This is the face that cells and the engine use.
 """
 
+from shared.engine.contracts import Provider
 from shared.providers.juju.connection import Refused, classify
 from shared.providers.juju.controller import CREDENTIAL_KEYS, Credentials, credentials
-from shared.providers.juju.models import account, least_rights, login, scopes
+from shared.providers.juju.models import account, least_permissions, login, scopes
 from shared.providers.juju.session import Scope, Session
 
 __all__ = [
+    "PROVIDER",
     "CREDENTIAL_KEYS",
     "Credentials",
     "Refused",
@@ -25,7 +27,17 @@ __all__ = [
     "account",
     "classify",
     "credentials",
-    "least_rights",
+    "least_permissions",
     "login",
     "scopes",
 ]
+
+PROVIDER = Provider(
+    credential_keys=CREDENTIAL_KEYS,
+    credentials=credentials,
+    login=login,
+    scopes=scopes,
+    account=account,
+    classify=classify,
+    least_permissions=least_permissions,
+)

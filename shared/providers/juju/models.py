@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from shared.engine.contracts import Poll
 from shared.engine.errors import InvalidEvent, UnexpectedResponse
 from shared.providers.juju.connection import CONTROLLER, Refused
 from shared.providers.juju.controller import Credentials
@@ -10,7 +11,7 @@ from shared.providers.juju.session import Scope, Session
 from shared.records.fields import field, needed, objects
 
 
-def login(credentials: Credentials, poll: Any) -> Session:
+def login(credentials: Credentials, poll: Poll) -> Session:
     """A session with a connection that is logged in to the controller."""
     if not credentials.verify:
         poll.log.warn("TLS not verified", why="the account says verify: false")
@@ -95,7 +96,7 @@ def account(session: Session) -> str:
     return f"{tag} ({session.credentials.username})"
 
 
-def least_rights(permissions: Iterable[str]) -> dict[str, Any]:
+def least_permissions(permissions: Iterable[str]) -> dict[str, Any]:
     """What to grant to the connector's own user. (Only a model's admins see its ``offers``.)"""
     levels = dict(permission.split(" ", 1) for permission in permissions)
     return {

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Callable, Optional, TypeVar
 
 from shared import vca
+from shared.engine.contracts import Poll
 from shared.engine.deadline import Deadline
 from shared.engine.errors import (
     Absent,
@@ -33,7 +34,7 @@ _WRONG_CA = (7, 18, 19, 20, 21)
 class Session:
     """One poll's session. ``controller`` is the response to the login; ``models`` are polled."""
 
-    def __init__(self, credentials: Credentials, poll: Any):
+    def __init__(self, credentials: Credentials, poll: Poll):
         self.credentials = credentials
         self.deadline: Deadline = poll.deadline
         self.network = poll.network
@@ -229,7 +230,7 @@ class Scope:
         everything: dict[str, Any] = {"patterns": []}
         path = f"/model/{self.uuid}/api"
         try:
-            status = self.session.call(path, "Client", "FullStatus", everything)
+            status: dict[str, Any] = self.session.call(path, "Client", "FullStatus", everything)
         except Refused as refused:
             if refused.model_is_gone:
                 raise Absent("the model was destroyed after it was listed") from None

@@ -3,6 +3,7 @@
 This is the face that cells and the engine use.
 """
 
+from shared.engine.contracts import Provider
 from shared.providers.netbox.records import (
     COMMON_DETAILS,
     COMMON_FIELDS,
@@ -38,7 +39,7 @@ from shared.providers.netbox.session import (
     account,
     classify,
     credentials,
-    least_rights,
+    least_permissions,
     listed,
     listed_by_ids,
     login,
@@ -47,6 +48,7 @@ from shared.providers.netbox.session import (
 )
 
 __all__ = [
+    "PROVIDER",
     "COMMON_DETAILS",
     "COMMON_FIELDS",
     "CREDENTIAL_KEYS",
@@ -73,7 +75,7 @@ __all__ = [
     "device_kind",
     "disk_bytes",
     "distinct",
-    "least_rights",
+    "least_permissions",
     "listed",
     "listed_by_ids",
     "login",
@@ -86,3 +88,13 @@ __all__ = [
     "state",
     "tags",
 ]
+
+PROVIDER = Provider(
+    credential_keys=CREDENTIAL_KEYS,
+    credentials=credentials,
+    login=login,
+    scopes=scopes,
+    account=account,
+    classify=classify,
+    least_permissions=least_permissions,
+)

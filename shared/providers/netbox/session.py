@@ -19,6 +19,7 @@ from typing import Any, Optional
 
 import requests
 
+from shared.engine.contracts import Poll
 from shared.engine.errors import (
     ConnectorError,
     InsufficientPermission,
@@ -126,7 +127,7 @@ def _base_url(text: str) -> str:
 class Session:
     """What one poll asks of one NetBox."""
 
-    def __init__(self, credentials: Credentials, poll: Any):
+    def __init__(self, credentials: Credentials, poll: Poll):
         self.url = credentials.url
         self.device_kinds = device_kinds(poll.request.options.get("device_kinds"))
         tls = http.trust(credentials.cacert, credentials.verify)
@@ -237,7 +238,7 @@ class Scope:
         return self.session.version
 
 
-def login(credentials: Credentials, poll: Any) -> Session:
+def login(credentials: Credentials, poll: Poll) -> Session:
     """A session; calls nobody, for each call carries the token."""
     if not credentials.verify:
         poll.log.warn("TLS not verified", why="the account says verify: false")
@@ -328,7 +329,7 @@ def _right(kind: str) -> str:
     return f"{app}.view_{model}"
 
 
-def least_rights(permissions: Iterable[str]) -> dict[str, Any]:
+def least_permissions(permissions: Iterable[str]) -> dict[str, Any]:
     """The object permission to give the token's user: view, and no constraints.
 
     A constraint makes a list shorter without a sign of it: a poll can't tell that from an inventory

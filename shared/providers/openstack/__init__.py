@@ -10,6 +10,7 @@
 ``gnocchi``, ``server_actions`` and ``server_diagnostics`` are imported by the servers cell alone.
 """
 
+from shared.engine.contracts import Provider
 from shared.providers.openstack.errors import (
     BadRequest,
     Conflict,
@@ -66,13 +67,14 @@ from shared.providers.openstack.session import (
     Session,
     account,
     credentials,
-    least_rights,
+    least_permissions,
     login,
     note,
     scopes,
 )
 
 __all__ = [
+    "PROVIDER",
     "CREDENTIAL_KEYS",
     "BadRequest",
     "Conflict",
@@ -99,7 +101,7 @@ __all__ = [
     "get",
     "in_bytes",
     "kind_of",
-    "least_rights",
+    "least_permissions",
     "listed",
     "login",
     "name_of",
@@ -123,3 +125,13 @@ __all__ = [
     "tags",
     "unless_switched_off",
 ]
+
+PROVIDER = Provider(
+    credential_keys=CREDENTIAL_KEYS,
+    credentials=credentials,
+    login=login,
+    scopes=scopes,
+    account=account,
+    classify=classify,
+    least_permissions=least_permissions,
+)

@@ -60,8 +60,9 @@ def service_message(error: Any) -> str:
     """The message of the service: each nests it under another name, and keystoneauth does not know all."""
     body = http.json_or_none(error.response) if error.response is not None else None
     for name, each in body.items() if isinstance(body, dict) else ():
-        if isinstance(each, dict) and isinstance(each.get("message"), str):
-            return each["message"]
+        message = each.get("message") if isinstance(each, dict) else None
+        if isinstance(message, str):
+            return message
         if name == "faultstring" and isinstance(each, str):  # Octavia
             return each
     return str(error.message)

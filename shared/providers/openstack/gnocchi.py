@@ -22,14 +22,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Optional
 
 from shared.engine.errors import UnexpectedResponse
-from shared.engine.interval import Interval
+from shared.engine.interval import Interval, Span
 from shared.providers import openstack
 from shared.records import metrics
 from shared.records.fields import field, needed, objects, parse_time
 from shared.transport import http
 
 # Ceilometer measures each 5 minutes, and Gnocchi's workers take a minute or two.
-SPAN = {"skew_s": 600, "longest_s": 3600}
+SPAN = Span(skew_s=600, longest_s=3600)
 # A rate needs a point before: three periods of 5 minutes, of which two may be missing.
 LOOK_BACK_S = 900
 LONGEST_PERIOD_S = 10 * 366 * 86400

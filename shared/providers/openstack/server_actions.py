@@ -24,12 +24,12 @@ from typing import Any, Optional
 
 from nflex_connector_utils import convert_datetime
 
-from shared.engine.interval import Interval
+from shared.engine.interval import Interval, Span
 from shared.providers import openstack
 from shared.records.fields import field, needed, objects, parse_time, time
 
 # Time for a step's end to be written, and for clocks that differ.
-SPAN = {"skew_s": 180, "longest_s": 3600}
+SPAN = Span(skew_s=180, longest_s=3600)
 MICROVERSION = (2, 58)
 ROUNDS = 12
 LATE_S = 600  # an action's last step may end after the server's own last change

@@ -15,6 +15,7 @@ import keystoneauth1.exceptions as ks_errors
 import keystoneauth1.session
 from keystoneauth1.identity import v3
 
+from shared.engine.contracts import Poll
 from shared.engine.errors import InvalidCredentials, InvalidEvent, UnexpectedResponse
 from shared.engine.event import (
     check_texts,
@@ -175,7 +176,7 @@ def _check_login(login: Mapping[str, Optional[str]]) -> None:
 class Session:
     """The login of one poll: the token with its project and catalog."""
 
-    def __init__(self, credentials: Credentials, poll: Any):
+    def __init__(self, credentials: Credentials, poll: Poll):
         self.credentials = credentials
         self.log = poll.log
         verify = credentials.verify
@@ -195,7 +196,7 @@ class Session:
 
     @property
     def project(self) -> str:
-        return self.access.project_name or self.access.project_id
+        return str(self.access.project_name or self.access.project_id)
 
 
 def _check_token(access: Any) -> None:
@@ -303,7 +304,7 @@ class Scope:
 
     @property
     def project_id(self) -> str:
-        return self.session.access.project_id
+        return str(self.session.access.project_id)
 
     @property
     def all_tenants(self) -> dict[str, Any]:
@@ -311,7 +312,7 @@ class Scope:
         return {"all_tenants": 1} if self.all_projects else {}
 
 
-def login(credentials: Credentials, poll: Any) -> Session:
+def login(credentials: Credentials, poll: Poll) -> Session:
     """A session with a token (one call)."""
     if not credentials.verify:
         poll.log.warn("TLS not verified", why="the account says verify: false")
@@ -357,7 +358,7 @@ def note(scope: Scope, message: str, **facts: str) -> None:
     scope.session.log.info(message, scope=scope.name, **facts)
 
 
-def least_rights(permissions: Iterable[str]) -> dict[str, Any]:
+def least_permissions(permissions: Iterable[str]) -> dict[str, Any]:
     """The role to assign, and the policy rules that it has to cover."""
     policies = sorted(set(permissions))
     others = {

@@ -6,6 +6,7 @@ services); wan_plan works out which links should exist.
 This is the face that cells and the engine use.
 """
 
+from shared.engine.contracts import Provider
 from shared.providers.osm.responses import ACCOUNTS, LISTS, SECRET
 from shared.providers.osm.session import (
     CREDENTIAL_KEYS,
@@ -16,7 +17,7 @@ from shared.providers.osm.session import (
     classify,
     credentials,
     has_ro,
-    least_rights,
+    least_permissions,
     listed,
     log_out,
     login,
@@ -26,6 +27,7 @@ from shared.providers.osm.session import (
 )
 
 __all__ = [
+    "PROVIDER",
     "ACCOUNTS",
     "CREDENTIAL_KEYS",
     "Credentials",
@@ -37,7 +39,7 @@ __all__ = [
     "classify",
     "credentials",
     "has_ro",
-    "least_rights",
+    "least_permissions",
     "listed",
     "log_out",
     "login",
@@ -45,3 +47,13 @@ __all__ = [
     "ro_record",
     "scopes",
 ]
+
+PROVIDER = Provider(
+    credential_keys=CREDENTIAL_KEYS,
+    credentials=credentials,
+    login=login,
+    scopes=scopes,
+    account=account,
+    classify=classify,
+    least_permissions=least_permissions,
+)

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from shared.engine.contracts import Poll
 from shared.engine.errors import (
     ConnectorError,
     InsufficientPermission,
@@ -103,7 +104,7 @@ def _with_path(url: str, path: str) -> str:
 class Session:
     """One poll's session. A token that OSM no longer accepts is renewed once."""
 
-    def __init__(self, credentials: Credentials, poll: Any):
+    def __init__(self, credentials: Credentials, poll: Poll):
         self.credentials = credentials
         self.log = poll.log
         self.options: Mapping[str, Any] = poll.request.options if poll.request else {}
@@ -211,7 +212,7 @@ class Scope:
     session: Session = dataclasses.field(repr=False, compare=False)
 
 
-def login(credentials: Credentials, poll: Any) -> Session:
+def login(credentials: Credentials, poll: Poll) -> Session:
     """A session with a token (one call)."""
     if not credentials.verify:
         poll.log.warn("TLS not verified", why="the account says verify: false")
@@ -273,7 +274,7 @@ def log_out(scope: Scope) -> None:
     scope.session.log_out()
 
 
-def least_rights(permissions: Iterable[str]) -> dict[str, Any]:
+def least_permissions(permissions: Iterable[str]) -> dict[str, Any]:
     """The role to create with ``POST /admin/v1/roles`` and to assign to the user in the project."""
     allowed = {"tokens:post", "tokens:delete", *permissions}
     return {
