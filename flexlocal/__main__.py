@@ -24,7 +24,7 @@ from flexlocal.manifest import ManifestError
 from flexlocal.options import BadUsage
 from shared.engine import event as events
 from shared.engine import poll
-from shared.engine.contracts import Cell
+from shared.engine.contracts import HANDLERS
 from shared.engine.errors import InvalidEvent
 
 FAILED = 1
@@ -106,14 +106,6 @@ def families() -> dict[str, dict[str, str]]:
     return {family: poll.cells(family) for family in found}
 
 
-def permissions(cell: Cell[Any, Any, Any]) -> dict[str, tuple[str, ...]]:
-    """What each handler needs, by its name; nothing for one that the cell does not have."""
-    needed = {"get": cell.permissions}
-    for name, part in (("status", cell.status), ("metrics", cell.metrics), ("logs", cell.logs)):
-        needed[f"get_{name}"] = part.permissions if part else ()
-    return needed
-
-
 def _families(args: argparse.Namespace) -> int:
     for family, cells in families().items():
         print(f"{family}: {', '.join(sorted(cells))}")
@@ -130,16 +122,16 @@ def _permissions(args: argparse.Namespace) -> int:
     known = families()
     if args.family and args.family not in known:
         raise BadUsage(f"no family {args.family!r}; there are {', '.join(known)}")
+    if args.handler and args.handler not in HANDLERS:
+        raise BadUsage(f"no handler {args.handler!r}; there are {', '.join(HANDLERS)}")
     wanted: dict[str, set[str]] = {}
     for family, cells in known.items():
         for provider, module in cells.items():
             if args.family in (None, family) and args.provider in (None, provider):
-                needed = permissions(poll.load_cell(module))
-                if args.handler and args.handler not in needed:
-                    raise BadUsage(f"no handler {args.handler!r}; there are {', '.join(needed)}")
-                for handler, each in needed.items():
+                needed = wanted.setdefault(provider, set())
+                for handler, those in poll.load_cell(module).permissions_by_handler.items():
                     if args.handler in (None, handler):
-                        wanted.setdefault(provider, set()).update(each)
+                        needed.update(those)
     if not wanted:
         families_of = [family for family, cells in known.items() if args.provider in cells]
         if families_of:

@@ -12,7 +12,7 @@ import botocore.client
 import pytest
 from botocore.exceptions import ClientError
 
-from flexlocal.__main__ import families, permissions
+from flexlocal.__main__ import families
 from shared.engine import poll
 from shared.engine.errors import InsufficientPermission
 from shared.providers import aws
@@ -26,7 +26,7 @@ HANDLERS = [
     (family, handler)
     for family, cells in families().items()
     if "aws" in cells
-    for handler, needed in permissions(poll.load_cell(cells["aws"])).items()
+    for handler, needed in poll.load_cell(cells["aws"]).permissions_by_handler.items()
     if needed
 ]
 NO_PERMISSION_NEEDED = "sts:GetCallerIdentity"
@@ -112,11 +112,11 @@ def poll(url, family, handler):
 @pytest.mark.parametrize("family, handler", HANDLERS)
 def test_what_is_called_is_what_the_table_of_rights_names(polled, family, handler):
     _, made = polled[family, handler]
-    cell = importlib.import_module(f"modules.{family}.aws")
-    needed = set(permissions(cell)[handler])
+    cell = poll.load_cell(f"modules.{family}.aws")
+    needed = set(cell.permissions_by_handler[handler])
     assert needed >= {"ec2:DescribeRegions"}
     assert made - {NO_PERMISSION_NEEDED} == needed
-    policy = aws.least_permissions(permissions(cell)[handler])
+    policy = aws.least_permissions(cell.permissions_by_handler[handler])
     assert policy["Statement"][0]["Action"] == sorted(needed)
 
 

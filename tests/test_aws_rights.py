@@ -6,7 +6,6 @@ from importlib import import_module
 
 import pytest
 
-from flexlocal.__main__ import permissions
 from shared.engine import poll
 from shared.engine.errors import InsufficientPermission
 from tests.built import CELLS
@@ -17,7 +16,7 @@ RIGHTS = {
     (family, handler): needed
     for family, provider in CELLS
     if provider == "aws"
-    for handler, needed in permissions(poll.load_cell(f"modules.{family}.aws")).items()
+    for handler, needed in poll.load_cell(f"modules.{family}.aws").permissions_by_handler.items()
     if needed
 }
 LACKING = [(*of, right) for of, needed in RIGHTS.items() for right in needed]

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from flexlocal import accounts
 from flexlocal.__main__ import families
-from shared.engine import network, poll
+from shared.engine import gather, network
 from shared.engine.errors import (
     AddressDenied,
     ConnectorError,
@@ -34,6 +34,7 @@ from shared.engine.errors import (
     UnexpectedResponse,
     Unreachable,
 )
+from shared.providers.aws import session as aws_session
 from shared.transport import http, websocket
 from tests.fakes.context import Context
 
@@ -215,7 +216,7 @@ def out_of_time_at(monkeypatch):
                             raise
 
         known = types.SimpleNamespace(SimpleQueue=Impatient, Empty=queue.Empty)
-        monkeypatch.setattr(poll, "queue", known)
+        monkeypatch.setattr(gather, "queue", known)
 
     return choose
 
@@ -346,7 +347,11 @@ def test_no_thread_outlives_the_poll(serve, out_of_time_at, provider, answer):
 def test_a_tls_handshake_that_hangs_ends_with_the_poll(
     serve, out_of_time_at, monkeypatch, provider
 ):
-    for module, name in ((http, "CONNECT_TIMEOUT_S"), (websocket, "CONNECT_S")):
+    for module, name in (
+        (http, "CONNECT_TIMEOUT_S"),
+        (aws_session, "CONNECT_TIMEOUT_S"),
+        (websocket, "CONNECT_S"),
+    ):
         monkeypatch.setattr(module, name, 300.0)  # so that it is nothing else that ends it
     server = serve(provider, None, tls=True)
     out_of_time_at(server.accepted)

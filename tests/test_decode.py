@@ -6,7 +6,7 @@ import json
 import botocore.session
 import pytest
 
-from shared.engine import poll
+from shared.engine import failures
 from shared.engine.errors import UnexpectedResponse
 from shared.providers import aws
 from shared.records import fields
@@ -225,7 +225,7 @@ def test_the_engine_names_what_only_data_can_bring_about(error):
             error.encode()
         raise error
     except Exception as caught:
-        known = poll._classified(Provider, caught, str)
+        known = failures.classified(Provider, caught, str)
     assert isinstance(known, UnexpectedResponse)
     assert "what the provider sent can't be used" in str(known) and "test_decode.py" in str(known)
 
@@ -233,4 +233,4 @@ def test_the_engine_names_what_only_data_can_bring_about(error):
 @pytest.mark.parametrize("kind", [AttributeError, KeyError, TypeError, ValueError])
 def test_bugs_stay_bugs(kind):
     with pytest.raises(kind):
-        poll._classified(Provider, kind("x"), str)
+        failures.classified(Provider, kind("x"), str)

@@ -1,5 +1,6 @@
 """flexlocal as its users call it: output, exit status, accounts, cassettes, context."""
 
+import dataclasses
 import http.server
 import json
 import os
@@ -17,6 +18,7 @@ from flexlocal import accounts, cassettes
 from flexlocal.__main__ import families, main
 from flexlocal.context import Context, NotLocal
 from shared.engine.errors import InvalidEvent, UnexpectedResponse
+from shared.providers import aws
 from tests.fakes import openstack as fakes
 from tools import expected
 
@@ -299,7 +301,8 @@ def test_what_a_provider_says_in_an_error_does_nothing_to_a_terminal(capsys, mon
     def refused(*_):
         raise UnexpectedResponse(f"it said {HOSTILE}")
 
-    monkeypatch.setattr("shared.providers.aws.login", refused)
+    stub = dataclasses.replace(aws.PROVIDER, login=refused)
+    monkeypatch.setattr(aws, "PROVIDER", stub)
     main(["run", "networks", "--account", "demo-aws", "--live", "--handler", handler])
     shown = "".join(capsys.readouterr())
     assert not set("\x1b\x00\u202e\u2066\u200b\x9b\ud800") & set(shown)

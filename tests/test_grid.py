@@ -5,6 +5,7 @@ its file is there, and fails until it has a cassette and a golden file.
 """
 
 import copy
+import dataclasses
 import importlib
 import json
 import re
@@ -14,9 +15,10 @@ import pytest
 
 from flexlocal import accounts, cassettes
 from flexlocal.__main__ import families
+from shared.engine.contracts import Dropped
 from shared.engine.errors import UnexpectedResponse
 from shared.engine.masking import secrets_in
-from shared.engine.poll import Dropped
+from shared.engine.poll import load_cell
 from tools import expected
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,17 +43,17 @@ def replayed(family, provider):
     """The cell's resources and every call of its convert; replayed once for all tests."""
     if (family, provider) not in _replayed:
         module = importlib.import_module(f"modules.{family}.{provider}")
-        convert, calls = module.convert, []
+        cell, calls = module.CELL, []
 
         def noted(record, scope, lookups):
             calls.append((copy.deepcopy(record), scope, lookups))
-            return convert(record, scope, lookups)
+            return cell.convert(record, scope, lookups)
 
-        module.convert = noted
+        module.CELL = dataclasses.replace(cell, convert=noted)
         try:
             resources = expected.replayed(family, provider)
         finally:
-            module.convert = convert
+            module.CELL = cell
         _replayed[family, provider] = resources, calls
     return _replayed[family, provider]
 
@@ -110,9 +112,9 @@ def test_connections_join_up_across_families(cell):
 
 def test_rights_and_calls_are_declared(cell):
     family, provider = cell
-    module = importlib.import_module(f"modules.{family}.{provider}")
-    assert module.PERMISSIONS
-    assert module.CALLS
+    cell = load_cell(f"modules.{family}.{provider}")
+    assert all(cell.permissions_by_handler.values())
+    assert cell.calls
 
 
 def test_no_secret_in_cassette_or_golden_file(cell):
@@ -138,13 +140,13 @@ def test_damaged_records_are_answered_or_refused(cell):
     Records of one shape are damaged once; all shapes are, or the rarest fields would go untested.
     """
     family, provider = cell
-    module = importlib.import_module(f"modules.{family}.{provider}")
+    convert = load_cell(f"modules.{family}.{provider}").convert
     damages, refused = 0, 0
     for record, scope, lookups in one_of_each_shape(replayed(family, provider)[1]):
         for damaged, what in damage(record):
             before = copy.deepcopy(damaged)
             try:
-                answer = module.convert(damaged, scope, lookups)
+                answer = convert(damaged, scope, lookups)
             except UnexpectedResponse as error:
                 refused += 1
                 assert "field" in str(error) or "object" in str(error), what

@@ -36,10 +36,12 @@ def clock(monkeypatch):
     return Clock
 
 
-def due(event, **more):
+def due(event, log=None, **span):
     """The interval of an event with these parts."""
     account = {"provider": "aws", "credentials": {"aws_access_key_id": "A"}}
-    return interval.due(events.parse({**account, **event}, ["aws"], span=True), **more)
+    return interval.due(
+        events.parse({**account, **event}, ["aws"], span=True), interval.Span(**span), log
+    )
 
 
 def at(text):
@@ -110,8 +112,7 @@ def test_a_last_update_that_is_no_time(last_update):
 def test_a_first_poll_goes_back_a_poll_interval(last_update):
     event = {"last_update": last_update, "poll_interval": 300}
     assert due(event) == Interval(at("11:55"), NOON)
-    assert due(event, initial_s=600) == Interval(at("11:45"), NOON)
-    assert due(event, initial_s=600, skew_s=60) == Interval(at("11:44"), at("11:59"))
+    assert due(event, skew_s=60) == Interval(at("11:54"), at("11:59"))
 
 
 @pytest.mark.parametrize(
@@ -129,10 +130,6 @@ def test_a_first_poll_goes_back_a_poll_interval(last_update):
 )
 def test_whose_poll_interval(event, start):
     assert due(event) == Interval(at(start), NOON)
-
-
-def test_the_cells_own_poll_interval():
-    assert due({}, poll_interval_s=300) == Interval(at("11:55"), NOON)
 
 
 @pytest.mark.parametrize("value", ["300", 0, -1, True, [], float("nan"), float("inf")])
@@ -165,10 +162,8 @@ def test_other_wrong_events():
         ("06:00:00", {"longest_s": 7200}, "06:00:00", "08:00:00"),
         ("11:00:00", {}, "11:00:00", "12:00:00"),
         ("11:00:00", {"skew_s": 60}, "11:00:00", "11:59:00"),
-        # a first poll as well
-        (None, {"initial_s": 4 * 3600, "longest_s": 7200}, "07:45:00", "09:45:00"),
         # in steps of two poll intervals at least
-        ("06:00:00", {"longest_s": 60, "poll_interval_s": 900}, "06:00:00", "06:30:00"),
+        ("06:00:00", {"longest_s": 60}, "06:00:00", "06:30:00"),
         # nothing new yet
         ("12:00:00", {}, "12:00:00", "12:00:00"),
         ("11:59:00", {"skew_s": 120}, "11:59:00", "11:59:00"),
@@ -182,7 +177,7 @@ def test_other_wrong_events():
         ("11:58:00", {"period_s": 300, "skew_s": 60}, "11:55:00", "11:55:00"),
         ("11:55:00", {"period_s": 300, "skew_s": 60}, "11:55:00", "11:55:00"),
         ("06:03:20", {"period_s": 300, "longest_s": 1800}, "06:00:00", "06:30:00"),
-        ("06:00:00", {"period_s": 300, "longest_s": 1700, "poll_interval_s": 300}, "06:00", "06:25"),
+        ("06:00:00", {"period_s": 300, "longest_s": 1900}, "06:00", "06:30"),
         ("06:00:00", {"period_s": 86400}, "00:00:00", "00:00:00"),
         ("2026-01-29", {"period_s": 86400}, "2026-01-29", "2026-01-30"),
         ("12:30:00", {"period_s": 3600, "skew_s": 60}, "12:00:00", "12:00:00"),
@@ -286,10 +281,9 @@ def polled(schedule, off=False, **more):
     skew=st.sampled_from([0, 30, 600]),
     longest=st.sampled_from([60, 3600, 86400]),
     period=st.sampled_from([None, 60, 300, 3600]),
-    initial=st.sampled_from([0, 7200]),
 )
-def test_no_gap_and_no_overlap(schedule, skew, longest, period, initial):
-    more = {"skew_s": skew, "longest_s": longest, "period_s": period, "initial_s": initial}
+def test_no_gap_and_no_overlap(schedule, skew, longest, period):
+    more = {"skew_s": skew, "longest_s": longest, "period_s": period}
     taken, all_of_them = polled(schedule, **more)
     for before, after in zip(taken, taken[1:]):
         assert after.start == before.end

@@ -1,12 +1,13 @@
 """Every cell, by existing: an error about a record names the id of that record."""
 
+import dataclasses
 import importlib
 
 import pytest
 
 from shared.engine import poll as engine
+from shared.engine.contracts import Dropped, Page
 from shared.engine.errors import UnexpectedResponse
-from shared.engine.poll import Dropped
 from tests.fakes.context import Context
 from tests.test_grid import CELLS, damage, one_of_each_shape, replayed
 
@@ -22,13 +23,14 @@ def test_an_error_about_a_record_names_its_id(cell, monkeypatch):
     """One field of each record is damaged, and the engine polls that record alone."""
     family, provider = cell
     module = importlib.import_module(f"modules.{family}.{provider}")
+    convert = module.CELL.convert
     calls = replayed(family, provider)[1]
     polled = 0
     for record, scope, lookups in one_of_each_shape(calls):
-        resource = module.convert(record, scope, lookups)
+        resource = convert(record, scope, lookups)
         if isinstance(resource, Dropped):
             continue
-        damaged = refused(module, record, scope, lookups, resource.id)
+        damaged = refused(convert, record, scope, lookups, resource.id)
         if damaged is None:
             continue
         with pytest.raises(UnexpectedResponse) as caught:
@@ -39,14 +41,14 @@ def test_an_error_about_a_record_names_its_id(cell, monkeypatch):
     assert polled
 
 
-def refused(module, record, scope, lookups, resource_id):
+def refused(convert, record, scope, lookups, resource_id):
     """The record with one field damaged that ``convert`` then refuses; its ids are as they were."""
     ids = ids_in(record, resource_id)
     for damaged, _ in damage(record):
         if ids_in(damaged, resource_id) != ids:
             continue
         try:
-            module.convert(damaged, scope, lookups)
+            convert(damaged, scope, lookups)
         except UnexpectedResponse:
             return damaged
     return None
@@ -66,10 +68,14 @@ def ids_in(value, resource_id, path=()):
 
 def poll(monkeypatch, family, provider, module, record, scope, lookups):
     of = importlib.import_module(f"shared.providers.{provider}")
+    stub = dataclasses.replace(
+        of.PROVIDER,
+        credentials=lambda raw, ambient: raw,
+        login=lambda credentials, poll: None,
+        scopes=lambda session: [scope],
+    )
+    cell = dataclasses.replace(module.CELL, fetch=lambda scope: iter([Page([record], lookups)]))
     with monkeypatch.context() as patched:
-        patched.setattr(of, "credentials", lambda raw, ambient: raw)
-        patched.setattr(of, "login", lambda credentials, poll: None)
-        patched.setattr(of, "scopes", lambda session: [scope])
-        patched.setattr(module, "lookups", lambda scope: lookups, raising=False)
-        patched.setattr(module, "fetch", lambda scope, lookups: iter([[record]]))
+        patched.setattr(of, "PROVIDER", stub)
+        patched.setattr(module, "CELL", cell)
         engine.poll(family, {"provider": provider, "credentials": {"some": "thing"}}, Context())

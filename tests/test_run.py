@@ -9,7 +9,7 @@ import freezegun
 import pytest
 from nflex_connector_utils import Network
 
-from shared.engine import network
+from shared.engine import gather, network
 from shared.engine import poll as engine
 from shared.engine.contracts import Cell, Dropped, Page
 from shared.engine.deadline import Deadline
@@ -139,21 +139,27 @@ def test_a_record_that_got_lost_is_a_bug_not_a_shorter_list(provider, monkeypatc
         pass
 
     provider.planned = [Scope("a", [[{"id": "1"}]])]
-    monkeypatch.setattr(engine, "_convert_page", lossy)
+    monkeypatch.setattr(gather, "_convert_page", lossy)
     with pytest.raises(AssertionError, match="1 records gave 0 and"):
         poll()
 
 
-def test_lookups_are_asked_once_a_scope_and_handed_on(provider):
-    asked = []
-    provider.cell.lookups = lambda scope: asked.append(scope.name) or {"of": scope.name}
+def test_each_record_is_converted_with_the_lookups_of_its_page(provider):
+    def fetch(scope):
+        for page in scope.pages:
+            yield Page(page, f"those of page {len(page)}")
+
     seen = []
-    provider.cell.convert = lambda record, scope, lookups: (
-        seen.append(lookups["of"]) or convert(record, scope, lookups)
+    provider.change_cell(
+        fetch=fetch,
+        convert=lambda record, scope, lookups: (
+            seen.append((record["id"], lookups)) or convert(record, scope, lookups)
+        ),
     )
-    provider.planned = [Scope("a", [[{"id": "1"}], [{"id": "2"}]])]
+    provider.planned = [Scope("a", [[{"id": "1"}], [{"id": "2"}, {"id": "3"}]])]
     poll()
-    assert (asked, seen) == (["a"], ["a", "a"])
+    two = "those of page 2"
+    assert seen == [("1", "those of page 1"), ("2", two), ("3", two)]
 
 
 def test_a_failed_scope_fails_the_poll_and_is_named(provider):
@@ -249,7 +255,7 @@ def test_an_unknown_error_is_a_bug_and_not_wrapped(provider):
     ],
 )
 def test_a_refused_record_is_named(provider, record, label):
-    provider.cell.RECORD_IDS = ("thingId", "of._id")
+    provider.change_cell(record_ids=("thingId", "of._id"))
     provider.planned = [Scope("a", [[record]])]
     with pytest.raises(UnexpectedResponse, match=f"a: {label}: field 'id' is missing"):
         poll()
@@ -277,12 +283,12 @@ def hanging(provider):
     """Two scopes, of which "slow" hangs until this event is set."""
     released = threading.Event()
 
-    def hang(scope, lookups):
+    def hang(scope):
         if scope.name == "slow":
             released.wait(60)
-        yield from scope.pages
+        return fetch(scope)
 
-    provider.cell.fetch = hang
+    provider.change_cell(fetch=hang)
     provider.planned = [Scope("quick", [[{"id": "1"}]]), Scope("slow")]
     yield released
     released.set()
@@ -312,16 +318,16 @@ def test_at_most_eight_scopes_side_by_side(provider):
     running, most, lock = set(), [0], threading.Lock()
     full = threading.Barrier(8)
 
-    def tracked(scope, lookups):
+    def tracked(scope):
         with lock:
             running.add(scope.name)
             most[0] = max(most[0], len(running))
         full.wait(30)  # passes only when eight are here together
         with lock:
             running.discard(scope.name)
-        yield []
+        yield Page([], None)
 
-    provider.cell.fetch = tracked
+    provider.change_cell(fetch=tracked)
     provider.planned = [Scope(str(number)) for number in range(16)]
     poll()
     assert most[0] == 8
@@ -441,7 +447,7 @@ def test_calls_and_retries_are_counted_by_all_threads():
 def test_a_poll_holds_no_more_records_than_it_may(provider, monkeypatch):
     """A million tiny records of one page end the poll before one of them is converted."""
     converted = []
-    provider.cell.convert = lambda record, *_: converted.append(record)
+    provider.change_cell(convert=lambda record, *_: converted.append(record))
     provider.planned = [Scope("a", [[{"id": "1"}] * 1_000_000])]
     with pytest.raises(UnexpectedResponse, match=f"more than the {engine.MOST_RECORDS} records"):
         poll()
@@ -480,9 +486,9 @@ def test_the_network_has_ended_when_a_poll_has(provider, monkeypatch, outcome):
 def test_a_conversion_sees_that_the_poll_has_ended(provider):
     """Its thread must not go on for as long as a page takes."""
     opened = network.Network(Deadline(60))
-    page = engine._until_the_end(opened, range(engine.NOTICED_AFTER * 3))
+    page = gather._until_the_end(opened, range(gather.NOTICED_AFTER * 3))
     assert next(page) == 0
     opened.end()
     with pytest.raises(OutOfTime):
         for number in page:
-            assert number < engine.NOTICED_AFTER
+            assert number < gather.NOTICED_AFTER

@@ -14,8 +14,10 @@ from nflex_connector_utils import Network
 
 from shared.engine import poll as engine
 from shared.engine import runtime as runtimes
+from shared.engine.contracts import Cell, Page, Series, Status
 from shared.engine.errors import InvalidEvent
 from shared.engine.event import Request
+from shared.engine.interval import Span
 from shared.engine.runtime import NoAnswer, Runtime
 from shared.records.status import Point
 
@@ -66,12 +68,17 @@ def provider(monkeypatch, tmp_path):
     family = types.ModuleType("modules.things")
     family.__path__ = [str(tmp_path)]
     cell = types.ModuleType("modules.things.fake")
-    cell.fetch = fetch
-    cell.convert = lambda record, scope, lookups: Network(id=record["id"], name=record["id"])
-    cell.status = lambda record, scope, lookups: [Point(record["id"], "network", "ok", "fine")]
-    cell.METRICS_SPAN = cell.LOGS_SPAN = {}
-    cell.metrics = cell.logs = points
+    cell.CELL = Cell(
+        calls="",
+        permissions=(),
+        fetch=fetch,
+        convert=lambda record, scope, lookups: Network(id=record["id"], name=record["id"]),
+        status=Status((), lambda record, *_: [Point(record["id"], "network", "ok", "fine")]),
+        metrics=Series((), Span(), points),
+        logs=Series((), Span(), points),
+    )
     provider = types.ModuleType("shared.providers.fake")
+    provider.PROVIDER = provider
     provider.credentials = lambda raw, ambient: raw
     provider.login = lambda credentials, poll: None
     provider.account = lambda session: "account-7"
@@ -84,15 +91,15 @@ def provider(monkeypatch, tmp_path):
     return provider
 
 
-def fetch(scope, lookups):
-    yield [{"id": scope.name}]
+def fetch(scope):
+    yield Page([{"id": scope.name}], None)
     if scope.error:
         raise scope.error
 
 
-def points(scope, lookups, asked):
+def points(scope, window):
     yield [{"resource_id": scope.name, "resource_type": "network", "time": "now", "metric": "x"}]
-    asked.state["seen"] = 1
+    window.state["seen"] = 1
 
 
 def ends(action):

@@ -5,7 +5,9 @@ import datetime
 import pytest
 
 from shared.engine import poll
+from shared.engine.contracts import Series
 from shared.engine.errors import InvalidEvent, OutOfTime
+from shared.engine.interval import Span
 from tests.fakes.context import Context
 from tests.test_run import EVENT, Scope, provider  # noqa: F401
 
@@ -28,14 +30,13 @@ def what(request):
 def asking(provider, what):  # noqa: F811
     """The provider, whose cell tells what is in the scopes' pages."""
 
-    def ask(scope, lookups, asked):
-        provider.asked = asked
+    def fetch(scope, window):
+        provider.window = window
         yield from scope.pages
         if scope.error:
             raise scope.error
 
-    setattr(provider.cell, what, ask)
-    setattr(provider.cell, f"{what.upper()}_SPAN", {"longest_s": 600, "skew_s": 120})
+    provider.change_cell(**{what: Series((), Span(longest_s=600, skew_s=120), fetch)})
     return provider
 
 
@@ -53,7 +54,7 @@ def test_points_of_all_scopes_and_the_end_of_what_was_fetched(asking, what):
     found = [(each["resource_id"], each["metric"]) for each in answer[what]]
     assert found == [("1", "m"), ("1", "z"), ("2", "m"), ("3", "m")]
     assert answer["last_update"] == "2026-01-02T03:14:05.000000Z"  # 600 s, the longest
-    assert asking.asked.interval.last_update == answer["last_update"]
+    assert asking.window.interval.last_update == answer["last_update"]
 
 
 def test_the_same_moment_of_two_disks_is_two_points(asking, what):
@@ -79,11 +80,11 @@ def test_a_failed_scope_fails_the_poll_even_where_partial_lists_are_allowed(aski
 def test_what_was_asked_for_is_told_to_the_cell(asking, what):
     asking.planned = [Scope("a")]
     spanned(what, resource={"id": "1", "poll_interval": 300})
-    assert asking.asked.resources == {"1"}
-    assert asking.asked.wants("1")
-    assert not asking.asked.wants("2")
+    assert asking.window.resources == {"1"}
+    assert asking.window.wants("1")
+    assert not asking.window.wants("2")
     spanned(what)
-    assert asking.asked.wants("anything")
+    assert asking.window.wants("anything")
 
 
 def test_a_wrong_last_update(asking, what):
@@ -101,13 +102,13 @@ def test_a_provider_that_has_none(provider, what):  # noqa: F811
 
 
 def test_state_is_kept_from_poll_to_poll_a_scope_each(asking, what):
-    def ask(scope, lookups, asked):
-        asked.state[scope.name] = asked.state.get(scope.name, 0) + 1
+    def fetch(scope, window):
+        window.state[scope.name] = window.state.get(scope.name, 0) + 1
         yield []
         if scope.error:
             raise scope.error
 
-    setattr(asking.cell, what, ask)
+    asking.change_cell(**{what: Series((), Span(), fetch)})
     context = Context()
     asking.planned = [Scope("a"), Scope("b")]
     spanned(what, context)
@@ -120,13 +121,13 @@ def test_state_is_kept_from_poll_to_poll_a_scope_each(asking, what):
 
 
 def test_a_state_that_was_emptied_is_empty_for_the_next_poll(asking, what):
-    def ask(scope, lookups, asked):
-        asked.state.update({"seen": 1} if not asked.state else {})
+    def fetch(scope, window):
+        window.state.update({"seen": 1} if not window.state else {})
         if scope.error:
-            asked.state.clear()
+            window.state.clear()
         yield []
 
-    setattr(asking.cell, what, ask)
+    asking.change_cell(**{what: Series((), Span(), fetch)})
     context = Context()
     asking.planned = [Scope("a")]
     spanned(what, context)
@@ -136,11 +137,11 @@ def test_a_state_that_was_emptied_is_empty_for_the_next_poll(asking, what):
 
 
 def test_a_state_that_can_not_be_kept_fails_no_poll(asking, what):
-    def ask(scope, lookups, asked):
-        asked.state["seen"] = 1
+    def fetch(scope, window):
+        window.state["seen"] = 1
         yield [point("1")]
 
-    setattr(asking.cell, what, ask)
+    asking.change_cell(**{what: Series((), Span(), fetch)})
     asking.planned = [Scope("a")]
     context = Context()
     context.state = None

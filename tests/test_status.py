@@ -5,7 +5,7 @@ import datetime
 import pytest
 
 from shared.engine import poll
-from shared.engine.contracts import Status
+from shared.engine.contracts import Page, Status
 from shared.engine.errors import InvalidEvent, OutOfTime
 from shared.records.status import LEVELS, Point, worst
 from tests.fakes.context import Context
@@ -50,7 +50,8 @@ def test_points_of_all_scopes_sorted(told):
 
 
 def test_a_point_without_a_time_has_the_polls(told):
-    told.cell.status = lambda record, scope, lookups: [Point("1", "network", "error", "down")]
+    down = Status((), lambda record, scope, lookups: [Point("1", "network", "error", "down")])
+    told.change_cell(status=down)
     told.planned = [Scope("a", [[{}]])]
     answer = statuses()
     (point,) = answer["status"]
@@ -85,7 +86,8 @@ def test_what_can_not_be_asked_for(told, asked):
 
 
 def test_records_of_its_own(told):
-    told.cell.fetch_status = lambda scope, lookups, requested: iter([[{"id": "own"}]])
+    own = Status((), status, lambda scope, requested: iter([Page([{"id": "own"}], None)]))
+    told.change_cell(status=own)
     told.planned = [Scope("a", [[{"id": "1"}]])]
     assert ids(statuses()) == ["own"]
 

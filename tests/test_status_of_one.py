@@ -10,6 +10,7 @@ import re
 
 import pytest
 
+from shared.engine.poll import load_cell
 from shared.transport import http
 from tests.built import CELLS
 from tests.fakes import moto_polls
@@ -22,7 +23,7 @@ REGION = "us-east-1"
 WITH_STATUS = [
     (family, provider)
     for family, provider in CELLS
-    if hasattr(importlib.import_module(f"modules.{family}.{provider}"), "status")
+    if load_cell(f"modules.{family}.{provider}").status
 ]
 # Cells without a filter, and why none helps.
 WHOLE = {
@@ -118,9 +119,9 @@ def poll(request):
 
 def test_every_cell_with_a_status_filters_or_says_why_not():
     for family, provider in WITH_STATUS:
-        cell = importlib.import_module(f"modules.{family}.{provider}")
-        filters = hasattr(cell, "fetch_status") and (family, provider) not in WHOLE
-        assert filters != ((family, provider) in WHOLE), (family, provider)
+        status = load_cell(f"modules.{family}.{provider}").status
+        filters = status.fetch and (family, provider) not in WHOLE
+        assert bool(filters) != ((family, provider) in WHOLE), (family, provider)
     assert set(WHOLE) <= set(WITH_STATUS)
 
 

@@ -17,12 +17,11 @@ import pytest
 
 from flexlocal import accounts, cassettes
 from flexlocal.__main__ import families
+from shared.engine.poll import load_cell
 from shared.providers import aws
 from shared.transport import http
 from tests.fakes import openstack as fakes
 from tests.fakes.context import Context
-
-HANDLERS = {"get": "fetch", "get_status": "status", "get_metrics": "metrics", "get_logs": "logs"}
 
 
 @pytest.fixture(autouse=True)
@@ -39,9 +38,8 @@ def handlers(provider):
         if provider not in cells:
             continue
         main = importlib.import_module(f"modules.{family}.main")
-        cell = importlib.import_module(f"modules.{family}.{provider}")
-        for handler, what in HANDLERS.items():
-            if hasattr(main, handler) and hasattr(cell, what):
+        for handler in load_cell(cells[provider]).permissions_by_handler:
+            if hasattr(main, handler):
                 yield family, handler
 
 

@@ -13,7 +13,7 @@ from importlib import import_module
 import pytest
 import yaml
 
-from flexlocal.__main__ import permissions
+from shared.engine.poll import load_cell
 from tests import vendor
 from tests.built import CELLS, module
 from tests.fakes import moto_polls, moto_users
@@ -36,8 +36,13 @@ def needs_flexer():
 @pytest.fixture(scope="module")
 def aws(moto_of_5_2):
     """Credentials of a user of a moto server that knows its users."""
-    cells = [import_module(f"modules.{family}.aws") for family, name in CELLS if name == "aws"]
-    needed = {right for cell in cells for each in permissions(cell).values() for right in each}
+    cells = [load_cell(f"modules.{family}.aws") for family, name in CELLS if name == "aws"]
+    needed = {
+        permission
+        for cell in cells
+        for permissions in cell.permissions_by_handler.values()
+        for permission in permissions
+    }
     with moto_users.account({"inventory": needed}, measured) as users:
         yield users["inventory"]
 
@@ -174,8 +179,8 @@ def test_the_vendors_own_tests_pass(family, provider, credentials, tmp_path):
 
 @pytest.mark.parametrize("family, provider", CELLS)
 def test_the_vendors_tests_are_told_which_cells_have_metrics(family, provider):
-    cell = import_module(f"modules.{family}.{provider}")
-    measured = has(family, "get_metrics") and hasattr(cell, "metrics")
+    cell = load_cell(f"modules.{family}.{provider}")
+    measured = has(family, "get_metrics") and cell.metrics
     assert vendor.lacks_metrics(module(family).folder, provider) != measured
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from flexlocal import build, manifest, show
-from flexlocal.__main__ import families, permissions
+from flexlocal.__main__ import families
 from flexlocal.build import Built
 from shared.engine import poll
 from tools import expected, quality
@@ -95,7 +95,7 @@ def _cells() -> Iterator[str]:
             yield "Calls of a poll:\n"
             yield from (f"- {each.strip()}" for each in cell.calls.split(";"))
             yield "\nPermissions:\n"
-            needed = permissions(cell)
+            needed = cell.permissions_by_handler
             yield f"- {_listed(needed['get'])}"
             for handler, those in needed.items():
                 more = sorted(set(those) - set(needed["get"]))

@@ -20,6 +20,7 @@ from shared.engine.network import Network
 from shared.engine.traffic import Traffic
 from shared.engine.workers import Workers
 
+HANDLERS = ("get", "get_status", "get_metrics", "get_logs")  # that fetch something
 Requested = Optional[frozenset[str]]  # ids; None: all of the account
 
 
@@ -150,6 +151,13 @@ class Cell(Generic[ScopeT, RecordT, LookupsT]):
     status: Optional[Status[ScopeT, Any, Any]] = None
     metrics: Optional[Series[ScopeT]] = None
     logs: Optional[Series[ScopeT]] = None
+
+    @property
+    def permissions_by_handler(self) -> dict[str, tuple[str, ...]]:
+        """What each handler needs, by its name; a handler that the cell does not have is not in it."""
+        parts = {"get_status": self.status, "get_metrics": self.metrics, "get_logs": self.logs}
+        served = {name: part.permissions for name, part in parts.items() if part}
+        return {"get": self.permissions, **served}
 
 
 # --- providers --------------------------------------------------------------------------------------
