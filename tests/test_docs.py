@@ -154,5 +154,12 @@ def test_links_and_named_files_exist(page):
             assert (ROOT / name).exists(), name
 
 
+def test_the_picture_of_the_architecture_has_every_room():
+    picture = (ROOT / "docs" / "develop" / "architecture.svg").read_text(encoding="utf-8")
+    rooms = {file.parent.name for file in (ROOT / "shared").glob("*/__init__.py")}
+    assert rooms >= {"engine", "providers"}
+    assert [room for room in sorted(rooms) if f">{room}/</text>" not in picture] == []
+
+
 def test_the_readme_can_be_read_in_five_minutes():
     assert len(TEXTS["README.md"].splitlines()) <= 150
