@@ -533,7 +533,7 @@ def test_why_a_token_is_refused_is_said(netbox, said):
 
 
 def needed_rights(family):
-    return importlib.import_module(f"modules.{family}.netbox").PERMISSIONS
+    return importlib.import_module(f"modules.{family}.netbox").CELL.permissions
 
 
 @pytest.mark.parametrize("family", FAMILIES)

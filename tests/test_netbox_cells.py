@@ -4,6 +4,7 @@ The records are recorded ones (tests/recorded/netbox.json) of three releases.
 """
 
 import copy
+import dataclasses
 import importlib
 import inspect
 import json
@@ -17,7 +18,7 @@ from modules.circuits import netbox as circuits
 from modules.networks import netbox as networks
 from modules.servers import netbox as servers
 from modules.volumes import netbox as volumes
-from shared.engine import poll
+from shared.engine.contracts import Dropped
 from shared.engine.errors import InvalidEvent, UnexpectedResponse
 from shared.providers.netbox import LISTINGS, records
 from tests.fakes import netbox as fakes
@@ -64,8 +65,8 @@ def scope(release=fakes.NEWEST, **kinds):
 
 def circuit_lookups(**changed):
     made = {
-        "ends": {},
-        "virtual_ends": {},
+        "terminations": {},
+        "virtual_terminations": {},
         "networks": {
             9: {"id": 9, "name": "Core", "provider": thin(1, "Kaigan"), "service_id": "VPRN-1"}
         },
@@ -85,10 +86,10 @@ def lookups_of(cell, release=fakes.NEWEST):
     if cell is appliances:
         return SITES
     if cell is servers:
-        return servers.Lookups(SITES, {}, {70: "router", 71: "server"}, version)
+        return servers.Lookups(SITES, {}, version, {70: "router", 71: "server"})
     if cell is networks:
         locations = {6: {"id": 6, "name": "Hall A", "site": site(1)}}
-        return networks.Lookups(SITES, locations, {7})
+        return networks.Lookups(SITES, locations, frozenset({7}))
     return volumes.Lookups(version) if cell is volumes else circuit_lookups()
 
 
@@ -98,7 +99,7 @@ def converted(listing, record, made=None, cell=None, release=fakes.NEWEST, **kin
     before = copy.deepcopy(record)
     found = cell.convert(record, scope(release, **kinds), made or lookups_of(cell, release))
     assert record == before
-    return found if isinstance(found, poll.Dropped) else found.serialize()
+    return found if isinstance(found, Dropped) else found.serialize()
 
 
 def facts(found):
@@ -356,14 +357,14 @@ def device_record(number, role, model="unheard-of", maker="acme", **changed):
 def test_an_appliances_type_by_its_role(role, kind):
     record = device_record(7, role)
     assert facts(converted("dcim/devices", record))["type_id"] == kind
-    assert isinstance(converted("dcim/devices", record, cell=servers), poll.Dropped)
+    assert isinstance(converted("dcim/devices", record, cell=servers), Dropped)
 
 
 @pytest.mark.parametrize("role", ["server", "db-servers", "hypervisor", "bare-metal", "Server"])
 def test_a_server_by_its_role(role):
     record = device_record(7, role)
     assert converted("dcim/devices", record, cell=servers)["id"] == "7"
-    assert converted("dcim/devices", record) == poll.Dropped("a server")
+    assert converted("dcim/devices", record) == Dropped("a server")
 
 
 def test_a_role_is_known_by_its_name_where_its_slug_tells_nothing():
@@ -422,7 +423,7 @@ def test_the_accounts_own_words_come_first(kinds, kind):
 
 def test_the_accounts_own_words_make_servers():
     record = device_record(7, "router")
-    assert isinstance(converted("dcim/devices", record, router="server"), poll.Dropped)
+    assert isinstance(converted("dcim/devices", record, router="server"), Dropped)
     assert converted("dcim/devices", record, cell=servers, router="server")["type"] == "server"
 
 
@@ -519,7 +520,7 @@ def test_memory(memory, ram):
 @pytest.mark.parametrize("size", [120, 0, None])
 def test_disks_are_in_gigabytes_before_4_1(release, unit, size):
     expected = None if size is None else size * unit
-    made = servers.Lookups(SITES, {}, {}, fakes.number(release))
+    made = servers.Lookups(SITES, {}, fakes.number(release))
     assert facts(machine(made, disk=size))["volumes_b"] == expected
     record = {**fakes.sample("virtualization/virtual-disks"), "size": size}
     of_disk = volumes.Lookups(fakes.number(release))
@@ -581,8 +582,7 @@ def test_a_platform_is_the_image():
     ],
 )
 def test_what_a_machine_is_connected_to(host, disks, expected):
-    made = lookups_of(servers)
-    made.disks = {5: disks, 6: ["9"]}
+    made = dataclasses.replace(lookups_of(servers), disks={5: disks, 6: ["9"]})
     found = machine(made, id=5, device=host and thin(host, "host"))
     assert connected(found) == expected
 
@@ -699,7 +699,7 @@ def end(kind, target, release=fakes.NEWEST, **changed):
 def circuit(a=None, z=None, release=fakes.NEWEST, **changed):
     record = {**fakes.sample("circuits/circuits", release), "id": 5, **changed}
     sides = {(5, side): each for side, each in (("A", a), ("Z", z)) if each}
-    made = circuit_lookups(ends={**sides, (6, "A"): end("dcim.site", site(2), release)})
+    made = circuit_lookups(terminations={**sides, (6, "A"): end("dcim.site", site(2), release)})
     return converted("circuits/circuits", record, made, release=release)
 
 
@@ -854,7 +854,9 @@ def virtual(*ends_, made=None, **changed):
     listing = "circuits/virtual-circuits"
     network = {"provider_network": thin(9, "Core")}
     record = {**fakes.sample(listing), **network, "id": 5, **changed}
-    return converted(listing, record, made or circuit_lookups(virtual_ends={5: list(ends_)}))
+    return converted(
+        listing, record, made or circuit_lookups(virtual_terminations={5: list(ends_)})
+    )
 
 
 def virtual_end(device, role="peer", **changed):

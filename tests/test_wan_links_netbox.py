@@ -1,8 +1,10 @@
 """WAN links of NetBox: tunnels and L2VPNs as three releases were recorded to answer, and their ends."""
 
 import copy
+import dataclasses
 import importlib
 import json
+from unittest import mock
 
 import pytest
 
@@ -59,17 +61,13 @@ def connected(link):
 def points(box):
     """The cell's status points by id, from what its own fetch brings."""
     noted = []
-    convert = cell.convert
 
     def also_status(record, scope, lookups):
         noted.extend(cell.status(record, scope, lookups))
-        return convert(record, scope, lookups)
+        return cell.convert(record, scope, lookups)
 
-    cell.convert = also_status
-    try:
+    with mock.patch.object(cell, "CELL", dataclasses.replace(cell.CELL, convert=also_status)):
         get(box)
-    finally:
-        cell.convert = convert
     return {point.resource_id: point for point in noted}
 
 
@@ -272,18 +270,17 @@ def test_nothing_but_two_empty_lists_is_asked_of_a_netbox_without_links(netbox):
     assert set(box.counts) == {"/api/vpn/tunnels/", "/api/vpn/l2vpns/"}
 
 
-@pytest.mark.parametrize("right", [each for each in cell.PERMISSIONS if "vpn" in each])
-def test_a_right_that_lacks_is_named(netbox, right):
+@pytest.mark.parametrize("permission", [name for name in cell.CELL.permissions if "vpn" in name])
+def test_a_missing_permission_is_named(netbox, permission):
     box = netbox().fill(devices=2, links=1)
-    rights = {needed for needed in fakes.RIGHTS.values() if needed != right}
-    box.tokens["weak"] = rights
-    with pytest.raises(InsufficientPermission, match=right):
+    box.tokens["weak"] = {name for name in fakes.RIGHTS.values() if name != permission}
+    with pytest.raises(InsufficientPermission, match=permission):
         main.get(event(box, "weak"), Context())
 
 
-def test_the_declared_rights_are_enough(netbox):
+def test_the_declared_permissions_are_enough(netbox):
     box = netbox().fill(devices=2, links=1)
-    box.tokens["least"] = set(cell.PERMISSIONS)
+    box.tokens["least"] = set(cell.CELL.permissions)
     machine = box.add("virtualization/virtual-machines", 1, name="vm")
     box.l2vpn(9, machine, box.add("ipam/vlans", 1, name="lan"))
     assert len(main.get(event(box, "least"), Context())) == 3

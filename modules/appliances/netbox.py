@@ -1,11 +1,11 @@
-"""Devices that are no servers, by role: routers, switches, firewalls, load balancers and the rest.
+"""Devices that are not servers, by role: routers, switches, firewalls, load balancers and others.
 
-API: GET /api/dcim/devices/, 1,000 a page or what the server allows.
+API: GET /api/dcim/devices/, 1,000 a page or as many as the server allows.
 https://netboxlabs.com/docs/netbox/models/dcim/device/
 
-Roles are the operator's own words. The account's option ``device_kinds`` maps them (and device types)
-to CMP's types, then the tables in shared/providers/netbox/records.py do; a role that neither has is "unknown".
-A device that is a server is reported by the servers family. Statuses are what the operator wrote down.
+Operators choose the roles. The account's option ``device_kinds`` maps them (and device types) to CMP's types,
+then the tables in shared/providers/netbox/records.py do; a role that is in neither is "unknown".
+Devices that are servers are reported by the servers family. States are those that the operator documented.
 """
 
 from collections.abc import Iterator
@@ -13,27 +13,23 @@ from typing import Any, Union
 
 from nflex_connector_utils import Appliance, Locations
 
-from shared.engine.poll import Dropped
+from shared.engine.contracts import Cell, Dropped, Page
 from shared.providers import netbox
 from shared.records.fields import field, needed, time
 
-PERMISSIONS = ("dcim.view_device", "dcim.view_site")
-CALLS = "ceil(sites/1000) /sites + ceil(devices/1000) /devices"
+Sites = dict[int, dict[str, Any]]  # by id; they have the coordinates
 
 
-def lookups(scope: netbox.Scope) -> dict[int, dict[str, Any]]:
-    """The sites, which have the coordinates."""
-    return netbox.listed(scope, "dcim/sites", netbox.SITE_FIELDS)
-
-
-def fetch(
-    scope: netbox.Scope, lookups: dict[int, dict[str, Any]]
-) -> Iterator[list[dict[str, Any]]]:
-    yield from netbox.pages(scope, "dcim/devices", netbox.DEVICE_FIELDS, exclude="config_context")
+def fetch(scope: netbox.Scope) -> Iterator[Page[dict[str, Any], Sites]]:
+    sites = netbox.listed(scope, "dcim/sites", netbox.SITE_FIELDS)
+    for devices in netbox.pages(
+        scope, "dcim/devices", netbox.DEVICE_FIELDS, exclude="config_context"
+    ):
+        yield Page(devices, sites)
 
 
 def convert(
-    record: dict[str, Any], scope: netbox.Scope, lookups: dict[int, dict[str, Any]]
+    record: dict[str, Any], scope: netbox.Scope, lookups: Sites
 ) -> Union[Appliance, Dropped]:
     device_id = needed(record, "id", int)
     kind = netbox.device_kind(record, scope.device_kinds)
@@ -55,3 +51,11 @@ def convert(
         ),
         native_portal_link=f"{scope.url}/dcim/devices/{device_id}/",
     )
+
+
+CELL = Cell(
+    calls="ceil(sites/1000) /sites + ceil(devices/1000) /devices",
+    permissions=("dcim.view_device", "dcim.view_site"),
+    fetch=fetch,
+    convert=convert,
+)

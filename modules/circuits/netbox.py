@@ -1,47 +1,30 @@
-"""Circuits and virtual circuits with carrier, rate, dates, and what each of both ends is at.
+"""Circuits and virtual circuits: carrier, rate, dates, and what each of their terminations is at.
 
 API: GET /api/circuits/circuits/, /circuit-terminations/, /virtual-circuits/ (from 4.2), and their
-/virtual-circuit-terminations/, 1,000 a page or what the server allows.
+/virtual-circuit-terminations/, 1,000 a page or as many as the server allows.
 https://netboxlabs.com/docs/netbox/models/circuits/circuit/
 
-A circuit is requested without its two ends, which cost NetBox a query each; the list of all ends costs
-it a few a page, and knows what is at the other side of the cable. The ends are read after the circuits,
-and what the ends refer to after them: a circuit that is new in between then lacks nothing. A circuit has
-0, 1 or 2 ends; one that is missing is None. NetBox knows no cloud: a cloud is a provider network.
+Circuits are requested without their two terminations, which cost NetBox a query each; the list of all
+terminations costs it a few queries a page, and includes what is at the other side of the cable. Terminations
+are read after the circuits, and what they refer to after them, so that a circuit created in between is
+complete. A circuit has 0, 1 or 2 terminations. NetBox has no model of a cloud: a cloud is a provider network.
 
-The ends of a virtual circuit are interfaces: its endpoints are the sites of their devices, the hub
-before the spokes. Where NetBox has one only, the other endpoint is the provider network it runs in.
+A virtual circuit terminates at interfaces: its endpoints are the sites of their devices, the hub before the
+spokes. Where NetBox has one termination only, the other endpoint is the provider network that carries it.
 
-Rates are in kbit/s, dates are days. A reference (cid) is unique to a carrier only: the id is NetBox's,
-for virtual circuits with "virtual-circuit:" before it, since they count from 1 again.
+Rates are in kbit/s, dates are days. A reference (cid) is unique within a carrier only, so ids are NetBox's;
+those of virtual circuits, which NetBox also numbers from 1, get the prefix "virtual-circuit:".
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Optional
 
 from nflex_connector_utils import Circuit, Connections, Locations
 
+from shared.engine.contracts import Cell, Page
 from shared.providers import netbox
 from shared.records.fields import field, needed, objects, time
-
-PERMISSIONS = (
-    "circuits.view_circuit",
-    "circuits.view_circuittermination",
-    "circuits.view_providernetwork",
-    "circuits.view_virtualcircuit",
-    "circuits.view_virtualcircuittermination",
-    "dcim.view_device",
-    "dcim.view_location",
-    "dcim.view_site",
-)
-CALLS = (
-    "ceil(circuits/1000) /circuits + ceil(ends/1000) /circuit-terminations "
-    "+ ceil(virtual/1000) /virtual-circuits + ceil(provider networks/1000) /provider-networks "
-    "+ ceil(locations/1000) /locations + ceil(sites/1000) /sites; where there are virtual circuits: "
-    "+ ceil(their ends/1000) /virtual-circuit-terminations; + 1 /devices for each 400 devices at an "
-    "end; before 4.2: + 1 /status"
-)
 
 VIRTUAL_CIRCUITS = (4, 2)  # the first release that has them
 VIRTUAL = "circuits.virtualcircuit"
@@ -60,13 +43,13 @@ FIELDS = (
     "distance_unit",
     *netbox.COMMON_FIELDS,
 )
-END_FIELDS = (
+TERMINATION_FIELDS = (
     "id",
     "circuit",
     "term_side",
     "termination_type",
     "termination",
-    "site",  # before 4.2, as the next
+    "site",  # up to 4.1, as provider_network
     "provider_network",
     "port_speed",
     "upstream_speed",
@@ -86,7 +69,7 @@ VIRTUAL_FIELDS = (
     "tenant",
     *netbox.COMMON_FIELDS,
 )
-VIRTUAL_END_FIELDS = ("id", "virtual_circuit", "role", "interface", "description")
+VIRTUAL_TERMINATION_FIELDS = ("id", "virtual_circuit", "role", "interface", "description")
 NETWORK_FIELDS = ("id", "name", "provider", "service_id")
 DETAILS = (
     "provider_account",
@@ -108,44 +91,37 @@ STATES = {
 }
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(frozen=True)
 class Lookups:
-    """Filled by fetch, since an end must not be older than its circuit. All by NetBox's ids."""
+    """What circuits refer to, by NetBox's ids. It is read after the circuits."""
 
-    ends: dict[tuple[int, str], dict[str, Any]]  # (circuit, "A" or "Z")
-    virtual_ends: dict[int, list[dict[str, Any]]]
-    networks: dict[int, dict[str, Any]]
-    locations: dict[int, dict[str, Any]]
-    sites: dict[int, dict[str, Any]]
-    devices: dict[int, dict[str, Any]]
-
-
-def lookups(scope: netbox.Scope) -> Lookups:
-    return Lookups({}, {}, {}, {}, {}, {})
+    terminations: Mapping[tuple[int, str], dict[str, Any]]  # of (circuit, "A" or "Z")
+    virtual_terminations: Mapping[int, list[dict[str, Any]]]  # of each virtual circuit
+    networks: Mapping[int, dict[str, Any]]  # of providers
+    devices: Mapping[int, dict[str, Any]]
+    locations: Mapping[int, dict[str, Any]]
+    sites: Mapping[int, dict[str, Any]]
 
 
-def fetch(scope: netbox.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
+def fetch(scope: netbox.Scope) -> Iterator[Page[dict[str, Any], Lookups]]:
     circuits = list(netbox.pages(scope, "circuits/circuits", FIELDS))
-    for page in netbox.pages(scope, "circuits/circuit-terminations", END_FIELDS):
-        for end in page:  # by rising id: an end that was made anew replaces the old one
-            circuit = needed(needed(end, "circuit", dict), "id", int)
-            lookups.ends[circuit, needed(end, "term_side", str)] = end
-    virtual = _virtual_circuits(scope)
-    if any(virtual):
-        for page in netbox.pages(
-            scope, "circuits/virtual-circuit-terminations", VIRTUAL_END_FIELDS
-        ):
-            for end in page:
-                circuit = needed(needed(end, "virtual_circuit", dict), "id", int)
-                lookups.virtual_ends.setdefault(circuit, []).append(end)
-    lookups.networks = netbox.listed(scope, "circuits/provider-networks", NETWORK_FIELDS)
-    lookups.devices = netbox.listed_by_ids(
-        scope, "dcim/devices", _devices_at_ends(lookups), netbox.DEVICE_AT_END_FIELDS
-    )
-    lookups.locations = netbox.listed(scope, "dcim/locations", netbox.LOCATION_FIELDS)
-    lookups.sites = netbox.listed(scope, "dcim/sites", netbox.SITE_FIELDS)
-    yield from circuits
-    yield from virtual
+    terminations = _terminations(scope)
+    virtual_circuits = _virtual_circuits(scope)
+    virtual_terminations = _virtual_terminations(scope) if any(virtual_circuits) else {}
+    lookups = _look_up(scope, terminations, virtual_terminations)
+    for page in (*circuits, *virtual_circuits):
+        yield Page(page, lookups)
+
+
+def _terminations(scope: netbox.Scope) -> dict[tuple[int, str], dict[str, Any]]:
+    terminations = {}
+    for page in netbox.pages(scope, "circuits/circuit-terminations", TERMINATION_FIELDS):
+        for (
+            termination
+        ) in page:  # in the order of ids, so one that was recreated replaces the old one
+            circuit = needed(needed(termination, "circuit", dict), "id", int)
+            terminations[circuit, needed(termination, "term_side", str)] = termination
+    return terminations
 
 
 def _virtual_circuits(scope: netbox.Scope) -> list[list[dict[str, Any]]]:
@@ -157,19 +133,41 @@ def _virtual_circuits(scope: netbox.Scope) -> list[list[dict[str, Any]]]:
         return []
 
 
-def _devices_at_ends(lookups: Lookups) -> set[int]:
-    ports = [peer for end in lookups.ends.values() for peer in objects(end, "link_peers")]
-    ends = (end for of_one in lookups.virtual_ends.values() for end in of_one)
-    ports.extend(field(end, "interface", dict) or {} for end in ends)
-    return set(_devices(ports))
+def _virtual_terminations(scope: netbox.Scope) -> dict[int, list[dict[str, Any]]]:
+    terminations: dict[int, list[dict[str, Any]]] = {}
+    listing = "circuits/virtual-circuit-terminations"
+    for page in netbox.pages(scope, listing, VIRTUAL_TERMINATION_FIELDS):
+        for termination in page:
+            circuit = needed(needed(termination, "virtual_circuit", dict), "id", int)
+            terminations.setdefault(circuit, []).append(termination)
+    return terminations
+
+
+def _look_up(
+    scope: netbox.Scope,
+    terminations: Mapping[tuple[int, str], dict[str, Any]],
+    virtual_terminations: Mapping[int, list[dict[str, Any]]],
+) -> Lookups:
+    """Reads what the terminations refer to."""
+    networks = netbox.listed(scope, "circuits/provider-networks", NETWORK_FIELDS)
+    ports = [peer for one in terminations.values() for peer in objects(one, "link_peers")]
+    ports += [
+        field(one, "interface", dict) or {} for of in virtual_terminations.values() for one in of
+    ]
+    devices = netbox.listed_by_ids(
+        scope, "dcim/devices", set(_devices(ports)), netbox.DEVICE_AT_ENDPOINT_FIELDS
+    )
+    locations = netbox.listed(scope, "dcim/locations", netbox.LOCATION_FIELDS)
+    sites = netbox.listed(scope, "dcim/sites", netbox.SITE_FIELDS)
+    return Lookups(terminations, virtual_terminations, networks, devices, locations, sites)
 
 
 @dataclasses.dataclass(frozen=True)
-class End:
-    """One end of a circuit: its name for a person, where it is, and the devices that it is wired to."""
+class Termination:
+    """One side of a circuit: its name for people, its location, and the devices that it is wired to."""
 
     name: Optional[str]
-    place: Optional[dict[str, Any]] = None
+    location: Optional[dict[str, Any]] = None
     devices: tuple[int, ...] = ()
     details: dict[str, Any] = dataclasses.field(default_factory=dict)
 
@@ -178,7 +176,9 @@ def convert(record: dict[str, Any], scope: netbox.Scope, lookups: Lookups) -> Ci
     number = needed(record, "id", int)
     if needed(record, "object_type", str) == VIRTUAL:
         return _virtual_circuit(record, number, scope, lookups)
-    end_a, end_z = (_end(lookups.ends.get((number, side)), lookups) for side in ("A", "Z"))
+    side_a, side_z = (
+        _termination(lookups.terminations.get((number, side)), lookups) for side in ("A", "Z")
+    )
     return _circuit(
         record,
         scope,
@@ -186,11 +186,11 @@ def convert(record: dict[str, Any], scope: netbox.Scope, lookups: Lookups) -> Ci
         circuit_id=str(number),
         page="circuits",
         carrier=needed(needed(record, "provider", dict), "name", str),
-        sides=([end_a] if end_a else [], [end_z] if end_z else []),
+        sides=([side_a] if side_a else [], [side_z] if side_z else []),
         details={
             "commit_rate_bps": _bps(record, "commit_rate"),
-            "termination_a": end_a.details if end_a else None,
-            "termination_z": end_z.details if end_z else None,
+            "termination_a": side_a.details if side_a else None,
+            "termination_z": side_z.details if side_z else None,
         },
     )
 
@@ -198,14 +198,16 @@ def convert(record: dict[str, Any], scope: netbox.Scope, lookups: Lookups) -> Ci
 def _virtual_circuit(
     record: dict[str, Any], number: int, scope: netbox.Scope, lookups: Lookups
 ) -> Circuit:
-    through = needed(record, "provider_network", dict)
-    network = lookups.networks.get(needed(through, "id", int)) or {}
-    records = sorted(lookups.virtual_ends.get(number, ()), key=lambda end: _role(end) != "hub")
-    ends = [_virtual_end(end, lookups) for end in records]
-    first = sum(_role(end) == "hub" for end in records) or 1
-    far = ends[first:]
-    if len(ends) == 1:
-        far = [End(_network_name(through, lookups))]
+    carried_by = needed(record, "provider_network", dict)
+    network = lookups.networks.get(needed(carried_by, "id", int)) or {}
+    records = sorted(
+        lookups.virtual_terminations.get(number, ()), key=lambda one: _role(one) != "hub"
+    )
+    terminations = [_virtual_termination(one, lookups) for one in records]
+    hubs = sum(_role(one) == "hub" for one in records) or 1
+    far = terminations[hubs:]
+    if len(terminations) == 1:
+        far = [Termination(_network_name(carried_by, lookups))]
     return _circuit(
         record,
         scope,
@@ -213,11 +215,11 @@ def _virtual_circuit(
         circuit_id=f"virtual-circuit:{number}",
         page="virtual-circuits",
         carrier=netbox.nested(network, "provider", "name"),
-        sides=(ends[:first], far),
+        sides=(terminations[:hubs], far),
         details={
-            "provider_network": netbox.name_of(through),
+            "provider_network": netbox.name_of(carried_by),
             "service_id": field(network, "service_id", str),
-            "terminations": [end.details for end in ends],
+            "terminations": [one.details for one in terminations],
         },
     )
 
@@ -230,14 +232,14 @@ def _circuit(
     circuit_id: str,
     page: str,
     carrier: Optional[str],
-    sides: tuple[list[End], list[End]],
+    sides: tuple[list[Termination], list[Termination]],
     details: dict[str, Any],
 ) -> Circuit:
     """What circuits and virtual circuits have in common."""
     cid = needed(record, "cid", str)
     number = needed(record, "id", int)
-    ends = [end for side in sides for end in side]
-    cmp_state, word = netbox.state(record, STATES)
+    terminations = [one for side in sides for one in side]
+    cmp_state, provider_state = netbox.state(record, STATES)
     return Circuit(
         id=circuit_id,
         name=cid,
@@ -247,13 +249,13 @@ def _circuit(
         endpoint_a=_names(sides[0]),
         endpoint_b=_names(sides[1]),
         provider_created_at=time(record, "created"),
-        locations=Locations(netbox.distinct(end.place for end in ends)),
-        connections=_connections(ends, scope, lookups),
+        locations=Locations(netbox.distinct(one.location for one in terminations)),
+        connections=_connections(terminations, scope, lookups),
         metadata=netbox.details(
             record,
             DETAILS,
             account=netbox.nested(record, "provider_account", "account"),
-            provider_state=word,
+            provider_state=provider_state,
             state=cmp_state,
             **details,
         ),
@@ -261,22 +263,24 @@ def _circuit(
     )
 
 
-def _names(side: list[End]) -> Optional[str]:
-    return ", ".join(dict.fromkeys(end.name for end in side if end.name)) or None
+def _names(side: list[Termination]) -> Optional[str]:
+    return ", ".join(dict.fromkeys(one.name for one in side if one.name)) or None
 
 
-def _connections(ends: list[End], scope: netbox.Scope, lookups: Lookups) -> Connections:
-    """The devices at the ends: servers or appliances, as those families report them."""
+def _connections(
+    terminations: list[Termination], scope: netbox.Scope, lookups: Lookups
+) -> Connections:
+    """The devices at the terminations: servers or appliances, as those families report them."""
     servers: set[int] = set()
     appliances: set[int] = set()
-    for each in {device for end in ends for device in end.devices}:
-        device = lookups.devices.get(each)
-        if device is not None:  # else it went while the lists were read
+    for device_id in {device for one in terminations for device in one.devices}:
+        device = lookups.devices.get(device_id)
+        if device is not None:  # else it was deleted while the lists were read
             kind = netbox.device_kind(device, scope.device_kinds)
-            (servers if kind == "server" else appliances).add(each)
+            (servers if kind == "server" else appliances).add(device_id)
     return Connections(
-        servers=[str(each) for each in sorted(servers)],
-        appliances=[str(each) for each in sorted(appliances)],
+        servers=[str(device_id) for device_id in sorted(servers)],
+        appliances=[str(device_id) for device_id in sorted(appliances)],
     )
 
 
@@ -285,42 +289,42 @@ def _bps(record: dict[str, Any], name: str) -> Optional[int]:
     return None if kbps is None else kbps * 1000
 
 
-# --- ends -----------------------------------------------------------------------------------------
+# --- terminations ---------------------------------------------------------------------------------
 
 
-def _end(end: Optional[dict[str, Any]], lookups: Lookups) -> Optional[End]:
-    if end is None:
+def _termination(record: Optional[dict[str, Any]], lookups: Lookups) -> Optional[Termination]:
+    if record is None:
         return None
-    kind, target = _target(end)
-    name, where = _name_and_place(kind, target, lookups)
-    peers = objects(end, "link_peers")
+    kind, target = _target(record)
+    name, location = _name_and_location(kind, target, lookups)
+    peers = objects(record, "link_peers")
     details = {
         "type": kind,
         "name": name,
-        "port_speed_bps": _bps(end, "port_speed"),
-        "upstream_speed_bps": _bps(end, "upstream_speed"),
-        "xconnect_id": field(end, "xconnect_id", str),
-        "pp_info": field(end, "pp_info", str),
-        "description": field(end, "description", str),
-        "link_peers_type": field(end, "link_peers_type", str),
+        "port_speed_bps": _bps(record, "port_speed"),
+        "upstream_speed_bps": _bps(record, "upstream_speed"),
+        "xconnect_id": field(record, "xconnect_id", str),
+        "pp_info": field(record, "pp_info", str),
+        "description": field(record, "description", str),
+        "link_peers_type": field(record, "link_peers_type", str),
         "link_peers": [_port(peer) for peer in peers],
     }
-    return End(name, where, _devices(peers), _without_empty(details))
+    return Termination(name, location, _devices(peers), _without_empty(details))
 
 
-def _target(end: dict[str, Any]) -> tuple[Optional[str], dict[str, Any]]:
-    """What an end is at, and of which kind; before 4.2 it is one of two fields."""
-    target = field(end, "termination", dict)
+def _target(termination: dict[str, Any]) -> tuple[Optional[str], dict[str, Any]]:
+    """What a termination is at, and of which kind; before 4.2 it is one of two fields."""
+    target = field(termination, "termination", dict)
     if target:
-        return field(end, "termination_type", str), target
+        return field(termination, "termination_type", str), target
     for kind, name in (("dcim.site", "site"), ("circuits.providernetwork", "provider_network")):
-        target = field(end, name, dict)
+        target = field(termination, name, dict)
         if target:
             return kind, target
     return None, {}
 
 
-def _name_and_place(
+def _name_and_location(
     kind: Optional[str], target: dict[str, Any], lookups: Lookups
 ) -> tuple[Optional[str], Optional[dict[str, Any]]]:
     if not target:
@@ -333,8 +337,8 @@ def _name_and_place(
         site = field(room, "site", dict)
         if not site:
             return name, None
-        where = netbox.place(site, lookups.sites, within=name)
-        return where["location"]["name"], where
+        location = netbox.place(site, lookups.sites, within=name)
+        return location["location"]["name"], location
     if kind == "dcim.region":
         return name, netbox.area(target)
     if kind == "circuits.providernetwork":
@@ -343,42 +347,65 @@ def _name_and_place(
 
 
 def _network_name(network: dict[str, Any], lookups: Lookups) -> str:
-    """With its provider: two of them may both have a "Core"."""
+    """With its provider's name: two providers may each have a "Core"."""
     listed = lookups.networks.get(needed(network, "id", int)) or {}
     provider = netbox.nested(listed, "provider", "name")
     return f"{netbox.name_of(network)} ({provider})" if provider else netbox.name_of(network)
 
 
-def _virtual_end(end: dict[str, Any], lookups: Lookups) -> End:
-    interface = field(end, "interface", dict) or {}
+def _virtual_termination(record: dict[str, Any], lookups: Lookups) -> Termination:
+    interface = field(record, "interface", dict) or {}
     devices = _devices([interface])
     device = (lookups.devices.get(devices[0]) if devices else None) or {}
     site = field(device, "site", dict)
-    where = netbox.place(site, lookups.sites) if site else None
+    location = netbox.place(site, lookups.sites) if site else None
     port = _port(interface) or None
     details = {
-        "role": _role(end),
+        "role": _role(record),
         "interface": port,
-        "site": where and where["location"]["name"],
-        "description": field(end, "description", str),
+        "site": location and location["location"]["name"],
+        "description": field(record, "description", str),
     }
-    return End(details["site"] or port, where, devices, _without_empty(details))
+    return Termination(details["site"] or port, location, devices, _without_empty(details))
 
 
-def _role(end: dict[str, Any]) -> Optional[str]:
-    return netbox.nested(end, "role", "value")
+def _role(termination: dict[str, Any]) -> Optional[str]:
+    return netbox.nested(termination, "role", "value")
 
 
-def _devices(ports: list[dict[str, Any]]) -> tuple[int, ...]:
+def _devices(ports: Iterable[dict[str, Any]]) -> tuple[int, ...]:
     devices = (field(port, "device", dict) for port in ports)
     return tuple(needed(device, "id", int) for device in devices if device)
 
 
 def _port(port: dict[str, Any]) -> str:
-    """A port as a person calls it: "tyo1-rt01 xe-0/0/0"; another circuit's end has no name."""
+    """A port's name for people: "tyo1-rt01 xe-0/0/0". The termination of another circuit has no name."""
     name = port.get("name") or port.get("display")
-    return " ".join(str(netbox.brief(each)) for each in (port.get("device"), name) if each)
+    return " ".join(str(netbox.brief(part)) for part in (port.get("device"), name) if part)
 
 
 def _without_empty(details: dict[str, Any]) -> dict[str, Any]:
-    return {name: each for name, each in details.items() if each not in (None, "", [])}
+    return {name: value for name, value in details.items() if value not in (None, "", [])}
+
+
+CELL = Cell(
+    calls=(
+        "ceil(circuits/1000) /circuits + ceil(ends/1000) /circuit-terminations "
+        "+ ceil(virtual/1000) /virtual-circuits + ceil(provider networks/1000) /provider-networks "
+        "+ ceil(locations/1000) /locations + ceil(sites/1000) /sites; where there are virtual circuits: "
+        "+ ceil(their ends/1000) /virtual-circuit-terminations; + 1 /devices for each 400 devices at an "
+        "end; before 4.2: + 1 /status"
+    ),
+    permissions=(
+        "circuits.view_circuit",
+        "circuits.view_circuittermination",
+        "circuits.view_providernetwork",
+        "circuits.view_virtualcircuit",
+        "circuits.view_virtualcircuittermination",
+        "dcim.view_device",
+        "dcim.view_location",
+        "dcim.view_site",
+    ),
+    fetch=fetch,
+    convert=convert,
+)

@@ -1,11 +1,11 @@
 """Prefixes and VLANs; a prefix connects to its VLAN.
 
-API: GET /api/ipam/prefixes/ and /api/ipam/vlans/, 1,000 a page or what the server allows.
+API: GET /api/ipam/prefixes/ and /api/ipam/vlans/, 1,000 a page or as many as the server allows.
 https://netboxlabs.com/docs/netbox/models/ipam/prefix/
 
-Both count from 1: a VLAN's id has "vlan:" before it. The same prefix may be there twice, in two VRFs or
-even in none. A prefix is at a site, a location, a region or a site group (before 4.2: a site), or
-nowhere. VLANs come first: a prefix connects to none that the list does not have.
+NetBox numbers both from 1, so a VLAN's id gets the prefix "vlan:". The same prefix may exist twice, in two
+VRFs or even outside any VRF. A prefix may be at a site, a location, a region or a site group (before 4.2: at a
+site). VLANs are listed first: a prefix connects only to a VLAN that was listed.
 """
 
 import dataclasses
@@ -14,14 +14,9 @@ from typing import Any
 
 from nflex_connector_utils import Connections, Locations, Network
 
+from shared.engine.contracts import Cell, Page
 from shared.providers import netbox
 from shared.records.fields import field, needed, time
-
-PERMISSIONS = ("dcim.view_location", "dcim.view_site", "ipam.view_prefix", "ipam.view_vlan")
-CALLS = (
-    "ceil(sites/1000) /sites + ceil(locations/1000) /locations "
-    "+ ceil(VLANs/1000) /vlans + ceil(prefixes/1000) /prefixes"
-)
 
 VLAN = "ipam.vlan"
 VLAN_FIELDS = (
@@ -57,25 +52,27 @@ VLAN_DETAILS = (*DETAILS, "vid", "site", "group", "qinq_role")
 PREFIX_DETAILS = (*DETAILS, "vrf", "vlan", "is_pool", "mark_utilized")
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(frozen=True)
 class Lookups:
-    """Sites and locations by id, and the VLANs that were listed."""
+    """Sites and locations by id. ``vlans``: the ids of all VLANs, which only the pages of prefixes need."""
 
     sites: dict[int, dict[str, Any]]
     locations: dict[int, dict[str, Any]]
-    vlans: set[int]
+    vlans: frozenset[int] = frozenset()
 
 
-def lookups(scope: netbox.Scope) -> Lookups:
-    sites = netbox.listed(scope, "dcim/sites", netbox.SITE_FIELDS)
-    return Lookups(sites, netbox.listed(scope, "dcim/locations", netbox.LOCATION_FIELDS), set())
-
-
-def fetch(scope: netbox.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
-    for page in netbox.pages(scope, "ipam/vlans", VLAN_FIELDS):
-        lookups.vlans.update(vlan["id"] for vlan in page)
-        yield page
-    yield from netbox.pages(scope, "ipam/prefixes", PREFIX_FIELDS)
+def fetch(scope: netbox.Scope) -> Iterator[Page[dict[str, Any], Lookups]]:
+    lookups = Lookups(
+        netbox.listed(scope, "dcim/sites", netbox.SITE_FIELDS),
+        netbox.listed(scope, "dcim/locations", netbox.LOCATION_FIELDS),
+    )
+    vlan_ids: set[int] = set()
+    for vlans in netbox.pages(scope, "ipam/vlans", VLAN_FIELDS):
+        vlan_ids.update(vlan["id"] for vlan in vlans)
+        yield Page(vlans, lookups)
+    lookups = dataclasses.replace(lookups, vlans=frozenset(vlan_ids))
+    for prefixes in netbox.pages(scope, "ipam/prefixes", PREFIX_FIELDS):
+        yield Page(prefixes, lookups)
 
 
 def convert(record: dict[str, Any], scope: netbox.Scope, lookups: Lookups) -> Network:
@@ -131,8 +128,18 @@ def _places(record: dict[str, Any], lookups: Lookups) -> list[dict[str, Any]]:
         return [netbox.area(scope)]
     if scope and kind == "dcim.location":
         room = lookups.locations.get(needed(scope, "id", int)) or {}
-        of_room = field(room, "site", dict)
-        return (
-            [netbox.place(of_room, lookups.sites, within=netbox.name_of(scope))] if of_room else []
-        )
+        room_site = field(room, "site", dict)
+        if room_site:
+            return [netbox.place(room_site, lookups.sites, within=netbox.name_of(scope))]
     return []
+
+
+CELL = Cell(
+    calls=(
+        "ceil(sites/1000) /sites + ceil(locations/1000) /locations "
+        "+ ceil(VLANs/1000) /vlans + ceil(prefixes/1000) /prefixes"
+    ),
+    permissions=("dcim.view_location", "dcim.view_site", "ipam.view_prefix", "ipam.view_vlan"),
+    fetch=fetch,
+    convert=convert,
+)

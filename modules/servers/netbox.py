@@ -1,35 +1,24 @@
 """Virtual machines, and devices whose role is that of a server.
 
-API: GET /api/virtualization/virtual-machines/ and /api/dcim/devices/, 1,000 a page or what the server
+API: GET /api/virtualization/virtual-machines/ and /api/dcim/devices/, 1,000 a page or as many as the server
 allows. https://netboxlabs.com/docs/netbox/models/virtualization/virtualmachine/
 
-Both count from 1: a virtual machine's id has "virtual-machine:" before it. Memory and disk are in
-"megabytes", disk before 4.1 in "gigabytes": taken as powers of 2 for memory, as hypervisors allot it,
-and of 10 for disks, as 4.1 converted them. A share of a CPU (vcpus 0.5) is no number of cores; it
-stays in the metadata. NetBox has neither cores nor memory of a device. Which role is a server's: see
-modules/appliances/netbox.py.
+NetBox numbers both from 1, so a virtual machine's id gets the prefix "virtual-machine:". Memory and disk are in
+"megabytes", disk before 4.1 in "gigabytes": read as powers of 2 for memory, as hypervisors allot it,
+and of 10 for disks, as 4.1 converted them. A fraction of a CPU (vcpus 0.5) is not a number of cores; it
+is in the metadata only. NetBox records neither cores nor memory of a device. For which roles are those of
+servers, see modules/appliances/netbox.py.
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Optional, Union
 
 from nflex_connector_utils import Connections, ImageDetail, IpAddress, Locations, Server
 
-from shared.engine.poll import Dropped
+from shared.engine.contracts import Cell, Dropped, Page
 from shared.providers import netbox
 from shared.records.fields import field, needed, time
-
-PERMISSIONS = (
-    "dcim.view_device",
-    "dcim.view_site",
-    "virtualization.view_virtualdisk",
-    "virtualization.view_virtualmachine",
-)
-CALLS = (
-    "ceil(sites/1000) /sites + ceil(disks/1000) /virtual-disks + ceil(devices/1000) /devices "
-    "+ ceil(virtual machines/1000) /virtual-machines; up to 4.1: + 1 /status"
-)
 
 DEVICE = "dcim.device"
 MIB = 2**20
@@ -67,33 +56,42 @@ DETAILS = (
 )
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(frozen=True)
 class Lookups:
-    """Sites by id, the disks of each virtual machine, and what the devices seen so far are."""
+    """Sites by id, the ids of each virtual machine's disks, and NetBox's release.
+
+    ``device_kinds``: kind of each device, which only the pages of virtual machines need.
+    """
 
     sites: dict[int, dict[str, Any]]
     disks: dict[int, list[str]]
-    device_kinds: dict[int, str]
     version: tuple[int, int]
+    device_kinds: Mapping[int, str] = dataclasses.field(default_factory=dict)
 
 
-def lookups(scope: netbox.Scope) -> Lookups:
-    lookups = Lookups(netbox.listed(scope, "dcim/sites", netbox.SITE_FIELDS), {}, {}, scope.version)
+def _look_up(scope: netbox.Scope) -> Lookups:
+    sites, version = netbox.listed(scope, "dcim/sites", netbox.SITE_FIELDS), scope.version
+    disks: dict[int, list[str]] = {}
     for page in netbox.pages(scope, "virtualization/virtual-disks", ("id", "virtual_machine")):
         for disk in page:
             machine = needed(needed(disk, "virtual_machine", dict), "id", int)
-            lookups.disks.setdefault(machine, []).append(str(disk["id"]))
-    return lookups
+            disks.setdefault(machine, []).append(str(disk["id"]))
+    return Lookups(sites, disks, version)
 
 
-def fetch(scope: netbox.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
-    for page in netbox.pages(scope, "dcim/devices", netbox.DEVICE_FIELDS, exclude="config_context"):
-        for device in page:
-            lookups.device_kinds[device["id"]] = netbox.device_kind(device, scope.device_kinds)
-        yield page
-    yield from netbox.pages(
+def fetch(scope: netbox.Scope) -> Iterator[Page[dict[str, Any], Lookups]]:
+    lookups, kinds = _look_up(scope), {}
+    for devices in netbox.pages(
+        scope, "dcim/devices", netbox.DEVICE_FIELDS, exclude="config_context"
+    ):
+        for device in devices:
+            kinds[needed(device, "id", int)] = netbox.device_kind(device, scope.device_kinds)
+        yield Page(devices, lookups)
+    lookups = dataclasses.replace(lookups, device_kinds=kinds)
+    for machines in netbox.pages(
         scope, "virtualization/virtual-machines", FIELDS, exclude="config_context"
-    )
+    ):
+        yield Page(machines, lookups)
 
 
 def convert(
@@ -129,9 +127,7 @@ def _device(
         id=str(number),
         is_virtual=False,
         instance_type=field(device_type, "model", str),
-        metadata=netbox.device_details(
-            record,
-        ),
+        metadata=netbox.device_details(record),
         native_portal_link=f"{scope.url}/dcim/devices/{number}/",
         **_common(record, lookups),
     )
@@ -156,7 +152,7 @@ def _common(record: dict[str, Any], lookups: Lookups) -> dict[str, Any]:
 
 
 def _image(record: dict[str, Any]) -> Optional[ImageDetail]:
-    """The platform: NetBox's word for the operating system."""
+    """NetBox's "platform" is the operating system."""
     platform = field(record, "platform", dict)
     if not platform:
         return None
@@ -173,3 +169,19 @@ def _connections(record: dict[str, Any], number: int, lookups: Lookups) -> Conne
         appliances=[str(host_id)] if kind and kind != "server" else [],
         volumes=lookups.disks.get(number, []),
     )
+
+
+CELL = Cell(
+    calls=(
+        "ceil(sites/1000) /sites + ceil(disks/1000) /virtual-disks + ceil(devices/1000) /devices "
+        "+ ceil(virtual machines/1000) /virtual-machines; up to 4.1: + 1 /status"
+    ),
+    permissions=(
+        "dcim.view_device",
+        "dcim.view_site",
+        "virtualization.view_virtualdisk",
+        "virtualization.view_virtualmachine",
+    ),
+    fetch=fetch,
+    convert=convert,
+)

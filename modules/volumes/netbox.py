@@ -1,10 +1,10 @@
-"""Virtual disks, each of a virtual machine.
+"""The disks of virtual machines.
 
-API: GET /api/virtualization/virtual-disks/, 1,000 a page or what the server allows.
+API: GET /api/virtualization/virtual-disks/, 1,000 a page or as many as the server allows.
 https://netboxlabs.com/docs/netbox/models/virtualization/virtualdisk/
 
-Sizes come in megabytes, before 4.1 in gigabytes (both decimal: 4.1 multiplied the old ones by 1,000).
-A disk's name is unique to its machine.
+Sizes are in megabytes, before NetBox 4.1 in gigabytes (both decimal: 4.1 multiplied the old sizes by 1,000).
+A disk's name is unique within its machine.
 """
 
 import dataclasses
@@ -13,11 +13,9 @@ from typing import Any
 
 from nflex_connector_utils import Connections, Volume
 
+from shared.engine.contracts import Cell, Page
 from shared.providers import netbox
 from shared.records.fields import needed, time
-
-PERMISSIONS = ("virtualization.view_virtualdisk",)
-CALLS = "ceil(disks/1000) /virtual-disks; up to 4.1: + 1 /status"
 
 FIELDS = (
     "id",
@@ -34,21 +32,15 @@ FIELDS = (
 DETAILS = ("virtual_machine", "owner", "description", "last_updated")
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(frozen=True)
 class Lookups:
-    """The release, which newer ones tell with their first page."""
-
-    version: tuple[int, int] = (0, 0)
+    version: tuple[int, int]  # NetBox's release, which decides the unit of sizes
 
 
-def lookups(scope: netbox.Scope) -> Lookups:
-    return Lookups()
-
-
-def fetch(scope: netbox.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
-    for page in netbox.pages(scope, "virtualization/virtual-disks", FIELDS):
-        lookups.version = scope.version
-        yield page
+def fetch(scope: netbox.Scope) -> Iterator[Page[dict[str, Any], Lookups]]:
+    for disks in netbox.pages(scope, "virtualization/virtual-disks", FIELDS):
+        # after a page: newer releases send their version with it, others need a call
+        yield Page(disks, Lookups(scope.version))
 
 
 def convert(record: dict[str, Any], scope: netbox.Scope, lookups: Lookups) -> Volume:
@@ -63,3 +55,11 @@ def convert(record: dict[str, Any], scope: netbox.Scope, lookups: Lookups) -> Vo
         metadata=netbox.details(record, DETAILS),
         native_portal_link=f"{scope.url}/virtualization/virtual-disks/{number}/",
     )
+
+
+CELL = Cell(
+    calls="ceil(disks/1000) /virtual-disks; up to 4.1: + 1 /status",
+    permissions=("virtualization.view_virtualdisk",),
+    fetch=fetch,
+    convert=convert,
+)

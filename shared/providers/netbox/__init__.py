@@ -7,7 +7,7 @@ from shared.engine.contracts import Provider
 from shared.providers.netbox.records import (
     COMMON_DETAILS,
     COMMON_FIELDS,
-    DEVICE_AT_END_FIELDS,
+    DEVICE_AT_ENDPOINT_FIELDS,
     DEVICE_DETAILS,
     DEVICE_FIELDS,
     LOCATION_FIELDS,
@@ -53,7 +53,7 @@ __all__ = [
     "COMMON_FIELDS",
     "CREDENTIAL_KEYS",
     "Credentials",
-    "DEVICE_AT_END_FIELDS",
+    "DEVICE_AT_ENDPOINT_FIELDS",
     "DEVICE_DETAILS",
     "DEVICE_FIELDS",
     "EMPTY_PAGES",

@@ -54,7 +54,7 @@ DEVICE_FIELDS = (
     *COMMON_FIELDS,
 )
 # The fields of a device at the end of a link: what device_kind needs, its name and its site.
-DEVICE_AT_END_FIELDS = ("id", "name", "display", "role", "device_role", "device_type", "site")
+DEVICE_AT_ENDPOINT_FIELDS = ("id", "name", "display", "role", "device_role", "device_type", "site")
 # What of a device goes to metadata as NetBox has it; its rendered config context is not requested.
 DEVICE_DETAILS = (
     "role",
