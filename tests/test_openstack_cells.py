@@ -3,14 +3,14 @@
 import copy
 import datetime
 import types
-from collections import defaultdict
 
 import pytest
 
 from modules.networks import openstack as networks
 from modules.servers import openstack as servers
+from modules.servers.openstack.networks import NetworkLookups
 from modules.volumes import openstack as volumes
-from shared.engine import poll
+from shared.engine.contracts import Dropped
 from shared.engine.errors import UnexpectedResponse
 from tests.fakes import openstack as fakes
 
@@ -21,19 +21,16 @@ SCOPE = types.SimpleNamespace(
 SERVER, MAC = fakes.identifier("server", 1), "fa:16:3e:00:00:01"
 
 
+SERVER_NETWORKS = NetworkLookups(
+    by_mac={(SERVER, MAC): "net-b"},
+    of_servers={SERVER: {"net-b"}},
+    floating={"172.24.0.9": "ext"},
+    names={"net-b": "net-0", "ext": "public"},
+)
+
+
 def server_lookups(**changed):
-    made = {
-        "microversion": (2, 96),
-        "volumes": {},
-        "port_networks": {(SERVER, MAC): "net-b"},
-        "address_networks": {},
-        "networks_of": defaultdict(set, {SERVER: {"net-b"}}),
-        "floating": {"172.24.0.9": "ext"},
-        "network_names": {"net-b": "net-0", "ext": "public"},
-        "images": {},
-        "flavors": {},
-    }
-    return servers.Lookups(**{**made, **changed})
+    return servers.Lookups(SERVER_NETWORKS, **changed)
 
 
 def server(lookups=None, **changed):
@@ -92,13 +89,13 @@ def test_flavor():
 
 
 def test_a_flavor_by_id():
-    lookups = server_lookups(microversion=(2, 1), flavors={"f1": fakes.FLAVOR})
+    lookups = server_lookups(flavors={"f1": fakes.FLAVOR})
     found = facts(server(lookups, flavor={"id": "f1", "links": []}))
     assert (found["cpu_cores"], found["ram_b"], found["instance_type"]) == (4, 8 * GIB, "m1.large")
 
 
 def test_a_flavor_that_is_gone():
-    lookups = server_lookups(microversion=(2, 1), flavors={"f1": None})
+    lookups = server_lookups(flavors={"f1": None})
     found = facts(server(lookups, flavor={"id": "f1", "links": []}))
     assert (found["cpu_cores"], found["ram_b"], found["instance_type"]) == (None, None, None)
 
@@ -267,12 +264,9 @@ def test_metadata_is_the_customers():
 
 def network(routers=(), subnets=(), scope=SCOPE, **changed):
     record = fakes.network(1, **changed)
-    lookups = networks.Lookups(
-        defaultdict(list, {record["id"]: list(subnets)}),
-        defaultdict(set, {record["id"]: set(routers)}),
-    )
+    lookups = networks.Lookups({record["id"]: list(subnets)}, {record["id"]: set(routers)})
     found = networks.convert(record, scope, lookups)
-    return found if isinstance(found, poll.Dropped) else found.serialize()
+    return found if isinstance(found, Dropped) else found.serialize()
 
 
 @pytest.mark.parametrize(
@@ -334,7 +328,7 @@ def test_a_network_without_a_name():
 
 def volume(lookups=None, **changed):
     record = fakes.volume(1, **changed)
-    lookups = lookups or volumes.Lookups({}, False)
+    lookups = lookups or volumes.Lookups({})
     return volumes.convert(record, SCOPE, lookups).serialize()
 
 
@@ -354,7 +348,7 @@ def test_volume(changed, name, value):
 
 
 def test_iops_of_the_volume_type():
-    assert volume(volumes.Lookups({"standard": 500}, True))["details"]["volume"]["iops"] == 500
+    assert volume(volumes.Lookups({"standard": 500}))["details"]["volume"]["iops"] == 500
 
 
 @pytest.mark.parametrize(
@@ -399,8 +393,8 @@ OTHERS = [None, "", "text", 5, -1.5, True, [], ["text"], [None], {}, {"id": 5}, 
 OTHERS += [b"bytes", datetime.datetime(2026, 1, 1)]
 LOOKUPS = {
     "servers": server_lookups(volumes={"v1": fakes.volume(1)}),
-    "networks": networks.Lookups(defaultdict(list), defaultdict(set)),
-    "volumes": volumes.Lookups({}, False),
+    "networks": networks.Lookups({}, {}),
+    "volumes": volumes.Lookups({}),
 }
 RECORDS = {
     "servers": (
@@ -437,7 +431,7 @@ def test_drift_gives_an_answer_or_a_named_refusal(family):
             tried += 1
             try:
                 found = cell.convert(changed, SCOPE, LOOKUPS[family])
-                if not isinstance(found, poll.Dropped):
+                if not isinstance(found, Dropped):
                     assert found.serialize()["base"]["name"]
             except UnexpectedResponse:
                 pass

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from modules.servers import main
-from modules.servers import openstack as servers
+from modules.servers.openstack import CELL
 from shared.engine.errors import InsufficientPermission, UnexpectedResponse
 from shared.providers import openstack
 from shared.providers.openstack import server_actions
@@ -338,7 +338,7 @@ def test_a_day_of_polls_gives_each_event_once(cloud, seed):
 def test_rights(cloud):
     with pytest.raises(InsufficientPermission):
         poll(cloud, "useless")
-    assert {each.rpartition(":")[2] for each in servers.LOGS_PERMISSIONS} == {
+    assert {each.rpartition(":")[2] for each in CELL.logs.permissions} == {
         "detail",
         "list",
         "show",

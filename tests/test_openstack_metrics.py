@@ -8,7 +8,7 @@ import random
 import pytest
 
 from modules.servers import main
-from modules.servers import openstack as servers
+from modules.servers.openstack import CELL
 from shared.engine.errors import InsufficientPermission, UnexpectedResponse, Unreachable
 from shared.engine.interval import Interval
 from shared.providers.openstack import gnocchi, server_diagnostics
@@ -493,7 +493,7 @@ def test_diagnostics_are_for_admins(cloud):
         poll(cloud, "reader")
     assert "os_compute_api:os-server-diagnostics" in str(caught.value)
     assert "metric" in str(caught.value)  # or have a Gnocchi
-    assert server_diagnostics.POLICY in servers.METRICS_PERMISSIONS
+    assert server_diagnostics.POLICY in CELL.metrics.permissions
 
 
 def test_a_nova_without_diagnostics_of_one_form(clock):

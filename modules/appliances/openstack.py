@@ -289,7 +289,7 @@ def _look_up(scope: openstack.Scope, lookups: Lookups) -> None:
     fields = ("id", "network_id", "device_id", "device_owner", "fixed_ips", "project_id")
     query = {**openstack.own(scope), "fields": fields}
     lookups.ports = openstack.listed(scope, "network", "/ports", "ports", query)
-    openstack.require_network_rights(scope, lookups.ports.values())
+    openstack.require_network_permissions(scope, lookups.ports.values())
     for port in lookups.ports.values():
         device, owner = field(port, "device_id", str), field(port, "device_owner", str) or ""
         if device and owner in ROUTER_PORTS:
@@ -344,7 +344,7 @@ def _by_kind(
         records = openstack.listed(scope, "network", "/routers", "routers", query)
         (routers,) = openstack.of_kind("router", [list(records.values())])
     if openstack.offers(scope, "network"):
-        openstack.require_network_rights(scope, routers)
+        openstack.require_network_permissions(scope, routers)
     if routers and "l3_agent_scheduler" in lookups.extensions:
         _look_up_agents(scope, lookups)
     yield routers

@@ -123,7 +123,7 @@ def _look_up(scope: openstack.Scope, lookups: Lookups) -> None:
         lookups.routers = _listed(scope, "/routers", "routers", fields=("id", "name", "project_id"))
     # not what the extensions list: their rules are others, and prove nothing
     records = chain(lookups.routers.values(), lookups.networks.values())
-    openstack.require_network_rights(scope, records)
+    openstack.require_network_permissions(scope, records)
 
 
 def fetch(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
@@ -148,7 +148,7 @@ def fetch_status(
         query["id"] = ids
     path, key = "/vpn/ipsec-site-connections", "ipsec_site_connections"
     connections = list(openstack.listed(scope, "network", path, key, query).values())
-    openstack.require_network_rights(scope, connections)
+    openstack.require_network_permissions(scope, connections)
     if not connections:
         _require_member(scope)
     yield connections

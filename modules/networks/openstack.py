@@ -5,27 +5,20 @@ https://docs.openstack.org/api-ref/network/v2/#networks
 
 A login sees its project's networks and those that are shared with it or external. An admin sees those of
 all projects; without ``all_projects`` those of other projects are dropped. A role that no policy names
-is not refused but sees next to nothing: ``require_network_rights`` tells that from an empty project.
+is not refused but sees next to nothing: ``require_network_permissions`` tells that from an empty project.
 """
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Union
 
 from nflex_connector_utils import Connections, Network, Region
 
-from shared.engine.poll import Dropped
+from shared.engine.contracts import Cell, Dropped, Page
 from shared.providers import openstack
 from shared.records.fields import field, needed, time
 from shared.records.metadata import metadata
-
-PERMISSIONS = ("get_network", "get_port", "get_router", "get_security_group", "get_subnet")
-CALLS = (
-    "1 token; a region: p(networks) /networks + p(subnets) /subnets "
-    "+ p(routers) /routers + p(router ports) /ports; "
-    "+ 1 /security-groups where the project has no network (all_projects: /quotas)"
-)
 
 ROUTER_PORTS = (
     "network:router_interface",
@@ -72,43 +65,47 @@ SUBNET_DETAILS = (
 )
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(frozen=True)
 class Lookups:
     """By network id: its subnets, and the ids of the routers on it."""
 
-    subnets: dict[str, list[dict[str, Any]]]
-    routers: dict[str, set[str]]
+    subnets: Mapping[str, list[dict[str, Any]]]
+    routers: Mapping[str, set[str]]
 
 
-def lookups(scope: openstack.Scope) -> Lookups:
-    lookups = Lookups(defaultdict(list), defaultdict(set))
-    if not openstack.offers(scope, "network"):
-        return lookups
+def fetch(scope: openstack.Scope) -> Iterator[Page[dict[str, Any], Lookups]]:
+    if not openstack.offers(scope, "network"):  # a cloud without Neutron has no networks
+        return
+    lookups = Lookups(_subnets(scope), _routers(scope))
+    # The whole list in one page: only all of it shows whether the login may see the project's networks.
+    networks = list(openstack.listed(scope, "network", "/networks", "networks").values())
+    openstack.require_network_permissions(scope, networks)
+    yield Page(networks, lookups)
+
+
+def _subnets(scope: openstack.Scope) -> dict[str, list[dict[str, Any]]]:
+    subnets: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for subnet in openstack.listed(scope, "network", "/subnets", "subnets").values():
-        lookups.subnets[needed(subnet, "network_id", str)].append(subnet)
+        subnets[needed(subnet, "network_id", str)].append(subnet)
+    return subnets
+
+
+def _routers(scope: openstack.Scope) -> dict[str, set[str]]:
+    on_network: dict[str, set[str]] = defaultdict(set)
     own = openstack.own(scope)
     try:
         routers = openstack.listed(scope, "network", "/routers", "routers", own)
     except openstack.NotFound:
-        return lookups  # a cloud without routers
+        return on_network  # a cloud without routers
     for router_id, router in routers.items():
         gateway = field(router, "external_gateway_info", dict) or {}
         external = field(gateway, "network_id", str)
         if external:
-            lookups.routers[external].add(router_id)
+            on_network[external].add(router_id)
     query = {**own, "device_owner": ROUTER_PORTS, "fields": ("id", "device_id", "network_id")}
     for port in openstack.listed(scope, "network", "/ports", "ports", query).values():
-        lookups.routers[needed(port, "network_id", str)].add(needed(port, "device_id", str))
-    return lookups
-
-
-def fetch(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
-    if not openstack.offers(scope, "network"):  # a cloud without Neutron has no networks
-        return
-    # the whole list at once: only then it shows whether the login may see the project's networks
-    networks = list(openstack.listed(scope, "network", "/networks", "networks").values())
-    openstack.require_network_rights(scope, networks)
-    yield networks
+        on_network[needed(port, "network_id", str)].add(needed(port, "device_id", str))
+    return on_network
 
 
 def convert(
@@ -134,3 +131,15 @@ def convert(
         ),
         region=Region(scope.region),
     )
+
+
+CELL = Cell(
+    calls=(
+        "1 token; a region: p(networks) /networks + p(subnets) /subnets "
+        "+ p(routers) /routers + p(router ports) /ports; "
+        "+ 1 /security-groups where the project has no network (all_projects: /quotas)"
+    ),
+    permissions=("get_network", "get_port", "get_router", "get_security_group", "get_subnet"),
+    fetch=fetch,
+    convert=convert,
+)

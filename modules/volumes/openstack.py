@@ -3,39 +3,32 @@
 API: Block Storage v3, GET /volumes/detail, 1,000 a page.
 https://docs.openstack.org/api-ref/block-storage/v3/#list-accessible-volumes-with-details
 
-Sizes come in GiB. A volume that Nova made for booting has an empty name. QoS specs are shown to an
-admin only; for others IOPS is unknown. A volume of a server that was shelved away is "reserved": it
+Sizes come in GiB. A volume that Nova created for booting has an empty name. Cinder shows QoS specs to
+admins only; for others IOPS is unknown. A volume of a server that was shelved away is "reserved": it
 has no attachment of its own then, and the list of attachments (from 3.27 on, 2017) names the server.
-That list also has what is reserved of a volume that other servers still use, but is read only where a
-volume has status "reserved". Cinder silently ignores ``all_tenants`` of a reader (200 and only the own
+That list also has reservations of volumes that other servers still use, but is read only where a volume
+has status "reserved". Cinder silently ignores ``all_tenants`` of a reader (200, and only its own
 project), so a poll of all projects that is refused the QoS specs, and sees no other project's volume,
 lacks the admin role.
 
 Status comes from the same list: status, migration and replication. There are no metrics: Ceilometer keeps
-only a volume's size, and what a disk reads and writes belongs to its server.
+only a volume's size, and counts a disk's reads and writes with its server.
 """
 
 import dataclasses
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Optional
 
 from nflex_connector_utils import Connections, Region, Volume
 
+from shared.engine.contracts import Cell, Page, Requested, Status
 from shared.engine.errors import InsufficientPermission
-from shared.engine.poll import Requested
 from shared.providers import openstack
 from shared.records.fields import field, needed, objects, time
 from shared.records.metadata import metadata
 from shared.records.status import Point
-
-PERMISSIONS = ("volume:get_all", "volume_extension:type_get_all")
-STATUS_PERMISSIONS = ("volume:get", "volume:get_all")
-CALLS = (
-    "1 token; a region: p(volumes) /volumes/detail + p(types) /types + p(QoS specs) /qos-specs; "
-    "+ p(attachments) + 1 /attachments where a volume is reserved"
-)
 
 ATTACHMENTS = (3, 27)  # the microversion that lists them
 PROJECT = "os-vol-tenant-attr:tenant_id"
@@ -50,7 +43,7 @@ LEVELS = {
     "downloading": "warning",
     "error": "error",
     "error_attaching": "error",
-    "error_backing-up": "warning",  # the backup failed; the volume is as it was
+    "error_backing-up": "warning",  # the backup failed; the volume is unchanged
     "error_deleting": "error",
     "error_detaching": "error",
     "error_extending": "error",
@@ -117,39 +110,48 @@ DETAILS = (
 )
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(frozen=True)
 class Lookups:
-    """IOPS by the name of a volume type, and whether the login may see the QoS specs at all.
+    """What volumes only name: the IOPS of a volume type, by its name, and who a volume is reserved for."""
 
-    ``reserved``: by volume the servers that it is reserved for; None: not listed yet.
-    """
-
-    iops: dict[str, int]
-    sees_qos: bool
-    reserved: Optional[dict[str, set[str]]] = None
+    iops: Mapping[str, int]
+    reserved: Mapping[str, set[str]] = dataclasses.field(default_factory=dict)  # volume -> servers
 
 
-def lookups(scope: openstack.Scope) -> Lookups:
-    return Lookups({}, False)
+def fetch(scope: openstack.Scope) -> Iterator[Page[dict[str, Any], Lookups]]:
+    if not openstack.offers(scope, "volume"):  # a cloud without Cinder has no volumes
+        return
+    specs = _qos_specs(scope)
+    iops = _iops_of_types(scope, specs or {})
+    reserved: Optional[dict[str, set[str]]] = None  # listed once, where some volume is reserved
+    for volumes in _volumes(scope, sees_qos=specs is not None):
+        if reserved is None and any(volume.get("status") == "reserved" for volume in volumes):
+            reserved = _reserved(scope)
+        yield Page(volumes, Lookups(iops, reserved or {}))
 
 
-def _look_up(scope: openstack.Scope, lookups: Lookups) -> None:
-    specs: dict[str, dict[str, Any]] = {}
+def _qos_specs(scope: openstack.Scope) -> Optional[dict[str, dict[str, Any]]]:
+    """The QoS specs by id; None where the login may not see them."""
     try:
-        # Cinder's own page size
-        specs = openstack.listed(scope, "volume", "/qos-specs", "qos_specs", {"limit": None})
-        lookups.sees_qos = True
+        # limit None: Cinder's own page size
+        return openstack.listed(scope, "volume", "/qos-specs", "qos_specs", {"limit": None})
     except InsufficientPermission:
-        pass
-    by_id = {spec_id: _iops(spec) for spec_id, spec in specs.items()}
+        return None
+
+
+def _iops_of_types(scope: openstack.Scope, specs: Mapping[str, dict[str, Any]]) -> dict[str, int]:
+    """IOPS by the name of the volume type, where its QoS spec limits them."""
+    by_spec = {spec_id: _iops(spec) for spec_id, spec in specs.items()}
+    by_type = {}
     for volume_type in openstack.listed(scope, "volume", "/types", "volume_types").values():
-        iops = by_id.get(field(volume_type, "qos_specs_id", str) or "")
+        iops = by_spec.get(field(volume_type, "qos_specs_id", str) or "")
         if iops is not None:
-            lookups.iops[needed(volume_type, "name", str)] = iops
+            by_type[needed(volume_type, "name", str)] = iops
+    return by_type
 
 
 def _iops(spec: dict[str, Any]) -> Optional[int]:
-    """The limit in a QoS spec: in total, or what reads and writes come to together."""
+    """The limit in a QoS spec: in total, or the sum of the limits of reads and writes."""
     limits = field(spec, "specs", dict) or {}
     for names in (("total_iops_sec",), ("maxIOPS",), ("read_iops_sec", "write_iops_sec")):
         values = [str(limits.get(name, "")) for name in names]
@@ -158,14 +160,23 @@ def _iops(spec: dict[str, Any]) -> Optional[int]:
     return None
 
 
-def fetch(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
-    if not openstack.offers(scope, "volume"):  # a cloud without Cinder has no volumes
-        return
-    _look_up(scope, lookups)
-    for page in _volumes(scope, lookups):
-        if lookups.reserved is None and any(volume.get("status") == "reserved" for volume in page):
-            lookups.reserved = _reserved(scope)
-        yield page
+def _volumes(scope: openstack.Scope, *, sees_qos: bool) -> Iterator[list[dict[str, Any]]]:
+    """All volumes. Raises InsufficientPermission where the login does not see all projects, but should."""
+    sees_all = sees_qos or not scope.all_projects
+    for volumes in openstack.pages(
+        scope, "volume", "/volumes/detail", "volumes", params=scope.all_tenants
+    ):
+        sees_all = sees_all or any(_of_another_project(volume, scope) for volume in volumes)
+        yield volumes
+    if not sees_all:
+        raise InsufficientPermission(
+            "volume: all_projects is set, but Cinder lets this login see only its own project; "
+            "role admin is needed"
+        )
+
+
+def _of_another_project(volume: dict[str, Any], scope: openstack.Scope) -> bool:
+    return field(volume, PROJECT, str) not in (None, scope.project_id)
 
 
 def _reserved(scope: openstack.Scope) -> dict[str, set[str]]:
@@ -185,44 +196,12 @@ def _reserved(scope: openstack.Scope) -> dict[str, set[str]]:
     return servers
 
 
-def fetch_status(
-    scope: openstack.Scope, lookups: Lookups, requested: Requested
-) -> Iterator[list[dict[str, Any]]]:
-    if not openstack.offers(scope, "volume"):
-        return
-    ids = openstack.few(requested)
-    if ids is not None and not scope.all_projects:
-        for page in openstack.one_by_one(scope, "volume", "/volumes", "volume", ids):
-            yield [volume for volume in page if not _of_another_project(volume, scope)]
-        return
-    if scope.all_projects:  # the QoS specs show that the login may list all volumes
-        _look_up(scope, lookups)
-    yield from _volumes(scope, lookups)
-
-
-def _volumes(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
-    """All volumes. Raises InsufficientPermission where the login does not see all projects, but should."""
-    sees_all = lookups.sees_qos or not scope.all_projects
-    for page in openstack.pages(
-        scope, "volume", "/volumes/detail", "volumes", params=scope.all_tenants
-    ):
-        sees_all = sees_all or any(_of_another_project(volume, scope) for volume in page)
-        yield page
-    if not sees_all:
-        raise InsufficientPermission(
-            "volume: all_projects is asked for, but Cinder lets this login see the own project only; "
-            "role admin is needed"
-        )
-
-
-def _of_another_project(volume: dict[str, Any], scope: openstack.Scope) -> bool:
-    return field(volume, PROJECT, str) not in (None, scope.project_id)
-
-
 def convert(record: dict[str, Any], scope: openstack.Scope, lookups: Lookups) -> Volume:
     volume_id = needed(record, "id", str)
-    servers = {field(each, "server_id", str) or "" for each in objects(record, "attachments")}
-    servers |= (lookups.reserved or {}).get(volume_id, set())
+    servers = {
+        field(attachment, "server_id", str) or "" for attachment in objects(record, "attachments")
+    }
+    servers |= lookups.reserved.get(volume_id, set())
     return Volume(
         id=volume_id,
         name=openstack.name_of(record),
@@ -237,7 +216,26 @@ def convert(record: dict[str, Any], scope: openstack.Scope, lookups: Lookups) ->
     )
 
 
-def status(record: dict[str, Any], scope: openstack.Scope, lookups: Lookups) -> Iterator[Point]:
+# --- status ---------------------------------------------------------------------------------------
+
+
+def fetch_status(
+    scope: openstack.Scope, requested: Requested
+) -> Iterator[Page[dict[str, Any], None]]:
+    if not openstack.offers(scope, "volume"):
+        return
+    ids = openstack.few(requested)
+    if ids is not None and not scope.all_projects:
+        for volumes in openstack.one_by_one(scope, "volume", "/volumes", "volume", ids):
+            yield Page([each for each in volumes if not _of_another_project(each, scope)], None)
+        return
+    # Where the login sees the QoS specs, it may list the volumes of all projects.
+    sees_qos = scope.all_projects and _qos_specs(scope) is not None
+    for volumes in _volumes(scope, sees_qos=sees_qos):
+        yield Page(volumes, None)
+
+
+def status(record: dict[str, Any], scope: openstack.Scope, lookups: None) -> Iterator[Point]:
     findings = [openstack.finding(record, "status", LEVELS, since="updated_at")]
     if field(record, "migration_status", str):
         findings.append(
@@ -248,3 +246,15 @@ def status(record: dict[str, Any], scope: openstack.Scope, lookups: Lookups) -> 
             openstack.finding(record, "replication_status", REPLICATION_LEVELS, since="updated_at")
         )
     yield openstack.point(record, "volume", findings)
+
+
+CELL = Cell(
+    calls=(
+        "1 token; a region: p(volumes) /volumes/detail + p(types) /types + p(QoS specs) /qos-specs; "
+        "+ p(attachments) + 1 /attachments where a volume is reserved"
+    ),
+    permissions=("volume:get_all", "volume_extension:type_get_all"),
+    fetch=fetch,
+    convert=convert,
+    status=Status(permissions=("volume:get", "volume:get_all"), points=status, fetch=fetch_status),
+)

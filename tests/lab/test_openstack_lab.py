@@ -18,7 +18,7 @@ import pytest
 import requests
 import yaml
 
-from modules.servers import openstack as servers_cell
+from modules.servers.openstack.listings import FLAVOR_EMBEDDED
 from shared.engine.errors import InsufficientPermission, InvalidCredentials
 from shared.providers import openstack
 from tests.fakes import openstack as fakes
@@ -393,7 +393,7 @@ def test_a_nova_of_2_1_tells_the_same_facts(cloud, monkeypatch):
 def test_the_microversion_is_one_that_nova_knows():
     version = Rest().get(Rest().urls["compute"] + "/").json()["version"]["version"]
     highest = tuple(int(each) for each in version.split("."))
-    assert highest >= openstack.NOVA_NEWEST >= servers_cell.FLAVOR_EMBEDDED
+    assert highest >= openstack.NOVA_NEWEST >= FLAVOR_EMBEDDED
 
 
 # --- the simulator of tests/fakes/openstack.py against the real services ----------------------------

@@ -43,7 +43,7 @@ from shared.providers.openstack.neutron import (
     extensions,
     networks,
     own,
-    require_network_rights,
+    require_network_permissions,
 )
 from shared.providers.openstack.records import (
     GIB,
@@ -120,7 +120,7 @@ __all__ = [
     "post",
     "project_of",
     "reported",
-    "require_network_rights",
+    "require_network_permissions",
     "scopes",
     "tags",
     "unless_switched_off",

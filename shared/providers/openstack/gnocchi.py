@@ -1,19 +1,19 @@
 """Gnocchi: what Ceilometer measured of servers, of many servers in one call.
 
-API: POST /v1/aggregates with a search, which each Gnocchi has that Ceilometer still writes to (4.2, 2018,
+API: POST /v1/aggregates with a search, which every Gnocchi supports that Ceilometer still writes to (4.2, 2018,
 and later). https://gnocchi.osci.io/rest.html#dynamic-aggregates
 
-A point is what was measured in one period of the metric's archive policy, with the time of its start; it is
-whole when the period is over and Gnocchi's workers are done with it, which is what ``SPAN`` waits for. So a
-point belongs to the poll in whose span its period ends: once, whatever the polls' intervals are.
+A point is what was measured in one period of the metric's archive policy, with the time of its start. It is
+complete when the period is over and Gnocchi's workers have processed it, which is what ``SPAN`` waits for. So a
+point belongs to the poll in whose span its period ends: to one poll, whatever the polls' intervals are.
 
-Asked is for the mean, the one thing that all of Ceilometer's archive policies keep, of running totals too:
-rates are made here, since "rate:mean" is per sample, not per second. To make a rate of the first point of
-a span, the points shortly before it are asked for too; nothing is kept from poll to poll. Of periods longer
-than ``LOOK_BACK_S`` running totals make no rates.
+The request is for the mean, the one aggregate that all of Ceilometer's archive policies keep, of counters too:
+rates are computed here, since "rate:mean" is per sample, not per second. For the rate at the first point of a
+span the points shortly before it are requested too; nothing is kept from poll to poll. Counters with periods
+longer than ``LOOK_BACK_S`` give no rates.
 
-An interface or disk is a resource of its own there, with the id of its server. Gnocchi shows a project its
-own resources whatever the role, and does not tell what it does not show from what is not there.
+An interface or disk is a resource of its own in Gnocchi, with the id of its server. Gnocchi shows a project its
+own resources whatever the role, and does not distinguish what it hides from what does not exist.
 """
 
 import datetime
@@ -30,21 +30,21 @@ from shared.transport import http
 
 # Ceilometer measures each 5 minutes, and Gnocchi's workers take a minute or two.
 SPAN = Span(skew_s=600, longest_s=3600)
-# A rate needs a point before: three periods of 5 minutes, of which two may be missing.
+# A rate needs an earlier point: three periods of 5 minutes, of which two may be missing.
 LOOK_BACK_S = 900
 LONGEST_PERIOD_S = 10 * 366 * 86400
 # Gnocchi 4.7 reads 100 servers' interfaces in 1.5 s from local files, and slower from a store far away.
 SERVERS_A_CALL = 100
 AGGREGATE = "mean"
 
-# The start of a metric's name -> the type of resource that has it. The first that fits.
+# The prefix of a metric's name -> the type of resource that has it. The first match counts.
 TYPES = {
     "network.": "instance_network_interface",
     "disk.device.": "instance_disk",
     "": "instance",
 }
-# How a resource of the type names its server, and which of several it is.
-SERVER, NAMED = "instance_id", "name"
+# The fields in which a resource of the type names its server, and itself among several.
+SERVER, NAME = "instance_id", "name"
 KEYS = {"instance": ("id",)}
 
 
@@ -55,7 +55,7 @@ def points(
 ) -> Iterator[list[dict[str, Any]]]:
     """The points of the servers in the interval, as get_metrics answers them, a page a call.
 
-    ``servers``: by id, what the mapping's expressions need (``vcpus``, ``memory``). Raises as
+    ``servers``: by id, what the mapping's expressions need (``vcpus``, ``memory``). Raises the same errors as
     ``openstack.get``; UnexpectedResponse where Gnocchi is too old.
     """
     by_type: dict[str, list[metrics.Metric]] = defaultdict(list)
@@ -64,12 +64,13 @@ def points(
         by_type[kind].append(metric)
     ids = sorted(servers)
     for first in range(0, len(ids), SERVERS_A_CALL):
-        some = ids[first : first + SERVERS_A_CALL]
-        for kind, wanted in by_type.items():
-            names = [metric.metric for metric in wanted]
-            known = {metric.metric: metric for metric in wanted}
-            groups = _groups(scope, kind, names, some, interval)
-            yield [each for group in groups for each in _of(group, kind, known, servers, interval)]
+        chunk = ids[first : first + SERVERS_A_CALL]
+        for kind, of_kind in by_type.items():
+            by_name = {metric.metric: metric for metric in of_kind}
+            groups = _groups(scope, kind, list(by_name), chunk, interval)
+            yield [
+                point for group in groups for point in _of(group, kind, by_name, servers, interval)
+            ]
 
 
 def _groups(
@@ -78,9 +79,9 @@ def _groups(
     """The resources of the servers that have one of the metrics, with its points.
 
     Where Gnocchi refuses, because the metrics of a resource have no period in common or one has no mean,
-    they are asked for one by one.
+    they are requested one by one.
     """
-    keys = KEYS.get(kind, (SERVER, NAMED))
+    keys = KEYS.get(kind, (SERVER, NAME))
     start = interval.start - datetime.timedelta(seconds=LOOK_BACK_S)
     params = {"groupby": keys, "start": _text(start), "stop": _text(interval.end)}
     body = {
@@ -89,21 +90,22 @@ def _groups(
         "search": {"in": {keys[0]: ids}},
     }
     try:
-        answer = openstack.post(scope, "metric", "/aggregates", params, body)
+        response = openstack.post(scope, "metric", "/aggregates", params, body)
     except (openstack.BadRequest, openstack.NotFound) as error:
         cause = _cause(error)
         if cause is None:
             raise
         if cause.startswith(("Metric [", "Resource type does not exist")):
-            return []  # no server has any of these, or Ceilometer never measured such a thing
+            return []  # no server has any of these, or Ceilometer never measured such a resource
         if len(names) > 1:
-            found = [_groups(scope, kind, [name], ids, interval) for name in names]
-            return [group for groups in found for group in groups]
+            return [
+                group for name in names for group in _groups(scope, kind, [name], ids, interval)
+            ]
         openstack.note(scope, "not polled", metric=names[0], why=cause)
         return []
-    if not isinstance(answer, list):
+    if not isinstance(response, list):
         raise UnexpectedResponse("metric /aggregates should answer with a list")
-    return objects({"aggregates": answer}, "aggregates")
+    return objects({"aggregates": response}, "aggregates")
 
 
 def _cause(error: Any) -> Optional[str]:
@@ -118,38 +120,39 @@ def _cause(error: Any) -> Optional[str]:
 def _of(
     group: dict[str, Any],
     kind: str,
-    known: Mapping[str, metrics.Metric],
+    by_name: Mapping[str, metrics.Metric],
     servers: Mapping[str, Mapping[str, Optional[float]]],
     interval: Interval,
 ) -> Iterator[dict[str, Any]]:
-    keys = KEYS.get(kind, (SERVER, NAMED))
-    called = field(group, "group", dict) or {}
-    server = needed(called, keys[0], str)
-    name = field(called, NAMED, str)
-    measured = field(field(group, "measures", dict) or {}, "measures", dict) or {}
-    for resource in measured:
-        for metric in field(measured, resource, dict) or {}:
-            aggregates = field(measured[resource], metric, dict) or {}
-            before, new = _parted(field(aggregates, AGGREGATE, list) or [], interval)
-            if metric in known and server in servers:
-                yield from known[metric].points(
+    """The points of a group of the response, which is one resource."""
+    keys = KEYS.get(kind, (SERVER, NAME))
+    group_keys = field(group, "group", dict) or {}
+    server = needed(group_keys, keys[0], str)
+    name = field(group_keys, NAME, str)
+    by_resource = field(field(group, "measures", dict) or {}, "measures", dict) or {}
+    for resource in by_resource:
+        for metric in field(by_resource, resource, dict) or {}:
+            aggregates = field(by_resource[resource], metric, dict) or {}
+            before, new = _split(field(aggregates, AGGREGATE, list) or [], interval)
+            if metric in by_name and server in servers:
+                yield from by_name[metric].points(
                     new, server, "server", before=before, specialisation=name, **servers[server]
                 )
 
 
-def _parted(
+def _split(
     measures: list[Any], interval: Interval
 ) -> tuple[Optional[metrics.Point], list[metrics.Point]]:
     """The last point before the interval, and those in it; of several periods, those of the shortest."""
-    read = [_measure(each) for each in measures]
-    shortest = min((period for _, period, _ in read), default=0)
-    whole = [
+    parsed = [_measure(measure) for measure in measures]
+    shortest = min((period for _, period, _ in parsed), default=0)
+    complete = [
         (moment, value)
-        for moment, period, value in read
+        for moment, period, value in parsed
         if period == shortest and moment + datetime.timedelta(seconds=period) < interval.end
     ]
     start = interval.start - datetime.timedelta(seconds=shortest)
-    clean = metrics.clean(whole)
+    clean = metrics.clean(complete)
     before = [point for point in clean if point[0] < start]
     new = [point for point in clean if point[0] >= start]
     return before[-1] if before else None, new
@@ -161,7 +164,7 @@ def _measure(measure: Any) -> tuple[datetime.datetime, float, Optional[float]]:
         text, period, value = measure
         moment = parse_time(text)
         if moment is not None and 0 < period <= LONGEST_PERIOD_S:
-            moment + datetime.timedelta(seconds=period)  # has to be a time as well
+            moment + datetime.timedelta(seconds=period)  # has to be a valid time as well
             return moment, float(period), None if value is None else float(value)
     except (AttributeError, OverflowError, TypeError, ValueError):
         pass

@@ -37,7 +37,7 @@ def extensions(scope: Scope) -> set[str]:
     return {needed(extension, "alias", str) for extension in objects(answer, "extensions")}
 
 
-def require_network_rights(scope: Scope, records: Iterable[Mapping[str, Any]]) -> None:
+def require_network_permissions(scope: Scope, records: Iterable[Mapping[str, Any]]) -> None:
     """Raise InsufficientPermission where the login's role means nothing to Neutron.
 
     Neutron answers such a role with 200 and what everybody may see: shared and external networks. A
