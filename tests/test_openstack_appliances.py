@@ -1,6 +1,7 @@
 """OpenStack appliances: facts of records, then whole polls against tests/fakes/openstack.py."""
 
 import copy
+import dataclasses
 import importlib
 import json
 import types
@@ -8,7 +9,9 @@ import types
 import pytest
 
 from modules.appliances import openstack as appliances
-from shared.engine import poll as engine
+from modules.appliances.openstack import firewalls, load_balancers, shares
+from modules.appliances.openstack.networks import NetworkLookups
+from shared.engine.contracts import Dropped
 from shared.engine.errors import InsufficientPermission, UnexpectedResponse, Unreachable
 from shared.providers import openstack
 from shared.transport import http
@@ -23,26 +26,22 @@ EVERYBODY = types.SimpleNamespace(**{**vars(SCOPE), "all_projects": True})
 id_ = fakes.identifier
 NET = [id_("network", n) for n in range(4)]
 SUBNET = id_("subnet", 0)
+SERVERS = {id_("server", 1)}
 
 
-def lookups(**changed):
-    """Networks 0 and 1 are reported, 2 is not; server 1 is listed and has 10.0.0.1 in subnet 0."""
-    made = appliances.Lookups()
-    made.networks = {NET[0]: {"id": NET[0], "name": "net-0"}, NET[1]: {"id": NET[1]}}
-    made.routers = {id_("router", 0)}
-    made.servers = {id_("server", 1)}
-    made.addresses = {(SUBNET, "10.0.0.1"): id_("server", 1)}
-    for name, value in changed.items():
-        setattr(made, name, value)
-    return made
+def network(**changed):
+    """Networks 0 and 1 are reported, 2 is not; server 1 has 10.0.0.1 in subnet 0."""
+    reported = {NET[0]: {"id": NET[0], "name": "net-0"}, NET[1]: {"id": NET[1]}}
+    lookups = NetworkLookups(reported, devices={(SUBNET, "10.0.0.1"): id_("server", 1)})
+    return dataclasses.replace(lookups, **changed)
 
 
-def converted(kind, record, made=None, scope=SCOPE):
+def converted(kind, record, lookups, scope=SCOPE):
     record = {**record, openstack.KIND: kind}
     before = copy.deepcopy(record)
-    found = appliances.convert(record, scope, made or lookups())
+    appliance = appliances.convert(record, scope, lookups)
     assert record == before
-    return found if isinstance(found, engine.Dropped) else found.serialize()
+    return appliance if isinstance(appliance, Dropped) else appliance.serialize()
 
 
 def specific(found):
@@ -56,8 +55,8 @@ def connected(found, kind):
 # --- routers --------------------------------------------------------------------------------------
 
 
-def router(made=None, **changed):
-    return converted("router", fakes.router(0, **changed), made)
+def router(lookups=None, **changed):
+    return converted("router", fakes.router(0, **changed), lookups or network())
 
 
 def test_a_router_is_one():
@@ -75,8 +74,8 @@ def test_a_routers_name_is_its_own_or_else_its_id():
 
 def test_a_router_connects_to_the_networks_of_its_ports_and_of_its_gateway():
     ports = [fakes.interface(0, 0, 1), fakes.interface(1, 0, 1)]
-    made = lookups(interfaces={id_("router", 0): ports})
-    found = router(made, external_gateway_info={"network_id": NET[0], "enable_snat": True})
+    lookups = network(interfaces={id_("router", 0): ports})
+    found = router(lookups, external_gateway_info={"network_id": NET[0], "enable_snat": True})
     assert connected(found, "network") == sorted([NET[0], NET[1]])
 
 
@@ -86,8 +85,8 @@ def test_a_router_of_several_gateways():
 
 
 def test_a_network_that_is_not_reported_is_no_connection_but_metadata():
-    made = lookups(interfaces={id_("router", 0): [fakes.interface(0, 0, 2)]})
-    found = router(made, external_gateway_info={"network_id": NET[3]})
+    lookups = network(interfaces={id_("router", 0): [fakes.interface(0, 0, 2)]})
+    found = router(lookups, external_gateway_info={"network_id": NET[3]})
     assert found["connections"] == {}
     assert specific(found)["interfaces"][0]["network_id"] == NET[2]
     assert specific(found)["external_gateway_info"]["network_id"] == NET[3]
@@ -120,14 +119,17 @@ def test_a_routers_tags():
 # --- firewall groups ------------------------------------------------------------------------------
 
 
-def firewall(made=None, scope=SCOPE, **changed):
-    return converted("firewall_group", fakes.firewall_group(0, **changed), made, scope)
+def firewall(known_ports=(), scope=SCOPE, **changed):
+    """Router 0 and server 1 are listed."""
+    known = network(ports={port["id"]: port for port in known_ports})
+    lookups = firewalls.Lookups(known, {id_("router", 0)}, SERVERS)
+    record = fakes.firewall_group(0, **changed)
+    return converted("firewall_group", record, lookups, scope)
 
 
 def test_a_firewall_group_protects_what_has_its_ports():
     ports = [fakes.interface(0, 0, 1), fakes.port(1)]
-    made = lookups(ports={port["id"]: port for port in ports})
-    found = firewall(made, ports=[port["id"] for port in ports])
+    found = firewall(ports, ports=[port["id"] for port in ports])
     assert found["details"]["appliance"]["type_id"] == "firewall"
     assert connected(found, "appliance") == [id_("router", 0)]
     assert connected(found, "server") == [id_("server", 1)]
@@ -137,8 +139,8 @@ def test_a_firewall_group_protects_what_has_its_ports():
 def test_a_firewall_groups_port_of_something_that_is_not_reported():
     ports = [fakes.interface(0, 7, 2), fakes.port(7)]  # router 7, server 7, network 2: unknown
     ports[1]["network_id"] = NET[2]
-    made = lookups(ports={port["id"]: port for port in ports})
-    found = firewall(made, ports=[*(port["id"] for port in ports), "another project's"])
+    named = [*(port["id"] for port in ports), "another project's"]
+    found = firewall(ports, ports=named)
     assert found["connections"] == {}
     assert "another project's" in specific(found)["ports"]
 
@@ -164,19 +166,21 @@ def test_what_a_firewall_group_has_besides(name):
 # --- load balancers -------------------------------------------------------------------------------
 
 
-def balancer(*members, made=None, **changed):
-    made = made or lookups()
-    made.listeners = {id_("load balancer", 0): [fakes.listener(0, 0)]}
-    made.pools = {id_("load balancer", 0): [fakes.pool(0, 0, members)]}
-    made.members = {id_("pool", 0): list(members)}
-    return converted("load_balancer", fakes.load_balancer(0, **changed), made)
+def balancer(*members, subnets=(), servers=SERVERS, **changed):
+    lookups = load_balancers.Lookups(
+        network(),
+        listeners={id_("load balancer", 0): [fakes.listener(0, 0)]},
+        pools={id_("load balancer", 0): [fakes.pool(0, 0, members)]},
+        members={id_("pool", 0): list(members)},
+        subnets={subnet["id"]: subnet for subnet in subnets},
+        servers=servers,
+    )
+    return converted("load_balancer", fakes.load_balancer(0, **changed), lookups)
 
 
 def test_a_load_balancer_is_on_the_networks_of_its_additional_vips():
     vips = [{"subnet_id": SUBNET, "ip_address": "10.0.0.7"}, {"subnet_id": "hidden"}]
-    made = lookups(subnets={SUBNET: {"id": SUBNET, "network_id": NET[1]}})
-    record = fakes.load_balancer(0, additional_vips=vips)
-    found = converted("load_balancer", record, made)
+    found = balancer(subnets=[{"id": SUBNET, "network_id": NET[1]}], additional_vips=vips)
     assert connected(found, "network") == sorted([NET[0], NET[1]])
     assert specific(found)["additional_vips"] == vips
 
@@ -221,9 +225,8 @@ def test_a_member_that_may_be_anything_is_metadata_only(changed):
     assert shown["address"] == changed.get("address", "10.0.0.1")
 
 
-@pytest.mark.parametrize("servers", [set(), None])
-def test_a_port_of_something_that_nova_does_not_list_is_no_server(servers):
-    found = balancer(fakes.member(1), made=lookups(servers=servers))
+def test_a_port_of_something_that_nova_does_not_list_is_no_server():
+    found = balancer(fakes.member(1), servers=())
     assert "server" not in found["connections"]
 
 
@@ -258,8 +261,10 @@ def test_listeners_and_pools():
 # --- shares ---------------------------------------------------------------------------------------
 
 
-def share(made=None, **changed):
-    return converted("share", fakes.share(0, **changed), made)
+def share(share_networks=(), **changed):
+    by_id = {each["id"]: each for each in share_networks}
+    lookups = shares.Lookups(network().networks, by_id)
+    return converted("share", fakes.share(0, **changed), lookups)
 
 
 @pytest.mark.parametrize("size, size_b", [(2, 2 * GIB), (0, 0), (None, None)])
@@ -278,7 +283,7 @@ def subnet(network, zone):
 
 
 @pytest.mark.parametrize(
-    "network, zone, networks",
+    "share_network, zone, networks",
     [
         (fakes.share_network(0), "nova", [NET[0]]),
         ({"neutron_net_id": NET[0]}, "nova", [NET[0]]),
@@ -296,14 +301,14 @@ def subnet(network, zone):
         ({"share_network_subnets": [subnet(NET[1], "az-1")]}, None, []),
     ],
 )
-def test_a_share_is_on_its_share_networks_network(network, zone, networks):
-    made = lookups(share_networks={"s": {"id": "s", **network}})
-    found = share(made, share_network_id="s", availability_zone=zone)
+def test_a_share_is_on_its_share_networks_network(share_network, zone, networks):
+    listed = [{**share_network, "id": "s"}]
+    found = share(listed, share_network_id="s", availability_zone=zone)
     assert connected(found, "network") == networks
 
 
 def test_a_share_network_that_is_not_listed():
-    found = share(lookups(share_networks={}), share_network_id="s")
+    found = share(share_network_id="s")
     assert found["connections"] == {}
     assert specific(found)["share_network_id"] == "s"
 
@@ -322,7 +327,7 @@ def test_a_shares_export_locations_and_the_customers_metadata():
 @pytest.mark.parametrize("kind", ["switch", ""])
 def test_a_record_of_no_known_kind_is_refused(kind):
     with pytest.raises(UnexpectedResponse, match="kind"):
-        converted(kind, fakes.router(0))
+        converted(kind, fakes.router(0), network())
 
 
 # --- whole polls ----------------------------------------------------------------------------------
@@ -584,7 +589,7 @@ def test_an_answer_that_is_no_listing(cloud, path, kind):
 
 
 def test_the_least_permissions_name_octavias_role():
-    rights = openstack.least_permissions(appliances.PERMISSIONS)
+    rights = openstack.least_permissions(appliances.CELL.permissions)
     assert list(rights["roles_where_reader_is_too_little"]) == ["load-balancer_observer"]
     assert openstack.least_permissions(("get_port",))["roles_where_reader_is_too_little"] == {}
 

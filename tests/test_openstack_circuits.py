@@ -1,6 +1,7 @@
 """OpenStack circuits: facts of records, then whole polls against tests/fakes/openstack.py."""
 
 import copy
+import dataclasses
 import importlib
 import json
 import types
@@ -8,7 +9,7 @@ import types
 import pytest
 
 from modules.circuits import openstack as circuits
-from shared.engine import poll as engine
+from shared.engine.contracts import Dropped
 from shared.engine.errors import InsufficientPermission, UnexpectedResponse, Unreachable
 from shared.providers import openstack
 from shared.transport import http
@@ -30,27 +31,26 @@ def by_id(*records):
 
 def lookups(**changed):
     """Networks 0 and 1 are reported, and router 0, which has the VPN service 0."""
-    made = circuits.Lookups()
-    made.networks = by_id({"id": NET[0], "name": "сеть-0"}, {"id": NET[1], "name": ""})
-    made.routers = by_id({"id": ROUTER, "name": "rtr-ü-0"})
-    made.services = by_id(fakes.vpnservice(0))
-    made.groups = by_id(
-        fakes.endpoint_group(0, "subnet", [id_("subnet", 0), id_("subnet", 2)]),
-        fakes.endpoint_group(1, "cidr", ["10.80.0.0/16"]),
+    known = circuits.Lookups(
+        networks=by_id({"id": NET[0], "name": "сеть-0"}, {"id": NET[1], "name": ""}),
+        routers=by_id({"id": ROUTER, "name": "rtr-ü-0"}),
+        services=by_id(fakes.vpnservice(0)),
+        groups=by_id(
+            fakes.endpoint_group(0, "subnet", [id_("subnet", 0), id_("subnet", 2)]),
+            fakes.endpoint_group(1, "cidr", ["10.80.0.0/16"]),
+        ),
+        subnets=by_id(*(fakes.subnet(n) for n in range(3))),
+        gateways=by_id(fakes.l2_gateway(0)),
     )
-    made.subnets = by_id(*(fakes.subnet(n) for n in range(3)))
-    made.gateways = by_id(fakes.l2_gateway(0))
-    for name, value in changed.items():
-        setattr(made, name, value)
-    return made
+    return dataclasses.replace(known, **changed)
 
 
-def converted(kind, record, made=None, scope=SCOPE):
+def converted(kind, record, known=None, scope=SCOPE):
     record = {**record, openstack.KIND: kind}
     before = copy.deepcopy(record)
-    found = circuits.convert(record, scope, made or lookups())
+    circuit = circuits.convert(record, scope, known or lookups())
     assert record == before
-    return found if isinstance(found, engine.Dropped) else found.serialize()
+    return circuit if isinstance(circuit, Dropped) else circuit.serialize()
 
 
 def facts(found):
@@ -571,7 +571,7 @@ def test_a_reader_whom_the_cloud_shows_vpnaas_is_believed(cloud, connections):
 
 
 def test_the_least_permissions_name_role_member():
-    rights = openstack.least_permissions(circuits.PERMISSIONS)
+    rights = openstack.least_permissions(circuits.CELL.permissions)
     besides = rights["roles_where_reader_is_too_little"]
     assert list(besides) == ["member"]
     assert "get_ipsec_site_connection" in besides["member"]

@@ -7,6 +7,7 @@ import types
 import pytest
 
 from modules.appliances import openstack as appliances
+from modules.appliances.openstack import firewalls, load_balancers, routers, shares
 from modules.circuits import openstack as circuits
 from modules.servers import openstack as servers
 from modules.volumes import openstack as volumes
@@ -25,11 +26,12 @@ UPDATED = "2026-11-20T23:58:20"
 id_ = fakes.identifier
 
 
-def told(cell, record, lookups=None, kind=None):
+def status(module, record, lookups=None, kind=None):
+    """The record's one point."""
     if kind:
         record = {**record, openstack.KIND: kind}
     before = copy.deepcopy(record)
-    (point,) = cell.status(record, SCOPE, lookups)
+    (point,) = module.CELL.status.points(record, SCOPE, lookups)
     assert record == before
     assert point.level in LEVELS
     assert point.resource_id == record["id"]
@@ -54,7 +56,7 @@ SERVER_WORDS = {
 
 
 def server(**changed):
-    return told(servers, fakes.server(1, **changed))
+    return status(servers, fakes.server(1, **changed))
 
 
 @pytest.mark.parametrize("word, level", words(SERVER_WORDS))
@@ -169,7 +171,7 @@ REPLICATION_WORDS = {
 
 
 def volume(**changed):
-    return told(volumes, fakes.volume(1, **changed))
+    return status(volumes, fakes.volume(1, **changed))
 
 
 @pytest.mark.parametrize("word, level", words(VOLUME_WORDS))
@@ -235,9 +237,9 @@ SHARE_WORDS = {
 }
 
 
-def appliance(kind, made=None, **changed):
+def appliance(kind, agents=None, **changed):
     record = getattr(fakes, kind)(1, **changed)
-    return told(appliances, record, made or appliances.Lookups(), kind)
+    return status(appliances, record, agents or routers.Agents(), kind)
 
 
 @pytest.mark.parametrize(
@@ -279,15 +281,14 @@ def test_an_appliance_that_was_switched_off_is_no_failure(kind):
     ],
 )
 def test_the_agents_of_a_router(alive, level, message):
-    made = appliances.Lookups(agents=alive)
-    made.hosts[id_("router", 1)] = {"net1", "net2"}
-    point = appliance("router", made)
+    agents = routers.Agents(alive, {id_("router", 1): {"net1", "net2"}})
+    point = appliance("router", agents)
     assert (point.level, point.message) == (level, message)
 
 
 def test_an_appliance_of_another_project_and_one_of_no_kind():
     record = {**fakes.router(1, project=fakes.OTHER), openstack.KIND: "router"}
-    assert list(appliances.status(record, SCOPE, appliances.Lookups())) == []
+    assert list(appliances.status(record, SCOPE, routers.Agents())) == []
     with pytest.raises(UnexpectedResponse, match="kind"):
         list(appliances.status({**record, openstack.KIND: "x"}, SCOPE, None))
 
@@ -304,28 +305,28 @@ SITE_WORDS = {
 
 @pytest.mark.parametrize("word, level", words(SITE_WORDS))
 def test_a_site_connections_status(word, level):
-    point = told(circuits, fakes.site_connection(1, status=word))
+    point = status(circuits, fakes.site_connection(1, status=word))
     assert (point.resource_type, point.level) == ("circuit", level)
     assert point.message == f"status {word}"
 
 
 def test_a_site_connection_that_was_switched_off():
-    point = told(circuits, fakes.site_connection(1, status="DOWN", admin_state_up=False))
+    point = status(circuits, fakes.site_connection(1, status="DOWN", admin_state_up=False))
     assert point.level == "warning"
 
 
 @pytest.mark.parametrize(
     "table, expected",
     [
-        (servers.LEVELS, SERVER_WORDS),
+        (servers.status.LEVELS, SERVER_WORDS),
         (volumes.LEVELS, VOLUME_WORDS),
         (volumes.MIGRATION_LEVELS, MIGRATION_WORDS),
         (volumes.REPLICATION_LEVELS, REPLICATION_WORDS),
-        (appliances.ROUTER_LEVELS, ROUTER_WORDS),
-        (appliances.FIREWALL_LEVELS, FIREWALL_WORDS),
-        (appliances.OPERATING_LEVELS, OPERATING_WORDS),
-        (appliances.PROVISIONING_LEVELS, PROVISIONING_WORDS),
-        (appliances.SHARE_LEVELS, SHARE_WORDS),
+        (routers.LEVELS, ROUTER_WORDS),
+        (firewalls.LEVELS, FIREWALL_WORDS),
+        (load_balancers.OPERATING_LEVELS, OPERATING_WORDS),
+        (load_balancers.PROVISIONING_LEVELS, PROVISIONING_WORDS),
+        (shares.LEVELS, SHARE_WORDS),
         (circuits.SITE_LEVELS, SITE_WORDS),
     ],
 )
@@ -474,13 +475,13 @@ def test_a_cloud_without_vpnaas(cloud):
 
 @pytest.mark.parametrize("family", ["servers", "volumes", "appliances", "circuits"])
 def test_rights_for_status_are_among_those_of_the_inventory(family):
-    cell = importlib.import_module(f"modules.{family}.openstack")
+    cell = importlib.import_module(f"modules.{family}.openstack").CELL
     of_one = {"os_compute_api:servers:show", "volume:get"}  # where some are requested
-    assert set(cell.STATUS_PERMISSIONS) - of_one <= set(cell.PERMISSIONS)
+    assert set(cell.status.permissions) - of_one <= set(cell.permissions)
 
 
 @pytest.mark.parametrize(
-    "cell, record",
+    "module, record",
     [
         (servers, fakes.server(1, status="ERROR", fault={"message": "x"}, host_status="UP")),
         (volumes, fakes.volume(1, migration_status="none", replication_status="enabled")),
@@ -491,12 +492,15 @@ def test_rights_for_status_are_among_those_of_the_inventory(family):
         ),
     ],
 )
-def test_damaged_records_are_answered_or_refused(cell, record):
+def test_damaged_records_are_answered_or_refused(module, record):
     answered = refused = 0
     for damaged, what in damage(record):
         try:
             answered += len(
-                [each.message for each in cell.status(damaged, SCOPE, appliances.Lookups())]
+                [
+                    each.message
+                    for each in module.CELL.status.points(damaged, SCOPE, routers.Agents())
+                ]
             )
         except UnexpectedResponse:
             refused += 1

@@ -8,47 +8,26 @@ An IPsec site connection holds its pre-shared key: that field is never requested
 connections to members only, and an empty list to a reader: an empty list counts only where the login has
 role member. L2 gateways are the cloud's own: Neutron shows them to admins only, and where another login
 gets a 403, no circuit of its project is missing. A BGP VPN lists its associations itself; its route
-targets, by which the other side knows it, are shown to admins only.
+targets, which identify it to the other side, are shown to admins only.
 
 Only IPsec site connections have a status.
 """
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any, Callable, Optional, Union
 
 from nflex_connector_utils import Circuit, Connections, Region
 
+from shared.engine.contracts import Cell, Dropped, Page, Requested, Status
 from shared.engine.errors import InsufficientPermission
-from shared.engine.poll import Dropped, Requested
 from shared.providers import openstack
 from shared.records.fields import field, items, needed, objects, time
 from shared.records.metadata import metadata
 from shared.records.status import Point
 
-PERMISSIONS = (
-    "get_bgpvpn",
-    "get_endpoint_group",
-    "get_ipsec_site_connection",
-    "get_network",
-    "get_port",
-    "get_router",
-    "get_security_group",
-    "get_subnet",
-    "get_vpnservice",
-)
-STATUS_PERMISSIONS = ("get_ipsec_site_connection", "get_security_group", "get_vpnservice")
-CALLS = (
-    "1 token; a region with Neutron: 1 /extensions; with one of the extensions: "
-    "+ p(networks) /networks + p(routers) /routers "
-    "+ 1 /security-groups where the project has neither (all_projects: /quotas); "
-    "VPNaaS: p(connections) /vpn/ipsec-site-connections, where there are some + p(services) "
-    "/vpn/vpnservices + p(endpoint groups) /vpn/endpoint-groups + p(subnets) /subnets, where there is "
-    "none and no role member + 1 /vpn/vpnservices; BGP VPN: p(BGP VPNs) /bgpvpn/bgpvpns, "
-    "+ p(ports) /ports where one has ports; L2 gateways: p(connections) /l2-gateway-connections, "
-    "+ p(gateways) /l2-gateways where there are some"
-)
+Record = dict[str, Any]
 
 EXTENSIONS = {"bgpvpn", "l2-gateway-connection", "vpnaas"}
 MEMBERS = {"_member_", "admin", "manager", "member"}  # the roles that VPNaaS shows something to
@@ -97,90 +76,70 @@ BGPVPN_DETAILS = (
 L2_DETAILS = ("l2_gateway_id", "network_id", "project_id", "segmentation_id", "tenant_id")
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(frozen=True)
 class Lookups:
-    """What circuits only name, by id. ``fetch`` adds to it before it hands on a page that needs it."""
+    """What circuits only name, by id."""
 
-    extensions: set[str] = dataclasses.field(default_factory=set)
-    networks: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
-    routers: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
-    subnets: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
-    ports: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
-    services: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
-    groups: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
-    gateways: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
-
-
-def lookups(scope: openstack.Scope) -> Lookups:
-    return Lookups(openstack.extensions(scope))
+    networks: Mapping[str, Record] = dataclasses.field(default_factory=dict)
+    routers: Mapping[str, Record] = dataclasses.field(default_factory=dict)
+    subnets: Mapping[str, Record] = dataclasses.field(default_factory=dict)
+    ports: Mapping[str, Record] = dataclasses.field(default_factory=dict)
+    services: Mapping[str, Record] = dataclasses.field(default_factory=dict)
+    groups: Mapping[str, Record] = dataclasses.field(default_factory=dict)
+    gateways: Mapping[str, Record] = dataclasses.field(default_factory=dict)
 
 
-def _look_up(scope: openstack.Scope, lookups: Lookups) -> None:
-    if lookups.extensions.isdisjoint(EXTENSIONS):
+def fetch(scope: openstack.Scope) -> Iterator[Page[Record, Lookups]]:
+    extensions = openstack.extensions(scope)
+    if extensions.isdisjoint(EXTENSIONS):
         return
-    lookups.networks = openstack.networks(scope)
-    if "router" in lookups.extensions:
-        lookups.routers = _listed(scope, "/routers", "routers", fields=("id", "name", "project_id"))
-    # not what the extensions list: their rules are others, and prove nothing
-    records = chain(lookups.routers.values(), lookups.networks.values())
-    openstack.require_network_permissions(scope, records)
+    lookups = _look_up(scope, extensions)
+    if "vpnaas" in extensions:
+        yield from _sites(scope, lookups, with_groups="vpn-endpoint-groups" in extensions)
+    if "bgpvpn" in extensions:
+        yield from _bgpvpns(scope, lookups)
+    if "l2-gateway-connection" in extensions:
+        yield from _l2_connections(scope, lookups)
 
 
-def fetch(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
-    _look_up(scope, lookups)
-    if "vpnaas" in lookups.extensions:
-        yield from openstack.of_kind("ipsec_site_connection", _sites(scope, lookups))
-    if "bgpvpn" in lookups.extensions:
-        yield from openstack.of_kind("bgpvpn", _bgpvpns(scope, lookups))
-    if "l2-gateway-connection" in lookups.extensions:
-        yield from openstack.of_kind("l2_gateway_connection", _l2_connections(scope, lookups))
-
-
-def fetch_status(
-    scope: openstack.Scope, lookups: Lookups, requested: Requested
-) -> Iterator[list[dict[str, Any]]]:
-    """Only what has a status: Neutron keeps none of a BGP VPN or an L2 gateway connection."""
-    if "vpnaas" not in lookups.extensions or openstack.few(requested) == []:
-        return
-    query: dict[str, Any] = {**openstack.own(scope), "fields": STATUS_FIELDS}
-    ids = openstack.few(requested)
-    if ids is not None:
-        query["id"] = ids
-    path, key = "/vpn/ipsec-site-connections", "ipsec_site_connections"
-    connections = list(openstack.listed(scope, "network", path, key, query).values())
-    openstack.require_network_permissions(scope, connections)
-    if not connections:
-        _require_member(scope)
-    yield connections
+def _look_up(scope: openstack.Scope, extensions: Container[str]) -> Lookups:
+    networks, routers = openstack.networks(scope), {}
+    if "router" in extensions:
+        routers = _listed(scope, "/routers", "routers", fields=("id", "name", "project_id"))
+    # Only these prove the permission: what the extensions list follows other rules.
+    openstack.require_network_permissions(scope, chain(routers.values(), networks.values()))
+    return Lookups(networks, routers)
 
 
 def _listed(
     scope: openstack.Scope, path: str, key: str, fields: Iterable[str] = ()
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, Record]:
     query = {**openstack.own(scope), **({"fields": tuple(fields)} if fields else {})}
     return openstack.listed(scope, "network", path, key, query)
 
 
-def _sites(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
+def _sites(
+    scope: openstack.Scope, lookups: Lookups, with_groups: bool
+) -> Iterator[Page[Record, Lookups]]:
     query = {**openstack.own(scope), "fields": SITE_FIELDS}
     path, key = "/vpn/ipsec-site-connections", "ipsec_site_connections"
     seen = False
-    for page in openstack.pages(scope, "network", path, key, params=query):
-        if page and not seen:
-            seen = True
-            lookups.services = _listed(scope, "/vpn/vpnservices", "vpnservices")
-            if "vpn-endpoint-groups" in lookups.extensions:
-                lookups.groups = _listed(scope, "/vpn/endpoint-groups", "endpoint_groups")
-            lookups.subnets = _subnets(scope)
-        yield page
+    for sites in openstack.pages(scope, "network", path, key, params=query):
+        if sites and not seen:
+            seen, lookups = True, _with_services(scope, lookups, with_groups)
+        yield Page(openstack.of_kind("ipsec_site_connection", sites), lookups)
     if not seen:
         _require_member(scope)
 
 
-def _subnets(scope: openstack.Scope) -> dict[str, dict[str, Any]]:
-    """All that the login sees: an endpoint can be a subnet that another project shares."""
+def _with_services(scope: openstack.Scope, lookups: Lookups, with_groups: bool) -> Lookups:
+    services, groups = _listed(scope, "/vpn/vpnservices", "vpnservices"), {}
+    if with_groups:
+        groups = _listed(scope, "/vpn/endpoint-groups", "endpoint_groups")
+    # All subnets that the login sees: an endpoint can be one that another project shares.
     query = {"fields": ("id", "name", "cidr", "network_id")}
-    return openstack.listed(scope, "network", "/subnets", "subnets", query)
+    subnets = openstack.listed(scope, "network", "/subnets", "subnets", query)
+    return dataclasses.replace(lookups, services=services, groups=groups, subnets=subnets)
 
 
 def _require_member(scope: openstack.Scope) -> None:
@@ -200,36 +159,37 @@ def _require_member(scope: openstack.Scope) -> None:
         )
 
 
-def _bgpvpns(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
+def _bgpvpns(scope: openstack.Scope, lookups: Lookups) -> Iterator[Page[Record, Lookups]]:
     query = openstack.own(scope)
-    for page in openstack.pages(scope, "network", "/bgpvpn/bgpvpns", "bgpvpns", params=query):
-        if not lookups.ports and any(bgpvpn.get("ports") for bgpvpn in page):
-            lookups.ports = _listed(scope, "/ports", "ports", fields=("id", "network_id"))
-        yield page
+    for bgpvpns in openstack.pages(scope, "network", "/bgpvpn/bgpvpns", "bgpvpns", params=query):
+        if not lookups.ports and any(bgpvpn.get("ports") for bgpvpn in bgpvpns):
+            ports = _listed(scope, "/ports", "ports", fields=("id", "network_id"))
+            lookups = dataclasses.replace(lookups, ports=ports)
+        yield Page(openstack.of_kind("bgpvpn", bgpvpns), lookups)
 
 
-def _l2_connections(scope: openstack.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
+def _l2_connections(scope: openstack.Scope, lookups: Lookups) -> Iterator[Page[Record, Lookups]]:
     path, key = "/l2-gateway-connections", "l2_gateway_connections"
     allowed = scope.all_projects
     try:
-        for page in openstack.pages(scope, "network", path, key, params=openstack.own(scope)):
+        for connections in openstack.pages(
+            scope, "network", path, key, params=openstack.own(scope)
+        ):
             allowed = True
-            if page and not lookups.gateways:
+            if connections and not lookups.gateways:
                 gateways = openstack.listed(scope, "network", "/l2-gateways", "l2_gateways")
-                lookups.gateways = gateways
-            yield page
+                lookups = dataclasses.replace(lookups, gateways=gateways)
+            yield Page(openstack.of_kind("l2_gateway_connection", connections), lookups)
     except InsufficientPermission:
         if allowed:
             raise
         openstack.note(scope, "not shown", what="L2 gateway connections", to="role admin only")
 
 
-# --- one record -> one circuit --------------------------------------------------------------------
+# --- conversion -----------------------------------------------------------------------------------
 
 
-def convert(
-    record: dict[str, Any], scope: openstack.Scope, lookups: Lookups
-) -> Union[Circuit, Dropped]:
+def convert(record: Record, scope: openstack.Scope, lookups: Lookups) -> Union[Circuit, Dropped]:
     kind = openstack.kind_of(record, CONVERT, "circuit")
     if openstack.of_another_project(scope, record):
         return Dropped("of another project")
@@ -243,15 +203,14 @@ def convert(
     )
 
 
-def _site(record: dict[str, Any], lookups: Lookups) -> dict[str, Any]:
+def _site(record: Record, lookups: Lookups) -> dict[str, Any]:
     service = _record(lookups.services, field(record, "vpnservice_id", str))
     local = _record(lookups.groups, field(record, "local_ep_group_id", str))
     peer = _record(lookups.groups, field(record, "peer_ep_group_id", str))
-    # an endpoint group holds subnets, CIDRs, networks, routers or VLANs; before Mitaka a service had
-    # one subnet
+    # An endpoint group holds subnets, CIDRs, networks, routers or VLANs. Before Mitaka a service had one subnet.
     endpoints = {field(local, "type", str): items(local, "endpoints", str)}
     ids = endpoints.get("subnet") or [field(service, "subnet_id", str) or ""]
-    subnets = [lookups.subnets[each] for each in ids if each in lookups.subnets]
+    subnets = [lookups.subnets[name] for name in ids if name in lookups.subnets]
     networks = [field(subnet, "network_id", str) or "" for subnet in subnets]
     router = field(service, "router_id", str)
     address = field(service, "external_v4_ip", str) or field(service, "external_v6_ip", str)
@@ -275,7 +234,7 @@ def _site(record: dict[str, Any], lookups: Lookups) -> dict[str, Any]:
     }
 
 
-def _bgpvpn(record: dict[str, Any], lookups: Lookups) -> dict[str, Any]:
+def _bgpvpn(record: Record, lookups: Lookups) -> dict[str, Any]:
     ports = [lookups.ports[each] for each in items(record, "ports", str) if each in lookups.ports]
     networks = items(record, "networks", str)
     networks = [*networks, *(field(port, "network_id", str) or "" for port in ports)]
@@ -301,7 +260,7 @@ def _bgpvpn(record: dict[str, Any], lookups: Lookups) -> dict[str, Any]:
     }
 
 
-def _l2_connection(record: dict[str, Any], lookups: Lookups) -> dict[str, Any]:
+def _l2_connection(record: Record, lookups: Lookups) -> dict[str, Any]:
     network = field(record, "network_id", str)
     gateway = _record(lookups.gateways, field(record, "l2_gateway_id", str))
     devices = objects(gateway, "devices")
@@ -321,21 +280,19 @@ def _l2_connection(record: dict[str, Any], lookups: Lookups) -> dict[str, Any]:
     }
 
 
-# by kind, what makes a circuit of it
-CONVERT: dict[str, Callable[[dict[str, Any], Lookups], dict[str, Any]]] = {
+# By kind: the fields of the circuit that the record becomes.
+CONVERT: dict[str, Callable[[Record, Lookups], dict[str, Any]]] = {
     "bgpvpn": _bgpvpn,
     "ipsec_site_connection": _site,
     "l2_gateway_connection": _l2_connection,
 }
 
 
-def _record(records: Mapping[str, dict[str, Any]], record_id: Optional[str]) -> dict[str, Any]:
+def _record(records: Mapping[str, Record], record_id: Optional[str]) -> Record:
     return records.get(record_id or "") or {}
 
 
-def _names(
-    noun: str, ids: Iterable[Optional[str]], records: Mapping[str, dict[str, Any]]
-) -> Optional[str]:
+def _names(noun: str, ids: Iterable[Optional[str]], records: Mapping[str, Record]) -> Optional[str]:
     """The names of the records with these ids, for a person to read; None where there is none."""
     names = [
         field(records[each], "name", str) or f"{noun} {each}"
@@ -344,12 +301,60 @@ def _names(
     return ", ".join(sorted(names)) or None
 
 
-# --- one record -> its status ---------------------------------------------------------------------
+# --- status ---------------------------------------------------------------------------------------
 
 
-def status(record: dict[str, Any], scope: openstack.Scope, lookups: Lookups) -> Iterator[Point]:
+def fetch_status(scope: openstack.Scope, requested: Requested) -> Iterator[Page[Record, None]]:
+    """Only what has a status: Neutron keeps none of a BGP VPN or an L2 gateway connection."""
+    ids = openstack.few(requested)
+    if ids == [] or "vpnaas" not in openstack.extensions(scope):
+        return
+    query: dict[str, Any] = {**openstack.own(scope), "fields": STATUS_FIELDS}
+    if ids is not None:
+        query["id"] = ids
+    path, key = "/vpn/ipsec-site-connections", "ipsec_site_connections"
+    connections = list(openstack.listed(scope, "network", path, key, query).values())
+    openstack.require_network_permissions(scope, connections)
+    if not connections:
+        _require_member(scope)
+    yield Page(connections, None)
+
+
+def status(record: Record, scope: openstack.Scope, lookups: None) -> Iterator[Point]:
     """Of an IPsec site connection: ACTIVE where its tunnel is up."""
     if not openstack.of_another_project(scope, record):
         findings = [openstack.finding(record, "status", SITE_LEVELS)]
         findings = openstack.unless_switched_off(record, findings)
         yield openstack.point(record, "circuit", findings)
+
+
+CELL = Cell(
+    calls=(
+        "1 token; a region with Neutron: 1 /extensions; with one of the extensions: "
+        "+ p(networks) /networks + p(routers) /routers "
+        "+ 1 /security-groups where the project has neither (all_projects: /quotas); "
+        "VPNaaS: p(connections) /vpn/ipsec-site-connections, where there are some + p(services) "
+        "/vpn/vpnservices + p(endpoint groups) /vpn/endpoint-groups + p(subnets) /subnets, where there is "
+        "none and no role member + 1 /vpn/vpnservices; BGP VPN: p(BGP VPNs) /bgpvpn/bgpvpns, "
+        "+ p(ports) /ports where one has ports; L2 gateways: p(connections) /l2-gateway-connections, "
+        "+ p(gateways) /l2-gateways where there are some"
+    ),
+    permissions=(
+        "get_bgpvpn",
+        "get_endpoint_group",
+        "get_ipsec_site_connection",
+        "get_network",
+        "get_port",
+        "get_router",
+        "get_security_group",
+        "get_subnet",
+        "get_vpnservice",
+    ),
+    fetch=fetch,
+    convert=convert,
+    status=Status(
+        permissions=("get_ipsec_site_connection", "get_security_group", "get_vpnservice"),
+        points=status,
+        fetch=fetch_status,
+    ),
+)

@@ -1,6 +1,6 @@
 """What records of OpenStack's services have in common, and how cells read them."""
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any, Optional
 
 from shared.engine.errors import UnexpectedResponse
@@ -58,10 +58,9 @@ def reported(ids: Iterable[Optional[str]], resources: Container[str]) -> list[st
 # --- cells that report several kinds of records ---------------------------------------------------
 
 
-def of_kind(kind: str, pages: Iterable[list[dict[str, Any]]]) -> Iterator[list[dict[str, Any]]]:
-    """The pages, with the kind in each record, by which ``kind_of`` tells them apart later."""
-    for page in pages:
-        yield [{**record, KIND: kind} for record in page]
+def of_kind(kind: str, records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The records, each with its kind, which ``kind_of`` reads later."""
+    return [{**record, KIND: kind} for record in records]
 
 
 def kind_of(record: Mapping[str, Any], kinds: Container[str], resource: str) -> str:
