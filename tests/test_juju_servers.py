@@ -189,7 +189,7 @@ def test_each_word_that_juju_has_for_a_machine_is_a_state(word):
     ],
 )
 def test_hardware_is_scanned(text, found):
-    assert cell.scan(text) == found
+    assert cell.parse_hardware(text) == found
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from shared.engine.errors import (
     UnexpectedResponse,
     Unreachable,
 )
+from shared.engine.poll import load_cell
 from shared.transport import http, restconf
 from tests.fakes import restconf as fakes
 from tests.fakes.context import Context
@@ -403,10 +404,10 @@ def test_what_is_no_number_is_refused(value):
         restconf.decimal({"value": value}, "value")
 
 
-def test_the_rights_as_rules_of_nacm(provider):
-    module = __import__(f"modules.wan_links.{provider}", fromlist=["PERMISSIONS"])
-    (rules,) = restconf.least_permissions(module.PERMISSIONS)["ietf-netconf-acm:rule-list"]
-    assert [rule["path"] for rule in rules["rule"]] == sorted(module.PERMISSIONS)
+def test_the_permissions_as_rules_of_nacm(provider):
+    permissions = load_cell(f"modules.wan_links.{provider}").permissions
+    (rules,) = restconf.least_permissions(permissions)["ietf-netconf-acm:rule-list"]
+    assert [rule["path"] for rule in rules["rule"]] == sorted(permissions)
     assert {rule["access-operations"] for rule in rules["rule"]} == {"read"}
     modules = {"tapi": {"tapi-common", "tapi-connectivity"}, "ietf_l2vpn": {"ietf-l2vpn-svc"}}
     assert {rule["module-name"] for rule in rules["rule"]} == modules[provider]

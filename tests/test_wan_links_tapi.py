@@ -7,6 +7,7 @@ import pytest
 from modules.wan_links import main
 from modules.wan_links import tapi as cell
 from shared.engine.errors import UnexpectedResponse
+from shared.providers import tapi
 from tests import yang
 from tests.fakes import tapi as fakes
 from tests.fakes.context import Context
@@ -39,8 +40,8 @@ def specific(link):
 
 def converted(**record):
     record = {"uuid": "u", **record}
-    link = cell.convert(record, cell.tapi.Scope("wim", None), cell.Lookups({})).serialize()
-    (point,) = cell.status(record, cell.tapi.Scope("wim", None), cell.Lookups({}))
+    link = cell.convert(record, tapi.Scope("wim", None), {}).serialize()
+    (point,) = cell.status(record, tapi.Scope("wim", None), {})
     return link, point
 
 
@@ -209,7 +210,7 @@ def test_each_word_of_a_state(words, state, level):
     assert specific(link).get("provider_state") == (said or None)
     assert (point.resource_id, point.resource_type) == ("u", "circuit")
     assert point.level == level
-    assert point.message == (said or "the controller tells no state")
+    assert point.message == (said or "the controller reports no state")
     assert point.time is None
 
 
@@ -293,7 +294,7 @@ def test_that_the_comparison_sees_a_stranger():
 
 def test_what_the_cell_reads_is_in_the_model():
     known = yang.names(fakes.MODEL["connectivity-service"])
-    assert {*cell.DETAILS, *cell.END_DETAILS, *cell.STATE_FIELDS} <= known
+    assert {*cell.DETAILS, *cell.ENDPOINT_DETAILS, *cell.STATE_FIELDS} <= known
 
 
 # --- 2.4 --------------------------------------------------------------------------------------------

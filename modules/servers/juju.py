@@ -1,12 +1,12 @@
 """Machines and containers of Juju's models.
 
-API: Client.FullStatus, one call a model, with all of it in one answer.
+API: Client.FullStatus, one call a model, which answers with everything.
 https://documentation.ubuntu.com/juju/3.6/reference/machine/
 
-Machine "0" is one of a model: ids are ``owner/name:machine:0``, those of containers
+Machines are numbered within their model: ids are ``owner/name:machine:0``, those of containers
 ``owner/name:machine:0/lxd/1``. Memory and disk are in MiB. A container has neither cores nor memory of
-its own, and a machine that the cloud has not given yet has nothing. Juju 4 lists containers of
-containers beside them, older ones inside: ids tell. Models on Kubernetes have no machines.
+its own, and a machine that the cloud has not provided yet has nothing. Juju 4 lists containers of
+containers beside them, older releases inside them; their ids are the same. Models on Kubernetes have no machines.
 """
 
 import re
@@ -16,16 +16,14 @@ from typing import Any, Optional
 from nflex_connector_utils import Connections, ImageDetail, IpAddress, Region, Server
 
 from shared import vca
+from shared.engine.contracts import Cell, Page
 from shared.providers import juju
 from shared.records.fields import field, items, needed
 from shared.records.metadata import metadata
 from shared.transport import decode
 
-PERMISSIONS = ("controller login", "model read")
-CALLS = "1 login + 1 ListModelSummaries; a model: 1 login + 1 FullStatus"
-
 MIB = 2**20
-# The instance's word, which is the cloud's; where there is none, the agent's.
+# The instance's status, which is the cloud's; if there is none, the agent's.
 STATES = {
     "allocating": "pending",
     "down": "stopped",
@@ -66,28 +64,28 @@ DETAILS = (
     "primary-controller-machine",
     "cluster-role",
 )
-# A list of texts, each as it is or quoted: tags=virtual,"rack 3, left"
+# The value is a list of texts, some of them quoted: tags=virtual,"rack 3, left"
 _PAIR = re.compile(r'([a-z-]+)=((?:"(?:[^"\\]|\\.)*"|[^\s"])*)')
 
 
-def fetch(scope: juju.Scope, lookups: None) -> Iterator[list[dict[str, Any]]]:
-    """One page a model, containers behind the machine that they are in."""
-    yield list(_each(field(scope.status(), "machines", dict) or {}))
+def fetch(scope: juju.Scope) -> Iterator[Page[dict[str, Any], None]]:
+    """One page: the model's machines, each followed by its containers."""
+    yield Page(list(_with_containers(field(scope.status(), "machines", dict) or {})), None)
 
 
-def _each(machines: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _with_containers(machines: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for id_ in sorted(machines):
         machine = needed(machines, id_, dict)
         yield {**machine, "id": id_, "containers": None}
-        yield from _each(field(machine, "containers", dict) or {})
+        yield from _with_containers(field(machine, "containers", dict) or {})
 
 
 def convert(record: dict[str, Any], scope: juju.Scope, lookups: None) -> Server:
     number = needed(record, "id", str)
     machine = vca.read_model({"machines": {number: record}}).machines[number]
-    hardware = scan(machine.hardware or "")
+    hardware = parse_hardware(machine.hardware or "")
     id_ = vca.machine_id(scope.name, number)
-    state, word = _state(machine, record)
+    state, provider_state = _state(machine, record)
     region = field(scope.summary, "cloud-region", str)
     return Server(
         id=id_,
@@ -96,7 +94,7 @@ def convert(record: dict[str, Any], scope: juju.Scope, lookups: None) -> Server:
         ram_b=size(hardware.get("mem")),
         volumes_b=size(hardware.get("root-disk")),
         state=state,
-        provider_state=word,
+        provider_state=provider_state,
         is_virtual=True if machine.parent or "virt-type" in hardware else None,
         image_detail=_image(machine, hardware.get("arch")),
         instance_type=hardware.get("instance-type"),
@@ -117,8 +115,8 @@ def convert(record: dict[str, Any], scope: juju.Scope, lookups: None) -> Server:
     )
 
 
-def scan(text: str) -> dict[str, str]:
-    """Juju's ``arch=amd64 availability-zone="zone A"``; a quoted value without its quotes."""
+def parse_hardware(text: str) -> dict[str, str]:
+    """The values in Juju's ``arch=amd64 availability-zone="zone A"``, without quotes."""
     return {name: _unquoted(value) for name, value in _PAIR.findall(text)}
 
 
@@ -128,13 +126,13 @@ def _unquoted(value: str) -> str:
     try:
         return str(decode.json_value(value))
     except decode.Unusable:
-        return value  # two quoted texts, or quoted as only Go does
+        return value  # two quoted texts, or an escape that only Go has
 
 
 def size(text: Optional[str]) -> Optional[int]:
-    """Bytes of ``4096M``; a number alone is in MiB."""
-    found = re.fullmatch(r"(\d{1,18}(?:\.\d{1,18})?)([MGTP]?)", text or "")
-    return int(float(found[1]) * SIZES[found[2] or "M"]) if found else None
+    """``4096M`` in bytes; a number without a unit is in MiB."""
+    match = re.fullmatch(r"(\d{1,18}(?:\.\d{1,18})?)([MGTP]?)", text or "")
+    return int(float(match[1]) * SIZES[match[2] or "M"]) if match else None
 
 
 def _number(text: Optional[str]) -> Optional[int]:
@@ -142,17 +140,17 @@ def _number(text: Optional[str]) -> Optional[int]:
 
 
 def _state(machine: vca.Machine, record: dict[str, Any]) -> tuple[str, Optional[str]]:
-    """CMP's state, and the word that tells it: how far its removal is, else the instance's state."""
+    """CMP's state, and Juju's value for it: that of the removal, if it is being removed, else the instance's."""
     life = field(field(record, "agent-status", dict) or {}, "life", str)
     if life in LIVES:
         return LIVES[life], life
     instance = machine.instance.value
-    word = machine.agent.value if instance in ("", "unknown") else instance
-    return STATES.get(word, "unknown"), word or instance or None
+    value = machine.agent.value if instance in ("", "unknown") else instance
+    return STATES.get(value, "unknown"), value or instance or None
 
 
 def _image(machine: vca.Machine, architecture: Optional[str]) -> Optional[ImageDetail]:
-    """The base, as Juju writes it: ubuntu@22.04; where it is too old for that, the series."""
+    """The base, as Juju writes it: ubuntu@22.04; in releases that are too old for that, the series."""
     series = machine.series or ""
     name, _, version = (machine.base or "").partition(" ")
     if not name and series in RELEASES:
@@ -174,7 +172,7 @@ def _image(machine: vca.Machine, architecture: Optional[str]) -> Optional[ImageD
 
 
 def _addresses(record: dict[str, Any], machine: vca.Machine) -> list[IpAddress]:
-    """The machine's addresses as Juju lists them, and those that only a network device has."""
+    """The addresses that Juju lists for the machine, and those that only its network devices have."""
     devices = field(record, "network-interfaces", dict) or {}
     of_device = {
         address: device
@@ -182,4 +180,12 @@ def _addresses(record: dict[str, Any], machine: vca.Machine) -> list[IpAddress]:
         for address in items(field(devices, device, dict) or {}, "ip-addresses", str)
     }
     addresses = dict.fromkeys([*machine.addresses, *of_device])
-    return [IpAddress(each, description=of_device.get(each)) for each in addresses]
+    return [IpAddress(address, description=of_device.get(address)) for address in addresses]
+
+
+CELL = Cell(
+    calls="1 login + 1 ListModelSummaries; a model: 1 login + 1 FullStatus",
+    permissions=("controller login", "model read"),
+    fetch=fetch,
+    convert=convert,
+)
