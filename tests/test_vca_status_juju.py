@@ -55,10 +55,9 @@ def points(controller, **more):
     """The status points of all models, as the engine would gather them."""
     found = {}
     for scope in polled(controller, **more).scopes():
-        lookups = cell.lookups(scope)
-        for page in cell.fetch(scope, lookups):
-            for record in page:
-                for point in cell.status(record, scope, lookups):
+        for page in cell.fetch(scope):
+            for record in page.records:
+                for point in cell.status(record, scope, page.lookups):
                     assert point.resource_type == "service_offering"
                     assert point.message and "\n" not in point.message
                     found[point.resource_id] = point
@@ -274,11 +273,11 @@ def test_all_flavours_tell_the_same(flavour, controller):
     ],
 )
 def test_what_an_applications_name_tells(application, told):
-    assert cell.named(f"admin/{NS}", application) == {"ns_id": NS, **told}
+    assert cell.osm_names(f"admin/{NS}", application) == {"ns_id": NS, **told}
 
 
 def test_a_model_that_is_no_ns_tells_nothing():
-    assert cell.named("admin/default", "app-vnf-vnf1") == {}
+    assert cell.osm_names("admin/default", "app-vnf-vnf1") == {}
 
 
 def test_names_of_an_ns_in_a_poll(controller):

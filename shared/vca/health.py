@@ -158,8 +158,8 @@ def stuck(
     observation: Observation, now: datetime.datetime, after: datetime.timedelta = STUCK_AFTER
 ) -> bool:
     """Whether it has been in progress for too long; False where it is unknown since when."""
-    since = observation.status.since
-    return _health_now(observation) == IN_PROGRESS and since is not None and now - since > after
+    start = observation.status.since
+    return _health_now(observation) == IN_PROGRESS and start is not None and now - start > after
 
 
 # --- levels of a status poll ----------------------------------------------------------------------
@@ -185,9 +185,19 @@ def summary(observations: Iterable[Observation], now: datetime.datetime) -> str:
     if chosen.status.message:
         text += f" ({' '.join(chosen.status.message.split())})"
     if chosen.status.since:
-        since = plain(chosen.status.since)
-        text += f", stuck since {since}" if stuck(chosen, now) else f", since {since}"
+        stuck_since = "stuck since" if stuck(chosen, now) else "since"
+        text += f", {stuck_since} {plain(chosen.status.since)}"
     return text
+
+
+def since(
+    observations: Iterable[Observation], health: str, now: datetime.datetime
+) -> Optional[datetime.datetime]:
+    """Since when the first status of this health holds; None where Juju does not say."""
+    for one in observations:
+        if one.status.value and worst_health([one], now) == health:
+            return one.status.since
+    return None
 
 
 def _has_health(observation: Observation) -> bool:
@@ -208,13 +218,13 @@ def _health_of(
 
 def status_facts(kind: str, status: Status, moment: Optional[datetime.datetime]) -> dict[str, Any]:
     """Juju's status with message and time, OSM's status, and how old Juju's was at ``moment``."""
-    since = status.since
+    start = status.since
     return {
         "juju_status": status.value,
         "juju_message": status.message,
-        "since": since,
+        "since": start,
         "as_of": moment,
-        "age_s": int((moment - since).total_seconds()) if moment and since else None,
+        "age_s": int((moment - start).total_seconds()) if moment and start else None,
         "osm_status": osm_status(kind, status.value),
     }
 
