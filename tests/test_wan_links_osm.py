@@ -9,8 +9,9 @@ import pytest
 
 from modules.wan_links import main
 from modules.wan_links import osm as wan_links
+from shared.engine.contracts import Dropped
 from shared.engine.errors import InvalidEvent, UnexpectedResponse, Unreachable
-from shared.engine.poll import Dropped
+from shared.providers import osm as provider
 from shared.providers.osm import wan, wan_accounts
 from shared.providers.osm.wan_plan import Wim
 from shared.transport import http
@@ -900,30 +901,28 @@ def test_damaged_records_are_read_or_refused(classic, monkeypatch):
     instance = classic.instance(ns, *SPAN, links=[("data", "wan-east", {})])
     ns["deploymentStatus"] = instance
     record = json.loads(json.dumps(ns))
-    accounts = wan_accounts.Accounts(
-        classic.osm.lists["vim_accounts"], classic.osm.lists["wim_accounts"]
-    )
-    now = datetime.datetime.now(datetime.timezone.utc)
-    lookups = wan_links.Lookups(accounts, [], now)
+    lists = {"vim": classic.osm.lists["vim_accounts"], "wim": classic.osm.lists["wim_accounts"]}
     session = types.SimpleNamespace(options={"report_missing": True})
     scope = types.SimpleNamespace(session=session)
-    monkeypatch.setattr(wan_links.osm, "has_ro", lambda scope: False)
-    monkeypatch.setattr(wan_links.osm, "log_out", lambda scope: None)
+    monkeypatch.setattr(provider, "has_ro", lambda scope: False)
+    monkeypatch.setattr(provider, "log_out", lambda scope: None)
+    monkeypatch.setattr(provider, "listed", lambda scope, kind: lists[kind])
     refused = read = 0
     for damaged, what in damage(record):
-        monkeypatch.setattr(wan_links.osm, "listed", lambda scope, kind, one=damaged: [one])
+        lists["ns"] = [damaged]
         try:
-            pages = list(wan_links.fetch_status(scope, lookups, None))
+            pages = list(wan_links.fetch_status(scope, None))
         except UnexpectedResponse as error:
             assert str(error).startswith(f"NS {damaged.get('_id')}: "), what
             assert "field" in str(error) or "object" in str(error), what
             refused += 1
             continue
         try:
-            for each in [record for page in pages for record in page]:
-                if "wim_id" not in each:
-                    wan_links.convert(each, scope, lookups)
-                assert list(wan_links.status(each, scope, lookups)) is not None
+            for page in pages:
+                for each in page.records:
+                    if "wim_id" not in each:
+                        wan_links.convert(each, scope, page.lookups)
+                    assert list(wan_links.status(each, scope, page.lookups)) is not None
             read += 1
         except UnexpectedResponse as error:
             assert "field" in str(error) or "object" in str(error), what
@@ -991,7 +990,7 @@ def test_the_recorded_instance_gives_its_link(classic):
 
 def test_a_dropped_record_says_why():
     link = {"uuid": "l", "wim_id": "w", "status": "DELETED"}
-    record = {"ns": {"_id": "s"}, "sdn_net": link, "nets": [], "told_by": "RO"}
+    record = {"ns": {"_id": "s"}, "sdn_net": link, "nets": [], "source": "RO"}
     now = datetime.datetime.now(datetime.timezone.utc)
-    lookups = wan_links.Lookups(wan_accounts.Accounts([], []), [], now)
+    lookups = wan_links.Lookups(wan_accounts.Accounts([], []), {}, now)
     assert wan_links.convert(record, None, lookups) == Dropped("deleted")

@@ -57,7 +57,7 @@ TASKS = {
 
 
 @dataclasses.dataclass(frozen=True)
-class LinkEnd:
+class Endpoint:
     """One data centre that a link joins."""
 
     site: str
@@ -79,7 +79,7 @@ class Link:
     source: str  # the record that holds it
     created_at: Optional[datetime.datetime]
     changed_at: Optional[datetime.datetime]
-    ends: tuple[LinkEnd, ...]  # by id of the site
+    endpoints: tuple[Endpoint, ...]  # by id of the site
     details: Mapping[str, Any]
 
 
@@ -144,8 +144,8 @@ def of_vld(ns: Mapping[str, Any], vld: Mapping[str, Any], key: str, accounts: Ac
         source="NS record",
         created_at=None,
         changed_at=None,
-        ends=tuple(
-            LinkEnd(
+        endpoints=tuple(
+            Endpoint(
                 site,
                 tuple(sorted(networks[site])),
                 tuple(used.get(accounts.site_names.get(site, site), ()))
@@ -185,7 +185,7 @@ def of_sdn_net(
         source=source,
         created_at=None,
         changed_at=None,
-        ends=_ends_in_ro(vld, nets, wim, accounts),
+        endpoints=_endpoints_in_ro(vld, nets, wim, accounts),
         details={
             "wim_info": _yaml(field(sdn_net, "wim_info", str)),
             "created_at_local": field(sdn_net, "created_at", str),
@@ -226,21 +226,21 @@ def of_task(
         source="RO action",
         created_at=moment(task, "created_at"),
         changed_at=moment(task, "modified_at"),
-        ends=_ends_in_ro(vld, nets, wim, accounts),
+        endpoints=_endpoints_in_ro(vld, nets, wim, accounts),
         details={"task_status": task_status, "task": field(task, "instance_action_id", str)},
     )
 
 
-def _ends_in_ro(
+def _endpoints_in_ro(
     vld: Optional[str], nets: list[dict[str, Any]], wim: str, accounts: Accounts
-) -> tuple[LinkEnd, ...]:
+) -> tuple[Endpoint, ...]:
     networks: dict[str, set[str]] = {}
     for net in nets:
         if vld and field(net, "sce_net_id", str) == vld:
             there = networks.setdefault(accounts.site(needed(net, "datacenter_id", str)), set())
             there.update(filter(None, [vim_network(net, "vim_net_id", "status")]))
     return tuple(
-        LinkEnd(site, tuple(sorted(networks[site])), accounts.ports(wim, site))
+        Endpoint(site, tuple(sorted(networks[site])), accounts.ports(wim, site))
         for site in sorted(networks)
     )
 
