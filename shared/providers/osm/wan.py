@@ -112,22 +112,7 @@ def of_vld(ns: Mapping[str, Any], vld: Mapping[str, Any], key: str, accounts: Ac
     service, vld_id = needed(ns, "_id", str), needed(vld, "id", str)
     wim = accounts.wim(key.partition(":")[2])
     status = field(info, "vim_status", str)
-    targets = items(info, "target_vims", str) or [key for key in infos if key[:4] == "vim:"]
-    networks: dict[str, set[str]] = {}
-    for target in targets:
-        local = field(infos, target, dict) or {}
-        there = networks.setdefault(accounts.site(target.partition(":")[2]), set())
-        there.update(filter(None, [vim_network(local, "vim_id", "vim_status")]))
-    used: dict[str, list[Port]] = defaultdict(list)
-    for sdn_port in objects(info, "sdn-ports"):
-        used[text(sdn_port, "device_id") or ""].append(
-            port(
-                switch=text(sdn_port, "switch_id"),
-                port=text(sdn_port, "switch_port"),
-                service_endpoint=text(sdn_port, "service_endpoint_id"),
-                vlan=text(sdn_port, "vlan"),
-            )
-        )
+    endpoints = _endpoints_in_ns(infos, info, wim, accounts)
     message = _one_line(field(info, "vim_message", str))
     if status != "BUILD":  # while it is being built, the details are no error
         message = message or _one_line(field(info, "vim_details", str))
@@ -144,16 +129,38 @@ def of_vld(ns: Mapping[str, Any], vld: Mapping[str, Any], key: str, accounts: Ac
         source="NS record",
         created_at=None,
         changed_at=None,
-        endpoints=tuple(
-            Endpoint(
-                site,
-                tuple(sorted(networks[site])),
-                tuple(used.get(accounts.site_names.get(site, site), ()))
-                or accounts.ports(wim, site),
-            )
-            for site in sorted(networks)
-        ),
+        endpoints=endpoints,
         details={"service_type": field(info, "type", str) or field(vld, "type", str)},
+    )
+
+
+def _endpoints_in_ns(
+    infos: Mapping[str, Any], info: Mapping[str, Any], wim: str, accounts: Accounts
+) -> tuple[Endpoint, ...]:
+    """The endpoints of the link ``info`` of a VLD, with the ports that it uses or else those of the WIM's mapping."""
+    targets = items(info, "target_vims", str) or [key for key in infos if key[:4] == "vim:"]
+    networks: dict[str, set[str]] = {}
+    for target in targets:
+        vim_info = field(infos, target, dict) or {}
+        at_site = networks.setdefault(accounts.site(target.partition(":")[2]), set())
+        at_site.update(filter(None, [vim_network(vim_info, "vim_id", "vim_status")]))
+    used: dict[str, list[Port]] = defaultdict(list)  # by name of the site
+    for sdn_port in objects(info, "sdn-ports"):
+        used[text(sdn_port, "device_id") or ""].append(
+            port(
+                switch=text(sdn_port, "switch_id"),
+                port=text(sdn_port, "switch_port"),
+                service_endpoint=text(sdn_port, "service_endpoint_id"),
+                vlan=text(sdn_port, "vlan"),
+            )
+        )
+    return tuple(
+        Endpoint(
+            site,
+            tuple(sorted(networks[site])),
+            tuple(used.get(accounts.site_names.get(site, site), ())) or accounts.ports(wim, site),
+        )
+        for site in sorted(networks)
     )
 
 
@@ -237,8 +244,8 @@ def _endpoints_in_ro(
     networks: dict[str, set[str]] = {}
     for net in nets:
         if vld and field(net, "sce_net_id", str) == vld:
-            there = networks.setdefault(accounts.site(needed(net, "datacenter_id", str)), set())
-            there.update(filter(None, [vim_network(net, "vim_net_id", "status")]))
+            at_site = networks.setdefault(accounts.site(needed(net, "datacenter_id", str)), set())
+            at_site.update(filter(None, [vim_network(net, "vim_net_id", "status")]))
     return tuple(
         Endpoint(site, tuple(sorted(networks[site])), accounts.ports(wim, site))
         for site in sorted(networks)
