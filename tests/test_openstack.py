@@ -38,9 +38,9 @@ def quick(monkeypatch):
 
 @pytest.fixture
 def cloud():
-    made = fakes.Cloud()
-    yield made
-    made.stop()
+    simulator = fakes.Cloud()
+    yield simulator
+    simulator.stop()
 
 
 def poll(family, cloud, user="reader", context=None, options=None, **more):
@@ -233,7 +233,7 @@ def test_a_shelved_server_and_its_volume_name_one_another(cloud):
 
 
 def test_qos_specs_of_more_pages_than_one(cloud):
-    """Cinder pages them at the operator's limit, which nobody asked for."""
+    """Cinder pages them at the operator's limit, which the client did not request."""
     cloud.max_limit = 2
     for n in range(5):
         specs = {"id": f"q{n}", "specs": {"total_iops_sec": f"{100 + n}"}}
@@ -254,7 +254,7 @@ def test_a_service_that_the_catalog_lacks_is_no_failure(cloud):
     assert {each["details"]["server"]["image_detail"]["name"] for each in found} == {None}
 
 
-def test_an_old_nova_says_the_same_in_what_both_know(cloud):
+def test_an_old_nova_gives_the_same_facts_where_both_have_them(cloud):
     cloud.fill(**SIZES)
     new = poll("servers", cloud)
     cloud.newest, cloud.old_urls = "2.1", True
@@ -274,7 +274,7 @@ def test_an_old_nova_says_the_same_in_what_both_know(cloud):
         }
 
 
-def test_a_flavor_that_is_not_listed_is_asked_for_once(cloud):
+def test_a_flavor_that_is_not_listed_is_requested_once(cloud):
     cloud.fill(servers=7)
     cloud.newest, cloud.lists["compute", "flavors"] = "2.1", []
     cloud.unlisted = [fakes.FLAVOR]

@@ -108,7 +108,7 @@ def test_what_a_router_has_besides(name, value):
     assert specific(router(**{name: value}))[name] == value
 
 
-def test_what_a_reader_is_not_told_is_left_out():
+def test_fields_that_a_reader_does_not_see_are_left_out():
     assert not {"ha", "distributed"} & set(specific(router()))
 
 
@@ -357,10 +357,10 @@ def quick(monkeypatch):
 @pytest.fixture
 def cloud():
     """Seven of each; load balancer 0 has two pools, one of servers 1 and 2 and one of none."""
-    made = fakes.Cloud().fill(servers=4, networks=7, volumes=1)
-    made.extensions |= {"fwaas_v2"}
-    made.also = {"load-balancer", "sharev2"}
-    lists, seven = made.lists, range(7)
+    simulator = fakes.Cloud().fill(servers=4, networks=7, volumes=1)
+    simulator.extensions |= {"fwaas_v2"}
+    simulator.also = {"load-balancer", "sharev2"}
+    lists, seven = simulator.lists, range(7)
     lists["network", "routers"] = [fakes.router(n) for n in seven]
     lists["network", "ports"] += [fakes.interface(n, n, n) for n in seven]
     inside = id_("interface", 0)
@@ -370,12 +370,12 @@ def cloud():
     lists["load-balancer", "listeners"] = [fakes.listener(n, n) for n in seven]
     members = [fakes.member(1), fakes.member(2), fakes.member(50)]
     lists["load-balancer", "pools"] = [fakes.pool(0, 0, members), fakes.pool(1, 0)]
-    made.members = {id_("pool", 0): members, id_("pool", 1): []}
+    simulator.members = {id_("pool", 0): members, id_("pool", 1): []}
     lists["share", "shares"] = [fakes.share(n) for n in seven]
     lists["share", "shares"][3]["share_network_id"] = id_("share network", 0)
     lists["share", "share_networks"] = [fakes.share_network(0)]
-    yield made
-    made.stop()
+    yield simulator
+    simulator.stop()
 
 
 def poll(cloud, user="reader", family="appliances", context=None, options=None, **more):
@@ -428,18 +428,18 @@ def test_calls_are_those_that_the_cell_states(cloud):
     }
 
 
-def test_what_is_not_there_is_not_asked_for_in_detail(cloud):
+def test_the_parts_of_what_does_not_exist_are_not_requested(cloud):
     for key in ("loadbalancers", "listeners", "pools"):
         cloud.lists["load-balancer", key] = []
     cloud.lists["share", "shares"] = []
     cloud.lists["network", "firewall_groups"] = []
     poll(cloud)
-    asked = {path for path in cloud.counts if not path.startswith(NETWORK)}
-    assert asked == {LOGIN, f"{LBAAS}/loadbalancers", f"{SHARE}/shares/detail"}
+    paths = {path for path in cloud.counts if not path.startswith(NETWORK)}
+    assert paths == {LOGIN, f"{LBAAS}/loadbalancers", f"{SHARE}/shares/detail"}
     assert cloud.counts[f"{SHARE}/shares/detail"] == 1
 
 
-def test_no_server_is_asked_for_where_no_port_is_of_one(cloud):
+def test_servers_are_not_listed_where_no_port_is_of_one(cloud):
     """A member can be another load balancer."""
     cloud.lists["network", "firewall_groups"] = []
     cloud.members[id_("pool", 0)][:] = [fakes.member(1)]
@@ -553,13 +553,13 @@ def test_a_denied_service_is_named_and_nothing_else_fails(cloud, path, service):
             assert poll(cloud, family=family)
 
 
-def test_who_may_read_load_balancers_is_said(cloud):
+def test_the_error_names_the_role_that_may_read_load_balancers(cloud):
     cloud.fault(LISTS["load_balancer"], 403)
     with pytest.raises(InsufficientPermission, match="load-balancer_observer"):
         poll(cloud)
 
 
-def test_octavias_own_words_are_told(cloud):
+def test_the_error_quotes_octavias_message(cloud):
     cloud.absent = {"network"}
     with pytest.raises(InsufficientPermission, match="Policy does not allow this request"):
         poll(cloud, "useless")
@@ -585,7 +585,7 @@ def test_an_answer_that_is_no_listing(cloud, path, kind):
         poll(cloud)
 
 
-# --- rights ---------------------------------------------------------------------------------------
+# --- permissions ---------------------------------------------------------------------------------------
 
 
 def test_the_least_permissions_name_octavias_role():
@@ -668,7 +668,7 @@ def test_a_list_that_ends_with_a_full_page_is_complete(cloud):
 @pytest.mark.parametrize("limit", [2, 1000])
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 5, 6, 7, 8])
 def test_shares_are_complete_whatever_a_page_holds(cloud, count, limit):
-    cloud.manila_limit = limit  # osapi_max_limit: it then answers with fewer than asked for
+    cloud.manila_limit = limit  # osapi_max_limit: it then answers with fewer than requested
     cloud.lists["share", "shares"] = [fakes.share(n) for n in range(count)]
     assert of_type(poll(cloud)).get("storage", []) == expected(cloud)["storage"]
 
@@ -702,7 +702,7 @@ def test_a_share_network_of_several_subnets(cloud):
     assert connected(the(poll(cloud), "share", 3), "network") == [NET[1]]
 
 
-def test_an_old_manila_tells_a_share_networks_one_subnet(cloud):
+def test_an_old_manila_shows_one_subnet_of_a_share_network(cloud):
     cloud.manila_newest = "2.40"
     found = poll(cloud)
     assert connected(the(found, "share", 3), "network") == [NET[0]]

@@ -180,10 +180,12 @@ def on(number, device, image, bootable="true"):
     ],
 )
 def test_booted_from_the_volume_on_the_root_device(root, devices, image):
-    """Whichever of two bootable volumes has the smaller id."""
+    """Whichever of the two bootable volumes has the smaller id."""
     for names in (("v1", "v2"), ("v2", "v1")):
-        made = (on(number, *each) for number, each in enumerate(zip(devices, ("first", "second"))))
-        lookups = server_lookups(volumes=dict(zip(names, made)))
+        records = (
+            on(number, *each) for number, each in enumerate(zip(devices, ("first", "second")))
+        )
+        lookups = server_lookups(volumes=dict(zip(names, records)))
         given = {"OS-EXT-SRV-ATTR:root_device_name": root, **attached("v1", "v2")}
         found = facts(server(lookups, image="", **given))["image_detail"]
         assert (found or {}).get("id") == image

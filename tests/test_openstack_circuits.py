@@ -57,7 +57,7 @@ def facts(found):
     return found["details"]["circuit"]
 
 
-def ends(found):
+def endpoints(found):
     return facts(found)["endpoint_a"], facts(found)["endpoint_b"]
 
 
@@ -72,8 +72,8 @@ def connected(found, kind):
 # --- IPsec site connections -------------------------------------------------------------------------
 
 
-def site(made=None, scope=SCOPE, **changed):
-    return converted("ipsec_site_connection", fakes.site_connection(7, **changed), made, scope)
+def site(known=None, scope=SCOPE, **changed):
+    return converted("ipsec_site_connection", fakes.site_connection(7, **changed), known, scope)
 
 
 def test_a_site_connection_is_a_circuit():
@@ -89,7 +89,7 @@ def test_a_circuit_without_a_name_is_its_id():
 
 
 def test_a_site_connection_joins_a_router_and_a_peer():
-    assert ends(site()) == ("rtr-ü-0", "203.0.113.7")
+    assert endpoints(site()) == ("rtr-ü-0", "203.0.113.7")
 
 
 @pytest.mark.parametrize(
@@ -101,8 +101,8 @@ def test_a_site_connection_joins_a_router_and_a_peer():
     ],
 )
 def test_a_router_that_is_not_reported_is_its_address(changed, end):
-    made = lookups(routers={}, services=by_id(fakes.vpnservice(0, **changed)))
-    found = site(made)
+    known = lookups(routers={}, services=by_id(fakes.vpnservice(0, **changed)))
+    found = site(known)
     assert facts(found)["endpoint_a"] == end
     assert "appliance" not in found["connections"]
 
@@ -125,9 +125,9 @@ def test_a_missing_peer_is_none(changed, end):
     assert facts(site(**changed))["endpoint_b"] == end
 
 
-def test_a_missing_service_is_a_missing_end():
+def test_a_missing_service_is_a_missing_endpoint():
     found = site(lookups(services={}, groups={}))
-    assert ends(found) == (None, "203.0.113.7")
+    assert endpoints(found) == (None, "203.0.113.7")
     assert found["connections"] == {}
 
 
@@ -190,21 +190,21 @@ def test_whose_circuits(changed, scope, kept):
 # --- BGP VPNs ---------------------------------------------------------------------------------------
 
 
-def mpls(made=None, **changed):
-    return converted("bgpvpn", fakes.bgpvpn(10, **changed), made)
+def mpls(known=None, **changed):
+    return converted("bgpvpn", fakes.bgpvpn(10, **changed), known)
 
 
 def test_a_bgp_vpn_joins_its_associations():
     found = mpls(networks=[NET[0]], routers=[ROUTER])
     assert facts(found)["type_id"] == "bgpvpn"
-    assert ends(found) == ("rtr-ü-0, сеть-0", None)
+    assert endpoints(found) == ("rtr-ü-0, сеть-0", None)
     assert (connected(found, "appliance"), connected(found, "network")) == ([ROUTER], [NET[0]])
 
 
 def test_a_bgp_vpns_port_is_on_a_network():
-    made = lookups(ports=by_id({"id": "p", "network_id": NET[0]}))
-    found = mpls(made, networks=[NET[0]], ports=["p", "another project's"])
-    assert ends(found) == ("сеть-0", None)
+    known = lookups(ports=by_id({"id": "p", "network_id": NET[0]}))
+    found = mpls(known, networks=[NET[0]], ports=["p", "another project's"])
+    assert endpoints(found) == ("сеть-0", None)
     assert connected(found, "network") == [NET[0]]
     assert specific(found)["ports"] == ["another project's", "p"]
 
@@ -214,15 +214,15 @@ def test_a_bgp_vpns_port_is_on_a_network():
     [{}, {"networks": [NET[2]], "routers": ["other"], "ports": ["other"]}, {"networks": None}],
     ids=["no association", "of another project", "none shown"],
 )
-def test_a_bgp_vpn_whose_ends_are_not_known(changed):
+def test_a_bgp_vpn_whose_endpoints_are_not_known(changed):
     found = mpls(**changed)
-    assert ends(found) == (None, None)
+    assert endpoints(found) == (None, None)
     assert found["connections"] == {}
     assert specific(found).get("networks") == (changed.get("networks") or None)
 
 
 def test_a_network_without_a_name_is_more_than_an_id():
-    assert ends(mpls(networks=[NET[1]])) == (f"network {NET[1]}", None)
+    assert endpoints(mpls(networks=[NET[1]])) == (f"network {NET[1]}", None)
 
 
 @pytest.mark.parametrize(
@@ -241,14 +241,14 @@ def test_what_a_bgp_vpn_has_besides(name, value):
 # --- L2 gateway connections -------------------------------------------------------------------------
 
 
-def l2(made=None, **changed):
-    return converted("l2_gateway_connection", fakes.l2_connection(0, **changed), made)
+def l2(known=None, **changed):
+    return converted("l2_gateway_connection", fakes.l2_connection(0, **changed), known)
 
 
 def test_an_l2_gateway_connection_joins_a_network_and_a_switch():
     found = l2()
     assert facts(found)["type_id"] == "l2_gateway_connection"
-    assert ends(found) == ("сеть-0", "rack-0 (tor-1 eth1/7)")
+    assert endpoints(found) == ("сеть-0", "rack-0 (tor-1 eth1/7)")
     assert connected(found, "network") == [NET[0]]
     assert found["base"]["name"] == found["id"] == id_("l2 connection", 0)
 
@@ -262,13 +262,13 @@ def test_an_l2_gateway_connection_joins_a_network_and_a_switch():
         ({"devices": [{"device_name": "tor-2", "interfaces": [{}]}]}, "rack-0 (tor-2)"),
     ],
 )
-def test_a_gateways_end(gateway, end):
+def test_a_gateways_endpoint(gateway, end):
     assert facts(l2(lookups(gateways=by_id(fakes.l2_gateway(0, **gateway)))))["endpoint_b"] == end
 
 
 def test_an_l2_gateway_connection_of_what_is_not_reported():
     found = l2(lookups(gateways={}), network_id=NET[2])
-    assert ends(found) == (None, None)
+    assert endpoints(found) == (None, None)
     assert found["connections"] == {}
     assert specific(found)["network_id"] == NET[2]
 
@@ -306,9 +306,9 @@ def quick(monkeypatch):
 @pytest.fixture
 def cloud():
     """Four of each, all of them on router 0 and network 0."""
-    made = fakes.Cloud().fill(servers=1, networks=2)
-    made.extensions |= VPN | L2 | {"bgpvpn"}
-    lists = made.lists
+    simulator = fakes.Cloud().fill(servers=1, networks=2)
+    simulator.extensions |= VPN | L2 | {"bgpvpn"}
+    lists = simulator.lists
     lists["network", "routers"] = [fakes.router(0)]
     lists["network", "ports"].append(fakes.interface(0, 0, 0))
     lists["network", "vpnservices"] = [fakes.vpnservice(0)]
@@ -322,8 +322,8 @@ def cloud():
     ]
     lists["network", "l2_gateways"] = [fakes.l2_gateway(0)]
     lists["network", "l2_gateway_connections"] = [fakes.l2_connection(n) for n in range(4)]
-    yield made
-    made.stop()
+    yield simulator
+    simulator.stop()
 
 
 def poll(cloud, user="member", family="circuits", context=None, **more):
@@ -384,11 +384,11 @@ def test_calls_are_those_that_the_cell_states(cloud):
     }
 
 
-def test_what_is_not_there_is_not_asked_for_in_detail(cloud):
+def test_the_parts_of_what_does_not_exist_are_not_requested(cloud):
     clear(cloud, "ipsec_site_connections", "bgpvpns", "l2_gateway_connections")
     assert poll(cloud, "admin") == []
-    asked = {path.removeprefix(NETWORK) for path in cloud.counts}
-    assert asked == {
+    paths = {path.removeprefix(NETWORK) for path in cloud.counts}
+    assert paths == {
         LOGIN,
         "/extensions",
         "/networks",
@@ -399,12 +399,12 @@ def test_what_is_not_there_is_not_asked_for_in_detail(cloud):
     }
 
 
-def test_the_pre_shared_key_is_never_asked_for(cloud):
+def test_the_pre_shared_key_is_never_requested(cloud):
     context = Context()
     text = json.dumps(poll(cloud, "admin", context=context)) + "".join(context.lines)
-    asked = [query for path, query in cloud.queries if path == LISTS["ipsec_site_connection"]]
-    assert asked
-    assert all(query["fields"] and "psk" not in query["fields"] for query in asked)
+    queries = [query for path, query in cloud.queries if path == LISTS["ipsec_site_connection"]]
+    assert queries
+    assert all(query["fields"] and "psk" not in query["fields"] for query in queries)
     assert "pre-shared-canary" not in text
 
 
@@ -422,9 +422,9 @@ def test_what_joins_what(cloud):
     found = {facts(each)["type_id"]: each for each in poll(cloud, "admin")}
     for each in found.values():
         assert connected(each, "network") == [NET[0]]
-    assert ends(found["ipsec_site_connection"])[0] == "rtr-ü-0"
-    assert ends(found["bgpvpn"]) == ("rtr-ü-0, net-0", None)
-    assert ends(found["l2_gateway_connection"]) == ("net-0", "rack-0 (tor-1 eth1/7)")
+    assert endpoints(found["ipsec_site_connection"])[0] == "rtr-ü-0"
+    assert endpoints(found["bgpvpn"]) == ("rtr-ü-0, net-0", None)
+    assert endpoints(found["l2_gateway_connection"]) == ("net-0", "rack-0 (tor-1 eth1/7)")
 
 
 def test_a_bgp_vpns_port(cloud):
@@ -433,7 +433,7 @@ def test_a_bgp_vpns_port(cloud):
     cloud.lists["network", "bgpvpns"] = [fakes.bgpvpn(0, networks=[], routers=[], ports=[port])]
     (found,) = (each for each in poll(cloud) if facts(each)["type_id"] == "bgpvpn")
     assert connected(found, "network") == [NET[0]]
-    assert ends(found) == ("net-0", None)
+    assert endpoints(found) == ("net-0", None)
 
 
 # --- services that are not there, and such that refuse ------------------------------------------------
@@ -535,7 +535,7 @@ def test_an_answer_that_is_no_listing(cloud, path, kind):
         poll(cloud, "admin")
 
 
-# --- rights -------------------------------------------------------------------------------------------
+# --- permissions -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("aliases", [VPN, {"bgpvpn"}, L2])

@@ -33,10 +33,10 @@ def quick(monkeypatch):
 
 @pytest.fixture
 def cloud():
-    made = fakes.Cloud()
-    made.lists["compute", "servers"] = [idle(1), idle(2)]
-    yield made
-    made.stop()
+    simulator = fakes.Cloud()
+    simulator.lists["compute", "servers"] = [idle(1), idle(2)]
+    yield simulator
+    simulator.stop()
 
 
 def idle(number, **changed):
@@ -51,16 +51,16 @@ def at(text):
 
 def poll(cloud, user="reader", context=None, last="2026-01-31T12:00:00Z", **event):
     """Of 12:00 to 12:05, unless the clock or ``last`` is put forward."""
-    asked = {"account_id": "acc", "provider": "openstack", "credentials": cloud.credentials(user)}
-    asked.update({"poll_interval": 300, "last_update": last, **event})
-    return main.get_logs(asked, context or Context())
+    request = {"account_id": "acc", "provider": "openstack", "credentials": cloud.credentials(user)}
+    request.update({"poll_interval": 300, "last_update": last, **event})
+    return main.get_logs(request, context or Context())
 
 
-def told(answer):
+def summaries(answer):
     return [(each["time"], each["severity"], each["message"]) for each in answer["logs"]]
 
 
-def actions_asked(cloud):
+def actions_listed(cloud):
     """The servers whose actions were listed."""
     paths = [path.split("/")[4] for path in cloud.counts if path.endswith("os-instance-actions")]
     return sorted(paths)
@@ -79,7 +79,7 @@ def test_an_action_and_the_step_it_took(cloud):
     cloud.actions[ONE] = [REBOOT]
     answer = poll(cloud)
     assert answer["last_update"] == "2026-01-31T12:05:00.000000Z"
-    assert told(answer) == [
+    assert summaries(answer) == [
         ("2026-01-31T12:01:00Z", "info", f"reboot by user {USER}: asked for"),
         (
             "2026-01-31T12:01:09Z",
@@ -98,13 +98,13 @@ def test_an_action_and_the_step_it_took(cloud):
 def test_the_severity_is_of_the_result(cloud, result, severity):
     steps = [("compute_attach_volume", at("12:01:01"), at("12:01:09"), result)]
     cloud.actions[ONE] = [fakes.action("attach_volume", "req-1", at("12:01:00"), steps)]
-    assert [each[1] for each in told(poll(cloud, resource=ONE))] == ["info", severity]
+    assert [each[1] for each in summaries(poll(cloud, resource=ONE))] == ["info", severity]
 
 
 def test_what_nova_did_by_itself(cloud):
     cloud.actions[ONE] = [fakes.action("stop", "req-1", at("12:01:00"), user_id=None)]
     answer = poll(cloud, resource=ONE)
-    assert told(answer) == [("2026-01-31T12:01:00Z", "info", "stop by Nova: asked for")]
+    assert summaries(answer) == [("2026-01-31T12:01:00Z", "info", "stop by Nova: asked for")]
 
 
 def test_a_step_belongs_to_the_poll_in_whose_span_it_ended(cloud):
@@ -117,7 +117,7 @@ def test_a_step_belongs_to_the_poll_in_whose_span_it_ended(cloud):
     context, last, found = Context(), "2026-01-31T12:00:00Z", []
     for _ in range(5):
         answer = poll(cloud, context=context, last=last, resource=ONE)
-        found.append([each[0][11:19] for each in told(answer)])
+        found.append([each[0][11:19] for each in summaries(answer)])
         last, Clock.now_is = answer["last_update"], Clock.now_is + 5 * MINUTE
     assert found == [["12:04:00", "12:04:40"], [], [], ["12:16:00"], []]
 
@@ -125,7 +125,7 @@ def test_a_step_belongs_to_the_poll_in_whose_span_it_ended(cloud):
 def test_a_step_that_has_not_ended(cloud):
     steps = [("compute_reboot_instance", at("12:01:01"), None, None)]
     cloud.actions[ONE] = [fakes.action("reboot", "req-1", at("12:01:00"), steps)]
-    assert len(told(poll(cloud, resource=ONE))) == 1
+    assert len(summaries(poll(cloud, resource=ONE))) == 1
 
 
 def test_two_actions_of_one_request(cloud):
@@ -135,13 +135,13 @@ def test_two_actions_of_one_request(cloud):
         fakes.action("shelve", "req-1", at("12:01:00"), steps),
         fakes.action("shelveOffload", "req-1", at("12:01:09"), steps),
     ]
-    assert len(told(poll(cloud, resource=ONE))) == 3
+    assert len(summaries(poll(cloud, resource=ONE))) == 3
     assert cloud.counts[f"/compute/v2.1/servers/{ONE}/os-instance-actions/req-1"] == 1
 
 
 def test_one_request_for_several_servers(cloud):
-    made = fakes.action("create", "req-1", at("12:01:00"))
-    cloud.actions = {ONE: [made], TWO: [made]}
+    action = fakes.action("create", "req-1", at("12:01:00"))
+    cloud.actions = {ONE: [action], TWO: [action]}
     for server in cloud.lists["compute", "servers"]:
         server["updated"] = "2026-01-31T12:01:00Z"
     assert {each["resource_id"] for each in poll(cloud)["logs"]} == {ONE, TWO}
@@ -178,7 +178,7 @@ def test_a_server_that_nova_forgets_in_the_meantime(cloud):
     assert poll(cloud)["logs"] == []
 
 
-# --- which servers are asked --------------------------------------------------------------------
+# --- which servers' actions are read --------------------------------------------------------------------
 
 
 def many(cloud, count=24):
@@ -186,16 +186,16 @@ def many(cloud, count=24):
     return [each["id"] for each in cloud.lists["compute", "servers"]]
 
 
-def test_servers_that_did_not_change_are_asked_in_turn_each_once_in_twelve_polls(cloud):
-    ids, context, asked = many(cloud), Context(), []
+def test_servers_that_did_not_change_are_read_in_turn_each_once_in_twelve_polls(cloud):
+    ids, context, listed = many(cloud), Context(), []
     last = "2026-01-31T12:00:00Z"
     for _ in range(server_actions.ROUNDS):
         cloud.counts.clear()
         last = poll(cloud, context=context, last=last)["last_update"]
-        assert len(actions_asked(cloud)) == 2
-        asked += actions_asked(cloud)
+        assert len(actions_listed(cloud)) == 2
+        listed += actions_listed(cloud)
         Clock.now_is += 5 * MINUTE
-    assert sorted(asked) == sorted(ids)
+    assert sorted(listed) == sorted(ids)
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ def test_servers_that_did_not_change_are_asked_in_turn_each_once_in_twelve_polls
         {"updated": "2026-01-31T12:07:00Z"},
     ],
 )
-def test_a_server_that_changed_is_asked_at_once(cloud, changed):
+def test_a_server_that_changed_is_read_at_once(cloud, changed):
     many(cloud)
     context = Context()
     poll(cloud, context=context)
@@ -215,28 +215,28 @@ def test_a_server_that_changed_is_asked_at_once(cloud, changed):
     last.update(changed)
     cloud.counts.clear()
     poll(cloud, context=context, last="2026-01-31T12:05:00Z")
-    assert last["id"] in actions_asked(cloud)
+    assert last["id"] in actions_listed(cloud)
 
 
-def test_what_leaves_no_trace_is_told_later_and_not_lost(cloud):
+def test_what_leaves_no_trace_is_reported_later_and_not_lost(cloud):
     ids, context, found = many(cloud), Context(), []
     steps = [("compute_trigger_crash_dump", at("12:01:01"), at("12:01:02"), "Success")]
     cloud.actions[max(ids)] = [fakes.action("trigger_crash_dump", "r", at("12:01:00"), steps)]
     last = "2026-01-31T12:00:00Z"
     for _ in range(2 * server_actions.ROUNDS):
         answer = poll(cloud, context=context, last=last)
-        found += told(answer)
+        found += summaries(answer)
         last, Clock.now_is = answer["last_update"], Clock.now_is + 5 * MINUTE
     assert [each[0] for each in found] == ["2026-01-31T12:01:00Z", "2026-01-31T12:01:02Z"]
 
 
 def test_an_answer_that_was_lost_is_given_again(cloud):
-    """The platform asks for the same span again, though the state is already that of its end."""
+    """The platform requests the same span again, though the state is already that of its end."""
     many(cloud)
     context = Context()
     poll(cloud, context=context)
-    asked = actions_asked(cloud)
-    cloud.actions[asked[0]] = [REBOOT]
+    listed = actions_listed(cloud)
+    cloud.actions[listed[0]] = [REBOOT]
     assert len(poll(cloud, context=context)["logs"]) == 2
 
 
@@ -244,7 +244,7 @@ def test_one_server(cloud):
     many(cloud)
     context = Context()
     poll(cloud, context=context, resource={"id": TWO})
-    assert actions_asked(cloud) == [TWO]
+    assert actions_listed(cloud) == [TWO]
     (kept,) = context.state.values()
     assert list(json.loads(kept)) == [TWO]
     poll(cloud, context=context, resource={"id": ONE}, last="2026-01-31T12:00:00Z")
@@ -299,10 +299,10 @@ class History:
                 for name, since, until, result in steps
                 if since <= now
             ]
-            made = fakes.action("act", request_id, _time(start), begun)
-            cloud.actions[servers[server]["id"]].append(made)
+            action = fakes.action("act", request_id, _time(start), begun)
+            cloud.actions[servers[server]["id"]].append(action)
             if trace:
-                changed = servers[server]["updated"], made["updated_at"][:19] + "Z"
+                changed = servers[server]["updated"], action["updated_at"][:19] + "Z"
                 servers[server]["updated"] = max(changed)
         cloud.lists["compute", "servers"] = servers
 
@@ -332,10 +332,10 @@ def test_a_day_of_polls_gives_each_event_once(cloud, seed):
     assert sorted((server, time) for server, _, time in found) == times
 
 
-# --- rights and releases ------------------------------------------------------------------------
+# --- permissions and releases ------------------------------------------------------------------------
 
 
-def test_rights(cloud):
+def test_permissions(cloud):
     with pytest.raises(InsufficientPermission):
         poll(cloud, "useless")
     assert {each.rpartition(":")[2] for each in CELL.logs.permissions} == {
@@ -345,7 +345,7 @@ def test_rights(cloud):
     }
 
 
-def test_a_nova_that_can_not_be_asked_for_changes():
+def test_a_nova_that_cannot_list_changes():
     old = fakes.Cloud(newest="2.57")
     try:
         context = Context()

@@ -44,16 +44,16 @@ def clock(monkeypatch):
 
 @pytest.fixture
 def cloud(clock):
-    made = fakes.Cloud()
-    made.lists["compute", "servers"] = [fakes.server(1), fakes.server(2)]
-    yield made
-    made.stop()
+    simulator = fakes.Cloud()
+    simulator.lists["compute", "servers"] = [fakes.server(1), fakes.server(2)]
+    yield simulator
+    simulator.stop()
 
 
 def poll(cloud, user="reader", context=None, last=None, **event):
-    asked = {"account_id": "acc", "provider": "openstack", "credentials": cloud.credentials(user)}
-    asked.update({"poll_interval": 300, "last_update": last, **event})
-    return main.get_metrics(asked, context or Context())
+    request = {"account_id": "acc", "provider": "openstack", "credentials": cloud.credentials(user)}
+    request.update({"poll_interval": 300, "last_update": last, **event})
+    return main.get_metrics(request, context or Context())
 
 
 def values(answer, name, server=ONE):
@@ -112,8 +112,8 @@ def test_the_points_of_a_span(measured):
 def test_one_call_for_each_kind_of_resource_and_100_servers(measured):
     poll(measured)
     assert measured.counts[AGGREGATES] == 3
-    asked = set(measured.counts) - {AGGREGATES, "/identity/v3/auth/tokens", "/compute/v2.1"}
-    assert asked == {"/compute/v2.1/servers/detail"}
+    paths = set(measured.counts) - {AGGREGATES, "/identity/v3/auth/tokens", "/compute/v2.1"}
+    assert paths == {"/compute/v2.1/servers/detail"}
     assert gnocchi.SERVERS_A_CALL == 100
     measured.lists["compute", "servers"] = [fakes.server(n) for n in range(250)]
     for n in range(250):
@@ -130,7 +130,7 @@ def test_one_call_for_each_kind_of_resource_and_100_servers(measured):
     assert len({each["resource_id"] for each in answer["metrics"]}) == 250
 
 
-def test_only_the_servers_asked_for(measured):
+def test_only_the_requested_servers(measured):
     answer = poll(measured, resources=[TWO])
     assert {each["resource_id"] for each in answer["metrics"]} == {TWO}
     assert {tuple(body["search"]["in"].popitem()[1]) for _, body in measured.gnocchi.asked} == {
@@ -144,7 +144,7 @@ def test_no_servers_no_question(measured):
     assert measured.counts[AGGREGATES] == 0
 
 
-def test_a_server_that_is_gone_is_not_asked_for(measured):
+def test_a_server_that_is_gone_is_not_requested(measured):
     del measured.lists["compute", "servers"][0]
     assert {each["resource_id"] for each in poll(measured)["metrics"]} == {TWO}
 
@@ -223,7 +223,7 @@ def test_of_several_periods_the_shortest_is_taken(measured):
     ]
 
 
-def test_metrics_without_a_period_in_common_are_asked_for_one_by_one(measured):
+def test_metrics_without_a_period_in_common_are_requested_one_by_one(measured):
     cpu_of_one(measured)["periods"] = [60]
     answer = poll(measured, last="2026-01-31T11:40:00Z")
     assert len(values(answer, "cpu-usage")) == len(values(answer, "memory-in-use")) == 2
@@ -305,10 +305,10 @@ def test_a_day_of_polls_gives_each_point_once(measured, clock):
     assert not context.state  # nothing is kept
 
 
-def test_every_entry_of_the_mapping_is_asked_for(measured):
+def test_every_entry_of_the_mapping_is_requested(measured):
     poll(measured)
-    asked = {name for _, body in measured.gnocchi.asked for name, _ in body["operations"][1:]}
-    assert asked == {each.metric for each in metrics.of("openstack.gnocchi")}
+    names = {name for _, body in measured.gnocchi.asked for name, _ in body["operations"][1:]}
+    assert names == {each.metric for each in metrics.of("openstack.gnocchi")}
 
 
 # --- Nova's diagnostics -------------------------------------------------------------------------
@@ -409,7 +409,7 @@ def test_a_missed_poll_spreads_the_growth(cloud):
     assert values(answer, "cpu-usage") == [("2026-01-31T12:20:00Z", 25.0)]
 
 
-def test_a_counter_that_is_not_told_is_left_out(cloud):
+def test_a_counter_without_a_value_is_left_out(cloud):
     unknown = fakes.diagnostics(
         cpu_details=[{"id": 0, "time": None, "utilisation": 3}],
         nic_details=[fakes.nic(MAC, rx_octets=None)],
@@ -436,26 +436,26 @@ def test_a_new_server_and_a_gone_one(cloud):
     assert ONE not in kept
 
 
-def test_only_the_servers_asked_for_are_read_and_the_others_counters_stay(cloud):
+def test_only_the_requested_servers_are_read_and_the_others_counters_stay(cloud):
     context = Context()
     cloud.diagnostics = {ONE: read(0), TWO: read(0)}
     poll(cloud, "admin", context)
-    for moment, asked in ((5, ONE), (10, TWO)):
+    for moment, requested in ((5, ONE), (10, TWO)):
         Clock.now_is = NOON + moment * MINUTE
-        cloud.diagnostics = {asked: read(moment * 60)}
+        cloud.diagnostics = {requested: read(moment * 60)}
         cloud.counts.clear()
-        answer = poll(cloud, "admin", context, resource={"id": asked})
-        assert {each["resource_id"] for each in answer["metrics"]} == {asked}
-        assert [value for _, value in values(answer, "cpu-usage", asked)] == [50.0]
+        answer = poll(cloud, "admin", context, resource={"id": requested})
+        assert {each["resource_id"] for each in answer["metrics"]} == {requested}
+        assert [value for _, value in values(answer, "cpu-usage", requested)] == [50.0]
         read_ones = [path for path in cloud.counts if path.endswith("diagnostics")]
-        assert read_ones == [f"/compute/v2.1/servers/{asked}/diagnostics"]
+        assert read_ones == [f"/compute/v2.1/servers/{requested}/diagnostics"]
 
 
 @pytest.mark.parametrize(
     "changed",
     [{"OS-EXT-STS:power_state": 4}, {"host_status": "DOWN"}, {"host_status": "UNKNOWN"}],
 )
-def test_a_server_that_does_not_run_is_not_asked(cloud, changed):
+def test_a_server_that_does_not_run_is_not_read(cloud, changed):
     cloud.lists["compute", "servers"][0].update(changed)
     cloud.diagnostics = {TWO: read(0)}
     assert {each["resource_id"] for each in poll(cloud, "admin")["metrics"]} == {TWO}
@@ -515,12 +515,12 @@ def test_gnocchi_goes_before_diagnostics(measured):
 # --- damaged answers ----------------------------------------------------------------------------
 
 
-def survived(made, damaged_ones):
+def survived(convert, damaged_ones):
     """That each is answered or refused, and no other exception comes; how many were answered, and refused."""
     answered = refused = 0
     for damaged, what in damaged_ones:
         try:
-            json.dumps(list(made(damaged)))
+            json.dumps(list(convert(damaged)))
             answered += 1
         except UnexpectedResponse:
             refused += 1
@@ -534,20 +534,20 @@ def test_damaged_measures_are_answered_or_refused():
     metric = {"cpu": {"mean": points}, "memory.usage": {"mean": points}}
     group = {"group": {"id": ONE}, "measures": {"measures": {ONE: metric}}}
     known = {each.metric: each for each in metrics.of("openstack.gnocchi")}
-    servers_told = {ONE: {"vcpus": 4.0, "memory": 8.0 * GIB}}
+    capacities = {ONE: {"vcpus": 4.0, "memory": 8.0 * GIB}}
     span = Interval(NOON - 6 * MINUTES_5, NOON)
 
-    def made(damaged):
-        return gnocchi._of(damaged, "instance", known, servers_told, span)
+    def convert(damaged):
+        return gnocchi._of(damaged, "instance", known, capacities, span)
 
-    assert len(list(made(group))) == 3
-    assert min(survived(made, damage(group))) > 0
+    assert len(list(convert(group))) == 3
+    assert min(survived(convert, damage(group))) > 0
 
 
 def test_damaged_diagnostics_are_answered_or_refused():
-    def made(damaged):
-        told = {"vcpus": 4.0, "memory": 8.0 * GIB}
-        return [(each.key, *rest) for each, *rest in server_diagnostics._values(damaged, told)]
+    def convert(damaged):
+        capacity = {"vcpus": 4.0, "memory": 8.0 * GIB}
+        return [(each.key, *rest) for each, *rest in server_diagnostics._values(damaged, capacity)]
 
-    assert len(made(fakes.diagnostics())) == 15
-    assert min(survived(made, damage(fakes.diagnostics()))) > 0
+    assert len(convert(fakes.diagnostics())) == 15
+    assert min(survived(convert, damage(fakes.diagnostics()))) > 0

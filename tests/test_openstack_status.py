@@ -96,7 +96,7 @@ def test_the_power_of_a_server_that_need_not_run_says_nothing():
     "word, level",
     [("UP", "ok"), ("DOWN", "error"), ("MAINTENANCE", "warning"), ("UNKNOWN", "unknown")],
 )
-def test_a_servers_host_where_it_is_told(word, level):
+def test_a_servers_host_where_nova_shows_it(word, level):
     point = server(host_status=word)
     assert point.level == level
     assert (f"host_status {word}" in point.message) == (level != "ok")
@@ -134,11 +134,11 @@ def test_a_server_that_is_built_anew_after_an_error():
 def test_a_server_without_a_status(status):
     assert (server(status=status).level, server(status=status).message) == (
         "unknown",
-        "no status is told",
+        "no status",
     )
 
 
-def test_all_that_is_wrong_is_said_and_the_worst_counts():
+def test_the_message_names_all_faults_and_the_worst_counts():
     point = server(host_status="DOWN", **{"OS-EXT-STS:power_state": 0})
     assert point.level == "error"
     assert point.message == "power_state NOSTATE; host_status DOWN"
@@ -345,18 +345,18 @@ def quick(monkeypatch):
 
 @pytest.fixture
 def cloud():
-    made = fakes.Cloud()
-    made.extensions |= {"fwaas_v2", "l3_agent_scheduler", "vpnaas", "bgpvpn"}
-    made.also = {"load-balancer", "sharev2"}
-    yield made
-    made.stop()
+    simulator = fakes.Cloud()
+    simulator.extensions |= {"fwaas_v2", "l3_agent_scheduler", "vpnaas", "bgpvpn"}
+    simulator.also = {"load-balancer", "sharev2"}
+    yield simulator
+    simulator.stop()
 
 
 def poll(family, cloud, user="reader", event=None, **more):
-    asked = {"account_id": "acc", "provider": "openstack", **(event or {})}
-    asked["credentials"] = cloud.credentials(user, **more)
+    request = {"account_id": "acc", "provider": "openstack", **(event or {})}
+    request["credentials"] = cloud.credentials(user, **more)
     main = importlib.import_module(f"modules.{family}.main")
-    return main.get_status(asked, Context())["status"]
+    return main.get_status(request, Context())["status"]
 
 
 def levels(points):
@@ -373,8 +373,8 @@ def test_servers(cloud):
     assert len(found) == 7
     assert levels(found)[id_("server", 3)] == "warning"
     assert {each["time"] for each in found} == {"2026-11-20T23:58:20Z"}
-    asked = {"/identity/v3/auth/tokens", "/compute/v2.1", "/compute/v2.1/servers/detail"}
-    assert set(cloud.counts) == asked  # nothing that only the inventory needs
+    paths = {"/identity/v3/auth/tokens", "/compute/v2.1", "/compute/v2.1/servers/detail"}
+    assert set(cloud.counts) == paths  # nothing that only the inventory needs
 
 
 def test_one_server(cloud):
@@ -431,7 +431,7 @@ def test_appliances(cloud):
     assert cloud.counts[f"{NETWORK}/ports"] == 0  # a reader is shown no agents
 
 
-def test_agents_are_asked_for_once_and_not_once_a_router(cloud):
+def test_agents_are_listed_once_and_not_once_a_router(cloud):
     fill_appliances(cloud)
     cloud.lists["network", "agents"] = [fakes.agent(1), fakes.agent(2, alive=False)]
     cloud.lists["network", "ports"] = [
@@ -474,7 +474,7 @@ def test_a_cloud_without_vpnaas(cloud):
 
 
 @pytest.mark.parametrize("family", ["servers", "volumes", "appliances", "circuits"])
-def test_rights_for_status_are_among_those_of_the_inventory(family):
+def test_permissions_for_status_are_among_those_of_the_inventory(family):
     cell = importlib.import_module(f"modules.{family}.openstack").CELL
     of_one = {"os_compute_api:servers:show", "volume:get"}  # where some are requested
     assert set(cell.status.permissions) - of_one <= set(cell.permissions)

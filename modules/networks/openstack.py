@@ -5,7 +5,7 @@ https://docs.openstack.org/api-ref/network/v2/#networks
 
 A login sees its project's networks and those that are shared with it or external. An admin sees those of
 all projects; without ``all_projects`` those of other projects are dropped. A role that no policy names
-is not refused but sees next to nothing: ``require_network_permissions`` tells that from an empty project.
+is not refused but sees next to nothing: ``require_network_permissions`` distinguishes that from an empty project.
 """
 
 import dataclasses

@@ -1,14 +1,14 @@
-"""A simulator of Keystone, Nova, Neutron, Cinder and Glance on loopback, as far as the cells ask.
+"""A simulator of Keystone, Nova, Neutron, Cinder and Glance on loopback, as far as the cells use them.
 
 It is no OpenStack. Its record shapes, paging links, statuses for an unknown marker, and what each
 role is shown were copied from real services (Nova 34, Neutron 29, Cinder 29, Glance 33, Keystone 30), and
 tests/lab/test_openstack_lab.py compares it with them. Users: ``reader``, ``admin``, ``useless`` (a
 role that no policy knows) and ``nobody`` (no role); each password is the name + "-pw".
 
-Not each cloud has them: Octavia and Manila (``also``), FWaaS, VPNaaS, BGP VPN and L2 gateways
+Not every cloud has them: Octavia and Manila (``also``), FWaaS, VPNaaS, BGP VPN and L2 gateways
 (``extensions``), and with them the user ``member``. Copied from Octavia 19, Manila 23, neutron-fwaas 25,
 neutron-vpnaas 29, networking-bgpvpn 25 and networking-l2gw 22; tests/lab/test_openstack_network_lab.py
-compares. What those services leave to agents (the statuses) it can't show.
+compares. The statuses, which those services leave to agents, are invented.
 
 Servers' diagnostics, their actions and what of them changed were compared with Nova 34 and its fake
 hypervisor: who is shown what and each error are real, the counters are not. Gnocchi: tests/fakes/gnocchi.py.
@@ -27,7 +27,7 @@ from tests.fakes.gnocchi import Gnocchi
 
 PROJECT, OTHER = "a" * 32, "b" * 32
 MARKER_GONE = {"compute": 400, "image": 400, "volume": 404, "network": 404, "load-balancer": 400}
-# The listings that answer a marker which is gone with their start, as if there were none.
+# The listings that answer a deleted marker with their first page, as if there were none.
 STARTS_ANEW = {"agents", "floatingips", "security-groups", "subnets", "types"}
 LINKS = {"volume_types": "volume_type_links"}
 WITHOUT_LINKS = {"attachments"}  # the client has to go on until nothing follows
@@ -47,7 +47,7 @@ SHOWN_TO_ADMINS = {"route_targets", "import_targets", "export_targets", "route_d
 
 
 def identifier(kind, number):
-    """A stable UUID, so that two clouds made alike are alike."""
+    """A stable UUID, so that two clouds with the same contents are equal."""
     return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{kind}-{number}"))
 
 
@@ -600,14 +600,14 @@ class _Quiet(ThreadingHTTPServer):
 
 
 class Cloud:
-    """A running cloud. Its lists may be changed while it runs; ``counts`` counts each path asked."""
+    """A running cloud. Its lists may be changed while it runs; ``counts`` counts the requests of each path."""
 
     def __init__(self, newest="2.104"):
         self.newest = newest
         self.project = PROJECT
         self.old_urls = False  # catalog URLs that end in the project, as before 2016
         self.links_host = None  # scheme and host that links name, as behind a proxy
-        self.delete_marker = {}  # path -> how often the marker's record goes before it is asked for
+        self.delete_marker = {}  # path -> how often the marker's record is deleted before its page is requested
         self.markers_left = {}  # path -> how many markers are still there before that
         self.gone_marker = None  # how all lists answer to such: "refused", "start" or "end"
         self.max_limit = 1000  # the operator's; more is cut without a word
@@ -789,8 +789,8 @@ class Cloud:
         ):
             return 401, {"error": {"code": 401, "message": "requires authentication"}}, {}
         rest = re.sub(rf"^v[0-9.]+/(?:{self.project}/)?", "", rest)
-        asked = request.headers.get("X-OpenStack-Nova-API-Version", "2.1")
-        if service == "compute" and _number(asked) > _number(self.newest):
+        version = request.headers.get("X-OpenStack-Nova-API-Version", "2.1")
+        if service == "compute" and _number(version) > _number(self.newest):
             return 406, {"computeFault": {"code": 406, "message": "not supported"}}, {}
         if service == "metric":
             rest = path[1:].partition("/")[2]
@@ -798,9 +798,9 @@ class Cloud:
         if service == "load-balancer":
             return (*self._octavia(rest, query, user), {})
         if service == "share":
-            asked = request.headers.get("X-OpenStack-Manila-API-Version", "2.0")
-            return (*self._manila(rest, query, user, _number(asked)), {})
-        status, body = self._resource(service, rest, query, user, _number(asked))
+            version = request.headers.get("X-OpenStack-Manila-API-Version", "2.0")
+            return (*self._manila(rest, query, user, _number(version)), {})
+        status, body = self._resource(service, rest, query, user, _number(version))
         return status, body, {}
 
     def _keystone(self, rest, sent):
@@ -818,8 +818,8 @@ class Cloud:
             user = self.tokens.get(identity["token"]["id"])
             good = user is not None
         if not good and method != "password":  # a deleted application credential, or no token
-            said = "Could not recognize Fernet token"
-            return 404, {"error": {"code": 404, "message": said, "title": "Not Found"}}, {}
+            message = "Could not recognize Fernet token"
+            return 404, {"error": {"code": 404, "message": message, "title": "Not Found"}}, {}
         if not good:
             return (
                 401,
@@ -930,7 +930,7 @@ class Cloud:
             for each in self.lists["share", key]
             if everybody or each["project_id"] == self.project
         ]
-        if key == "shares":  # the newest first, as Manila does unasked
+        if key == "shares":  # the newest first, as Manila does by default
             by = query.get("sort_key", ["created_at"])[0]
             reverse = query.get("sort_dir", ["desc"]) == ["desc"]
             records = sorted(records, key=lambda each: (each[by], each["id"]), reverse=reverse)

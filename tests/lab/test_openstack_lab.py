@@ -86,7 +86,7 @@ class Rest:
         return requests.get(url, headers={**self.headers, **headers})
 
     def listing(self, service, path, key, **headers):
-        """All pages: an operator's limit makes a service page that was not asked to."""
+        """All pages: an operator's limit makes a service page though no limit was requested."""
         url, found = self.urls[service] + path, []
         while url:
             answer = self.get(url, **headers)
@@ -247,19 +247,19 @@ def test_an_application_credential_is_a_login(by):
     rest = Rest("inventory-alpha")
     url = f"{rest.keystone}/users/{rest.user['id']}/application_credentials"
     body = {"name": f"test-{uuid.uuid4()}", "roles": [{"name": "reader"}]}
-    made = requests.post(url, json={"application_credential": body}, headers=rest.headers).json()
-    made = made["application_credential"]
+    response = requests.post(url, json={"application_credential": body}, headers=rest.headers)
+    credential = response.json()["application_credential"]
     given = {
         "auth_url": rest.keystone,
-        "application_credential_secret": made["secret"],
-        f"application_credential_{by}": made[by],
+        "application_credential_secret": credential["secret"],
+        f"application_credential_{by}": credential[by],
     }
     if by == "name":
         given["username"] = rest.user["name"]
     try:
         assert ids(get("volumes", given)) == ids(poll("volumes", "inventory-alpha"))
     finally:
-        requests.delete(f"{url}/{made['id']}", headers=rest.headers)
+        requests.delete(f"{url}/{credential['id']}", headers=rest.headers)
 
 
 def test_a_token_that_keystone_does_not_know():
@@ -278,18 +278,18 @@ def test_an_application_credential_whose_access_rules_do_not_cover_a_call():
     url = f"{rest.keystone}/users/{rest.user['id']}/application_credentials"
     rules = [{"service": "block-storage", "method": "GET", "path": "/v3/nothing"}]
     body = {"name": f"test-{uuid.uuid4()}", "access_rules": rules}
-    made = requests.post(url, json={"application_credential": body}, headers=rest.headers).json()
-    made = made["application_credential"]
+    response = requests.post(url, json={"application_credential": body}, headers=rest.headers)
+    credential = response.json()["application_credential"]
     given = {
         "auth_url": rest.keystone,
-        "application_credential_id": made["id"],
-        "application_credential_secret": made["secret"],
+        "application_credential_id": credential["id"],
+        "application_credential_secret": credential["secret"],
     }
     try:
         with pytest.raises(InsufficientPermission, match="access rules.* do not cover GET /v"):
             get("volumes", given)
     finally:
-        requests.delete(f"{url}/{made['id']}", headers=rest.headers)
+        requests.delete(f"{url}/{credential['id']}", headers=rest.headers)
     with pytest.raises(InvalidCredentials, match="does not know the login"):
         get("volumes", given)
 
@@ -342,13 +342,13 @@ def subnets():
         return answer.json()[kind]["id"]
 
     network = create("network", name="test-subnets")
-    made = [
+    subnet_ids = [
         create("subnet", network_id=network, ip_version=4, cidr=f"10.251.{n}.0/24")
         for n in range(12)
     ]
     yield (
         network,
-        made,
+        subnet_ids,
         lambda each: requests.delete(
             f"{url}/subnets/{each}", headers=admin.headers
         ).raise_for_status(),
@@ -358,27 +358,27 @@ def subnets():
 
 def test_a_subnet_that_is_deleted_between_two_pages(subnets, monkeypatch):
     """Neutron answers its marker with the list's start."""
-    network, made, delete = subnets
+    network, subnet_ids, delete = subnets
     gone, ask = [], openstack.get
 
-    def asked(scope, service, path, params=None, microversion=None):
+    def get_and_delete(scope, service, path, params=None, microversion=None):
         answer = ask(scope, service, path, params, microversion)
         last = answer.get("subnets", [])[-1:]
-        if not gone and last and last[0]["id"] in made:
+        if not gone and last and last[0]["id"] in subnet_ids:
             gone.append(last[0]["id"])
             delete(gone[0])
         return answer
 
     monkeypatch.setattr(openstack.listings, "PAGE_SIZE", 2)
-    monkeypatch.setattr(openstack.listings, "get", asked)
+    monkeypatch.setattr(openstack.listings, "get", get_and_delete)
     (found,) = [each for each in poll("networks", "inventory-alpha") if each["id"] == network]
     assert len(gone) == 1
     shown = [each["id"] for each in found["metadata"]["provider_specific"]["subnets"]]
-    assert shown == sorted(set(made) - set(gone))
+    assert shown == sorted(set(subnet_ids) - set(gone))
 
 
 @pytest.mark.parametrize("cloud", WHO)
-def test_a_nova_of_2_1_tells_the_same_facts(cloud, monkeypatch):
+def test_a_nova_of_2_1_gives_the_same_facts(cloud, monkeypatch):
     new = poll("servers", cloud)
     monkeypatch.setattr(openstack, "nova_microversion", lambda scope: (2, 1))
     old = poll("servers", cloud)
@@ -457,8 +457,9 @@ def test_the_simulator_pages_alike(both, service, path, key):
 @pytest.mark.parametrize("service, path, key", SAME)
 def test_the_simulator_answers_alike_to_a_marker_that_is_gone(both, service, path, key):
     cloud, reader, _ = both
-    asked = f"{path}?limit=1&marker={GONE}"
-    mine, theirs = fake_get(cloud, service, asked), reader.get(reader.urls[service] + asked)
+    with_marker = f"{path}?limit=1&marker={GONE}"
+    mine = fake_get(cloud, service, with_marker)
+    theirs = reader.get(reader.urls[service] + with_marker)
     assert mine.status_code == theirs.status_code
     if theirs.status_code == 200:  # the list's start, as if there were no marker
         for answer, url in ((mine, None), (theirs, reader.urls[service] + path)):

@@ -168,14 +168,14 @@ def reader():
     rest = Rest("inventory-alpha")
     url = f"{rest.keystone}/users/{rest.user['id']}/application_credentials"
     body = {"name": f"test-{uuid.uuid4()}", "roles": [{"name": "reader"}]}
-    made = requests.post(url, json={"application_credential": body}, headers=rest.headers).json()
-    made = made["application_credential"]
+    response = requests.post(url, json={"application_credential": body}, headers=rest.headers)
+    credential = response.json()["application_credential"]
     yield {
         "auth_url": rest.keystone,
-        "application_credential_id": made["id"],
-        "application_credential_secret": made["secret"],
+        "application_credential_id": credential["id"],
+        "application_credential_secret": credential["secret"],
     }
-    requests.delete(f"{url}/{made['id']}", headers=rest.headers)
+    requests.delete(f"{url}/{credential['id']}", headers=rest.headers)
 
 
 def test_a_reader_is_not_taken_for_a_project_without_site_connections(reader, aliases):
@@ -205,9 +205,9 @@ SAME = ROUTERS + EXTENSIONS + OCTAVIA + MANILA
 
 @pytest.fixture(scope="module")
 def cloud():
-    made = fakes.Cloud()
-    made.extensions |= {alias for _, alias in fakes.EXTENSIONS.values()}
-    made.also = {"load-balancer", "sharev2"}
+    simulator = fakes.Cloud()
+    simulator.extensions |= {alias for _, alias in fakes.EXTENSIONS.values()}
+    simulator.also = {"load-balancer", "sharev2"}
     of = {
         "routers": fakes.router,
         "firewall_groups": fakes.firewall_group,
@@ -222,11 +222,11 @@ def cloud():
         "pools": lambda n: fakes.pool(n, n),
         "shares": fakes.share,
     }
-    for service, key in list(made.lists):
+    for service, key in list(simulator.lists):
         if key in of:
-            made.lists[service, key] = [of[key](n) for n in range(2)]
-    yield made
-    made.stop()
+            simulator.lists[service, key] = [of[key](n) for n in range(2)]
+    yield simulator
+    simulator.stop()
 
 
 @pytest.fixture(params=SAME, ids=lambda param: param[2])
@@ -242,8 +242,9 @@ def both(cloud, listing, query="", user="admin", login="admin"):
     """What the simulator and the real service answer."""
     service, path, _ = listing
     rest = Rest(login)
-    asked = path + query
-    return fake_get(cloud, service, asked, user), rest.get(rest.urls[service] + asked)
+    path_and_query = path + query
+    theirs = rest.get(rest.urls[service] + path_and_query)
+    return fake_get(cloud, service, path_and_query, user), theirs
 
 
 def test_the_simulator_has_no_field_that_the_real_one_lacks(cloud, listing):

@@ -1,6 +1,7 @@
 """OpenStack, polls of status, metrics and logs against real Nova, Neutron and Cinder, and Gnocchi if it is there.
 
-As tests/lab/test_openstack_lab.py. Gnocchi needs Ceilometer's resource types and some measures of the servers.
+Needs what tests/lab/test_openstack_lab.py needs. Gnocchi needs Ceilometer's resource types and some measures
+of the servers.
 """
 
 import datetime
@@ -26,9 +27,9 @@ LIVE = "/servers/detail?all_tenants=1"
 
 def ask(handler, family, cloud, context=None, event=None, **more):
     given = credentials(cloud, all_projects=cloud == "admin", **more)
-    asked = {"account_id": "lab", "provider": "openstack", "credentials": given, **(event or {})}
+    request = {"account_id": "lab", "provider": "openstack", "credentials": given, **(event or {})}
     main = importlib.import_module(f"modules.{family}.main")
-    return getattr(main, handler)(asked, context or Context())
+    return getattr(main, handler)(request, context or Context())
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +61,7 @@ def test_every_resource_has_a_status_that_is_known(family, cloud):
     assert {each["level"] for each in points} <= {"ok", "warning", "error"}
 
 
-def test_each_step_of_each_action_is_told_once(admin, live):
+def test_each_step_of_each_action_is_reported_once(admin, live):
     """From the first server on, a poll after the other, without a sleep between them."""
     first = min(_moment(each["created"]) for each in live) - datetime.timedelta(minutes=1)
     last = first.isoformat()
@@ -88,7 +89,7 @@ def test_each_step_of_each_action_is_told_once(admin, live):
                     expected.add((server["id"], f"{named}/{step['event']}/{times}"))
     of_live = {each for each in found if each[0] in {server["id"] for server in live}}
     assert expected
-    # what leaves no trace may still wait for its turn, but nothing else is told
+    # what leaves no trace may still wait for its turn, but nothing else is reported
     assert of_live <= expected
     assert {each for each in expected - of_live if "/create" in each[1]} == set()
 
@@ -98,7 +99,7 @@ def _moment(text):
 
 
 def test_what_does_not_count_as_a_change_of_a_server(admin, live):
-    """Why servers are asked for their actions that did not change."""
+    """Why the actions of servers that did not change are read too."""
     silent = set()
     for server in live:
         path = f"/servers/{server['id']}/os-instance-actions"
@@ -169,8 +170,8 @@ def test_the_simulator_refuses_as_gnocchi_does(admin, gnocchi, live, kind, name,
     fake = Gnocchi()
     for each in ids:
         fake.add("instance", each, "p", {"cpu": {"samples": []}})
-    asked = {name: [value] for name, value in query.items()}
-    status, answer = fake.answer("v1/aggregates", asked, body, "p", True)
+    parameters = {name: [value] for name, value in query.items()}
+    status, answer = fake.answer("v1/aggregates", parameters, body, "p", True)
     assert (real.status_code, _cause(real.json())) == (status, _cause(answer))
 
 

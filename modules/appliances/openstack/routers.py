@@ -71,8 +71,8 @@ def _convert(record: Record, lookups: NetworkLookups) -> dict[str, Any]:
     ports = sorted(lookups.interfaces.get(needed(record, "id", str), []), key=record_id)
     networks = {needed(port, "network_id", str) for port in ports}
     gateway = field(record, "external_gateway_info", dict) or {}
-    for each in (gateway, *objects(record, "external_gateways")):
-        networks.add(field(each, "network_id", str) or "")
+    for external in (gateway, *objects(record, "external_gateways")):
+        networks.add(field(external, "network_id", str) or "")
     interfaces = [
         openstack.only(port, ("id", "network_id", "device_owner", "fixed_ips")) for port in ports
     ]

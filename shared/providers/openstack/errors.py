@@ -57,12 +57,12 @@ def by_status(error: Any) -> ConnectorError:
 
 
 def service_message(error: Any) -> str:
-    """The message of the service: each nests it under another name, and keystoneauth does not know all."""
+    """The message of the service: the services nest it under various names, and keystoneauth knows only some."""
     body = http.json_or_none(error.response) if error.response is not None else None
-    for name, each in body.items() if isinstance(body, dict) else ():
-        message = each.get("message") if isinstance(each, dict) else None
+    for name, value in body.items() if isinstance(body, dict) else ():
+        message = value.get("message") if isinstance(value, dict) else None
         if isinstance(message, str):
             return message
-        if name == "faultstring" and isinstance(each, str):  # Octavia
-            return each
+        if name == "faultstring" and isinstance(value, str):  # Octavia
+            return value
     return str(error.message)

@@ -26,7 +26,7 @@ def finding(
     moment = time(record, since) if since else None
     state = field(record, name, str)
     if not state:
-        return "unknown", f"no {name} is told", None
+        return "unknown", f"no {name}", None
     return levels.get(state, "unknown"), f"{name} {state}", moment
 
 
@@ -43,7 +43,8 @@ def unless_switched_off(record: Mapping[str, Any], findings: Sequence[Finding]) 
 
 def point(record: Mapping[str, Any], resource_type: str, findings: Sequence[Finding]) -> Point:
     """The status of a resource: the worst level of the findings, and the messages of all that are not ok."""
-    level = worst(found for found, _, _ in findings)
-    messages = [message for found, message, _ in findings if found != "ok"] or [findings[0][1]]
-    since = next((since for found, _, since in findings if found == level), None)
-    return Point(needed(record, "id", str), resource_type, level, "; ".join(messages), since)
+    level = worst(finding_level for finding_level, _, _ in findings)
+    faults = [message for finding_level, message, _ in findings if finding_level != "ok"]
+    message = "; ".join(faults or [findings[0][1]])
+    since = next((since for finding_level, _, since in findings if finding_level == level), None)
+    return Point(needed(record, "id", str), resource_type, level, message, since)

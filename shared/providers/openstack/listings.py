@@ -206,55 +206,89 @@ def pages(
     - with an error: Nova, Glance and some lists of Neutron 400 or 404, Cinder 404;
     - with the start of the list, as if there were no marker: other lists of Neutron (subnets, for
       instance) and those of Octavia. That list begins with a record of an earlier page, so a page that
-      does is not the next one. ``by`` names the fields that tell two records apart;
+      does is not the next one. ``by`` names the fields that distinguish two records;
     - with nothing, as if this were the end: FWaaS, VPNaaS, BGP VPN and L2 gateways of Neutron. Where
       nothing follows a marker of Neutron, one more request shows whether the marker still exists.
     """
     for restart in range(RESTARTS + 1):
         if restart:
             restarted()
-        marker: Optional[str] = None
-        markers: set[str] = set()
-        seen: set[tuple[str, ...]] = set()
-        while True:
-            query = {"limit": PAGE_SIZE, **(params or {})}
-            if marker:
-                query["marker"] = marker
-            try:
-                answer = get(scope, service, path, query, microversion)
-            except (BadRequest, NotFound):
-                if marker is None or restart == RESTARTS:
-                    raise
-                break
-            if answer.get(key) is None:  # null would pass for an empty list
-                raise UnexpectedResponse(f"the answer of {service} {path} has no {key!r}")
-            page = objects(answer, key)
-            if marker and not page and service == "network":
-                still = get(scope, service, path, {"id": marker, "fields": "id"})
-                if not objects(still, key):
-                    break
-            if page and _identity(page[0], by) in seen:
-                break
-            yield page
-            if links:
-                marker = _next_marker(answer)
-            else:
-                marker = needed(page[-1], "id", str) if page else None
-            if marker is None:
-                return
-            if marker in markers:
-                raise UnexpectedResponse(f"{service} {path} pages in a loop (marker {marker})")
-            markers.add(marker)
-            seen.update(filter(None, (_identity(record, by) for record in page)))
+        try:
+            yield from _pages_once(scope, service, path, key, params, microversion, by, links)
+            return
+        except _MarkerDeleted as deleted:
+            if restart == RESTARTS and deleted.error:
+                raise deleted.error from None
     raise UnexpectedResponse(
-        f"{service} {path} pages in a loop, or each marker is gone when it is asked for"
+        f"{service} {path} pages in a loop, or each marker is deleted before it is used"
     )
 
 
+class _MarkerDeleted(Exception):
+    """``error``: the service's own, where it answered with one."""
+
+    def __init__(self, error: Optional[Exception] = None):
+        super().__init__("a marker was deleted between two pages")
+        self.error = error
+
+
+def _pages_once(
+    scope: Scope,
+    service: str,
+    path: str,
+    key: str,
+    params: Optional[Mapping[str, Any]],
+    microversion: Optional[tuple[int, int]],
+    by: Sequence[str],
+    links: bool,
+) -> Iterator[list[dict[str, Any]]]:
+    """The pages of ``pages``, until the end or until a marker no longer exists."""
+    marker: Optional[str] = None
+    markers: set[str] = set()
+    seen: set[tuple[str, ...]] = set()
+    while True:
+        query = {"limit": PAGE_SIZE, **(params or {})}
+        if marker:
+            query["marker"] = marker
+        try:
+            response = get(scope, service, path, query, microversion)
+        except (BadRequest, NotFound) as error:
+            if marker is None:
+                raise
+            raise _MarkerDeleted(error) from error
+        page = _records(response, service, path, key)
+        if marker and not page and service == "network":
+            still = get(scope, service, path, {"id": marker, "fields": "id"})
+            if not objects(still, key):
+                raise _MarkerDeleted
+        if page and _identity(page[0], by) in seen:
+            raise _MarkerDeleted
+        yield page
+        marker = _next_marker(response) if links else _last_id(page)
+        if marker is None:
+            return
+        if marker in markers:
+            raise UnexpectedResponse(f"{service} {path} pages in a loop (marker {marker})")
+        markers.add(marker)
+        seen.update(filter(None, (_identity(record, by) for record in page)))
+
+
+def _records(
+    response: Mapping[str, Any], service: str, path: str, key: str
+) -> list[dict[str, Any]]:
+    if response.get(key) is None:  # null would pass for an empty list
+        raise UnexpectedResponse(f"the answer of {service} {path} has no {key!r}")
+    return objects(response, key)
+
+
 def _identity(record: Mapping[str, Any], by: Sequence[str]) -> Optional[tuple[str, ...]]:
-    """The fields that tell a record from others of its list; None where one is missing."""
+    """The fields that distinguish a record from others of its list; None where one is missing."""
     values = tuple(str(record.get(name) or "") for name in by)
     return values if all(values) else None
+
+
+def _last_id(page: Sequence[Mapping[str, Any]]) -> Optional[str]:
+    return needed(page[-1], "id", str) if page else None
 
 
 def _next_marker(answer: Mapping[str, Any]) -> Optional[str]:
@@ -298,10 +332,7 @@ def offset_pages(
         last, offset = None, 0
         while True:
             query = {**(params or {}), "limit": PAGE_SIZE, "offset": offset}
-            answer = get(scope, service, path, query, microversion)
-            if answer.get(key) is None:
-                raise UnexpectedResponse(f"the answer of {service} {path} has no {key!r}")
-            page = objects(answer, key)
+            page = _records(get(scope, service, path, query, microversion), service, path, key)
             if last is not None:
                 if not page or needed(page[0], "id", str) != last:
                     break
@@ -329,7 +360,7 @@ def listed(
 ) -> dict[Any, dict[str, Any]]:
     """A whole listing, as lookups need it: each record once, by its id.
 
-    A listing that starts again replaces what was read before, so that nothing deleted meanwhile stays.
+    A listing that starts again replaces what was read before, so that nothing that was deleted meanwhile stays.
     Where ``by`` names several fields, the keys are tuples of them. ``walk`` is ``pages``, which gets
     ``more``, or ``offset_pages``.
     """
