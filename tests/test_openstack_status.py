@@ -403,6 +403,13 @@ def test_volumes_of_all_projects_need_an_admin(cloud):
     with pytest.raises(InsufficientPermission, match="role admin"):
         poll("volumes", cloud, all_projects=True)
     assert len(poll("volumes", cloud, "admin", all_projects=True)) == 2
+    assert cloud.counts[f"{VOLUME}/types"] == 0  # only the inventory needs them
+
+
+@pytest.mark.parametrize("family", ["volumes", "appliances", "circuits"])
+def test_an_id_that_is_no_uuid_is_not_searched_for(cloud, family):
+    assert poll(family, cloud, event={"resources": ["i-0abc"]}) == []
+    assert set(cloud.counts) == {"/identity/v3/auth/tokens"}
 
 
 def fill_appliances(cloud):
