@@ -9,6 +9,7 @@ import pytest
 
 from flexlocal import cassettes
 from modules.vca_status import main, osm
+from modules.vca_status.osm import records as ns_records
 from shared import vca
 from shared.engine.errors import (
     ConnectorError,
@@ -103,12 +104,12 @@ def ns(entries=(), status=None, configured=(), **more):
 
 
 def lookups(now=NOW, vca_of_vim=None, user_of_vca=None):
-    return osm.Lookups(now, vca_of_vim or {}, user_of_vca or {})
+    return ns_records.Lookups(now, vca_of_vim or {}, user_of_vca or {})
 
 
 def records(given, known=None):
     known = known or lookups()
-    return list(osm._records(given, osm._models(given, known), {}, known))
+    return list(ns_records.of_ns(given, ns_records.models(given, known), {}, known))
 
 
 def resources(given, known=None):

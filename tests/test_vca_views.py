@@ -4,7 +4,7 @@ import pytest
 
 from modules.vca_status import juju as juju_cell
 from modules.vca_status import main
-from modules.vca_status import osm as osm_cell
+from modules.vca_status.osm import records as osm_records
 from shared import vca
 from tests.fakes import juju as juju_fakes
 from tests.fakes import osm as osm_fakes
@@ -86,4 +86,4 @@ def test_the_execution_environment_is_the_unit(of_juju, of_osm):
 
 
 def test_cells_have_one_word_for_each_kind():
-    assert (osm_cell.APPLICATION, osm_cell.UNIT) == (juju_cell.APPLICATION, juju_cell.UNIT)
+    assert (osm_records.APPLICATION, osm_records.UNIT) == (juju_cell.APPLICATION, juju_cell.UNIT)
