@@ -9,27 +9,16 @@ else its VPC's main one) has a route to an internet gateway.
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
 from nflex_connector_utils import Connections, Network
 
+from shared.engine.contracts import Cell, Page
 from shared.providers import aws
 from shared.providers.aws import regions
 from shared.records.fields import field, needed, objects
 from shared.records.metadata import metadata
-
-PERMISSIONS = (
-    "ec2:DescribeRegions",
-    "ec2:DescribeRouteTables",
-    "ec2:DescribeSubnets",
-    "ec2:DescribeVpcs",
-)
-CALLS = (
-    "1 DescribeRegions; a region: ceil(route tables/100) DescribeRouteTables "
-    "+ ceil(VPCs/1000) DescribeVpcs + ceil(subnets/1000) DescribeSubnets"
-)
-RECORD_IDS = ("SubnetId", "VpcId")
 
 ROUTE_TABLES_A_CALL = 100  # the API's own limit of a DescribeRouteTables page
 DETAILS = (
@@ -52,23 +41,25 @@ DETAILS = (
 )
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(frozen=True)
 class Lookups:
-    """The region's VPCs, and which subnets and VPCs have a route to an internet gateway.
+    """The region's VPCs, and which subnets and VPCs have a route to an internet gateway."""
 
-    ``public_by_default`` holds the VPCs whose main route table has one; ``own_route`` says it for the
-    subnets with a route table of their own.
-    """
-
-    vpcs: list[dict[str, Any]]
-    vpc_ids: set[str]
-    public_by_default: set[str]
-    own_route: dict[str, bool]
+    vpc_ids: Set[str]
+    public_by_default: Set[str]  # the VPCs whose main route table has such a route
+    own_route: Mapping[str, bool]  # subnets with a route table of their own -> whether it has one
 
 
-def lookups(scope: aws.Scope) -> Lookups:
+def fetch(scope: aws.Scope) -> Iterator[Page[dict[str, Any], Lookups]]:
     vpcs = aws.listed(scope, "ec2", "describe_vpcs", "Vpcs")
-    made = Lookups(vpcs, {needed(vpc, "VpcId", str) for vpc in vpcs}, set(), {})
+    lookups = _look_up(scope, vpcs)
+    yield Page(vpcs, lookups)
+    for subnets in aws.pages(scope, "ec2", "describe_subnets", "Subnets"):
+        yield Page(subnets, lookups)
+
+
+def _look_up(scope: aws.Scope, vpcs: list[dict[str, Any]]) -> Lookups:
+    public_by_default, own_route = set(), {}
     for table in aws.listed(
         scope, "ec2", "describe_route_tables", "RouteTables", page_size=ROUTE_TABLES_A_CALL
     ):
@@ -76,19 +67,14 @@ def lookups(scope: aws.Scope) -> Lookups:
         for association in objects(table, "Associations"):
             subnet = field(association, "SubnetId", str)
             if subnet:
-                made.own_route[subnet] = public
+                own_route[subnet] = public
             elif public and field(association, "Main", bool):
-                made.public_by_default.add(field(table, "VpcId", str) or "")
-    return made
+                public_by_default.add(field(table, "VpcId", str) or "")
+    return Lookups({needed(vpc, "VpcId", str) for vpc in vpcs}, public_by_default, own_route)
 
 
 def _to_internet(route: dict[str, Any]) -> bool:
     return (field(route, "GatewayId", str) or "").startswith("igw-")
-
-
-def fetch(scope: aws.Scope, lookups: Lookups) -> Iterator[list[dict[str, Any]]]:
-    yield lookups.vpcs
-    yield from aws.pages(scope, "ec2", "describe_subnets", "Subnets")
 
 
 def convert(record: dict[str, Any], scope: aws.Scope, lookups: Lookups) -> Network:
@@ -97,12 +83,12 @@ def convert(record: dict[str, Any], scope: aws.Scope, lookups: Lookups) -> Netwo
     network_id = subnet_id or vpc_id
     kind = "subnet" if subnet_id else "vpc"
     tags = aws.tags(record)
-    joined = [vpc_id] if subnet_id and vpc_id in lookups.vpc_ids else []
+    vpcs = [vpc_id] if subnet_id and vpc_id in lookups.vpc_ids else []
     page = "SubnetDetails:subnetId" if subnet_id else "VpcDetails:VpcId"
     return Network(
         id=network_id,
         name=tags.get("Name") or network_id,
-        connections=Connections(networks=joined),
+        connections=Connections(networks=vpcs),
         metadata=metadata(
             record,
             DETAILS,
@@ -121,10 +107,27 @@ def convert(record: dict[str, Any], scope: aws.Scope, lookups: Lookups) -> Netwo
 
 def _cidrs(record: dict[str, Any], name: str, association_set: str) -> list[str]:
     """The CIDRs in use: the first one, then those that were associated later."""
-    found = [field(record, name, str)]
+    cidrs = [field(record, name, str)]
     for association in objects(record, association_set):
         state_name = f"{name}State"
         state = field(field(association, state_name, dict) or {}, "State", str)
         if state in (None, "associated"):
-            found.append(field(association, name, str))
-    return list(dict.fromkeys(each for each in found if each))
+            cidrs.append(field(association, name, str))
+    return list(dict.fromkeys(cidr for cidr in cidrs if cidr))
+
+
+CELL = Cell(
+    calls=(
+        "1 DescribeRegions; a region: ceil(route tables/100) DescribeRouteTables "
+        "+ ceil(VPCs/1000) DescribeVpcs + ceil(subnets/1000) DescribeSubnets"
+    ),
+    permissions=(
+        "ec2:DescribeRegions",
+        "ec2:DescribeRouteTables",
+        "ec2:DescribeSubnets",
+        "ec2:DescribeVpcs",
+    ),
+    fetch=fetch,
+    convert=convert,
+    record_ids=("SubnetId", "VpcId"),
+)
