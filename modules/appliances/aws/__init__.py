@@ -7,7 +7,8 @@ What was deleted is listed for an hour, and is dropped. Subnets and VPCs that th
 report (another account's) are named in the metadata only.
 """
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable, Iterator
 from typing import Any, Union
 
 from nflex_connector_utils import Appliance
@@ -20,7 +21,7 @@ from modules.appliances.aws import (
     load_balancers,
 )
 from modules.appliances.aws.records import STATE_LEVELS, Kind, Lookups, Record
-from shared.engine.poll import Asked, Dropped, Requested
+from shared.engine.contracts import Cell, Dropped, Page, Requested, Series, Status, Window
 from shared.providers import aws
 from shared.providers.aws import cloudtrail, cloudwatch, regions
 from shared.records.fields import needed
@@ -28,64 +29,28 @@ from shared.records.status import Point, worst
 
 _PARTS = (gateways, load_balancers, classic_load_balancers, firewalls, file_systems)
 KINDS: dict[str, Kind] = {kind: how for part in _PARTS for kind, how in part.KINDS.items()}
-RECORD_IDS = tuple(how.id for how in KINDS.values())
-
-PERMISSIONS = tuple(
-    sorted(
-        {
-            "ec2:DescribeRegions",
-            "ec2:DescribeSubnets",
-            "ec2:DescribeVpcs",
-            *(permission for part in _PARTS for permission in part.PERMISSIONS),
-        }
-    )
-)
-STATUS_PERMISSIONS = tuple(
-    sorted(
-        {
-            "ec2:DescribeRegions",
-            *(permission for part in _PARTS for permission in part.STATUS_PERMISSIONS),
-        }
-    )
-)
-METRICS_PERMISSIONS = tuple(
-    sorted(
-        {
-            cloudwatch.PERMISSION,
-            "ec2:DescribeRegions",
-            *(permission for part in _PARTS for permission in part.METRICS_PERMISSIONS),
-        }
-    )
-)
-LOGS_PERMISSIONS = (cloudtrail.PERMISSION, "ec2:DescribeRegions")
-CALLS = (
-    "1 DescribeRegions; a region: ceil(VPCs/1000) DescribeVpcs + ceil(subnets/1000) DescribeSubnets "
-    "+ a page each of NAT, internet, egress-only, virtual private, customer and transit gateways "
-    "+ ceil(load balancers/400) DescribeLoadBalancers of v2, and of v1, + ceil(file systems/100) "
-    "DescribeFileSystems + ceil(firewalls/100) ListFirewalls; where there are v2 load balancers "
-    "ceil(target groups/400) DescribeTargetGroups + 1 a target group in use DescribeTargetHealth "
-    "+ ceil(targets/200) DescribeInstances or, for addresses, DescribeNetworkInterfaces; "
-    "a v2 load balancer: 1 DescribeListeners; 20 load balancers of a kind: 1 DescribeTags; "
-    "a file system with mount targets: 1 DescribeMountTargets; a firewall: 1 DescribeFirewall"
-)
 
 
-def lookups(scope: aws.Scope) -> Lookups:
-    return Lookups()
-
-
-def fetch(scope: aws.Scope, lookups: Lookups) -> Iterator[list[Record]]:
-    for operation, key, name in (
-        ("describe_vpcs", "Vpcs", "VpcId"),
-        ("describe_subnets", "Subnets", "SubnetId"),
-    ):
-        networks = aws.listed(scope, "ec2", operation, key)
-        lookups.networks.update(needed(record, name, str) for record in networks)
-    yield from gateways.fetch(scope)
+def fetch(scope: aws.Scope) -> Iterator[Page[Record, Lookups]]:
+    lookups = _look_up(scope)
+    yield from gateways.fetch(scope, lookups)
     yield from load_balancers.fetch(scope, lookups)
     yield from classic_load_balancers.fetch(scope, lookups)
-    yield from firewalls.fetch(scope)
+    yield from firewalls.fetch(scope, lookups)
     yield from file_systems.fetch(scope, lookups)
+
+
+def _look_up(scope: aws.Scope) -> Lookups:
+    return Lookups(
+        networks={
+            needed(record, name, str)
+            for operation, key, name in (
+                ("describe_vpcs", "Vpcs", "VpcId"),
+                ("describe_subnets", "Subnets", "SubnetId"),
+            )
+            for record in aws.listed(scope, "ec2", operation, key)
+        }
+    )
 
 
 def convert(record: Record, scope: aws.Scope, lookups: Lookups) -> Union[Appliance, Dropped]:
@@ -103,13 +68,12 @@ def _kind(record: Record) -> Kind:
     return KINDS[aws.kind_of(record, KINDS, "appliance")]
 
 
-def fetch_status(
-    scope: aws.Scope, lookups: Lookups, requested: Requested
-) -> Iterator[list[Record]]:
-    yield from gateways.fetch(scope, requested)
+def fetch_status(scope: aws.Scope, requested: Requested) -> Iterator[Page[Record, Lookups]]:
+    lookups = Lookups()  # the names of networks are not needed
+    yield from gateways.fetch(scope, lookups, requested)
     yield from load_balancers.fetch_status(scope, lookups, requested)
     yield from classic_load_balancers.fetch_status(scope, lookups, requested)
-    yield from firewalls.fetch(scope, requested)
+    yield from firewalls.fetch(scope, lookups, requested)
     yield from file_systems.fetch(scope, lookups, requested)
 
 
@@ -127,20 +91,57 @@ def status(record: Record, scope: aws.Scope, lookups: Lookups) -> Iterator[Point
     yield Point(needed(record, kind.id, str), "appliance", level, message)
 
 
-METRICS_SPAN = cloudwatch.SPAN
-
-
-def metrics(scope: aws.Scope, lookups: Lookups, asked: Asked) -> Iterator[list[dict[str, Any]]]:
+def metrics(scope: aws.Scope, window: Window) -> Iterator[list[dict[str, Any]]]:
     """Of load balancers, NAT and transit gateways, firewalls and file systems: other kinds have none."""
-    queries = (query for part in _PARTS for query in part.queries(scope, asked.resources))
+    queries = (query for part in _PARTS for query in part.queries(scope, window.resources))
     return cloudwatch.points(
-        scope, asked, (query for query in queries if asked.wants(query.resource_id))
+        scope, window, (query for query in queries if window.wants(query.resource_id))
     )
 
 
-LOGS_SPAN = cloudtrail.SPAN
 TRAIL = tuple(lookup for part in _PARTS for lookup in part.TRAIL)
 
 
-def logs(scope: aws.Scope, lookups: Lookups, asked: Asked) -> Iterator[list[dict[str, Any]]]:
-    return cloudtrail.events(scope, asked, "appliance", TRAIL)
+def logs(scope: aws.Scope, window: Window) -> Iterator[list[dict[str, Any]]]:
+    return cloudtrail.events(scope, window, "appliance", TRAIL)
+
+
+def _permissions(own: Iterable[str], parts: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(sorted({"ec2:DescribeRegions", *own, *itertools.chain.from_iterable(parts)}))
+
+
+CELL = Cell(
+    calls=(
+        "1 DescribeRegions; a region: ceil(VPCs/1000) DescribeVpcs + ceil(subnets/1000) DescribeSubnets "
+        "+ a page each of NAT, internet, egress-only, virtual private, customer and transit gateways "
+        "+ ceil(load balancers/400) DescribeLoadBalancers of v2, and of v1, + ceil(file systems/100) "
+        "DescribeFileSystems + ceil(firewalls/100) ListFirewalls; where there are v2 load balancers "
+        "ceil(target groups/400) DescribeTargetGroups + 1 a target group in use DescribeTargetHealth "
+        "+ ceil(targets/200) DescribeInstances or, for addresses, DescribeNetworkInterfaces; "
+        "a v2 load balancer: 1 DescribeListeners; 20 load balancers of a kind: 1 DescribeTags; "
+        "a file system with mount targets: 1 DescribeMountTargets; a firewall: 1 DescribeFirewall"
+    ),
+    permissions=_permissions(
+        ("ec2:DescribeSubnets", "ec2:DescribeVpcs"), (part.PERMISSIONS for part in _PARTS)
+    ),
+    fetch=fetch,
+    convert=convert,
+    record_ids=tuple(kind.id for kind in KINDS.values()),
+    status=Status(
+        permissions=_permissions((), (part.STATUS_PERMISSIONS for part in _PARTS)),
+        points=status,
+        fetch=fetch_status,
+    ),
+    metrics=Series(
+        permissions=_permissions(
+            (cloudwatch.PERMISSION,), (part.METRICS_PERMISSIONS for part in _PARTS)
+        ),
+        span=cloudwatch.SPAN,
+        fetch=metrics,
+    ),
+    logs=Series(
+        permissions=(cloudtrail.PERMISSION, "ec2:DescribeRegions"),
+        span=cloudtrail.SPAN,
+        fetch=logs,
+    ),
+)

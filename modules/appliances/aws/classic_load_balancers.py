@@ -6,22 +6,23 @@ Their only unique id is their DNS name. They have no state: their status is the 
 takes a call for each load balancer.
 """
 
+import dataclasses
 import datetime
 from collections.abc import Iterator
 from typing import Any, Union
 
 from nflex_connector_utils import Connections
 
-from modules.appliances.aws.load_balancers import PAGE_SIZE, look_up_instances, look_up_tags
+from modules.appliances.aws.elb import PAGE_SIZE, existing_instances, tags_of
 from modules.appliances.aws.records import (
     Kind,
     Lookups,
     Message,
     Record,
     known_networks,
-    of_kind,
+    pages_of_kind,
 )
-from shared.engine.poll import Dropped, Requested
+from shared.engine.contracts import Dropped, Page, Requested
 from shared.providers import aws
 from shared.providers.aws import cloudtrail, cloudwatch
 from shared.records.fields import field, items, needed, objects
@@ -39,6 +40,7 @@ STATUS_PERMISSIONS = (
 )
 METRICS_PERMISSIONS = ("elasticloadbalancing:DescribeLoadBalancers",)
 
+KIND = "classic_load_balancer"
 INSTANCE_STATES = "InstanceStates"  # of a record; fetch_status adds it
 DETAILS = (
     "AvailabilityZones",
@@ -54,28 +56,27 @@ DETAILS = (
 INSTANCE_LEVELS = {"InService": "ok", "OutOfService": "error"}
 
 
-def fetch(scope: aws.Scope, lookups: Lookups) -> Iterator[list[Record]]:
-    return of_kind("classic_load_balancer", _with_related(scope, lookups))
-
-
-def fetch_status(
-    scope: aws.Scope, lookups: Lookups, requested: Requested
-) -> Iterator[list[Record]]:
-    for page in _pages(scope, requested):
-        yield from of_kind("classic_load_balancer", [_with_health(scope, page)])
-
-
-def _with_related(scope: aws.Scope, lookups: Lookups) -> Iterator[list[Record]]:
+def fetch(scope: aws.Scope, lookups: Lookups) -> Iterator[Page[Record, Lookups]]:
     for page in _all(scope):
         names = [needed(record, "LoadBalancerName", str) for record in page]
-        look_up_tags(scope, lookups, "elb", "LoadBalancerNames", names)
         ids = {
             needed(instance, "InstanceId", str)
             for record in page
             for instance in objects(record, "Instances")
         }
-        look_up_instances(scope, lookups, sorted(ids))
-        yield page
+        page_lookups = dataclasses.replace(
+            lookups,
+            tags=tags_of(scope, "elb", "LoadBalancerNames", names),
+            instances=existing_instances(scope, sorted(ids)),
+        )
+        yield Page(aws.of_kind(KIND, page), page_lookups)
+
+
+def fetch_status(
+    scope: aws.Scope, lookups: Lookups, requested: Requested
+) -> Iterator[Page[Record, Lookups]]:
+    pages = (_with_health(scope, page) for page in _pages(scope, requested))
+    return pages_of_kind(KIND, pages, lookups)
 
 
 def _all(scope: aws.Scope) -> Iterator[list[Record]]:
@@ -87,9 +88,9 @@ def _pages(scope: aws.Scope, requested: Requested) -> Iterator[list[Record]]:
     """All classic load balancers, or the requested ones."""
     if requested is None:
         yield from _all(scope)
-    elif any("." in each and not each.startswith("arn:") for each in requested):
+    elif any("." in name and not name.startswith("arn:") for name in requested):
         for page in _all(scope):
-            yield [each for each in page if field(each, "DNSName", str) in requested]
+            yield [record for record in page if field(record, "DNSName", str) in requested]
 
 
 def _with_health(scope: aws.Scope, page: list[Record]) -> list[Record]:
@@ -100,16 +101,18 @@ def _with_health(scope: aws.Scope, page: list[Record]) -> list[Record]:
         response = aws.call(scope, "elb", "describe_instance_health", LoadBalancerName=name)
         return objects(response, "InstanceStates")
 
-    left = aws.for_each_left(scope, health, page)
-    return [{**record, INSTANCE_STATES: states} for record, states in left]
+    existing = aws.for_each_left(scope, health, page)
+    return [{**record, INSTANCE_STATES: states} for record, states in existing]
 
 
 def _convert(record: Record, scope: aws.Scope, lookups: Lookups) -> Union[dict[str, Any], Dropped]:
     name = needed(record, "LoadBalancerName", str)
     if name not in lookups.tags:
         return Dropped("deleted while the poll ran")
-    ids = {field(each, "InstanceId", str) or "" for each in objects(record, "Instances")}
-    listeners = [field(each, "Listener", dict) for each in objects(record, "ListenerDescriptions")]
+    instances = objects(record, "Instances")
+    ids = {field(instance, "InstanceId", str) or "" for instance in instances}
+    descriptions = objects(record, "ListenerDescriptions")
+    listeners = [field(description, "Listener", dict) for description in descriptions]
     return {
         "id": needed(record, "DNSName", str),
         "name": name,
@@ -132,7 +135,7 @@ def _convert(record: Record, scope: aws.Scope, lookups: Lookups) -> Union[dict[s
 
 
 def _messages(record: Record, lookups: Lookups) -> Iterator[Message]:
-    states = [field(each, "State", str) for each in objects(record, INSTANCE_STATES)]
+    states = [field(instance, "State", str) for instance in objects(record, INSTANCE_STATES)]
     levels = [INSTANCE_LEVELS.get(state or "", "unknown") for state in states]
     if not states:
         yield "ok", "no instances"
@@ -143,7 +146,7 @@ def _messages(record: Record, lookups: Lookups) -> Iterator[Message]:
         )
 
 
-KINDS = {"classic_load_balancer": Kind("DNSName", _convert, messages=_messages)}
+KINDS = {KIND: Kind("DNSName", _convert, messages=_messages)}
 # None: CloudTrail names classic load balancers by their names, which are not unique ids.
 TRAIL: tuple[cloudtrail.Lookup, ...] = ()
 

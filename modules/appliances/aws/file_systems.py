@@ -1,8 +1,9 @@
-"""EFS file systems: DescribeFileSystems, 100 a page, and a call for the mount targets of each.
+"""EFS file systems: DescribeFileSystems, 100 a page, and a call for the mount targets of each one.
 
 https://docs.aws.amazon.com/efs/latest/ug/
 """
 
+import dataclasses
 import datetime
 import re
 from collections.abc import Iterator
@@ -19,9 +20,8 @@ from modules.appliances.aws.records import (
     Message,
     Record,
     known_networks,
-    of_kind,
 )
-from shared.engine.poll import Requested
+from shared.engine.contracts import Page, Requested
 from shared.providers import aws
 from shared.providers.aws import cloudtrail, cloudwatch
 from shared.records.fields import field, needed
@@ -51,13 +51,7 @@ _ID = re.compile(r"fs-[0-9a-f]{8,40}")  # EFS refuses other ids as invalid
 
 def fetch(
     scope: aws.Scope, lookups: Lookups, requested: Requested = None
-) -> Iterator[list[Record]]:
-    return of_kind("file_system", _with_mount_targets(scope, lookups, requested))
-
-
-def _with_mount_targets(
-    scope: aws.Scope, lookups: Lookups, requested: Requested
-) -> Iterator[list[Record]]:
+) -> Iterator[Page[Record, Lookups]]:
     def mounts(name: str) -> list[Record]:
         operation, size = "describe_mount_targets", SMALL_PAGE
         return aws.listed(
@@ -70,8 +64,10 @@ def _with_mount_targets(
             for record in page
             if field(record, "NumberOfMountTargets", int)
         ]
-        lookups.mounts.update(aws.for_each_left(scope, mounts, mounted))
-        yield page
+        page_lookups = dataclasses.replace(
+            lookups, mounts=dict(aws.for_each_left(scope, mounts, mounted))
+        )
+        yield Page(aws.of_kind("file_system", page), page_lookups)
 
 
 def _pages(scope: aws.Scope, requested: Requested) -> Iterator[list[Record]]:

@@ -15,9 +15,9 @@ from modules.appliances.aws.records import (
     Message,
     Record,
     known_networks,
-    of_kind,
+    pages_of_kind,
 )
-from shared.engine.poll import Requested
+from shared.engine.contracts import Page, Requested
 from shared.providers import aws
 from shared.providers.aws import cloudtrail, cloudwatch
 from shared.records.fields import field, needed, objects
@@ -49,30 +49,33 @@ ENDPOINT_LEVELS = {
 }
 
 
-def fetch(scope: aws.Scope, requested: Requested = None) -> Iterator[list[Record]]:
-    return of_kind("firewall", _pages(scope, requested))
+def fetch(
+    scope: aws.Scope, lookups: Lookups, requested: Requested = None
+) -> Iterator[Page[Record, Lookups]]:
+    return pages_of_kind("firewall", _pages(scope, requested), lookups)
 
 
 def _pages(scope: aws.Scope, requested: Requested) -> Iterator[list[Record]]:
-    if requested is not None and not any(":firewall/" in each for each in requested):
+    if requested is not None and not any(":firewall/" in name for name in requested):
         return
 
     def describe(arn: str) -> Record:
         response = aws.call(scope, "network-firewall", "describe_firewall", FirewallArn=arn)
         status = field(response, "FirewallStatus", dict) or {}
-        more = {"Status": status.get("Status"), STATUS: status}
-        return {**needed(response, "Firewall", dict), **more}
+        firewall: Record = needed(response, "Firewall", dict)
+        return {**firewall, "Status": status.get("Status"), STATUS: status}
 
     for page in aws.offered_pages(
         scope, "network-firewall", "list_firewalls", "Firewalls", page_size=SMALL_PAGE
     ):
         arns = [needed(listed, "FirewallArn", str) for listed in page]
-        wanted = [arn for arn in arns if requested is None or arn in requested]
-        yield [record for _, record in aws.for_each_left(scope, describe, wanted)]
+        arns = [arn for arn in arns if requested is None or arn in requested]
+        yield [record for _, record in aws.for_each_left(scope, describe, arns)]
 
 
 def _convert(record: Record, scope: aws.Scope, lookups: Lookups) -> dict[str, Any]:
-    subnets = [field(each, "SubnetId", str) for each in objects(record, "SubnetMappings")]
+    mappings = objects(record, "SubnetMappings")
+    subnets = [field(mapping, "SubnetId", str) for mapping in mappings]
     networks = [*subnets, field(record, "VpcId", str)]
     return {
         "id": needed(record, "FirewallArn", str),
@@ -93,8 +96,8 @@ def _messages(record: Record, lookups: Lookups) -> Iterator[Message]:
     config = field(status, "ConfigurationSyncStateSummary", str)
     if config:
         yield SYNC_LEVELS.get(config, "unknown"), f"configuration {config}"
-    for zone, each in sorted((field(status, "SyncStates", dict) or {}).items()):
-        endpoint = field(each, "Attachment", dict) or {}
+    for zone, sync in sorted((field(status, "SyncStates", dict) or {}).items()):
+        endpoint = field(sync, "Attachment", dict) or {}
         state = field(endpoint, "Status", str)
         if state:
             reason = field(endpoint, "StatusMessage", str)

@@ -18,9 +18,9 @@ from modules.appliances.aws.records import (
     Record,
     known_networks,
     no_messages,
-    of_kind,
+    pages_of_kind,
 )
-from shared.engine.poll import Requested
+from shared.engine.contracts import Page, Requested
 from shared.providers import aws
 from shared.providers.aws import cloudtrail, cloudwatch
 from shared.records.fields import field, needed, objects
@@ -78,9 +78,9 @@ class Gateway:
     def _attached(self, record: Record) -> list[Optional[str]]:
         """The VPCs that the gateway is attached to, or about to be."""
         return [
-            field(each, "VpcId", str)
-            for each in self._attachments(record)
-            if field(each, "State", str) not in ("detaching", "detached")
+            field(attachment, "VpcId", str)
+            for attachment in self._attachments(record)
+            if field(attachment, "State", str) not in ("detaching", "detached")
         ]
 
     def _attachments(self, record: Record) -> list[Record]:
@@ -88,10 +88,10 @@ class Gateway:
 
     def all_messages(self, record: Record, lookups: Lookups) -> Iterator[Message]:
         yield from self.messages(record, lookups)
-        for each in self._attachments(record):
-            state = field(each, "State", str) or "no state"
+        for attachment in self._attachments(record):
+            state = field(attachment, "State", str) or "no state"
             level = ATTACHMENT_LEVELS.get(state, "unknown")
-            yield level, f"{field(each, 'VpcId', str)}: {state}"
+            yield level, f"{field(attachment, 'VpcId', str)}: {state}"
 
 
 def _nat_networks(record: Record) -> list[Optional[str]]:
@@ -100,10 +100,10 @@ def _nat_networks(record: Record) -> list[Optional[str]]:
 
 
 def _nat_messages(record: Record, lookups: Lookups) -> Iterator[Message]:
-    for each in objects(record, "NatGatewayAddresses"):
-        if field(each, "Status", str) == "failed":
-            address = field(each, "PublicIp", str) or field(each, "PrivateIp", str)
-            yield "error", f"address {address} failed: {field(each, 'FailureMessage', str)}"
+    for address in objects(record, "NatGatewayAddresses"):
+        if field(address, "Status", str) == "failed":
+            ip = field(address, "PublicIp", str) or field(address, "PrivateIp", str)
+            yield "error", f"address {ip} failed: {field(address, 'FailureMessage', str)}"
 
 
 def _detached_message(record: Record, lookups: Lookups) -> Iterator[Message]:
@@ -214,16 +214,18 @@ KINDS = {
 TRAIL = tuple(gateway.trail for gateway in GATEWAYS)
 
 
-def fetch(scope: aws.Scope, requested: Requested = None) -> Iterator[list[Record]]:
+def fetch(
+    scope: aws.Scope, lookups: Lookups, requested: Requested = None
+) -> Iterator[Page[Record, Lookups]]:
     for gateway in GATEWAYS:
-        yield from of_kind(gateway.kind, _pages(scope, gateway, requested))
+        yield from pages_of_kind(gateway.kind, _pages(scope, gateway, requested), lookups)
 
 
 def _pages(scope: aws.Scope, gateway: Gateway, requested: Requested) -> Iterator[list[Record]]:
     operation, key = gateway.operation, gateway.key
     if gateway.filter:
         return aws.requested_pages(scope, operation, key, gateway.filter, requested, gateway.prefix)
-    if requested is None or any(each.startswith(gateway.prefix) for each in requested):
+    if requested is None or any(name.startswith(gateway.prefix) for name in requested):
         return aws.pages(scope, "ec2", operation, key, page_size=EGRESS_ONLY_A_CALL)
     return iter(())
 

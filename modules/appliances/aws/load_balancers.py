@@ -2,21 +2,19 @@
 
 https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/
 
-No operation lists the targets of all target groups, so there is a call for each group. A target is a server if
-EC2 still lists an instance with that id, or an interface of one with that address in the target group's VPC.
-
 The status of a load balancer is its own state and the health of the targets in each of its target groups; the
 targets of a group stand in for each other.
 """
 
+import dataclasses
 import datetime
-import ipaddress
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Optional, Union
 
 from nflex_connector_utils import Connections
 
+from modules.appliances.aws.elb import PAGE_SIZE, existing_instances, tags_of
 from modules.appliances.aws.records import (
     NAMED_AT_ONCE,
     STATE_LEVELS,
@@ -25,12 +23,22 @@ from modules.appliances.aws.records import (
     Message,
     Record,
     known_networks,
-    of_kind,
 )
-from shared.engine.poll import Dropped, Requested
+from modules.appliances.aws.target_groups import (
+    balancers_of,
+    by_balancer,
+    group_arn,
+    health_of_targets,
+    instances_by_address,
+    server,
+    target_groups,
+    target_groups_of,
+    target_ids,
+)
+from shared.engine.contracts import Dropped, Page, Requested
 from shared.providers import aws
 from shared.providers.aws import cloudtrail, cloudwatch
-from shared.records.fields import field, items, needed, objects
+from shared.records.fields import field, needed, objects
 from shared.records.metadata import metadata
 from shared.records.status import redundant
 
@@ -51,8 +59,7 @@ METRICS_PERMISSIONS = (
     "elasticloadbalancing:DescribeTargetGroups",
 )
 
-PAGE_SIZE = 400
-TAGGED_A_CALL = 20
+KIND = "load_balancer"
 DETAILS = (
     "AvailabilityZones",
     "CanonicalHostedZoneId",
@@ -78,7 +85,7 @@ GROUP_DETAILS = (
 # A target that drains or that no listener uses is not meant to serve.
 TARGET_LEVELS = {"healthy": "ok", "initial": "warning", "unhealthy": "error"}
 NO_TARGET = ("draining", "unhealthy.draining", "unused")
-# type of a load balancer -> its service in mapping.yaml, that of its target groups, and the namespace
+# Type of a load balancer -> its service in mapping.yaml, that of its target groups, and the namespace.
 METRICS = {
     "application": ("aws.applicationelb", "aws.applicationelb_targets", "AWS/ApplicationELB"),
     "gateway": ("aws.gatewayelb", "aws.gatewayelb_targets", "AWS/GatewayELB"),
@@ -87,36 +94,46 @@ METRICS = {
 _ARN = re.compile(r"arn:[^:]+:elasticloadbalancing:([^:]+):\d+:loadbalancer/\w+/([^/]+)/\w+")
 
 
-def fetch(scope: aws.Scope, lookups: Lookups) -> Iterator[list[Record]]:
-    return of_kind("load_balancer", _with_related(scope, lookups))
-
-
-def fetch_status(
-    scope: aws.Scope, lookups: Lookups, requested: Requested
-) -> Iterator[list[Record]]:
-    records = [record for page in _pages(scope, requested) for record in page]
-    if records:
-        arns = {needed(record, "LoadBalancerArn", str) for record in records}
-        _look_up_health(scope, lookups, _target_groups_of(scope, arns, requested))
-    return of_kind("load_balancer", [records])
-
-
-def _with_related(scope: aws.Scope, lookups: Lookups) -> Iterator[list[Record]]:
+def fetch(scope: aws.Scope, lookups: Lookups) -> Iterator[Page[Record, Lookups]]:
     records = _all(scope)  # a load balancer may be the target of one on another page
     arns = [needed(record, "LoadBalancerArn", str) for record in records]
-    lookups.balancers.update(arns)
     if arns:
-        _look_up_targets(scope, lookups)
+        lookups = _with_targets(scope, lookups)
 
-    def listeners(arn: str) -> list[Record]:
+    def listeners_of(arn: str) -> list[Record]:
         operation, size = "describe_listeners", PAGE_SIZE
         return aws.listed(
             scope, "elbv2", operation, "Listeners", page_size=size, LoadBalancerArn=arn
         )
 
-    lookups.listeners.update(aws.for_each_left(scope, listeners, arns))
-    look_up_tags(scope, lookups, "elbv2", "ResourceArns", list(lookups.listeners))
-    yield records
+    listeners = dict(aws.for_each_left(scope, listeners_of, arns))
+    tags = tags_of(scope, "elbv2", "ResourceArns", list(listeners))
+    lookups = dataclasses.replace(lookups, balancers={*arns}, listeners=listeners, tags=tags)
+    yield Page(aws.of_kind(KIND, records), lookups)
+
+
+def _with_targets(scope: aws.Scope, lookups: Lookups) -> Lookups:
+    groups = target_groups(scope)
+    targets = health_of_targets(scope, groups)
+    return dataclasses.replace(
+        lookups,
+        groups=by_balancer(groups),
+        targets=targets,
+        instances=existing_instances(scope, target_ids(groups, targets, "instance")),
+        addresses=instances_by_address(scope, groups, targets),
+    )
+
+
+def fetch_status(
+    scope: aws.Scope, lookups: Lookups, requested: Requested
+) -> Iterator[Page[Record, Lookups]]:
+    records = [record for page in _pages(scope, requested) for record in page]
+    if records:
+        arns = {needed(record, "LoadBalancerArn", str) for record in records}
+        groups = target_groups_of(scope, arns, requested)
+        targets = health_of_targets(scope, groups)
+        lookups = dataclasses.replace(lookups, groups=by_balancer(groups), targets=targets)
+    yield Page(aws.of_kind(KIND, records), lookups)
 
 
 def _all(scope: aws.Scope) -> list[Record]:
@@ -137,138 +154,15 @@ def _pages(scope: aws.Scope, requested: Requested) -> Iterator[list[Record]]:
     if requested is None:
         yield _all(scope)
         return
-    arns = [_ARN.fullmatch(each) for each in requested]
-    names = {each[2] for each in arns if each and each[1] == scope.name}
+    arns = [_ARN.fullmatch(name) for name in requested]
+    names = {arn[2] for arn in arns if arn and arn[1] == scope.name}
     pages: Iterable[list[Record]]
     if len(names) > NAMED_AT_ONCE:
         pages = [_all(scope)]
     else:
         pages = (page for _, page in aws.for_each_left(scope, named, sorted(names)))
     for page in pages:
-        yield [each for each in page if needed(each, "LoadBalancerArn", str) in requested]
-
-
-def _target_groups(scope: aws.Scope, balancer: Optional[str] = None) -> list[Record]:
-    """The target groups in use by a load balancer: by any, or by this one."""
-    params: dict[str, Any] = {"LoadBalancerArn": balancer} if balancer else {}
-    groups: list[Record] = []
-    with aws.may_be_gone():
-        groups = aws.listed(
-            scope,
-            "elbv2",
-            "describe_target_groups",
-            "TargetGroups",
-            page_size=PAGE_SIZE,
-            **params,
-        )
-    return [group for group in groups if items(group, "LoadBalancerArns", str)]
-
-
-def _target_groups_of(
-    scope: aws.Scope, balancers: Collection[str], requested: Requested
-) -> list[Record]:
-    """The target groups of all load balancers; of these, if some are requested."""
-    if requested is None:
-        return _target_groups(scope)
-    if len(balancers) > NAMED_AT_ONCE:
-        listed = _target_groups(scope)
-        return [each for each in listed if {*items(each, "LoadBalancerArns", str)} & {*balancers}]
-    found = aws.for_each(scope, lambda each: _target_groups(scope, each), sorted(balancers))
-    return list({_group_arn(group): group for some in found for group in some}.values())
-
-
-def _look_up_health(scope: aws.Scope, lookups: Lookups, groups: list[Record]) -> list[Record]:
-    """Look up the health of the groups' targets; returns the groups."""
-
-    def health(arn: str) -> list[Record]:
-        response = aws.call(scope, "elbv2", "describe_target_health", TargetGroupArn=arn)
-        return objects(response, "TargetHealthDescriptions")
-
-    lookups.targets.update(aws.for_each_left(scope, health, map(_group_arn, groups)))
-    for group in groups:
-        for balancer in items(group, "LoadBalancerArns", str):
-            lookups.groups[balancer].append(group)
-    return groups
-
-
-def _look_up_targets(scope: aws.Scope, lookups: Lookups) -> None:
-    groups = _look_up_health(scope, lookups, _target_groups(scope))
-    look_up_instances(scope, lookups, _target_ids(groups, lookups, "instance"))
-    addresses = {_normal(each) for each in _target_ids(groups, lookups, "ip")}
-    for filtered_by, wanted in (
-        ("addresses.private-ip-address", {each for each in addresses if ":" not in each}),
-        ("ipv6-addresses.ipv6-address", {each for each in addresses if ":" in each}),
-    ):
-        for page in aws.filtered(
-            scope, "describe_network_interfaces", "NetworkInterfaces", filtered_by, wanted
-        ):
-            for interface in page:
-                _note_addresses(interface, lookups)
-
-
-def _note_addresses(interface: Record, lookups: Lookups) -> None:
-    attachment = field(interface, "Attachment", dict) or {}
-    instance, vpc = field(attachment, "InstanceId", str), field(interface, "VpcId", str)
-    for key, name in (
-        ("PrivateIpAddresses", "PrivateIpAddress"),
-        ("Ipv6Addresses", "Ipv6Address"),
-    ):
-        for each in objects(interface, key):
-            address = field(each, name, str)
-            if instance and vpc and address:
-                lookups.addresses[vpc, _normal(address)] = instance
-
-
-def _normal(address: str) -> str:
-    """The address in the form that EC2 uses; a target's may have capitals, or zeros that EC2 omits."""
-    try:
-        return str(ipaddress.ip_address(address))
-    except ValueError:
-        return address
-
-
-def _target_ids(groups: Iterable[dict[str, Any]], lookups: Lookups, kind: str) -> list[str]:
-    return sorted(
-        {
-            needed(field(target, "Target", dict) or {}, "Id", str)
-            for group in groups
-            if field(group, "TargetType", str) == kind
-            for target in lookups.targets.get(needed(group, "TargetGroupArn", str), ())
-        }
-    )
-
-
-def look_up_instances(scope: aws.Scope, lookups: Lookups, ids: list[str]) -> None:
-    """Which of the instances still exist: by a filter, because an unknown id in a list is an error."""
-    for page in aws.filtered(scope, "describe_instances", "Reservations", "instance-id", ids):
-        for reservation in page:
-            for instance in objects(reservation, "Instances"):
-                lookups.instances.add(needed(instance, "InstanceId", str))
-
-
-def look_up_tags(
-    scope: aws.Scope, lookups: Lookups, service: str, parameter: str, names: list[str]
-) -> None:
-    """Look up tags, of several load balancers in a call.
-
-    A call fails for all of them if one is gone: then there is a call for each. ``parameter`` takes the names.
-    """
-
-    def tags(some: list[str]) -> dict[str, dict[str, str]]:
-        response = aws.call(scope, service, "describe_tags", **{parameter: some})
-        described = objects(response, "TagDescriptions")
-        found = {needed(each, parameter[:-1], str): aws.tags(each) for each in described}
-        return {name: found.get(name, {}) for name in some}
-
-    for some in (list(_in_parts(names, TAGGED_A_CALL)), [[name] for name in names]):
-        left = [part for part in some if not all(name in lookups.tags for name in part)]
-        for _, found in aws.for_each_left(scope, tags, left):
-            lookups.tags.update(found)
-
-
-def _in_parts(values: list[str], size: int) -> Iterator[list[str]]:
-    for start in range(0, len(values), size):
-        yield values[start : start + size]
+        yield [record for record in page if needed(record, "LoadBalancerArn", str) in requested]
 
 
 def _convert(record: Record, scope: aws.Scope, lookups: Lookups) -> Union[dict[str, Any], Dropped]:
@@ -276,32 +170,26 @@ def _convert(record: Record, scope: aws.Scope, lookups: Lookups) -> Union[dict[s
     if arn not in lookups.tags:
         return Dropped("deleted while the poll ran")
     zones = objects(record, "AvailabilityZones")
-    servers: set[str] = set()
-    behind: set[str] = set()
-    groups = []
-    for group in sorted(lookups.groups.get(arn, []), key=_group_arn):
-        targets = []
-        for described in lookups.targets.get(_group_arn(group), []):
-            target = field(described, "Target", dict) or {}
-            health = field(described, "TargetHealth", dict) or {}
-            server = _server(group, target, lookups)
-            servers.update([server] if server else [])
-            behind.update({field(target, "Id", str) or ""} & lookups.balancers)
-            state = {"State": health.get("State"), "Reason": health.get("Reason")}
-            targets.append({**target, **state, "server_id": server})
-        targets.sort(key=lambda target: (str(target.get("Id")), str(target.get("Port"))))
-        groups.append({**aws.only(group, GROUP_DETAILS), "targets": targets})
+    groups = [
+        {**aws.only(group, GROUP_DETAILS), "targets": _targets(group, lookups)}
+        for group in sorted(lookups.groups.get(arn, []), key=group_arn)
+    ]
+    targets = [target for group in groups for target in group["targets"]]
     state = field(record, "State", dict) or {}
-    listeners = sorted(lookups.listeners.get(arn, []), key=lambda each: str(each["ListenerArn"]))
+    listeners = sorted(
+        lookups.listeners.get(arn, []), key=lambda listener: str(listener["ListenerArn"])
+    )
     return {
         "id": arn,
         "name": needed(record, "LoadBalancerName", str),
         "type_id": "load_balancer",
         "provider_created_at": field(record, "CreatedTime", datetime.datetime),
         "connections": Connections(
-            appliances=sorted(behind),
+            appliances=sorted(
+                {field(target, "Id", str) or "" for target in targets} & lookups.balancers
+            ),
             networks=known_networks([field(zone, "SubnetId", str) for zone in zones], lookups),
-            servers=sorted(servers),
+            servers=sorted({target["server_id"] for target in targets} - {None}),
         ),
         "metadata": metadata(
             record,
@@ -316,14 +204,21 @@ def _convert(record: Record, scope: aws.Scope, lookups: Lookups) -> Union[dict[s
     }
 
 
-def _server(group: Record, target: Record, lookups: Lookups) -> Optional[str]:
-    """The id of the instance that is the target, if that is certain."""
-    name, kind = field(target, "Id", str) or "", field(group, "TargetType", str)
-    if kind == "instance":
-        return name if name in lookups.instances else None
-    if kind == "ip":
-        return lookups.addresses.get((field(group, "VpcId", str) or "", _normal(name)))
-    return None
+def _targets(group: Record, lookups: Lookups) -> list[Record]:
+    """The targets of a group, with their health and the servers that they are."""
+    targets = []
+    for description in lookups.targets.get(group_arn(group), []):
+        target = field(description, "Target", dict) or {}
+        health = field(description, "TargetHealth", dict) or {}
+        targets.append(
+            {
+                **target,
+                "State": health.get("State"),
+                "Reason": health.get("Reason"),
+                "server_id": server(group, target, lookups),
+            }
+        )
+    return sorted(targets, key=lambda target: (str(target.get("Id")), str(target.get("Port"))))
 
 
 def _state(record: Record) -> Optional[str]:
@@ -335,7 +230,7 @@ def _messages(record: Record, lookups: Lookups) -> Iterator[Message]:
     if reason:
         yield STATE_LEVELS.get(_state(record) or "", "unknown"), reason
     for group in lookups.groups.get(needed(record, "LoadBalancerArn", str), []):
-        arn, states = _group_arn(group), []
+        arn, states = group_arn(group), []
         for target in lookups.targets.get(arn, []):
             state = field(field(target, "TargetHealth", dict) or {}, "State", str)
             if state not in NO_TARGET:
@@ -345,10 +240,6 @@ def _messages(record: Record, lookups: Lookups) -> Iterator[Message]:
             name = field(group, "TargetGroupName", str) or arn
             healthy = f"{states.count('healthy')} of {len(states)} targets healthy"
             yield redundant(levels), f"{name}: {healthy}"
-
-
-def _group_arn(group: Record) -> str:
-    return needed(group, "TargetGroupArn", str)
 
 
 def queries(scope: aws.Scope, requested: Requested) -> Iterator[cloudwatch.Query]:
@@ -365,14 +256,13 @@ def queries(scope: aws.Scope, requested: Requested) -> Iterator[cloudwatch.Query
         yield from cloudwatch.queries(
             service, namespace, dimensions, arn, "appliance", cloudwatch.MINUTE_S
         )
-    for group in _target_groups_of(scope, shorts, requested) if shorts else ():
-        group_arn = _group_arn(group)
-        for arn in items(group, "LoadBalancerArns", str):
+    for group in target_groups_of(scope, shorts, requested) if shorts else ():
+        for arn in balancers_of(group):
             if arn not in shorts:
                 continue
             kind, short = shorts[arn]
             _, service, namespace = METRICS[kind]
-            name = group_arn.rpartition(":")[2]  # "targetgroup/shop/73e2d6bc24d8a067"
+            name = group_arn(group).rpartition(":")[2]  # "targetgroup/shop/73e2d6bc24d8a067"
             yield from cloudwatch.queries(
                 service,
                 namespace,
@@ -384,7 +274,7 @@ def queries(scope: aws.Scope, requested: Requested) -> Iterator[cloudwatch.Query
             )
 
 
-KINDS = {"load_balancer": Kind("LoadBalancerArn", _convert, _state, gone=(), messages=_messages)}
+KINDS = {KIND: Kind("LoadBalancerArn", _convert, _state, gone=(), messages=_messages)}
 TRAIL = (
     # by name: most events of load balancing are polls of targets' health
     cloudtrail.by_names(

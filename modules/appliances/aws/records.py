@@ -1,11 +1,10 @@
 """What the files of this cell share: the kinds of records, their related data, and words for states."""
 
 import dataclasses
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any, Callable, Optional, Union
 
-from shared.engine.poll import Dropped
+from shared.engine.contracts import Dropped, Page
 from shared.providers import aws
 
 GONE = ("deleted", "failed")  # a NAT gateway that failed is deleted within the hour
@@ -35,23 +34,26 @@ Record = dict[str, Any]
 Message = tuple[str, str]  # a level, and the text
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(frozen=True)
 class Lookups:
-    """Related data that records only name. ``fetch`` and ``fetch_status`` add what a page needs before it."""
+    """Related data that records only name: those of the page, and ``networks`` of all pages.
 
-    networks: set[str] = dataclasses.field(default_factory=set)  # VPCs and subnets
-    instances: set[str] = dataclasses.field(default_factory=set)
-    addresses: dict[tuple[str, str], str] = dataclasses.field(  # (VPC, address) -> instance
+    Load balancers that were deleted since they were listed have no ``tags``.
+    """
+
+    networks: Set[str] = frozenset()  # VPCs and subnets
+    instances: Set[str] = frozenset()
+    addresses: Mapping[tuple[str, str], str] = dataclasses.field(  # (VPC, address) -> instance
         default_factory=dict
     )
-    groups: dict[str, list[Record]] = dataclasses.field(  # by load balancer
-        default_factory=lambda: defaultdict(list)
+    groups: Mapping[str, Sequence[Record]] = dataclasses.field(  # by load balancer
+        default_factory=dict
     )
-    targets: dict[str, list[Record]] = dataclasses.field(default_factory=dict)  # by group
-    listeners: dict[str, list[Record]] = dataclasses.field(default_factory=dict)
-    balancers: set[str] = dataclasses.field(default_factory=set)
-    tags: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)  # by load balancer
-    mounts: dict[str, list[Record]] = dataclasses.field(default_factory=dict)
+    targets: Mapping[str, Sequence[Record]] = dataclasses.field(default_factory=dict)  # by group
+    listeners: Mapping[str, Sequence[Record]] = dataclasses.field(default_factory=dict)
+    balancers: Set[str] = frozenset()
+    tags: Mapping[str, dict[str, str]] = dataclasses.field(default_factory=dict)
+    mounts: Mapping[str, Sequence[Record]] = dataclasses.field(default_factory=dict)
 
 
 def no_messages(record: Record, lookups: Lookups) -> Iterator[Message]:
@@ -60,7 +62,7 @@ def no_messages(record: Record, lookups: Lookups) -> Iterator[Message]:
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
-    """How the records of one kind are read."""
+    """One kind of records, and how to read them."""
 
     id: str  # the field with the id
     convert: Callable[[Record, aws.Scope, Lookups], Union[dict[str, Any], Dropped]]
@@ -70,9 +72,11 @@ class Kind:
     messages: Callable[[Record, Lookups], Iterator[Message]] = no_messages
 
 
-def of_kind(kind: str, pages: Iterable[list[Record]]) -> Iterator[list[Record]]:
-    for page in pages:
-        yield aws.of_kind(kind, page)
+def pages_of_kind(
+    kind: str, pages: Iterable[list[Record]], lookups: Lookups
+) -> Iterator[Page[Record, Lookups]]:
+    for records in pages:
+        yield Page(aws.of_kind(kind, records), lookups)
 
 
 def known_networks(networks: Iterable[Optional[str]], lookups: Lookups) -> list[str]:
