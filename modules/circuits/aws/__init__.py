@@ -8,6 +8,7 @@ Responses hold secrets: the pre-shared keys of VPN connections, and the BGP keys
 fields is used. What was deleted is listed for an hour or more, and is dropped.
 """
 
+import dataclasses
 import functools
 from collections.abc import Iterator
 from typing import Any, Optional, Union
@@ -15,8 +16,8 @@ from typing import Any, Optional, Union
 from nflex_connector_utils import Circuit
 
 from modules.circuits.aws import direct_connect, peerings, transit_gateways, vpns
-from modules.circuits.aws.records import GONE, Kind, Lookups, Record, Records
-from shared.engine.poll import Asked, Dropped, Requested
+from modules.circuits.aws.records import GONE, Kind, Lookups, Record
+from shared.engine.contracts import Cell, Dropped, Page, Requested, Series, Status, Window
 from shared.providers import aws
 from shared.providers.aws import cloudtrail, cloudwatch, regions
 from shared.records.fields import field, needed
@@ -24,39 +25,6 @@ from shared.records.status import Point, worst
 
 _PARTS = (direct_connect, vpns, peerings, transit_gateways)
 KINDS: dict[str, Kind] = {kind: how for part in _PARTS for kind, how in part.KINDS.items()}
-RECORD_IDS = tuple(dict.fromkeys(how.id for how in KINDS.values()))
-
-PERMISSIONS = tuple(
-    sorted(
-        {
-            "ec2:DescribeCustomerGateways",
-            "ec2:DescribeRegions",
-            "ec2:DescribeTransitGateways",
-            "ec2:DescribeVpcs",
-            "ec2:DescribeVpnGateways",
-            *(permission for part in _PARTS for permission in part.PERMISSIONS),
-        }
-    )
-)
-STATUS_PERMISSIONS = (
-    *direct_connect.STATUS_PERMISSIONS,
-    "ec2:DescribeRegions",
-    *transit_gateways.PERMISSIONS,
-    *peerings.PERMISSIONS,
-    *vpns.PERMISSIONS,
-)
-METRICS_PERMISSIONS = (cloudwatch.PERMISSION, cloudwatch.LIST_PERMISSION, *STATUS_PERMISSIONS)
-LOGS_PERMISSIONS = (cloudtrail.PERMISSION, "ec2:DescribeRegions")
-CALLS = (
-    "1 DescribeRegions; a region: ceil(VPCs/1000) DescribeVpcs + a page each of customer, virtual private "
-    "and transit gateways + 1 DescribeVpnConnections + ceil(peerings/1000) "
-    "DescribeVpcPeeringConnections + ceil(attachments/1000) DescribeTransitGatewayAttachments "
-    "+ ceil(their peerings/1000) DescribeTransitGatewayPeeringAttachments; where there is Direct Connect: "
-    "ceil(connections/100) DescribeConnections + ceil(LAGs/100) DescribeLags "
-    "+ ceil(interfaces/100) DescribeVirtualInterfaces, with any of these + 1 DescribeLocations; "
-    "+ ceil(gateways/100) DescribeDirectConnectGateways where one is named; "
-    "+ 1 GetCallerIdentity an account with peerings"
-)
 
 # In service; not, or not fully, without a fault; faulty. Other states are unknown.
 STATE_LEVELS = {
@@ -83,37 +51,52 @@ STATE_LEVELS = {
 }
 
 
-def lookups(scope: aws.Scope) -> Lookups:
-    return Lookups()
+def fetch(scope: aws.Scope) -> Iterator[Page[Record, Lookups]]:
+    lookups = _look_up(scope)
+    lines = direct_connect.listed(scope)
+    lookups = direct_connect.look_up(scope, lines, lookups)
+    yield from direct_connect.pages(lines, lookups)
+    lookups = dataclasses.replace(lookups, vpns=vpns.listed(scope))
+    yield Page(aws.of_kind("vpn", lookups.vpns.values()), lookups)
+    for vpc_peerings in peerings.pages(scope):
+        lookups = _with_owner(scope, lookups, vpc_peerings)
+        yield Page(vpc_peerings, lookups)
+    lookups = dataclasses.replace(lookups, peerings=transit_gateways.peerings(scope))
+    transit_peerings = aws.of_kind("transit_gateway_peering", lookups.peerings.values())
+    lookups = _with_owner(scope, lookups, transit_peerings)
+    yield Page(transit_peerings, lookups)
+    yield from transit_gateways.fetch_attachments(scope, lookups)
 
 
-def _look_up(scope: aws.Scope, lookups: Lookups) -> None:
-    lookups.vpcs = _there(scope, "describe_vpcs", "Vpcs", "VpcId")
-    lookups.customer_gateways = _there(
-        scope, "describe_customer_gateways", "CustomerGateways", "CustomerGatewayId"
+def _look_up(scope: aws.Scope) -> Lookups:
+    """What several kinds of circuits need: the VPCs and gateways of the region."""
+    return Lookups(
+        vpcs=_existing(scope, "describe_vpcs", "Vpcs", "VpcId"),
+        customer_gateways=_existing(
+            scope, "describe_customer_gateways", "CustomerGateways", "CustomerGatewayId"
+        ),
+        vpn_gateways=_existing(scope, "describe_vpn_gateways", "VpnGateways", "VpnGatewayId"),
+        transit_gateways=_existing(
+            scope, "describe_transit_gateways", "TransitGateways", "TransitGatewayId"
+        ),
     )
-    lookups.vpn_gateways = _there(scope, "describe_vpn_gateways", "VpnGateways", "VpnGatewayId")
-    lookups.transit_gateways = _there(
-        scope, "describe_transit_gateways", "TransitGateways", "TransitGatewayId"
-    )
 
 
-def _there(scope: aws.Scope, operation: str, key: str, name: str) -> Records:
+def _existing(scope: aws.Scope, operation: str, key: str, name: str) -> dict[str, Record]:
     """EC2's records by id, without deleted ones."""
     listed = aws.keyed(aws.listed(scope, "ec2", operation, key), name)
-    return {each: record for each, record in listed.items() if record.get("State") not in GONE}
+    return {
+        identifier: record
+        for identifier, record in listed.items()
+        if record.get("State") not in GONE
+    }
 
 
-def fetch(scope: aws.Scope, lookups: Lookups) -> Iterator[list[Record]]:
-    _look_up(scope, lookups)
-    yield from direct_connect.fetch(scope, lookups)
-    yield from vpns.fetch(scope, lookups)
-    for pages in (peerings.fetch(scope), transit_gateways.fetch_peerings(scope, lookups)):
-        for page in pages:
-            if lookups.owner is None and page:
-                lookups.owner = aws.account(scope.session)
-            yield page
-    yield from transit_gateways.fetch_attachments(scope, lookups)
+def _with_owner(scope: aws.Scope, lookups: Lookups, records: list[Record]) -> Lookups:
+    """The lookups, with the account's number where there are peerings."""
+    if records and lookups.owner is None:
+        return dataclasses.replace(lookups, owner=aws.account(scope.session))
+    return lookups
 
 
 def convert(record: Record, scope: aws.Scope, lookups: Lookups) -> Union[Circuit, Dropped]:
@@ -138,14 +121,15 @@ def _dropped(record: Record, kind: Kind, scope: aws.Scope, lookups: Lookups) -> 
     return Dropped(reason) if reason else None
 
 
-def fetch_status(
-    scope: aws.Scope, lookups: Lookups, requested: Requested
-) -> Iterator[list[Record]]:
-    yield from direct_connect.fetch_status(scope, lookups, requested)
-    yield from vpns.fetch(scope, lookups, requested)
-    yield from peerings.fetch(scope, requested)
-    yield from transit_gateways.fetch_peerings(scope, lookups, requested)
-    yield from transit_gateways.fetch_attachments_status(scope, requested)
+def fetch_status(scope: aws.Scope, requested: Requested) -> Iterator[Page[Record, Lookups]]:
+    lookups = Lookups()  # no names are needed
+    yield from direct_connect.pages(direct_connect.listed(scope, requested), lookups)
+    yield Page(aws.of_kind("vpn", vpns.listed(scope, requested).values()), lookups)
+    for vpc_peerings in peerings.pages(scope, requested):
+        yield Page(vpc_peerings, lookups)
+    lookups = dataclasses.replace(lookups, peerings=transit_gateways.peerings(scope, requested))
+    yield Page(aws.of_kind("transit_gateway_peering", lookups.peerings.values()), lookups)
+    yield from transit_gateways.fetch_attachments_status(scope, lookups, requested)
 
 
 def status(record: Record, scope: aws.Scope, lookups: Lookups) -> Iterator[Point]:
@@ -166,30 +150,74 @@ def status(record: Record, scope: aws.Scope, lookups: Lookups) -> Iterator[Point
     yield Point(needed(record, kind.id, str), "circuit", worst(levels), "; ".join(messages), since)
 
 
-METRICS_SPAN = cloudwatch.SPAN
-
-
-def metrics(scope: aws.Scope, lookups: Lookups, asked: Asked) -> Iterator[list[dict[str, Any]]]:
+def metrics(scope: aws.Scope, window: Window) -> Iterator[list[dict[str, Any]]]:
     """Of lines and virtual interfaces, VPNs, attachments and peerings of transit gateways."""
-    return cloudwatch.points(scope, asked, _queries(scope, lookups, asked))
+    return cloudwatch.points(scope, window, _queries(scope, window))
 
 
-def _queries(scope: aws.Scope, lookups: Lookups, asked: Asked) -> Iterator[cloudwatch.Query]:
+def _queries(scope: aws.Scope, window: Window) -> Iterator[cloudwatch.Query]:
     @functools.cache
     def known() -> dict[str, list[dict[str, str]]]:
         return cloudwatch.known_dimensions(scope, "AWS/DX")
 
-    for page in fetch_status(scope, lookups, asked.resources):
-        for record in page:
+    for page in fetch_status(scope, window.resources):
+        for record in page.records:
             kind = _kind(record)
             name = needed(record, kind.id, str)
-            if asked.wants(name) and not _dropped(record, kind, scope, lookups):
+            if window.wants(name) and not _dropped(record, kind, scope, page.lookups):
                 yield from kind.queries(record, name, scope, known)
 
 
-LOGS_SPAN = cloudtrail.SPAN
 TRAIL = tuple(lookup for part in _PARTS for lookup in part.TRAIL)
 
 
-def logs(scope: aws.Scope, lookups: Lookups, asked: Asked) -> Iterator[list[dict[str, Any]]]:
-    return cloudtrail.events(scope, asked, "circuit", TRAIL)
+def logs(scope: aws.Scope, window: Window) -> Iterator[list[dict[str, Any]]]:
+    return cloudtrail.events(scope, window, "circuit", TRAIL)
+
+
+STATUS_PERMISSIONS = (
+    *direct_connect.STATUS_PERMISSIONS,
+    "ec2:DescribeRegions",
+    *transit_gateways.PERMISSIONS,
+    *peerings.PERMISSIONS,
+    *vpns.PERMISSIONS,
+)
+
+CELL = Cell(
+    calls=(
+        "1 DescribeRegions; a region: ceil(VPCs/1000) DescribeVpcs + a page each of customer, virtual private "
+        "and transit gateways + 1 DescribeVpnConnections + ceil(peerings/1000) "
+        "DescribeVpcPeeringConnections + ceil(attachments/1000) DescribeTransitGatewayAttachments "
+        "+ ceil(their peerings/1000) DescribeTransitGatewayPeeringAttachments; where there is Direct Connect: "
+        "ceil(connections/100) DescribeConnections + ceil(LAGs/100) DescribeLags "
+        "+ ceil(interfaces/100) DescribeVirtualInterfaces, with any of these + 1 DescribeLocations; "
+        "+ ceil(gateways/100) DescribeDirectConnectGateways where one is named; "
+        "+ 1 GetCallerIdentity an account with peerings"
+    ),
+    permissions=tuple(
+        sorted(
+            {
+                "ec2:DescribeCustomerGateways",
+                "ec2:DescribeRegions",
+                "ec2:DescribeTransitGateways",
+                "ec2:DescribeVpcs",
+                "ec2:DescribeVpnGateways",
+                *(permission for part in _PARTS for permission in part.PERMISSIONS),
+            }
+        )
+    ),
+    fetch=fetch,
+    convert=convert,
+    record_ids=tuple(dict.fromkeys(kind.id for kind in KINDS.values())),
+    status=Status(permissions=STATUS_PERMISSIONS, points=status, fetch=fetch_status),
+    metrics=Series(
+        permissions=(cloudwatch.PERMISSION, cloudwatch.LIST_PERMISSION, *STATUS_PERMISSIONS),
+        span=cloudwatch.SPAN,
+        fetch=metrics,
+    ),
+    logs=Series(
+        permissions=(cloudtrail.PERMISSION, "ec2:DescribeRegions"),
+        span=cloudtrail.SPAN,
+        fetch=logs,
+    ),
+)

@@ -6,14 +6,15 @@ https://docs.aws.amazon.com/directconnect/latest/APIReference/
 A virtual interface's record holds its BGP keys two or three times; those fields are never used.
 """
 
+import dataclasses
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Optional
 
 from nflex_connector_utils import Connections
 
+from modules.circuits.aws.direct_connect_metrics import connection_queries, interface_queries
 from modules.circuits.aws.records import (
-    Dimensions,
     Health,
     Kind,
     Lookups,
@@ -22,9 +23,9 @@ from modules.circuits.aws.records import (
     with_name,
     with_tag,
 )
-from shared.engine.poll import Requested
+from shared.engine.contracts import Page, Requested
 from shared.providers import aws
-from shared.providers.aws import cloudtrail, cloudwatch
+from shared.providers.aws import cloudtrail
 from shared.records.fields import field, needed, objects
 from shared.records.metadata import metadata
 from shared.records.status import redundant
@@ -117,34 +118,48 @@ BGP_DETAILS = (
 )
 
 
-def fetch(scope: aws.Scope, lookups: Lookups) -> Iterator[list[Record]]:
-    lines = _listed(scope)
-    lookups.ports = {**lines["direct_connect"], **lines["direct_connect_lag"]}
+# Kind, operation, key of the list in the response, field with the id, prefix of the ids.
+LISTINGS = (
+    ("direct_connect", "describe_connections", "connections", "connectionId", "dxcon-"),
+    ("direct_connect_lag", "describe_lags", "lags", "lagId", "dxlag-"),
+    (
+        "virtual_interface",
+        "describe_virtual_interfaces",
+        "virtualInterfaces",
+        "virtualInterfaceId",
+        "dxvif-",
+    ),
+)
+
+
+def look_up(scope: aws.Scope, lines: Mapping[str, Records], lookups: Lookups) -> Lookups:
+    """The lookups, with those that the ``lines`` need. The names of gateways only if one is named."""
+    ports = {**lines["direct_connect"], **lines["direct_connect_lag"]}
     interfaces = lines["virtual_interface"].values()
-    if lookups.ports or interfaces:
-        for each in aws.listed(scope, "directconnect", "describe_locations", "locations"):
-            code = needed(each, "locationCode", str)
-            lookups.locations[code] = field(each, "locationName", str) or code
-    if any(field(each, "directConnectGatewayId", str) for each in interfaces):
-        look_up_gateways(scope, lookups)
+    locations = _locations(scope) if ports or interfaces else {}
+    through_gateways = any(
+        field(interface, "directConnectGatewayId", str) for interface in interfaces
+    )
+    return dataclasses.replace(
+        lookups,
+        ports=ports,
+        locations=locations,
+        direct_connect_gateways=gateways(scope) if through_gateways else {},
+    )
+
+
+def pages(lines: Mapping[str, Records], lookups: Lookups) -> Iterator[Page[Record, Lookups]]:
     for kind, records in lines.items():
-        yield aws.of_kind(kind, records.values())
+        yield Page(aws.of_kind(kind, records.values()), lookups)
 
 
-def fetch_status(
-    scope: aws.Scope, lookups: Lookups, requested: Requested
-) -> Iterator[list[Record]]:
-    for kind, records in _listed(scope, requested).items():
-        yield aws.of_kind(kind, records.values())
-
-
-def _listed(scope: aws.Scope, requested: Requested = None) -> dict[str, Records]:
-    """Records by kind: of all kinds, or of those that the requested ids may be of.
+def listed(scope: aws.Scope, requested: Requested = None) -> dict[str, Records]:
+    """Records by kind and id: of all kinds, or of those that the requested ids may be of.
 
     All records of a kind, because Direct Connect has no filters, its error for an unknown id has no code of its own,
     and mostly one call lists them all.
     """
-    wanted = [each for each in requested or () if not each.startswith(OTHER_PREFIXES)]
+    names = [name for name in requested or () if not name.startswith(OTHER_PREFIXES)]
     return {
         kind: aws.keyed(
             aws.listed(
@@ -155,30 +170,29 @@ def _listed(scope: aws.Scope, requested: Requested = None) -> dict[str, Records]
                 walk=aws.offered_pages,
                 page_size=PAGE_SIZE,
             ),
-            name,
+            id_field,
         )
-        for kind, operation, key, name, begins in (
-            ("direct_connect", "describe_connections", "connections", "connectionId", "dxcon-"),
-            ("direct_connect_lag", "describe_lags", "lags", "lagId", "dxlag-"),
-            (
-                "virtual_interface",
-                "describe_virtual_interfaces",
-                "virtualInterfaces",
-                "virtualInterfaceId",
-                "dxvif-",
-            ),
-        )
-        if requested is None or any(_may_be(each, begins) for each in wanted)
+        for kind, operation, key, id_field, prefix in LISTINGS
+        if requested is None or any(_may_be(name, prefix) for name in names)
     }
 
 
-def _may_be(name: str, begins: str) -> bool:
-    """Whether the id may have this prefix; an id in another form may be of any kind."""
-    return name.startswith(begins) or not name.startswith(PREFIXES)
+def _may_be(name: str, prefix: str) -> bool:
+    """Whether the id may be of the kind with this prefix; an id in another form may be of any kind."""
+    return name.startswith(prefix) or not name.startswith(PREFIXES)
 
 
-def look_up_gateways(scope: aws.Scope, lookups: Lookups) -> None:
-    found = aws.listed(
+def _locations(scope: aws.Scope) -> dict[str, str]:
+    locations = {}
+    for location in aws.listed(scope, "directconnect", "describe_locations", "locations"):
+        code = needed(location, "locationCode", str)
+        locations[code] = field(location, "locationName", str) or code
+    return locations
+
+
+def gateways(scope: aws.Scope) -> dict[str, Record]:
+    """The Direct Connect gateways by id."""
+    records = aws.listed(
         scope,
         "directconnect",
         "describe_direct_connect_gateways",
@@ -186,7 +200,7 @@ def look_up_gateways(scope: aws.Scope, lookups: Lookups) -> None:
         walk=aws.offered_pages,
         page_size=PAGE_SIZE,
     )
-    lookups.direct_connect_gateways = aws.keyed(found, "directConnectGatewayId")
+    return aws.keyed(records, "directConnectGatewayId")
 
 
 def _connection(record: Record, scope: aws.Scope, lookups: Lookups) -> dict[str, Any]:
@@ -210,10 +224,8 @@ def _connection(record: Record, scope: aws.Scope, lookups: Lookups) -> dict[str,
 
 def _lag(record: Record, scope: aws.Scope, lookups: Lookups) -> dict[str, Any]:
     name = needed(record, "lagId", str)
-    each, count = (
-        _bps(field(record, "connectionsBandwidth", str)),
-        field(record, "numberOfConnections", int),
-    )
+    line_bps = _bps(field(record, "connectionsBandwidth", str))
+    count = field(record, "numberOfConnections", int)
     return {
         **_line(record, name, scope, lookups),
         "name": field(record, "lagName", str) or name,
@@ -222,7 +234,7 @@ def _lag(record: Record, scope: aws.Scope, lookups: Lookups) -> dict[str, Any]:
             record,
             LAG_DETAILS,
             _tags(record),
-            bandwidth_bps=None if each is None or count is None else each * count,
+            bandwidth_bps=None if line_bps is None or count is None else line_bps * count,
         ),
         "native_portal_link": scope.link("directconnect/v2", f"/lags/{name}"),
     }
@@ -241,19 +253,10 @@ def _line(record: Record, name: str, scope: aws.Scope, lookups: Lookups) -> dict
 def _interface(record: Record, scope: aws.Scope, lookups: Lookups) -> dict[str, Any]:
     """A VLAN on a line, to a virtual private gateway, a Direct Connect gateway or AWS's public services."""
     name = needed(record, "virtualInterfaceId", str)
-    line, gateway = (
-        field(record, "connectionId", str),
-        field(record, "virtualGatewayId", str) or None,
-    )
+    line = field(record, "connectionId", str)
+    gateway = field(record, "virtualGatewayId", str) or None
     port = lookups.ports.get(line or "") or {}
-    through = field(port, "connectionName", str) or field(port, "lagName", str)
-    far = with_tag(gateway, lookups.vpn_gateways)
-    hub = field(record, "directConnectGatewayId", str)
-    if hub:
-        found = lookups.direct_connect_gateways.get(hub) or {}
-        far = with_name(hub, field(found, "directConnectGatewayName", str))
-    if field(record, "virtualInterfaceType", str) == "public":
-        far = "AWS public services"
+    port_name = field(port, "connectionName", str) or field(port, "lagName", str)
     connections = Connections(appliances=aws.reported([gateway], lookups.vpn_gateways))
     connections.add(type="circuit", connections=aws.reported([line], lookups.ports))
     return {
@@ -261,8 +264,10 @@ def _interface(record: Record, scope: aws.Scope, lookups: Lookups) -> dict[str, 
         "name": field(record, "virtualInterfaceName", str) or name,
         "carrier": _carrier(port),
         "reference": name,
-        "endpoint_a": with_name(line, through) if line and through else _location(record, lookups),
-        "endpoint_b": far,
+        "endpoint_a": with_name(line, port_name)
+        if line and port_name
+        else _location(record, lookups),
+        "endpoint_b": _far_endpoint(record, gateway, lookups),
         "connections": connections,
         "metadata": metadata(
             record,
@@ -272,6 +277,22 @@ def _interface(record: Record, scope: aws.Scope, lookups: Lookups) -> dict[str, 
         ),
         "native_portal_link": scope.link("directconnect/v2", f"/virtual-interfaces/{name}"),
     }
+
+
+def _far_endpoint(record: Record, gateway: Optional[str], lookups: Lookups) -> Optional[str]:
+    """What a virtual interface leads to: AWS's public services, or a gateway of one of two kinds."""
+    if field(record, "virtualInterfaceType", str) == "public":
+        return "AWS public services"
+    direct_connect_gateway = field(record, "directConnectGatewayId", str)
+    if direct_connect_gateway:
+        return with_gateway_name(direct_connect_gateway, lookups)
+    return with_tag(gateway, lookups.vpn_gateways)
+
+
+def with_gateway_name(identifier: Optional[str], lookups: Lookups) -> Optional[str]:
+    """A Direct Connect gateway for people to read."""
+    gateway = lookups.direct_connect_gateways.get(identifier or "") or {}
+    return with_name(identifier, field(gateway, "directConnectGatewayName", str))
 
 
 def _location(record: Record, lookups: Lookups) -> Optional[str]:
@@ -286,8 +307,8 @@ def _carrier(record: Record) -> Optional[str]:
 
 def _bps(text: Optional[str]) -> Optional[int]:
     """Bits per second: of "50Mbps" or "10Gbps"; None for other texts."""
-    found = re.fullmatch(r"(\d{1,18})\s*([KMGT])bps", text or "")
-    return int(found[1]) * UNITS[found[2]] if found else None
+    match = re.fullmatch(r"(\d{1,18})\s*([KMGT])bps", text or "")
+    return int(match[1]) * UNITS[match[2]] if match else None
 
 
 def _tags(record: Record) -> dict[str, str]:
@@ -314,75 +335,11 @@ def _bgp_health(record: Record) -> Optional[Health]:
     peers = objects(record, "bgpPeers")
     if not peers:
         return None
-    levels = [BGP_LEVELS.get(field(each, "bgpStatus", str) or "", "unknown") for each in peers]
+    levels = [BGP_LEVELS.get(field(peer, "bgpStatus", str) or "", "unknown") for peer in peers]
     messages = [
-        f"BGP {field(each, 'addressFamily', str)} {field(each, 'bgpStatus', str)}" for each in peers
+        f"BGP {field(peer, 'addressFamily', str)} {field(peer, 'bgpStatus', str)}" for peer in peers
     ]
     return Health(redundant(levels), messages)
-
-
-def _connection_queries(
-    record: Record, name: str, scope: aws.Scope, known: Dimensions
-) -> Iterator[cloudwatch.Query]:
-    line = {"ConnectionId": name}
-    yield from _queries("aws.dx", line, name)
-    for lane in _lanes(name, known()):
-        yield from _queries(
-            "aws.dx_lane", {**line, "OpticalLaneNumber": lane}, name, f"lane {lane}"
-        )
-
-
-def _interface_queries(
-    record: Record, name: str, scope: aws.Scope, known: Dimensions
-) -> Iterator[cloudwatch.Query]:
-    port = field(record, "connectionId", str)
-    if port:
-        interface = {"ConnectionId": port, "VirtualInterfaceId": name}
-        yield from _queries("aws.dx_interface", interface, name)
-        for session in _sessions(record, interface, known()):
-            yield from _queries("aws.dx_bgp", session, name, session.get("IpAddressFamily", ""))
-
-
-def _queries(
-    service: str, dimensions: dict[str, str], name: str, part: str = ""
-) -> list[cloudwatch.Query]:
-    return cloudwatch.queries(
-        service,
-        "AWS/DX",
-        dimensions,
-        name,
-        "circuit",
-        cloudwatch.FIVE_MINUTES_S,
-        specialisation=part or None,
-    )
-
-
-def _lanes(line: str, known: dict[str, list[dict[str, str]]]) -> list[str]:
-    """The optical lanes of a connection; a hosted one has no metrics of lanes."""
-    found = set()
-    for metric in ("ConnectionLightLevelTx", "ConnectionLightLevelRx"):
-        for dimensions in known.get(metric, ()):
-            if dimensions.get("ConnectionId") == line:
-                found.add(dimensions.get("OpticalLaneNumber", ""))
-    return sorted(found - {""}, key=lambda lane: (len(lane), lane))
-
-
-def _sessions(
-    record: Record, interface: dict[str, str], known: dict[str, list[dict[str, str]]]
-) -> list[dict[str, str]]:
-    """The dimensions of the interface's BGP state, one for each address family that it has a peer of.
-
-    CloudWatch may have points of a family without a peer, which would say that BGP is down.
-    """
-    listed = [
-        dimensions
-        for dimensions in known.get("VirtualInterfaceBgpStatus", ())
-        if interface.items() <= dimensions.items()
-    ]
-    peers = objects(record, "bgpPeers") or [record]
-    families = {field(each, "addressFamily", str) or "" for each in peers} - {""}
-    by_family = [each for each in listed if each.get("IpAddressFamily") in families]
-    return by_family or [each for each in listed if each == interface]
 
 
 # Virtual interfaces first, since they have a connectionId too, and connections before LAGs, as they have a lagId.
@@ -392,10 +349,10 @@ KINDS = {
         _interface,
         _interface_state,
         health=_bgp_health,
-        queries=_interface_queries,
+        queries=interface_queries,
     ),
     "direct_connect": Kind(
-        "connectionId", _connection, _connection_state, queries=_connection_queries
+        "connectionId", _connection, _connection_state, queries=connection_queries
     ),
     "direct_connect_lag": Kind("lagId", _lag, _lag_state),
 }

@@ -16,7 +16,7 @@ from modules.circuits.aws.records import (
     with_name,
     with_tag,
 )
-from shared.engine.poll import Requested
+from shared.engine.contracts import Requested
 from shared.providers import aws
 from shared.providers.aws import cloudtrail
 from shared.records.fields import field, needed
@@ -27,7 +27,7 @@ PERMISSIONS = ("ec2:DescribeVpcPeeringConnections",)
 DETAILS = ("AccepterVpcInfo", "ExpirationTime", "RequesterVpcInfo")
 
 
-def fetch(scope: aws.Scope, requested: Requested = None) -> Iterator[list[Record]]:
+def pages(scope: aws.Scope, requested: Requested = None) -> Iterator[list[Record]]:
     for page in aws.requested_pages(
         scope,
         "describe_vpc_peering_connections",
@@ -47,10 +47,10 @@ def _convert(record: Record, scope: aws.Scope, lookups: Lookups) -> dict[str, An
         "id": name,
         "name": aws.named(record, name),
         "reference": name,
-        "endpoint_a": far_end(requester, "VpcId", lookups.vpcs, scope, lookups),
-        "endpoint_b": far_end(accepter, "VpcId", lookups.vpcs, scope, lookups),
+        "endpoint_a": endpoint(requester, "VpcId", lookups.vpcs, scope, lookups),
+        "endpoint_b": endpoint(accepter, "VpcId", lookups.vpcs, scope, lookups),
         "connections": Connections(
-            networks=joined((requester, accepter), "VpcId", lookups.vpcs, scope, lookups)
+            networks=reported_sides((requester, accepter), "VpcId", lookups.vpcs, scope, lookups)
         ),
         "metadata": metadata(
             record,
@@ -69,9 +69,9 @@ def _state(record: Record) -> Optional[str]:
     return field(field(record, "Status", dict) or {}, "Code", str)
 
 
-def side(record: Record, side: str) -> dict[str, Any]:
-    """Of a peering: "Requester" or "Accepter"."""
-    return field(record, f"{side}VpcInfo", dict) or field(record, f"{side}TgwInfo", dict) or {}
+def side(record: Record, name: str) -> dict[str, Any]:
+    """The "Requester" or the "Accepter" of a peering."""
+    return field(record, f"{name}VpcInfo", dict) or field(record, f"{name}TgwInfo", dict) or {}
 
 
 def elsewhere(record: Record, scope: aws.Scope, lookups: Lookups) -> Optional[str]:
@@ -84,7 +84,7 @@ def elsewhere(record: Record, scope: aws.Scope, lookups: Lookups) -> Optional[st
     return None
 
 
-def far_end(
+def endpoint(
     side: Mapping[str, Any], name: str, known: Records, scope: aws.Scope, lookups: Lookups
 ) -> Optional[str]:
     """One side of a peering; with its account and region where it is not known here."""
@@ -99,7 +99,7 @@ def far_end(
     return with_name(identifier, ", ".join(filter(None, where)))
 
 
-def joined(
+def reported_sides(
     sides: Iterable[Mapping[str, Any]],
     name: str,
     known: Records,

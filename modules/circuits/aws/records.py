@@ -2,7 +2,7 @@
 
 import dataclasses
 import datetime
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Callable, Optional
 
 from shared.providers import aws
@@ -11,14 +11,14 @@ from shared.providers.aws import cloudwatch
 GONE = ("deleted", "expired", "failed", "rejected")  # states of what no longer exists
 
 Record = dict[str, Any]
-Records = dict[str, Record]  # by id
+Records = Mapping[str, Record]  # by id
 # A function that returns what cloudwatch.known_dimensions gives for Direct Connect; it calls that once.
 Dimensions = Callable[[], dict[str, list[dict[str, str]]]]
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(frozen=True)
 class Lookups:
-    """Related data of circuits. ``fetch`` and ``fetch_status`` fill it as far as they need it."""
+    """Related data of circuits, as far as the kind of the page needs it."""
 
     vpcs: Records = dataclasses.field(default_factory=dict)
     customer_gateways: Records = dataclasses.field(default_factory=dict)
@@ -28,7 +28,7 @@ class Lookups:
     vpns: Records = dataclasses.field(default_factory=dict)
     peerings: Records = dataclasses.field(default_factory=dict)  # of transit gateways
     ports: Records = dataclasses.field(default_factory=dict)  # Direct Connect connections and LAGs
-    locations: dict[str, str] = dataclasses.field(default_factory=dict)  # code -> name
+    locations: Mapping[str, str] = dataclasses.field(default_factory=dict)  # code -> name
     direct_connect_gateways: Records = dataclasses.field(default_factory=dict)
 
 
@@ -57,7 +57,7 @@ def no_queries(
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
-    """How the records of one kind are read."""
+    """One kind of records, and how to read them."""
 
     id: str  # the field with the id
     convert: Callable[[Record, aws.Scope, Lookups], dict[str, Any]]

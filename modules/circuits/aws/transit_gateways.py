@@ -4,25 +4,24 @@ APIs: EC2 DescribeTransitGatewayAttachments and DescribeTransitGatewayPeeringAtt
 are among the attachments too, with less data.
 """
 
+import dataclasses
 import datetime
 from collections.abc import Iterable, Iterator
-from typing import Any, Callable, Optional
+from typing import Any, Optional
 
 from nflex_connector_utils import Connections
 
-from modules.circuits.aws.direct_connect import look_up_gateways
-from modules.circuits.aws.peerings import elsewhere, far_end, joined, side
+from modules.circuits.aws.direct_connect import gateways, with_gateway_name
+from modules.circuits.aws.peerings import elsewhere, endpoint, reported_sides, side
 from modules.circuits.aws.records import (
     GONE,
     Dimensions,
     Kind,
     Lookups,
     Record,
-    Records,
-    with_name,
     with_tag,
 )
-from shared.engine.poll import Requested
+from shared.engine.contracts import Page, Requested
 from shared.providers import aws
 from shared.providers.aws import cloudtrail, cloudwatch
 from shared.records.fields import field, needed
@@ -51,10 +50,9 @@ PEERING_DETAILS = (
 )
 
 
-def fetch_peerings(
-    scope: aws.Scope, lookups: Lookups, requested: Requested = None
-) -> Iterator[list[Record]]:
-    peerings: Records = {}
+def peerings(scope: aws.Scope, requested: Requested = None) -> dict[str, Record]:
+    """The peerings by id."""
+    listed: dict[str, Record] = {}
     for page in aws.requested_pages(
         scope,
         "describe_transit_gateway_peering_attachments",
@@ -62,28 +60,29 @@ def fetch_peerings(
         "transit-gateway-attachment-id",
         requested,
         "tgw-attach-",
-        restarted=peerings.clear,
+        restarted=listed.clear,
     ):
-        peerings.update(aws.keyed(page, "TransitGatewayAttachmentId"))
-    lookups.peerings = {  # moto lists all attachments here
-        name: each
-        for name, each in peerings.items()
-        if side(each, "Requester") or side(each, "Accepter")
+        listed.update(aws.keyed(page, "TransitGatewayAttachmentId"))
+    return {  # moto lists all attachments here
+        name: record
+        for name, record in listed.items()
+        if side(record, "Requester") or side(record, "Accepter")
     }
-    yield aws.of_kind("transit_gateway_peering", lookups.peerings.values())
 
 
-def fetch_attachments(scope: aws.Scope, lookups: Lookups) -> Iterator[list[Record]]:
-    """Attachments, after the names of Direct Connect gateways that they need."""
-    for page in _attachments(scope, None):
-        if not lookups.direct_connect_gateways and _any(page, "direct-connect-gateway"):
-            look_up_gateways(scope, lookups)
-        yield aws.of_kind("transit_gateway_attachment", page)
+def fetch_attachments(scope: aws.Scope, lookups: Lookups) -> Iterator[Page[Record, Lookups]]:
+    """Attachments, with the names of the Direct Connect gateways that they need."""
+    for attachments in _attachments(scope, None):
+        if not lookups.direct_connect_gateways and _any(attachments, "direct-connect-gateway"):
+            lookups = dataclasses.replace(lookups, direct_connect_gateways=gateways(scope))
+        yield Page(aws.of_kind("transit_gateway_attachment", attachments), lookups)
 
 
-def fetch_attachments_status(scope: aws.Scope, requested: Requested) -> Iterator[list[Record]]:
-    for page in _attachments(scope, requested):
-        yield aws.of_kind("transit_gateway_attachment", page)
+def fetch_attachments_status(
+    scope: aws.Scope, lookups: Lookups, requested: Requested
+) -> Iterator[Page[Record, Lookups]]:
+    for attachments in _attachments(scope, requested):
+        yield Page(aws.of_kind("transit_gateway_attachment", attachments), lookups)
 
 
 def _attachments(scope: aws.Scope, requested: Requested) -> Iterator[list[Record]]:
@@ -98,7 +97,7 @@ def _attachments(scope: aws.Scope, requested: Requested) -> Iterator[list[Record
 
 
 def _any(attachments: Iterable[Record], kind: str) -> bool:
-    return any(field(each, "ResourceType", str) == kind for each in attachments)
+    return any(field(attachment, "ResourceType", str) == kind for attachment in attachments)
 
 
 def _peering(record: Record, scope: aws.Scope, lookups: Lookups) -> dict[str, Any]:
@@ -107,10 +106,12 @@ def _peering(record: Record, scope: aws.Scope, lookups: Lookups) -> dict[str, An
     status = field(record, "Status", dict) or {}
     return {
         **_attached(record, scope),
-        "endpoint_a": far_end(requester, "TransitGatewayId", known, scope, lookups),
-        "endpoint_b": far_end(accepter, "TransitGatewayId", known, scope, lookups),
+        "endpoint_a": endpoint(requester, "TransitGatewayId", known, scope, lookups),
+        "endpoint_b": endpoint(accepter, "TransitGatewayId", known, scope, lookups),
         "connections": Connections(
-            appliances=joined((requester, accepter), "TransitGatewayId", known, scope, lookups)
+            appliances=reported_sides(
+                (requester, accepter), "TransitGatewayId", known, scope, lookups
+            )
         ),
         "metadata": metadata(
             record,
@@ -125,31 +126,33 @@ def _attachment(record: Record, scope: aws.Scope, lookups: Lookups) -> dict[str,
     """Between a transit gateway and a VPC, a VPN, a Direct Connect gateway or something else."""
     gateway, other = field(record, "TransitGatewayId", str), field(record, "ResourceId", str)
     kind = field(record, "ResourceType", str)
-    ends: dict[Optional[str], Callable[[], Optional[str]]] = {
-        "vpc": lambda: with_tag(other, lookups.vpcs),
-        "vpn": lambda: with_tag(other, lookups.vpns),
-        "direct-connect-gateway": lambda: with_name(
-            other,
-            field(
-                lookups.direct_connect_gateways.get(other or "") or {},
-                "directConnectGatewayName",
-                str,
-            ),
-        ),
-    }
     connections = Connections(
         appliances=aws.reported([gateway], lookups.transit_gateways),
         networks=aws.reported([other], lookups.vpcs),
     )
-    vpns = {each: vpn for each, vpn in lookups.vpns.items() if vpn.get("State") not in GONE}
-    connections.add(type="circuit", connections=aws.reported([other], vpns))
+    vpn = lookups.vpns.get(other or "") or {}
+    vpns = [] if vpn.get("State") in GONE else aws.reported([other], lookups.vpns)
+    connections.add(type="circuit", connections=vpns)
     return {
         **_attached(record, scope),
         "endpoint_a": with_tag(gateway, lookups.transit_gateways),
-        "endpoint_b": ends.get(kind, lambda: other)(),
+        "endpoint_b": _resource_label(other, kind, lookups),
         "connections": connections,
         "metadata": metadata(record, ATTACHMENT_DETAILS, aws.tags(record)),
     }
+
+
+def _resource_label(
+    resource: Optional[str], kind: Optional[str], lookups: Lookups
+) -> Optional[str]:
+    """The attached resource, with its name where that is known."""
+    if kind == "vpc":
+        return with_tag(resource, lookups.vpcs)
+    if kind == "vpn":
+        return with_tag(resource, lookups.vpns)
+    if kind == "direct-connect-gateway":
+        return with_gateway_name(resource, lookups)
+    return resource
 
 
 def _attached(record: Record, scope: aws.Scope) -> dict[str, Any]:
@@ -188,9 +191,9 @@ def _queries(
 
 def _own_side(record: Record, scope: aws.Scope) -> dict[str, Any]:
     """The side of a peering that is in this region; an attachment has only one."""
-    for each in (side(record, "Requester"), side(record, "Accepter")):
-        if field(each, "Region", str) == scope.name:
-            return each
+    for candidate in (side(record, "Requester"), side(record, "Accepter")):
+        if field(candidate, "Region", str) == scope.name:
+            return candidate
     return record
 
 

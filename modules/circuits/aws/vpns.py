@@ -18,7 +18,7 @@ from modules.circuits.aws.records import (
     with_name,
     with_tag,
 )
-from shared.engine.poll import Requested
+from shared.engine.contracts import Requested
 from shared.providers import aws
 from shared.providers.aws import cloudtrail, cloudwatch
 from shared.records.fields import field, needed, objects
@@ -63,9 +63,9 @@ TUNNEL_DETAILS = (
 TUNNEL_LEVELS = {"UP": "ok", "DOWN": "error"}
 
 
-def fetch(
-    scope: aws.Scope, lookups: Lookups, requested: Requested = None
-) -> Iterator[list[Record]]:
+def listed(scope: aws.Scope, requested: Requested = None) -> dict[str, Record]:
+    """The VPN connections by id."""
+    vpns: dict[str, Record] = {}
     for page in aws.requested_pages(
         scope,
         "describe_vpn_connections",
@@ -73,10 +73,10 @@ def fetch(
         "vpn-connection-id",
         requested,
         "vpn-",
-        restarted=lookups.vpns.clear,
+        restarted=vpns.clear,
     ):
-        lookups.vpns.update(aws.keyed(page, "VpnConnectionId"))
-    yield aws.of_kind("vpn", lookups.vpns.values())
+        vpns.update(aws.keyed(page, "VpnConnectionId"))
+    return vpns
 
 
 def _convert(record: Record, scope: aws.Scope, lookups: Lookups) -> dict[str, Any]:
@@ -85,15 +85,15 @@ def _convert(record: Record, scope: aws.Scope, lookups: Lookups) -> dict[str, An
     transit, network = field(record, "TransitGatewayId", str), field(record, "CoreNetworkArn", str)
     peer = lookups.customer_gateways.get(customer or "") or {}
     address = field(peer, "IpAddress", str)
-    tagged = aws.tags(peer).get("Name")
+    name_tag = aws.tags(peer).get("Name")
     options = field(record, "Options", dict) or {}
-    tunnels = [aws.only(each, TUNNEL_DETAILS) for each in objects(record, "VgwTelemetry")]
+    tunnels = [aws.only(tunnel, TUNNEL_DETAILS) for tunnel in objects(record, "VgwTelemetry")]
     tunnels.sort(key=lambda tunnel: str(tunnel["OutsideIpAddress"]))
     return {
         "id": name,
         "name": aws.named(record, name),
         "reference": name,
-        "endpoint_a": with_name(address or tagged or customer, tagged if address else None),
+        "endpoint_a": with_name(address or name_tag or customer, name_tag if address else None),
         "endpoint_b": with_tag(gateway, lookups.vpn_gateways)
         or with_tag(transit, lookups.transit_gateways)
         or (network and network.rpartition("/")[2]),
@@ -120,11 +120,13 @@ def _convert(record: Record, scope: aws.Scope, lookups: Lookups) -> dict[str, An
 def _health(record: Record) -> Health:
     """One of the two tunnels is enough."""
     tunnels = sorted(
-        objects(record, "VgwTelemetry"), key=lambda each: str(each.get("OutsideIpAddress"))
+        objects(record, "VgwTelemetry"), key=lambda tunnel: str(tunnel.get("OutsideIpAddress"))
     )
-    levels = [TUNNEL_LEVELS.get(field(each, "Status", str) or "", "unknown") for each in tunnels]
-    messages = [_tunnel_message(each) for each in tunnels] or ["nothing is known of its tunnels"]
-    since = [field(each, "LastStatusChange", datetime.datetime) for each in tunnels]
+    states = [field(tunnel, "Status", str) for tunnel in tunnels]
+    levels = [TUNNEL_LEVELS.get(state or "", "unknown") for state in states]
+    messages = [_tunnel_message(tunnel) for tunnel in tunnels]
+    messages = messages or ["nothing is known of its tunnels"]
+    since = [field(tunnel, "LastStatusChange", datetime.datetime) for tunnel in tunnels]
     return Health(redundant(levels), messages, max(filter(None, since), default=None))
 
 
