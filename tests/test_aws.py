@@ -451,8 +451,8 @@ def test_verify_false_is_logged_at_each_poll(cloud):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_denied_action_is_named_with_its_region(cloud, family):
-    cell = importlib.import_module(f"modules.{family}.aws")
-    for permission in {*cell.PERMISSIONS} - {"ec2:DescribeRegions"}:  # which is of the login
+    cell = importlib.import_module(f"modules.{family}.aws").CELL
+    for permission in {*cell.permissions} - {"ec2:DescribeRegions"}:  # which is of the login
         operation = permission.partition(":")[2]
         cloud.faults.clear()
         cloud.calls.clear()
@@ -471,8 +471,8 @@ def test_denied_regions_are_named(cloud):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_least_permissions_cover_every_call(cloud, family):
     poll(family, event(cloud))
-    cell = importlib.import_module(f"modules.{family}.aws")
-    policy = aws.least_permissions(cell.PERMISSIONS)
+    cell = importlib.import_module(f"modules.{family}.aws").CELL
+    policy = aws.least_permissions(cell.permissions)
     allowed = policy["Statement"][0]["Action"]
     assert allowed == sorted(set(allowed))
     assert {f"ec2:{operation}" for _, operation in cloud.calls} == set(allowed)

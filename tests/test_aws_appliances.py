@@ -12,8 +12,8 @@ from modules.appliances.aws import (
     gateways,
     load_balancers,
 )
+from shared.engine.contracts import Dropped
 from shared.engine.errors import UnexpectedResponse
-from shared.engine.poll import Dropped
 from tests.fakes.aws_records import TIME, Session, record, shape
 
 ARN = "arn:aws:elasticloadbalancing:us-east-1:111111111111:loadbalancer/app/{}/1"
@@ -117,14 +117,13 @@ def polled(absent=(), **answers):
     session = _Session({**NETWORKS, "DescribeLoadBalancers": load_balancers, **answers}, absent)
     scope = session.scope()
     found, dropped = {}, []
-    lookups = appliances.lookups(scope)
-    for page in appliances.fetch(scope, lookups):
-        for each in page:
-            made = appliances.convert(each, scope, lookups)
-            if isinstance(made, Dropped):
-                dropped.append(made.reason)
+    for page in appliances.fetch(scope):
+        for entry in page.records:
+            converted = appliances.convert(entry, scope, page.lookups)
+            if isinstance(converted, Dropped):
+                dropped.append(converted.reason)
             else:
-                resource = made.serialize()
+                resource = converted.serialize()
                 found[resource["base"]["name"]] = resource
     return found, dropped, session
 

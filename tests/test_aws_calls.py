@@ -13,8 +13,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from flexlocal.__main__ import families
-from shared.engine import poll
 from shared.engine.errors import InsufficientPermission
+from shared.engine.poll import load_cell
 from shared.providers import aws
 from shared.transport import http
 from tests.fakes import moto_polls
@@ -26,7 +26,7 @@ HANDLERS = [
     (family, handler)
     for family, cells in families().items()
     if "aws" in cells
-    for handler, needed in poll.load_cell(cells["aws"]).permissions_by_handler.items()
+    for handler, needed in load_cell(cells["aws"]).permissions_by_handler.items()
     if needed
 ]
 NO_PERMISSION_NEEDED = "sts:GetCallerIdentity"
@@ -112,7 +112,7 @@ def poll(url, family, handler):
 @pytest.mark.parametrize("family, handler", HANDLERS)
 def test_what_is_called_is_what_the_table_of_rights_names(polled, family, handler):
     _, made = polled[family, handler]
-    cell = poll.load_cell(f"modules.{family}.aws")
+    cell = load_cell(f"modules.{family}.aws")
     needed = set(cell.permissions_by_handler[handler])
     assert needed >= {"ec2:DescribeRegions"}
     assert made - {NO_PERMISSION_NEEDED} == needed

@@ -50,8 +50,8 @@ def details(**changed):
 
 
 def network(record, **looked_up):
-    asked = {"vpcs": [], "vpc_ids": {f"vpc-{REGION}"}, "public_by_default": set(), "own_route": {}}
-    lookups = networks.Lookups(**{**asked, **looked_up})
+    known = {"vpc_ids": {f"vpc-{REGION}"}, "public_by_default": set(), "own_route": {}}
+    lookups = networks.Lookups(**{**known, **looked_up})
     return networks.convert(record, SCOPE, lookups).serialize()
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from modules.circuits import aws as circuits
 from modules.circuits.aws import peerings, transit_gateways, vpns
+from shared.engine.contracts import Dropped
 from shared.engine.errors import UnexpectedResponse
-from shared.engine.poll import Dropped
 from tests.fakes.aws_records import Session, record, shape
 from tools import direct_connect
 
@@ -161,14 +161,13 @@ def polled(region=US, absent=(), **answers):
     session = Session({**ACCOUNT, **answers}, (US, EU), absent)
     scope = session.scope(region)
     found, dropped = {}, []
-    lookups = circuits.lookups(scope)
-    for page in circuits.fetch(scope, lookups):
-        for each in page:
-            made = circuits.convert(each, scope, lookups)
-            if isinstance(made, Dropped):
-                dropped.append(made.reason)
+    for page in circuits.fetch(scope):
+        for entry in page.records:
+            converted = circuits.convert(entry, scope, page.lookups)
+            if isinstance(converted, Dropped):
+                dropped.append(converted.reason)
             else:
-                resource = made.serialize()
+                resource = converted.serialize()
                 found[resource["id"]] = resource
     return found, dropped, session
 

@@ -114,10 +114,8 @@ def fetched(monkeypatch, cell, what, cloud, spare):
     session = aws.Session(aws.credentials(given, False), poll)
     session.regions = [REGION]
     scope = aws.Scope(REGION, session)
-    lookups = cell.lookups(scope)
     more = (None,) if what == "fetch_status" else ()
-    pages = list(getattr(cell, what)(scope, lookups, *more))
-    return [record for page in pages for record in page], lookups
+    return list(getattr(cell, what)(scope, *more))  # the pages: records and lookups
 
 
 @pytest.mark.parametrize("cell, what", ONE_EACH)

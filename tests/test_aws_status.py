@@ -9,6 +9,7 @@ from modules.appliances.aws import classic_load_balancers, firewalls
 from modules.circuits import aws as circuits
 from modules.circuits.aws import vpns
 from modules.servers import aws as servers
+from modules.servers.aws import checks
 from modules.volumes import aws as volumes
 from shared.engine.errors import UnexpectedResponse
 from shared.providers import aws
@@ -26,10 +27,9 @@ def words(service, name):
 
 def status(cell, record, lookups=None):
     """The one point of a record, or None."""
-    scope = Session().scope()
-    if lookups is None and hasattr(cell, "lookups"):
-        lookups = cell.lookups(scope)
-    points = list(cell.status(record, scope, lookups))
+    if lookups is None and cell in (appliances, circuits):
+        lookups = cell.Lookups()
+    points = list(cell.status(record, Session().scope(), lookups))
     assert len(points) <= 1
     return points[0] if points else None
 
@@ -90,12 +90,12 @@ CHECKS = {
 }
 
 
-@pytest.mark.parametrize("check", servers.CHECKS)
+@pytest.mark.parametrize("check", checks.CHECKS)
 @pytest.mark.parametrize("word, expected", told("ec2", "SummaryStatus", CHECKS))
 def test_the_checks_of_an_instance(check, word, expected):
     point = status(servers, instance(**{check: {"Status": word}}))
     assert point.level == expected
-    said = f"running; {servers.CHECKS[check]}: {word}"
+    said = f"running; {checks.CHECKS[check]}: {word}"
     assert point.message == ("running" if expected == "ok" else said)
 
 
@@ -145,7 +145,7 @@ def test_an_impaired_instance_with_an_event():
 def test_all_instances_are_asked_for():
     session = Session()
     scope = session.scope()
-    assert list(servers.fetch_status(scope, servers.lookups(scope), None)) == [[]]
+    assert [page.records for page in servers.fetch_status(scope, None)] == [[]]
     ((operation, asked),) = session.calls
     assert operation == "DescribeInstanceStatus"
     assert asked["IncludeAllInstances"] is True
@@ -219,12 +219,12 @@ def balancer(state="active", reason=None, kind="application"):
 
 
 def with_targets(*groups):
-    lookups = appliances.Lookups()
+    targets, listed = {}, []
     for number, states in enumerate(groups):
         arn = f"arn:tg{number}"
-        lookups.groups["arn:lb"].append({"TargetGroupArn": arn, "TargetGroupName": f"web{number}"})
-        lookups.targets[arn] = [{"TargetHealth": {"State": each}} for each in states]
-    return lookups
+        listed.append({"TargetGroupArn": arn, "TargetGroupName": f"web{number}"})
+        targets[arn] = [{"TargetHealth": {"State": state}} for state in states]
+    return appliances.Lookups(groups={"arn:lb": listed}, targets=targets)
 
 
 NAT = {
@@ -417,8 +417,8 @@ def test_a_classic_load_balancer_that_is_gone_meanwhile():
         {"DescribeLoadBalancers": listed, "DescribeInstanceHealth": "LoadBalancerNotFound"}
     )
     scope = session.scope()
-    pages = appliances.fetch_status(scope, appliances.lookups(scope), None)
-    assert [each for page in pages for each in page] == []
+    pages = appliances.fetch_status(scope, None)
+    assert [entry for page in pages for entry in page.records] == []
 
 
 def firewall(word="READY", config="IN_SYNC", zones=None):
@@ -704,6 +704,5 @@ def test_a_status_poll_asks_for_no_more_than_it_needs():
     for cell, calls in ((servers, 1), (volumes, 1), (appliances, 10), (circuits, 7)):
         session = Session()
         scope = session.scope()
-        made = cell.lookups(scope) if hasattr(cell, "lookups") else None
-        list(cell.fetch_status(scope, made, None))
+        list(cell.fetch_status(scope, None))
         assert len(session.calls) == calls, session.calls

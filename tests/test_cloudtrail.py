@@ -6,9 +6,9 @@ import json
 
 import pytest
 
+from shared.engine.contracts import Window
 from shared.engine.errors import UnexpectedResponse
 from shared.engine.interval import Interval
-from shared.engine.poll import Asked
 from shared.providers.aws import cloudtrail
 from tests.built import CELLS
 from tests.fakes.aws_records import Session
@@ -53,9 +53,8 @@ def told(*events, family="servers", resources=None, span=HOUR):
 
     session = Session({"LookupEvents": lookup})
     scope = session.scope()
-    asked = Asked(span, None if resources is None else frozenset(resources))
-    lookups = cell.lookups(scope) if hasattr(cell, "lookups") else None
-    return [each for page in cell.logs(scope, lookups, asked) for each in page], session
+    window = Window(span, None if resources is None else frozenset(resources))
+    return [entry for page in cell.logs(scope, window) for entry in page], session
 
 
 def test_an_event_whole():
@@ -165,8 +164,8 @@ def test_an_event_that_can_not_be_understood(changed):
 
 
 def test_the_span_leaves_room_for_late_events_and_has_whole_seconds():
-    assert cloudtrail.SPAN["skew_s"] == 900
-    assert cloudtrail.SPAN["period_s"] == 1
+    assert cloudtrail.SPAN.skew_s == 900
+    assert cloudtrail.SPAN.period_s == 1
 
 
 # --- what CloudTrail has no resource type for -------------------------------------------------------

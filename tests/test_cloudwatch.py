@@ -12,9 +12,9 @@ from modules.appliances import aws as appliances
 from modules.circuits import aws as circuits
 from modules.servers import aws as servers
 from modules.volumes import aws as volumes
+from shared.engine.contracts import Window
 from shared.engine.errors import InsufficientPermission, UnexpectedResponse, Unreachable
 from shared.engine.interval import Interval
-from shared.engine.poll import Asked
 from shared.providers.aws import cloudwatch
 from shared.records import metrics
 from tests.fakes.aws_records import Session, record
@@ -26,8 +26,8 @@ SPAN = Interval(NOON - 15 * MINUTES, NOON)
 PER_SERVER = len(metrics.of("aws.ec2"))
 
 
-def asked(resources=None, span=SPAN):
-    return Asked(span, None if resources is None else frozenset(resources))
+def window(resources=None, span=SPAN):
+    return Window(span, None if resources is None else frozenset(resources))
 
 
 def instances(count, monitoring="disabled"):
@@ -62,9 +62,7 @@ def session(answer=complete, count=1, **answers):
 
 def points(session, cell=servers, of=None):
     scope = session.scope()
-    pages = cell.metrics(
-        scope, cell.lookups(scope) if hasattr(cell, "lookups") else None, of or asked()
-    )
+    pages = cell.metrics(scope, of or window())
     return [point for page in pages for point in page]
 
 
@@ -137,7 +135,7 @@ def test_what_is_asked():
 
 def test_a_few_resources_are_asked_for_by_a_filter():
     made = session(count=2)
-    found = points(made, of=asked(["i-000001", "vol-1"]))
+    found = points(made, of=window(["i-000001", "vol-1"]))
     (listing,) = made.asked("DescribeInstances")
     assert listing["Filters"] == [{"Name": "instance-id", "Values": ["i-000001", "vol-1"]}]
     assert {each["resource_id"] for each in found} == {"i-000001"}
@@ -145,7 +143,7 @@ def test_a_few_resources_are_asked_for_by_a_filter():
 
 def test_many_resources_are_picked_from_the_listing():
     made = session(count=1000)
-    found = points(made, of=asked({f"i-{number:06d}" for number in range(0, 1000, 2)}))
+    found = points(made, of=window({f"i-{number:06d}" for number in range(0, 1000, 2)}))
     (listing,) = made.asked("DescribeInstances")
     assert "Filters" not in listing
     assert len({each["resource_id"] for each in found}) == 500
@@ -153,7 +151,7 @@ def test_many_resources_are_picked_from_the_listing():
 
 def test_no_resource_is_asked_for():
     made = session(count=2)
-    assert points(made, of=asked([])) == []
+    assert points(made, of=window([])) == []
     assert not made.calls
 
 
@@ -210,7 +208,7 @@ def test_an_hours_points_of_long_ago_each_belong_to_one_poll():
     times = []
     for span in (first, second):
         made = session(hourly)
-        found = points(made, of=asked(span=span))
+        found = points(made, of=window(span=span))
         times += [each["time"] for each in found if each["metric"] == "network-in"]
         assert {each["value"] for each in found if each["metric"] == "network-in"} == {1.0}
         (call,) = made.asked("GetMetricData")

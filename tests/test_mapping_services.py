@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from flexlocal.__main__ import families
+from shared.engine.contracts import Window
 from shared.engine.interval import Interval
-from shared.engine.poll import Asked
 from shared.providers.aws import cloudwatch
 from shared.providers.openstack import server_diagnostics
 from shared.records import metrics
@@ -128,9 +128,9 @@ def test_cloudwatchs_services_give_what_is_listed(all_in_use, service):
         return {"MetricDataResults": found}
 
     scope = Session({"GetMetricData": complete}).scope()
-    asked = Asked(Interval(NOON, NOON + datetime.timedelta(hours=1)), None)
+    window = Window(Interval(NOON, NOON + datetime.timedelta(hours=1)), None)
     queries = cloudwatch.queries(service, "AWS/X", {"Id": "x"}, "x", "server", 300)
-    points = [each for page in cloudwatch.points(scope, asked, queries) for each in page]
+    points = [each for page in cloudwatch.points(scope, window, queries) for each in page]
     assert len(points) == len(queries) > 0
     keys = {key for key in ENTRIES if service_of(key) == service}
     assert of_service(all_in_use, service) == {key: SERVICES[service] for key in keys}

@@ -17,6 +17,7 @@ from moto.networkmanager.responses import NetworkManagerResponse
 
 from modules.wan_links import aws as cell
 from modules.wan_links import main
+from modules.wan_links.aws import core_networks, listings, records, site_links
 from shared.engine.errors import InsufficientPermission, UnexpectedResponse
 from shared.providers import aws
 from tests.fakes.context import Context
@@ -30,6 +31,12 @@ KINDS = {
     "connection": "Connection",
     "attachment": "Attachment",
     "peering": "Peering",
+}
+DETAILS = {
+    "link": site_links.LINK_DETAILS,
+    "connection": site_links.CONNECTION_DETAILS,
+    "attachment": core_networks.ATTACHMENT_DETAILS,
+    "peering": core_networks.PEERING_DETAILS,
 }
 
 
@@ -196,7 +203,7 @@ def test_what_is_in_a_region_that_is_not_polled_is_not_connected_to(url):
 
 
 def test_pages_are_followed(url, links, monkeypatch):
-    monkeypatch.setattr(cell, "PAGE", 1)
+    monkeypatch.setattr(listings, "PAGE_SIZE", 1)
     assert {each["id"] for each in poll(url)} == {each["id"] for each in links.values()}
 
 
@@ -272,7 +279,7 @@ def record(kind, **changed):
 
 
 def status(kind, **changed):
-    (point,) = cell.status(record(kind, **changed), SCOPE, cell.Lookups())
+    (point,) = cell.status(record(kind, **changed), SCOPE, None)
     return point
 
 
@@ -286,9 +293,9 @@ def test_a_record_with_all_fields_of_the_model(kind):
     made = record(kind)
     link = cell.convert(made, SCOPE, cell.Lookups()).serialize()
     assert link["id"] == f"a {KINDS[kind]}Id"
-    details = getattr(cell, f"{kind.upper()}_DETAILS")
-    lacking = {*details} - {*made, cell.TRANSIT_GATEWAY_ATTACHMENT}
-    assert lacking <= (NEWER if OLD_BOTOCORE else set())
+    details = DETAILS[kind]
+    missing = {*details} - {*made, core_networks.TRANSIT_GATEWAY_ATTACHMENT}
+    assert missing <= (NEWER if OLD_BOTOCORE else set())
     for name in set(details) & set(made):
         assert name in specific(link)
 
@@ -296,7 +303,7 @@ def test_a_record_with_all_fields_of_the_model(kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_state_of_the_model_is_known(kind):
     for word in MODEL.shape_for(KINDS[kind]).members["State"].enum:
-        assert word in cell.STATES
+        assert word in records.STATES
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -401,19 +408,19 @@ def test_a_record_of_no_kind_is_refused():
 @pytest.mark.usefixtures("url")
 def test_the_simulated_operations_answer_with_the_fields_of_the_model():
     validator = botocore.validate.ParamValidator()
-    for name, records in (
+    for name, samples in (
         ("Connection", network_manager.connections),
         ("LinkAssociation", network_manager.link_associations),
         ("CustomerGatewayAssociation", network_manager.gateway_associations),
         ("Attachment", network_manager.attachments),
         ("TransitGatewayPeering", list(network_manager.peerings.values())),
     ):
-        assert records
-        for each in records:
-            report = validator.validate(each, MODEL.shape_for(name))
+        assert samples
+        for sample in samples:
+            report = validator.validate(sample, MODEL.shape_for(name))
             assert not report.has_errors(), report.generate_report()
 
 
 def test_the_declared_rights_are_operations_of_the_service():
     known = {f"networkmanager:{name}" for name in MODEL.operation_names}
-    assert set(cell.PERMISSIONS) - {"ec2:DescribeRegions"} <= known
+    assert set(cell.CELL.permissions) - {"ec2:DescribeRegions"} <= known
