@@ -548,7 +548,9 @@ def test_the_rights_that_a_cell_states_are_enough(netbox, family):
 )
 def test_a_right_that_is_missing_is_named_and_the_token_not_blamed(netbox, family, right, token):
     netbox.tokens[token] = set(needed_rights(family)) - {right}
-    with pytest.raises(InsufficientPermission, match=rf"lacks the right {right}: .*403") as caught:
+    with pytest.raises(
+        InsufficientPermission, match=rf"lacks the permission {right}: .*403"
+    ) as caught:
         poll(family, netbox, token)
     named = {each for each in fakes.RIGHTS.values() if f"{each}:" in str(caught.value)}
     assert named == {right}
@@ -595,7 +597,7 @@ def test_the_least_permissions():
 
 def test_listings_are_named_with_their_rights():
     assert {
-        name: provider.session._right(kind) for name, kind in provider.LISTINGS.items()
+        name: provider.session._permission(kind) for name, kind in provider.LISTINGS.items()
     } == fakes.RIGHTS
 
 

@@ -1,6 +1,6 @@
 """What NetBox's records have in common: nested objects, tags, places, states, and what a device is.
 
-A nested object is thin: it has a name, but neither a site's coordinates nor a location's site. Its ``url``
+Nested objects are brief: a name, but neither a site's coordinates nor a location's site. Their ``url``
 and counts are never used: the url is built from the request's Host, and the counts are wrong.
 """
 
@@ -12,7 +12,7 @@ from shared.engine.errors import InvalidEvent
 from shared.records.fields import field, needed, objects
 from shared.records.metadata import Metadata, metadata
 
-# The last fields of most listings, and those of them that go to metadata as they are.
+# The last fields of most listings, and those of them that metadata shows unchanged.
 COMMON_FIELDS = (
     "owner",  # from 4.5
     "description",
@@ -53,9 +53,9 @@ DEVICE_FIELDS = (
     "vc_position",
     *COMMON_FIELDS,
 )
-# The fields of a device at the end of a link: what device_kind needs, its name and its site.
+# The fields of a device at an endpoint of a link: what device_kind needs, its name and its site.
 DEVICE_AT_ENDPOINT_FIELDS = ("id", "name", "display", "role", "device_role", "device_type", "site")
-# What of a device goes to metadata as NetBox has it; its rendered config context is not requested.
+# The fields of a device that metadata shows unchanged; its rendered config context is not requested.
 DEVICE_DETAILS = (
     "role",
     "tenant",
@@ -73,7 +73,7 @@ DEVICE_DETAILS = (
     "vc_position",
     *COMMON_DETAILS,
 )
-# Of devices and virtual machines. An operator may add words of his own: those are unknown.
+# Of devices and virtual machines. Operators may add states of their own; those are unknown.
 STATES = {
     "active": "running",
     "decommissioning": "shutting",
@@ -90,9 +90,9 @@ MEGABYTES_SINCE = (4, 1)
 
 
 def brief(value: Any) -> Any:
-    """What a person reads of a value: a choice's value, a nested object's name, the rest as it is."""
+    """A value for people: a choice's value, a nested object's name, anything else unchanged."""
     if isinstance(value, list):
-        return [brief(each) for each in value]
+        return [brief(item) for item in value]
     if isinstance(value, dict) and "value" in value and "label" in value:
         return value["value"]
     if isinstance(value, dict) and "display" in value:
@@ -101,12 +101,12 @@ def brief(value: Any) -> Any:
 
 
 def shown(record: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    """The record's fields of these names, each in brief."""
+    """The record's fields of these names, made brief."""
     return {name: brief(record.get(name)) for name in names}
 
 
 def tags(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Tags by name, and the custom fields that are set, as NetBox's filters call them: ``cf_NAME``."""
+    """Tags by name, and the custom fields that are set, named as in NetBox's filters: ``cf_NAME``."""
     values: dict[str, Any] = {needed(tag, "name", str): "" for tag in objects(record, "tags")}
     for name, value in (field(record, "custom_fields", dict) or {}).items():
         if value is not None:
@@ -115,7 +115,7 @@ def tags(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def details(record: Mapping[str, Any], names: Iterable[str], **more: Any) -> Metadata:
-    """The metadata of a record: its fields of these names in brief, its tags, and ``more``."""
+    """The metadata of a record: its fields of these names, its tags, and ``more``."""
     return metadata({}, (), tags(record), **shown(record, names), **more)
 
 
@@ -132,34 +132,34 @@ def device_details(record: Mapping[str, Any], **more: Any) -> Metadata:
 
 
 def nested(record: Mapping[str, Any], name: str, key: str) -> Optional[str]:
-    """A text of a nested object; None where there is no such object or text."""
+    """A text in a nested object; None if there is no such object or text."""
     return field(field(record, name, dict) or {}, key, str) or None
 
 
 def state(record: Mapping[str, Any], words: Mapping[str, str]) -> tuple[str, Optional[str]]:
-    """CMP's state, and NetBox's word for it."""
-    word = nested(record, "status", "value")
-    return words.get(word or "", "unknown"), word
+    """CMP's state, and NetBox's value for it."""
+    value = nested(record, "status", "value")
+    return words.get(value or "", "unknown"), value
 
 
 def name_of(record: Mapping[str, Any]) -> str:
-    """Its name; a device may have none, and NetBox then displays what it is."""
-    named = field(record, "name", str) or field(record, "display", str)
-    return named or str(needed(record, "id", int))
+    """The record's name; for a device without one, NetBox's description of it."""
+    name = field(record, "name", str) or field(record, "display", str)
+    return name or str(needed(record, "id", int))
 
 
 def addresses(record: Mapping[str, Any]) -> dict[str, str]:
-    """What an address is for -> the address without its mask; ``primary_ip`` is one of these again."""
-    found = {}
+    """A device's or machine's addresses without masks, by field; ``primary_ip`` repeats one of these."""
+    by_field = {}
     for name in ("primary_ip4", "primary_ip6", "oob_ip"):
         address = nested(record, name, "address")
         if address:
-            found[name] = address.partition("/")[0]
-    return found
+            by_field[name] = address.partition("/")[0]
+    return by_field
 
 
 def disk_bytes(record: Mapping[str, Any], name: str, version: tuple[int, int]) -> Optional[int]:
-    """A size of a disk: in megabytes since 4.1, in gigabytes before."""
+    """The size of a disk, which NetBox has in megabytes since 4.1, in gigabytes before."""
     size = field(record, name, int)
     return None if size is None else size * (10**6 if version >= MEGABYTES_SINCE else 10**9)
 
@@ -174,39 +174,39 @@ def place(
     within: Optional[str] = None,
     spot: Optional[Mapping[str, Any]] = None,
 ) -> dict[str, Any]:
-    """Where a (nested) site is, as nflex's Locations takes it; ``within`` names a room of it.
+    """The location of a (nested) site, as nflex's Locations takes it; ``within`` names a room of it.
 
-    ``spot`` is a record that may have coordinates of its own. 0.0 is a coordinate, not a missing one.
+    ``spot`` is a record that may have its own coordinates. 0.0 is a valid coordinate.
     """
     name = needed(site, "name", str)
     listed = sites.get(needed(site, "id", int)) or {}
     location: dict[str, Any] = {"name": f"{name} / {within}" if within else name}
-    for one in (listed, spot or {}):
-        latitude, longitude = field(one, "latitude", float), field(one, "longitude", float)
+    for holder in (listed, spot or {}):
+        latitude, longitude = field(holder, "latitude", float), field(holder, "longitude", float)
         if latitude is not None and longitude is not None:
             location.update(latitude=latitude, longitude=longitude)
-    where: dict[str, Any] = {"location": location}
+    result: dict[str, Any] = {"location": location}
     region = field(listed, "region", dict)
     if region:
-        where.update(area(region))
-    return where
+        result.update(area(region))
+    return result
 
 
 def distinct(places: Iterable[Optional[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """The places, each once, in their order; None, the end that is nowhere, is left out."""
-    known: list[dict[str, Any]] = []
-    for each in places:
-        if each and each not in known:
-            known.append(each)
-    return known
+    """The locations in their order, without duplicates and without None (an endpoint without a location)."""
+    unique: list[dict[str, Any]] = []
+    for location in places:
+        if location and location not in unique:
+            unique.append(location)
+    return unique
 
 
 def area(region: Mapping[str, Any]) -> dict[str, Any]:
-    """A (nested) region: an area without coordinates."""
+    """A (nested) region as nflex's Locations takes it; it has no coordinates."""
     return {"region": {"id": needed(region, "slug", str), "name": needed(region, "name", str)}}
 
 
-# --- what a device is -----------------------------------------------------------------------------
+# --- kinds of devices -----------------------------------------------------------------------------
 
 KINDS = (
     "firewall",
@@ -218,7 +218,7 @@ KINDS = (
     "switch",
     "unknown",
 )
-# Roles are the operator's own words. "Access switch" is a switch: the last words of a slug tell.
+# Operators choose the roles. The last words of a slug decide: "access switch" is a switch.
 _ROLES = {
     "adc": "load_balancer",
     "bare-metal": "server",
@@ -243,7 +243,7 @@ _ROLES = {
     "switch": "switch",
     "terminal-server": "unknown",
 }
-# Where the role does not tell: series by maker, as the public library of device types writes them.
+# If the role does not decide: series by manufacturer, as in the public library of device types.
 _SERIES = {
     "arista": {"dcs-": "switch"},
     "cisco": {
@@ -275,7 +275,7 @@ _SERIES = {
 def device_kinds(given: Any) -> dict[str, str]:
     """The account's option ``device_kinds``: slug of a role or of a device type -> kind.
 
-    Raises InvalidEvent if a kind is none.
+    Raises InvalidEvent for a kind that is not one of ``KINDS``.
     """
     kinds = {}
     for slug, kind in (given or {}).items():
@@ -289,9 +289,9 @@ def device_kinds(given: Any) -> dict[str, str]:
 
 
 def device_kind(record: Mapping[str, Any], given: Mapping[str, str]) -> str:
-    """One of ``KINDS``: what the account says of its role or type, else the tables above.
+    """One of ``KINDS``: the account's kind for the device's role or type, or else by the tables above.
 
-    "server" makes it a server of the servers family; all others are appliances.
+    A "server" belongs to the servers family, every other kind to appliances.
     """
     role = field(record, "role", dict) or field(record, "device_role", dict) or {}
     device_type = field(record, "device_type", dict) or {}

@@ -1,15 +1,15 @@
-"""NetBox 3.7 to 4.6: a token, one scope, and listings that are walked by id.
+"""NetBox 3.7 to 4.6: a token, one scope, and listings that are paged by id.
 
 https://netboxlabs.com/docs/netbox/integrations/rest-api/
 
-A listing goes on from the last id that came (``ordering=id&id__gt=...``), not by offset: an object that
-is deleted between two pages would shift the rest, and one would be skipped. ``count`` is then how many
-are left, so the last page is known for one without another request, however small the server makes its
-pages. The cursor ``start`` of 4.6 does the same, but older releases ignore it without a word and answer
-page one for ever.
+Each page of a listing begins after the last id (``ordering=id&id__gt=...``), not at an offset: if an object
+were deleted between two pages, the others would move and one would be skipped. ``count`` is then the number of
+objects that are left, which identifies the last page without another request, however small the server makes
+its pages. The cursor ``start`` of 4.6 does the same, but older releases silently ignore it and send the first
+page for ever.
 
-No link of an answer is followed (``next``, ``url``): NetBox builds them from the request's Host, and
-behind a proxy they may name another host, or http. The token goes to the account's own URL alone.
+Links in responses (``next``, ``url``) are never followed: NetBox builds them from the request's Host, and
+behind a proxy they may have another host, or http. The token is only sent to the account's own URL.
 """
 
 import dataclasses
@@ -39,11 +39,13 @@ from shared.providers.netbox.records import device_kinds
 from shared.records.fields import field, needed, objects
 from shared.transport import http
 
-PAGE_SIZE = 1000  # MAX_PAGE_SIZE as shipped; a server that allows less cuts it without a word
-EMPTY_PAGES = 3  # that say there is more, before the walk is given up
+PAGE_SIZE = (
+    1000  # the default of MAX_PAGE_SIZE; servers that allow less silently send smaller pages
+)
+EMPTY_PAGES = 3  # pages without objects that announce more, before the listing is given up
 ROOM_FOR_IDS = 3400  # bytes; gunicorn refuses a request line of more than 4,094
 
-# The listings that cells ask for, and what each holds: its right is APP.view_MODEL.
+# The listings that cells request, and the type of their objects; the permission is APP.view_MODEL.
 LISTINGS = {
     "circuits/circuit-terminations": "circuits.circuittermination",
     "circuits/circuits": "circuits.circuit",
@@ -62,8 +64,8 @@ LISTINGS = {
     "vpn/tunnel-terminations": "vpn.tunneltermination",
     "vpn/tunnels": "vpn.tunnel",
 }
-# NetBox has no 401: what a 403 means is in its words (4.6.8, 4.1.11 and 3.7.8).
-_NO_RIGHT = "You do not have permission to perform this action"
+# NetBox never sends 401: its message tells what a 403 means (4.6.8, 4.1.11 and 3.7.8).
+_NO_PERMISSION = "You do not have permission to perform this action"
 _BAD_TOKEN = (
     "Authentication credentials were not provided",
     "Invalid authorization header",
@@ -78,7 +80,7 @@ _BAD_TOKEN = (
 
 
 class NotOffered(UnexpectedResponse):
-    """404 with a page instead of JSON: this release has no such listing, or the base path is wrong."""
+    """404 with an HTML page instead of JSON: this release has no such listing, or the base path is wrong."""
 
 
 CREDENTIAL_KEYS = frozenset(
@@ -93,7 +95,7 @@ CREDENTIAL_KEYS = frozenset(
 
 @dataclasses.dataclass(frozen=True)
 class Credentials:
-    """The event's credentials; ``url`` without ``/api`` and without a slash at its end."""
+    """The event's credentials; ``url`` without ``/api`` and without a trailing slash."""
 
     url: str
     token: str = dataclasses.field(repr=False)
@@ -102,11 +104,13 @@ class Credentials:
 
 
 def credentials(raw: Mapping[str, Any], ambient: bool) -> Credentials:
-    """The credentials of an event; see the README. There are no ambient ones."""
+    """The credentials of an event; the host never supplies any. Raises InvalidEvent."""
     refuse_unknown_keys("credentials", raw, CREDENTIAL_KEYS)
     url = _base_url(needed_credential(raw, "url"))
     token = needed_credential(raw, "token")
-    if not re.fullmatch(r"[!-~]+", token):  # a word pasted before it would escape the log's masking
+    if not re.fullmatch(
+        r"[!-~]+", token
+    ):  # with a word before it, masking would not find the token
         raise InvalidEvent(
             "credentials.token should be the token alone, without 'Token' or 'Bearer' before it"
         )
@@ -125,7 +129,7 @@ def _base_url(text: str) -> str:
 
 
 class Session:
-    """What one poll asks of one NetBox."""
+    """One poll's session with one NetBox."""
 
     def __init__(self, credentials: Credentials, poll: Poll):
         self.url = credentials.url
@@ -141,52 +145,55 @@ class Session:
 
     @property
     def version(self) -> tuple[int, int]:
-        """The release, as (4, 6): newer ones say it with each answer, others are asked (one call)."""
+        """The release, as (4, 6). Newer releases send it with each response; for others it takes one call."""
         if self._version is None:
             self._version = _version(needed(self.status(), "netbox-version", str))
         return self._version
 
     def status(self) -> dict[str, Any]:
-        """What NetBox says of itself; it accepts the token or says what is wrong with it (one call)."""
+        """NetBox's status, with its release (one call, which also checks the token)."""
         return self.get("status")
 
     def get(
-        self, path: str, params: Optional[Mapping[str, Any]] = None, right: Optional[str] = None
+        self,
+        path: str,
+        params: Optional[Mapping[str, Any]] = None,
+        permission: Optional[str] = None,
     ) -> dict[str, Any]:
-        """The JSON object at a path below ``/api/``; ``right`` is what a refusal then names."""
+        """The JSON object at a path below ``/api/``. ``permission``: what it needs, for messages."""
         url = f"{self.url}/api/{path}/"
         response = self._web.get(url, params=params)
-        told = response.headers.get("API-Version")
-        if told and self._version is None:
-            self._version = _version(told)
+        version = response.headers.get("API-Version")
+        if version and self._version is None:
+            self._version = _version(version)
         if response.status_code != 200:
-            raise self._refusal(url, response, http.json_or_none(response), right)
+            raise self._refusal(url, response, http.json_or_none(response), permission)
         answer = http.json_of(response)
         if not isinstance(answer, dict):
             raise UnexpectedResponse(f"{url} did not answer with a JSON object")
         return answer
 
     def _refusal(
-        self, url: str, response: requests.Response, answer: Any, right: Optional[str]
+        self, url: str, response: requests.Response, answer: Any, permission: Optional[str]
     ) -> ConnectorError:
-        status, said = response.status_code, _said(answer)
-        about = f"{url} answered {status}: {said or response.reason}"
+        status, message = response.status_code, _message(answer)
+        about = f"{url} answered {status}: {message or response.reason}"
         if status == 401:
             return InvalidCredentials(about)
         if status == 403:
-            if said is None:
+            if message is None:
                 kind = response.headers.get("Content-Type", "no content type")
                 return UnexpectedResponse(
                     f"{url} answered 403, but not in NetBox's words ({kind}): something in front of "
                     "it refuses the request"
                 )
-            bad_token = said.startswith(_BAD_TOKEN)
-            if not bad_token and not said.startswith(_NO_RIGHT):  # in another language, perhaps
-                bad_token = right is None or not self._accepts_token()
+            bad_token = message.startswith(_BAD_TOKEN)
+            if not bad_token and not message.startswith(_NO_PERMISSION):  # perhaps not in English
+                bad_token = permission is None or not self._accepts_token()
             if bad_token:
                 return InvalidCredentials(about)
             return InsufficientPermission(
-                f"the token's user lacks the right {right or 'to ask for this'}: {about}"
+                f"the token's user lacks the permission {permission or 'for this request'}: {about}"
             )
         if status == 404 and answer is None:
             return NotOffered(f"{url} is not there (404); is credentials.url that of a NetBox?")
@@ -201,14 +208,14 @@ class Session:
 
 
 def _version(text: str) -> tuple[int, int]:
-    found = re.match(r"v?(\d+)\.(\d+)", text)
-    if not found:
+    match = re.match(r"v?(\d+)\.(\d+)", text)
+    if not match:
         raise UnexpectedResponse("field 'netbox-version' should be a release such as 4.6.8")
-    return int(found[1]), int(found[2])
+    return int(match[1]), int(match[2])
 
 
-def _said(answer: Any) -> Optional[str]:
-    """NetBox's own words: ``detail``, or for a bad parameter its name and what is wrong with it."""
+def _message(answer: Any) -> Optional[str]:
+    """NetBox's own message: ``detail``, or for a bad parameter its name and what is wrong with it."""
     if not isinstance(answer, dict):
         return None
     detail = answer.get("detail")
@@ -219,7 +226,7 @@ def _said(answer: Any) -> Optional[str]:
 
 @dataclasses.dataclass(frozen=True)
 class Scope:
-    """The whole NetBox: what its token may see."""
+    """The whole NetBox, as far as the token's user may see it."""
 
     name: str
     session: Session = dataclasses.field(repr=False, compare=False)
@@ -230,7 +237,7 @@ class Scope:
 
     @property
     def device_kinds(self) -> Mapping[str, str]:
-        """The account's own words for what its devices are."""
+        """The account's option of that name: slug of a role or of a device type -> kind."""
         return self.session.device_kinds
 
     @property
@@ -239,19 +246,19 @@ class Scope:
 
 
 def login(credentials: Credentials, poll: Poll) -> Session:
-    """A session; calls nobody, for each call carries the token."""
+    """A session. Makes no call: every later one carries the token."""
     if not credentials.verify:
         poll.log.warn("TLS not verified", why="the account says verify: false")
     return Session(credentials, poll)
 
 
 def scopes(session: Session) -> list[Scope]:
-    """One: NetBox's sites are no regions of it, and one listing has them all."""
+    """One scope: listings have the objects of all sites, so that sites are not polled separately."""
     return [Scope(_name(session), session)]
 
 
 def account(session: Session) -> str:
-    """The host, and which release it runs (one call, which the token is checked by)."""
+    """The host and its release (one call, which also checks the token)."""
     release = needed(session.status(), "netbox-version", str)
     return f"{_name(session)} (NetBox {release})"
 
@@ -261,31 +268,24 @@ def _name(session: Session) -> str:
 
 
 def pages(
-    scope: Scope, listing: str, names: Iterable[str] = (), **asked: Any
+    scope: Scope, listing: str, names: Iterable[str] = (), **query: Any
 ) -> Iterator[list[dict[str, Any]]]:
-    """A listing page by page, by rising id; each record gets its ``object_type``, as "dcim.device".
+    """The pages of a listing, sorted by id. Each record gets its ``object_type``, such as "dcim.device".
 
-    ``names`` are the fields that NetBox should answer with (4.0 and newer; 3.7 sends all that it has,
-    and every release leaves out what it does not know).
+    ``names`` are the fields that are requested. NetBox 3.7 sends all fields nevertheless, and all releases
+    ignore names that they do not know.
     """
     kind = LISTINGS[listing]
-    asked = {**asked, "ordering": "id", "limit": PAGE_SIZE}
+    query = {**query, "ordering": "id", "limit": PAGE_SIZE}
     if names:
-        asked["fields"] = ",".join(names)
+        query["fields"] = ",".join(names)
     last, empty = 0, 0
     while True:
         if last:
-            asked["id__gt"] = last
-        answer = scope.session.get(listing, asked, _right(kind))
-        for name in ("count", "results"):
-            if name not in answer:
-                raise UnexpectedResponse(f"the answer of /api/{listing}/ has no field {name!r}")
-        page, left = objects(answer, "results"), field(answer, "count", int)
-        ids = [needed(record, "id", int) for record in page]
-        if any(each <= last for each in ids) or len(set(ids)) < len(ids):
-            raise UnexpectedResponse(f"/api/{listing}/ pages in a loop (after id {last})")
-        if left != len(ids) and ids != sorted(ids):
-            raise UnexpectedResponse(f"/api/{listing}/ does not list by id, as it was asked to")
+            query["id__gt"] = last
+        answer = scope.session.get(listing, query, _permission(kind))
+        page, left = _checked_page(answer, listing, last)
+        ids = [record["id"] for record in page]
         for record in page:
             record["object_type"] = kind
         yield page
@@ -297,52 +297,68 @@ def pages(
         last = ids[-1] if ids else last
 
 
+def _checked_page(
+    answer: dict[str, Any], listing: str, last: int
+) -> tuple[list[dict[str, Any]], Optional[int]]:
+    """The records of a page after the id ``last``, and how many are left with them."""
+    for name in ("count", "results"):
+        if name not in answer:
+            raise UnexpectedResponse(f"the answer of /api/{listing}/ has no field {name!r}")
+    page, left = objects(answer, "results"), field(answer, "count", int)
+    ids = [needed(record, "id", int) for record in page]
+    if any(number <= last for number in ids) or len(set(ids)) < len(ids):
+        raise UnexpectedResponse(f"/api/{listing}/ pages in a loop (after id {last})")
+    if left != len(ids) and ids != sorted(ids):
+        raise UnexpectedResponse(f"/api/{listing}/ does not list by id, as it was asked to")
+    return page, left
+
+
 def listed(
-    scope: Scope, listing: str, names: Iterable[str] = (), **asked: Any
+    scope: Scope, listing: str, names: Iterable[str] = (), **query: Any
 ) -> dict[int, dict[str, Any]]:
     """A whole listing, by id."""
     return {
-        record["id"]: record for page in pages(scope, listing, names, **asked) for record in page
+        record["id"]: record for page in pages(scope, listing, names, **query) for record in page
     }
 
 
 def listed_by_ids(
     scope: Scope, listing: str, ids: Iterable[int], names: Iterable[str] = ()
 ) -> dict[int, dict[str, Any]]:
-    """Those of these ids that are there: some 400 of them a call."""
-    found: dict[int, dict[str, Any]] = {}
+    """The existing objects with these ids, some 400 a call."""
+    records: dict[int, dict[str, Any]] = {}
     batch: list[int] = []
     room = ROOM_FOR_IDS
-    for each in sorted(ids):
-        room -= len(f"&id={each}")
+    for number in sorted(ids):
+        room -= len(f"&id={number}")
         if room < 0:
-            found.update(listed(scope, listing, names, id=batch))
-            batch, room = [], ROOM_FOR_IDS - len(f"&id={each}")
-        batch.append(each)
+            records.update(listed(scope, listing, names, id=batch))
+            batch, room = [], ROOM_FOR_IDS - len(f"&id={number}")
+        batch.append(number)
     if batch:
-        found.update(listed(scope, listing, names, id=batch))
-    return found
+        records.update(listed(scope, listing, names, id=batch))
+    return records
 
 
-def _right(kind: str) -> str:
+def _permission(kind: str) -> str:
     app, _, model = kind.partition(".")
     return f"{app}.view_{model}"
 
 
 def least_permissions(permissions: Iterable[str]) -> dict[str, Any]:
-    """The object permission to give the token's user: view, and no constraints.
+    """The object permission to give the token's user: view, without constraints.
 
-    A constraint makes a list shorter without a sign of it: a poll can't tell that from an inventory
-    that shrank. A release without a model (virtual circuits before 4.2) is given the others.
+    A constraint silently shortens lists, which a poll can't tell from an inventory that shrank. In a release
+    that lacks one of the object types (virtual circuits before 4.2), leave it out.
     """
     return {
         "name": "CMP inventory",
-        "object_types": sorted({each.replace(".view_", ".") for each in permissions}),
+        "object_types": sorted({name.replace(".view_", ".") for name in permissions}),
         "actions": ["view"],
         "constraints": None,
     }
 
 
 def classify(error: Exception) -> Optional[ConnectorError]:
-    """What a requests exception means; None for what is not requests'."""
+    """The error that an exception of requests means; None for any other exception."""
     return http.classify(error, "NetBox")
