@@ -15,8 +15,9 @@ from typing import Any
 import freezegun
 
 from flexlocal import accounts, cassettes
-from flexlocal.__main__ import families, rights
+from flexlocal.__main__ import families
 from flexlocal.context import Context
+from shared.engine.poll import load_cell
 
 EXPECTED = Path(__file__).resolve().parent.parent / "tests" / "expected"
 SEEN_AT = "2026-01-01T00:00:00"
@@ -24,8 +25,7 @@ SEEN_AT = "2026-01-01T00:00:00"
 
 def handlers(family: str, provider: str) -> list[str]:
     """What the cell serves: ``get``, and those of ``get_status``, ``get_metrics`` and ``get_logs`` that it has."""
-    cell = importlib.import_module(families()[family][provider])
-    return [handler for handler, permissions in rights(cell).items() if permissions]
+    return list(load_cell(families()[family][provider]).permissions_by_handler)
 
 
 def replayed(family: str, provider: str, handler: str = "get") -> Any:

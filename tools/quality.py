@@ -1,6 +1,5 @@
 """The quality scale: tests/quality.yaml as a page, and what it claims beside what is there."""
 
-import importlib
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -9,7 +8,9 @@ from typing import Any, Optional
 
 import yaml
 
-from flexlocal.__main__ import families, rights
+from flexlocal.__main__ import families
+from shared.engine.contracts import Cell
+from shared.engine.poll import load_cell
 
 ROOT = Path(__file__).resolve().parent.parent
 FILE = ROOT / "tests" / "quality.yaml"
@@ -59,19 +60,19 @@ def load(file: Path = FILE) -> tuple[dict[str, str], list[Entry]]:
 
 def providers() -> dict[str, Provider]:
     """What the cells have, by provider."""
-    cells: dict[str, dict[str, Any]] = {}
+    cells: dict[str, dict[str, Cell[Any, Any, Any]]] = {}
     for family, known in families().items():
         for provider, module in known.items():
-            cells.setdefault(provider, {})[family] = importlib.import_module(module)
+            cells.setdefault(provider, {})[family] = load_cell(module)
     return {provider: _provider(of) for provider, of in sorted(cells.items())}
 
 
-def _provider(cells: Mapping[str, Any]) -> Provider:
-    needed = [rights(cell) for cell in cells.values()]
+def _provider(cells: Mapping[str, Cell[Any, Any, Any]]) -> Provider:
+    needed = [cell.permissions_by_handler for cell in cells.values()]
     return Provider(
         families=tuple(cells),
         permissions=frozenset(each for of in needed for all_ in of.values() for each in all_),
-        handlers=frozenset(handler for of in needed for handler, some in of.items() if some),
+        handlers=frozenset(handler for of in needed for handler in of),
     )
 
 

@@ -23,7 +23,7 @@ from typing import Any, Optional, TypeVar
 from nflex_connector_utils import Connections, ServiceOffering
 
 from shared import vca
-from shared.engine import contracts
+from shared.engine import clock, contracts
 from shared.engine.contracts import Cell, Page
 from shared.engine.errors import ConnectorError, UnexpectedResponse
 from shared.providers import juju
@@ -64,7 +64,7 @@ def fetch(scope: juju.Scope) -> Iterator[Page[dict[str, Any], Lookups]]:
     full_status = scope.status()
     model = vca.read_model(full_status)
     offered = _offered_ids(scope, model)
-    now = model.moment or datetime.datetime.now(datetime.timezone.utc)
+    now = model.moment or clock.now()
     lookups = Lookups(model.status, now)
     timestamp = {"controller-timestamp": field(full_status, "controller-timestamp", str)}
     applications = []

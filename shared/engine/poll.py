@@ -12,9 +12,8 @@ from typing import Any, Union
 
 from nflex_connector_utils import convert_datetime
 
-from shared.engine import clock
+from shared.engine import clock, platform
 from shared.engine import event as events
-from shared.engine import platform
 from shared.engine.contracts import Cell, Dropped, Page, Poll, Provider, Window
 from shared.engine.errors import ConnectorError
 from shared.engine.failures import guarded

@@ -14,6 +14,7 @@ from typing import Any, Optional
 from modules.vca_status.osm import environments
 from modules.vca_status.osm.environments import Environment
 from shared import vca
+from shared.engine import clock
 from shared.engine.errors import Absent
 from shared.engine.log import Log
 from shared.providers import osm
@@ -53,7 +54,7 @@ def look_up(scope: osm.Scope) -> Lookups:
         except Absent:
             vcas = []
         users = {needed(account, "_id", str): needed(account, "user", str) for account in vcas}
-    return Lookups(datetime.datetime.now(datetime.timezone.utc), vca_of_vim, users)
+    return Lookups(clock.now(), vca_of_vim, users)
 
 
 # --- full statuses --------------------------------------------------------------------------------

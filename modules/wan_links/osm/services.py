@@ -10,6 +10,7 @@ import datetime
 from collections.abc import Iterator, Mapping
 from typing import Any, Optional
 
+from shared.engine import clock
 from shared.engine.errors import UnexpectedResponse, about
 from shared.providers import osm
 from shared.providers.osm import wan, wan_services
@@ -43,7 +44,7 @@ def look_up(scope: osm.Scope) -> Lookups:
         with_account = {needed(wim, "uuid", str) for wim in osm.ro_listed(scope, "wims")}
         ro_wims = _ro_wims(scope, with_account)
         accounts.add_ro(osm.ro_listed(scope, "datacenters"), ro_wims, with_account)
-    now = datetime.datetime.now(datetime.timezone.utc)
+    now = clock.now()
     return Lookups(accounts, {needed(wim, "_id", str): wim for wim in wims}, now)
 
 

@@ -9,10 +9,10 @@ was restarted has new counters; where its volumes changed, its disks, which have
 differently.
 """
 
-import datetime
 from collections.abc import Iterator, Mapping
 from typing import Any, Optional
 
+from shared.engine import clock
 from shared.engine.contracts import Window
 from shared.engine.errors import InsufficientPermission
 from shared.providers import openstack
@@ -77,7 +77,7 @@ def _measured(
     last: Optional[dict[str, Any]],
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """The points of a server, and what the state keeps of it. ``last``: what it kept in the last poll."""
-    now, page = _now(), []
+    now, page = clock.now(), []
     counters: dict[str, float] = {}
     before: dict[str, metrics.Point] = {}
     if last and last["of"] == counted_by:
@@ -98,10 +98,6 @@ def _measured(
             )
         )
     return page, {"time": now.isoformat(), "of": counted_by, "counters": counters}
-
-
-def _now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.timezone.utc)
 
 
 def _reachable(record: dict[str, Any]) -> bool:
