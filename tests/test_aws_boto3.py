@@ -10,11 +10,10 @@ import botocore.session
 import pytest
 from freezegun import freeze_time
 
-from shared.engine import poll as engine
 from shared.engine.deadline import Deadline
-from shared.engine.traffic import Traffic
 from shared.providers import aws
 from tests.built import MANIFEST, ROOT
+from tests.fakes.poll import a_poll
 
 REGION = "us-east-1"
 OPERATIONS = {  # of each protocol
@@ -32,7 +31,7 @@ UNUSED = ("creating-client-class.s3", "creating-resource-class.")
 def login():
     given = {"aws_access_key_id": "AKIAINVENTEDEXAMPLE1", "aws_secret_access_key": "invented"}
     log = types.SimpleNamespace(info=print)
-    poll = engine.Poll("servers", None, Deadline(600), Traffic(), log)
+    poll = a_poll("servers", deadline=Deadline(600), log=log)
     return aws.Session(aws.credentials(given, False), poll)
 
 

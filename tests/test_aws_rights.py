@@ -6,8 +6,8 @@ from importlib import import_module
 
 import pytest
 
-from shared.engine import poll
 from shared.engine.errors import InsufficientPermission
+from shared.engine.poll import load_cell
 from tests.built import CELLS
 from tests.fakes import moto_users
 from tests.fakes.context import Context
@@ -16,7 +16,7 @@ RIGHTS = {
     (family, handler): needed
     for family, provider in CELLS
     if provider == "aws"
-    for handler, needed in poll.load_cell(f"modules.{family}.aws").permissions_by_handler.items()
+    for handler, needed in load_cell(f"modules.{family}.aws").permissions_by_handler.items()
     if needed
 }
 LACKING = [(*of, right) for of, needed in RIGHTS.items() for right in needed]
