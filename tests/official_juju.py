@@ -30,7 +30,7 @@ async def main(endpoint, user, ca_file, *wanted):
 async def status_of(controller, name):
     model = await controller.get_model(name)
     try:
-        unknown = set()
+        unknown: set[str] = set()
         status = plain(await model.get_status(), unknown)
         return {"uuid": model.info.uuid, "status": status, "unknown": sorted(unknown)}
     finally:

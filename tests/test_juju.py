@@ -192,9 +192,12 @@ def test_the_highest_version_that_both_sides_know(monkeypatch, flavour, client, 
     controller = fakes.Controller(flavour, [fakes.Model("m")])
     sent = []
     send = websocket.JsonWebSocket.send
-    monkeypatch.setattr(
-        websocket.JsonWebSocket, "send", lambda self, m: (sent.append(copy.copy(m)), send(self, m))
-    )
+
+    def noting(self, message):
+        sent.append(copy.copy(message))
+        send(self, message)
+
+    monkeypatch.setattr(websocket.JsonWebSocket, "send", noting)
     try:
         poll(controller).statuses()
     finally:
@@ -721,7 +724,12 @@ def test_the_hook_by_which_an_exchange_is_bounded_is_the_one_that_is_called(
     """websocket-client reads and writes by the socket that it was given, and by no other way."""
     taken = []
     take = websocket._Budget.take
-    monkeypatch.setattr(websocket._Budget, "take", lambda self, n: (taken.append(n), take(self, n)))
+
+    def noting(self, size):
+        taken.append(size)
+        return take(self, size)
+
+    monkeypatch.setattr(websocket._Budget, "take", noting)
     (status,) = poll(controller).statuses().values()
     assert sum(taken) > len(json.dumps(status))
 

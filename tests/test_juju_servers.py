@@ -2,6 +2,7 @@
 
 import importlib
 import json
+from unittest import mock
 
 import freezegun
 import pytest
@@ -51,7 +52,8 @@ def poll(controller, user="admin", context=None, options=None, family="servers",
 
 
 def scope(**summary):
-    return juju.Scope(MODEL, "c0ffee00", {"cloud-region": "RegionOne", **summary}, None)
+    session = mock.create_autospec(juju.Session)
+    return juju.Scope(MODEL, "c0ffee00", {"cloud-region": "RegionOne", **summary}, session)
 
 
 def convert(record, **summary):

@@ -5,6 +5,7 @@ Of OSM's dump of the same, what can't be read is left out with a word in the log
 
 import copy
 import importlib
+from typing import Any
 
 import pytest
 
@@ -60,12 +61,14 @@ def maps():
 
 def damages():
     """Each map removed or of another type, and each thing in one null or of another type."""
+    wrong: tuple[Any, ...]
     for path in maps():
         held = at(status(), path)
         wrong = (REMOVED, "text", 7, {"x": 7} if isinstance(held, list) else [7])
         yield from ((path, each) for each in wrong)
         steps = held if isinstance(held, dict) else range(len(held or ()))
-        yield from (((*path, step), each) for step in steps for each in (None, "text", 7, []))
+        others: tuple[Any, ...] = (None, "text", 7, [])
+        yield from (((*path, step), each) for step in steps for each in others)
 
 
 def at(value, path):
@@ -142,6 +145,7 @@ def test_a_list_of_models_that_may_be_short_is_refused(controller, family, call,
 
 def test_what_is_read_of_a_whole_status_leaves_nothing_out():
     for flavour in ("2.9", "3.3", "3.6", "4.0"):
-        for contents in (fakes.vnf(), fakes.kubernetes(), {}):
+        everything: tuple[dict[str, Any], ...] = (fakes.vnf(), fakes.kubernetes(), {})
+        for contents in everything:
             answer = fakes.Model("m", contents=contents).status(flavour, "x")
             assert vca.unreadable(answer) == []

@@ -766,8 +766,8 @@ def test_ends_from_4_2_on(kind, target, name, where):
     ],
 )
 def test_a_missing_end_is_none(release, a, z, expected):
-    given = [each and end("dcim.site", site(each), release) for each in (a, z)]
-    found = circuit(*given, release=release)
+    end_a, end_z = (each and end("dcim.site", site(each), release) for each in (a, z))
+    found = circuit(end_a, end_z, release=release)
     assert ends(found) == expected
     assert ("termination_a" in specific(found), "termination_z" in specific(found)) == (
         a is not None,

@@ -121,8 +121,14 @@ def test_accounts_come_without_their_secrets(newer):
         {"_id": "w", "user": "u1", "password": SECRETS[1], "config": config},
         PROJECT,
     )
-    vca = {"_id": "c", "user": "admin", "secret": SECRETS[3], "cacert": SECRETS[4]}
-    vca.update({"lxd-credentials": {"x": SECRETS[5]}, "k8s-credentials": SECRETS[5]})
+    vca = {
+        "_id": "c",
+        "user": "admin",
+        "secret": SECRETS[3],
+        "cacert": SECRETS[4],
+        "lxd-credentials": {"x": SECRETS[5]},
+        "k8s-credentials": SECRETS[5],
+    }
     newer.add("vca", vca, PROJECT)
     found = [listed(newer, what) for what in provider.ACCOUNTS]
     assert [secret for secret in SECRETS if secret in json.dumps(found)] == []

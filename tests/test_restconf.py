@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import Any
 
 import pytest
 
@@ -42,7 +43,7 @@ def start():
     running = []
 
     def started(provider, links=1, **more):
-        made = KINDS[provider](**more)
+        made: Any = KINDS[provider](**more)
         running.append(made)
         for number in range(links):
             if provider == "tapi":

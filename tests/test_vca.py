@@ -649,7 +649,7 @@ def nulled(value, path=()):
     pairs = value.items() if isinstance(value, dict) else enumerate(value)
     for key, each in pairs:
         copy = dict(value) if isinstance(value, dict) else list(value)
-        if not isinstance(value, list):
+        if isinstance(copy, dict):
             yield (*path, key), {**copy, key: None}
         if isinstance(each, (dict, list)):
             for where, changed in nulled(each, (*path, key)):
@@ -780,11 +780,13 @@ def test_a_cut_reads_as_the_whole_does():
         assert vca.unit_facts(same, cut.machines) == vca.unit_facts(unit, machines)
     for name, application in model.applications.items():
         cut = vca.read_model(vca.application_extract(model, application))
-        same = cut.applications[name]
+        same_application = cut.applications[name]
         assert vca.units_of(cut, name) == vca.units_of(model, name)
-        assert vca.application_facts(cut, same) == vca.application_facts(model, application)
+        assert vca.application_facts(cut, same_application) == vca.application_facts(
+            model, application
+        )
         assert vca.observations_of_application(
-            same, vca.units_of(cut, name), vca.all_machines(cut)
+            same_application, vca.units_of(cut, name), vca.all_machines(cut)
         ) == vca.observations_of_application(application, vca.units_of(model, name), machines)
 
 

@@ -4,12 +4,14 @@ import copy
 import datetime
 import json
 import re
+from unittest import mock
 
 import pytest
 
 from flexlocal import cassettes
-from modules.vca_status import main, osm
+from modules.vca_status import main
 from modules.vca_status.osm import records as ns_records
+from modules.vca_status.osm import resources as cell
 from shared import vca
 from shared.engine.errors import (
     ConnectorError,
@@ -18,6 +20,7 @@ from shared.engine.errors import (
     UnexpectedResponse,
     Unreachable,
 )
+from shared.providers import osm as provider
 from shared.transport import http
 from tests.fakes import osm as fakes
 from tests.fakes.context import Context
@@ -28,6 +31,7 @@ NOW = datetime.datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 NS = "7c1d0b5e-90aa-4a1e-8c55-0e6f7a2b0001"
 MODEL = f"admin/{NS}"
 PROJECT = "tenant-x"
+SCOPE = provider.Scope(PROJECT, mock.create_autospec(provider.Session))
 
 
 @pytest.fixture(autouse=True)
@@ -114,7 +118,7 @@ def records(given, known=None):
 
 def resources(given, known=None):
     known = known or lookups()
-    made = [osm.convert(each, None, known).serialize() for each in records(given, known)]
+    made = [cell.convert(each, SCOPE, known).serialize() for each in records(given, known)]
     found = {each["id"]: each for each in made}
     assert len(found) == len(made)
     return found
@@ -129,7 +133,7 @@ def points(given, known=None):
     return {
         point.resource_id: point
         for each in records(given, known)
-        for point in osm.status(each, None, known)
+        for point in cell.status(each, SCOPE, known)
     }
 
 

@@ -2,12 +2,14 @@
 
 import datetime
 import itertools
+from unittest import mock
 
 import pytest
 
 from modules.wan_links import ietf_l2vpn as cell
 from modules.wan_links import main
 from shared.engine.errors import UnexpectedResponse
+from shared.providers import ietf_l2vpn
 from tests import yang
 from tests.fakes import ietf_l2vpn as fakes
 from tests.fakes import restconf
@@ -15,6 +17,8 @@ from tests.fakes.context import Context
 from tests.fakes.ietf_l2vpn import L2vpn
 
 MAY, JUNE = "2026-05-01T08:00:00Z", "2026-06-01T08:00:00+09:00"
+
+SCOPE = ietf_l2vpn.Scope("wim", mock.create_autospec(ietf_l2vpn.Session))
 
 
 @pytest.fixture
@@ -43,7 +47,7 @@ def specific(link):
 
 def status(wim):
     (service,) = wim.services
-    (point,) = cell.status({**service, cell.SITES: wim.sites}, None, None)
+    (point,) = cell.status({**service, cell.SITES: wim.sites}, SCOPE, None)
     return point
 
 

@@ -12,6 +12,7 @@ from modules.wan_links import main
 from modules.wan_links import netbox as cell
 from shared.engine.errors import InsufficientPermission, InvalidCredentials, UnexpectedResponse
 from shared.providers import netbox as provider
+from shared.records.status import Point
 from tests.fakes import netbox as fakes
 from tests.fakes.context import Context
 
@@ -60,7 +61,7 @@ def connected(link):
 
 def points(box):
     """The cell's status points by id, from what its own fetch brings."""
-    noted = []
+    noted: list[Point] = []
 
     def also_status(record, scope, lookups):
         noted.extend(cell.status(record, scope, lookups))

@@ -3,12 +3,15 @@
 import copy
 import datetime
 import json
-import types
+from typing import Any
+from unittest import mock
 
 import pytest
 
 from modules.wan_links import main
 from modules.wan_links import osm as wan_links
+from modules.wan_links.osm import links
+from modules.wan_links.osm.services import Lookups
 from shared.engine.contracts import Dropped
 from shared.engine.errors import InvalidEvent, UnexpectedResponse, Unreachable
 from shared.providers import osm as provider
@@ -268,8 +271,8 @@ def test_port_mappings_of_releases_five_and_six(osm):
         },
     }
     services.site("a")
-    wim = {"_id": "w", "name": "wan", "config": {}}
-    wim["config"]["wim_port_mapping"] = [{"datacenter_name": "a", "pop_wan_mappings": [old]}]
+    mapping = [{"datacenter_name": "a", "pop_wan_mappings": [old]}]
+    wim = {"_id": "w", "name": "wan", "config": {"wim_port_mapping": mapping}}
     accounts = wan_accounts.Accounts([{"_id": "v", "name": "a"}], [wim])
     assert accounts.ports("w", "v") == (
         {
@@ -823,7 +826,7 @@ def test_an_ro_without_the_services_of_this_osm_fails_the_poll(classic):
 )
 def test_an_instance_that_is_none_is_not_one_without_links(classic, old, answer, words):
     ns = classic.service("branch")
-    links = () if old else [("data", "wan-east", {})]
+    links: list[Any] = [] if old else [("data", "wan-east", {})]
     instance = classic.instance(ns, *SPAN, links=links, old=old)
     classic.osm.ro_details["instances", instance["uuid"]] = answer
     with pytest.raises(UnexpectedResponse, match=words):
@@ -902,8 +905,8 @@ def test_damaged_records_are_read_or_refused(classic, monkeypatch):
     ns["deploymentStatus"] = instance
     record = json.loads(json.dumps(ns))
     lists = {"vim": classic.osm.lists["vim_accounts"], "wim": classic.osm.lists["wim_accounts"]}
-    session = types.SimpleNamespace(options={"report_missing": True})
-    scope = types.SimpleNamespace(session=session)
+    session = mock.create_autospec(provider.Session, options={"report_missing": True})
+    scope = provider.Scope("p", session)
     monkeypatch.setattr(provider, "has_ro", lambda scope: False)
     monkeypatch.setattr(provider, "log_out", lambda scope: None)
     monkeypatch.setattr(provider, "listed", lambda scope, kind: lists[kind])
@@ -992,5 +995,5 @@ def test_a_dropped_record_says_why():
     link = {"uuid": "l", "wim_id": "w", "status": "DELETED"}
     record = {"ns": {"_id": "s"}, "sdn_net": link, "nets": [], "source": "RO"}
     now = datetime.datetime.now(datetime.timezone.utc)
-    lookups = wan_links.Lookups(wan_accounts.Accounts([], []), {}, now)
-    assert wan_links.convert(record, None, lookups) == Dropped("deleted")
+    lookups = Lookups(wan_accounts.Accounts([], []), {}, now)
+    assert links.convert(record, lookups) == Dropped("deleted")

@@ -1,6 +1,8 @@
 """TAPI connectivity services as WAN links: ends, layer, capacity, states, and OSM's pairs of services."""
 
 import itertools
+from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -12,6 +14,8 @@ from tests import yang
 from tests.fakes import tapi as fakes
 from tests.fakes.context import Context
 from tests.fakes.tapi import Tapi
+
+SCOPE = tapi.Scope("wim", mock.create_autospec(tapi.Session))
 
 
 @pytest.fixture
@@ -40,8 +44,8 @@ def specific(link):
 
 def converted(**record):
     record = {"uuid": "u", **record}
-    link = cell.convert(record, tapi.Scope("wim", None), {}).serialize()
-    (point,) = cell.status(record, tapi.Scope("wim", None), {})
+    link = cell.convert(record, SCOPE, {}).serialize()
+    (point,) = cell.status(record, SCOPE, {})
     return link, point
 
 
@@ -250,7 +254,7 @@ def test_a_link_is_up_only_where_both_directions_are(wim, broken):
     pair(wim, wim.point("a"), wim.point("b"), **{broken: {"operational-state": "DISABLED"}})
     assert specific(one(wim))["state"] == "stopped"
     (record,) = cell._folded(wim.services)
-    (point,) = cell.status(record, None, None)
+    (point,) = cell.status(record, SCOPE, {})
     assert point.level == "error"
     assert "DISABLED" in point.message and "ENABLED" in point.message
 
@@ -288,6 +292,7 @@ def test_what_the_simulator_makes_is_of_the_model(wim):
 
 def test_that_the_comparison_sees_a_stranger():
     model = fakes.MODEL["connectivity-service"]
+    stranger: dict[str, Any]
     for stranger in ({"state": "UP"}, {"service-type": "PPP"}, {"end-point": {}}, {"uuid": 7}):
         assert yang.strangers(stranger, model)
 

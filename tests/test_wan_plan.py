@@ -1,5 +1,7 @@
 """The planner: the rules by examples, and what holds for all inputs by properties."""
 
+from typing import Optional
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -127,17 +129,20 @@ PROPERTY = settings(deadline=None, derandomize=True, database=None)
 SITES = st.sampled_from("ABCDE")
 SERVICES = st.sampled_from(["i", "j"])
 VLDS = st.sampled_from(["n", "m", None])
-MANY = {"max_size": 12}
-NETWORKS = st.lists(st.builds(Network, st.sampled_from("1234"), SERVICES, VLDS, SITES), **MANY)
+MOST = 12
+NETWORKS = st.lists(
+    st.builds(Network, st.sampled_from("1234"), SERVICES, VLDS, SITES), max_size=MOST
+)
 REACHED = st.frozensets(SITES)
 WIMS = st.lists(
-    st.builds(Wim, st.sampled_from("123"), st.sampled_from("xy"), REACHED, st.booleans()), **MANY
+    st.builds(Wim, st.sampled_from("123"), st.sampled_from("xy"), REACHED, st.booleans()),
+    max_size=MOST,
 )
-LINKS = st.lists(st.builds(Link, st.sampled_from("123"), SERVICES, VLDS, REACHED), **MANY)
+LINKS = st.lists(st.builds(Link, st.sampled_from("123"), SERVICES, VLDS, REACHED), max_size=MOST)
 
 
 def spanning(given):
-    sites = {}
+    sites: dict[tuple[str, Optional[str]], set[str]] = {}
     for each in given:
         sites.setdefault((each.service, each.vld), set()).add(each.site)
     return {group for group, at in sites.items() if group[1] is not None and len(at) > 1}

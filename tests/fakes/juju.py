@@ -29,6 +29,7 @@ import tempfile
 import threading
 import uuid
 from collections import Counter
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -560,8 +561,15 @@ class Authority:
 
 def _usage(ca):
     """Python 3.13's default context takes no CA that does not say that it is one here, too."""
-    others = ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement")
-    others += ("crl_sign", "encipher_only", "decipher_only")
+    others = (
+        "content_commitment",
+        "key_encipherment",
+        "data_encipherment",
+        "key_agreement",
+        "crl_sign",
+        "encipher_only",
+        "decipher_only",
+    )
     return x509.KeyUsage(digital_signature=True, key_cert_sign=ca, **dict.fromkeys(others, False))
 
 
@@ -583,7 +591,7 @@ class Controller:
         self.version, self._of_controller, self._of_model = FLAVOURS[flavour]
         self.models = {model.uuid: model for model in models}
         self.passwords = {"admin": "admin-pw", "reader": "reader-pw"}
-        self.calls = Counter()  # "Facade.Request" -> how often
+        self.calls: Counter[str] = Counter()  # "Facade.Request" -> how often
         self.asked = []  # (path, "Facade.Request", params without the login's)
         self.opened = self.most_open = 0
         self._open = set()  # connections that their client has not closed
@@ -685,7 +693,7 @@ class _Talk:
         self.peer = peer
         self.leave = leave  # called before the client learns that its close was seen
         self.stream = peer.makefile("rb")
-        self.model = None
+        self.model: Any = None  # the controller itself has none
         self.user = None
         self.watched = 0
         self.waiting = {}  # watcher id -> request id of the Next that got no answer yet

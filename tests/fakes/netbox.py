@@ -15,6 +15,7 @@ import threading
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any, Optional
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 SAMPLES = json.loads(
@@ -70,15 +71,17 @@ class NetBox:
 
     def __init__(self, release=NEWEST, cap=1000, base=""):
         self.release, self.cap, self.base = release, cap, base
-        self.lists = {listing: [] for listing in SAMPLES[release]["lists"]}
-        self.tokens = {V1: None}  # token -> its rights, None for all
+        self.lists: dict[str, list[dict[str, Any]]] = {
+            listing: [] for listing in SAMPLES[release]["lists"]
+        }
+        self.tokens: dict[str, Optional[set[str]]] = {V1: None}  # token -> its rights, None for all
         if number(release) >= (4, 5):
             self.tokens[V2] = None
         self.said_of = {}  # token -> why it is refused
         self.links_host = "https://netbox.example.com"
         self.html_404 = set()  # listings that something in front of NetBox hides
         self.after = {}  # listing -> called with the number of answers so far, after each
-        self.counts = Counter()
+        self.counts: Counter[str] = Counter()
         self.requests = []  # (path, query, headers)
         self._faults = []
         self._lock = threading.Lock()
@@ -124,7 +127,12 @@ class NetBox:
 
     def end(self, object_id, circuit, side, at, kind="dcim.site", **changed):
         """One end of a circuit, at a site or a provider network (or else, from 4.2)."""
-        uncabled = {"link_peers": [], "link_peers_type": None, "cable": None, "cable_end": None}
+        uncabled: dict[str, Any] = {
+            "link_peers": [],
+            "link_peers_type": None,
+            "cable": None,
+            "cable_end": None,
+        }
         listings = {
             "dcim.site": "dcim/sites",
             "circuits.providernetwork": "circuits/provider-networks",
@@ -426,7 +434,7 @@ class _Quiet(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = 1 << 20  # one packet an answer: two would wait for a delayed ACK
-    netbox = None
+    netbox: "NetBox"
 
     def do_GET(self):
         self.netbox._handle(self)

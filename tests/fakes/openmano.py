@@ -5,6 +5,8 @@ OSM's source: NG-RO's ``vim_info``, the actions of releases FIVE and SIX, and ``
 recorded. Nothing is behind them: no VIM, no WIM, no link.
 """
 
+from typing import Any
+
 from tests.fakes.osm import identifier
 
 MADE = 1735689600.0  # 2025-01-01
@@ -23,7 +25,7 @@ class Services:
     def site(self, name, ro=False):
         """A VIM account, in RO a data centre too; its id in NBI."""
         made = identifier("vim", name)
-        admin = {"operationalState": "ENABLED"}
+        admin: dict[str, Any] = {"operationalState": "ENABLED"}
         if ro:
             uuid = identifier("datacenter", name)
             admin["deployed"] = {"RO": uuid, "RO-account": identifier("vim-account", name)}

@@ -19,6 +19,7 @@ import uuid
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import yaml
@@ -49,16 +50,23 @@ class Osm:
 
     def __init__(self, release="8.0", port=0, clock=time.time):
         self.release, self.clock = release, clock
-        self.lists = {name: [] for names in LISTS.values() for name in names}
+        self.lists: dict[str, list[dict[str, Any]]] = {
+            name: [] for names in LISTS.values() for name in names
+        }
         self.projects = {}  # name -> id
         self.users = {}  # name -> (password, {project: role}); the first project is the default
         self.roles = {"system_admin": None, "project_user": None}  # name -> rights, None for all
         self.tokens = {}
         self.writes = 0
-        self.ro = {"tenants": [], "wims": [], "datacenters": [], "instances": []}
+        self.ro: dict[str, list[dict[str, Any]]] = {
+            "tenants": [],
+            "wims": [],
+            "datacenters": [],
+            "instances": [],
+        }
         self.ro_details = {}  # (what, id) -> what RO answers with for that one
         self.changed_password = set()  # users whose password has expired
-        self.counts = Counter()
+        self.counts: Counter[str] = Counter()
         self.requests = []  # (method, path, query, headers)
         self._faults = []
         self._lock = threading.Lock()
@@ -358,7 +366,7 @@ _OPERATORS = ("eq", "neq", "ne", "gt", "gte", "lt", "lte", "cont", "ncont")
 
 def _matches(record, filters):
     """Whether a record passes NBI's filters: every parameter is one, known or not."""
-    wanted = {}
+    wanted: dict[str, list[str]] = {}
     for name, value in filters:
         wanted.setdefault(name, []).extend(value.split(","))
     return all(_passes(record, name, values) for name, values in wanted.items())
@@ -413,7 +421,7 @@ class _Quiet(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = 1 << 20  # one packet an answer: two would wait for a delayed ACK
-    osm = None
+    osm: "Osm"
 
     def do_GET(self):
         self.osm.handle(self, "GET")
