@@ -27,6 +27,8 @@ from shared.providers.aws import cloudtrail, cloudwatch, regions
 from shared.records.fields import needed
 from shared.records.status import Point, worst
 
+__all__ = ["CELL", "Lookups", "convert", "fetch", "fetch_status", "logs", "metrics", "status"]
+
 _PARTS = (gateways, load_balancers, classic_load_balancers, firewalls, file_systems)
 KINDS: dict[str, Kind] = {kind: how for part in _PARTS for kind, how in part.KINDS.items()}
 

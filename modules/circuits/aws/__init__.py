@@ -23,6 +23,8 @@ from shared.providers.aws import cloudtrail, cloudwatch, regions
 from shared.records.fields import field, needed
 from shared.records.status import Point, worst
 
+__all__ = ["CELL", "Lookups", "convert", "fetch", "fetch_status", "logs", "metrics", "status"]
+
 _PARTS = (direct_connect, vpns, peerings, transit_gateways)
 KINDS: dict[str, Kind] = {kind: how for part in _PARTS for kind, how in part.KINDS.items()}
 
