@@ -1,14 +1,14 @@
 """CloudTrail: what was done to resources, from the region's event history.
 
-API: LookupEvents, 50 a page, two calls a second and region, so that throttling is to be expected.
+API: LookupEvents, 50 a page. A region allows two calls a second, so throttling is to be expected.
 https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.html
 
-Events can be looked up 15 minutes after they happened, at the latest, and for 90 days. A lookup has one
-attribute. By its resource type it finds what CloudTrail lists as such, which is little beyond EC2's older things:
+Events can be looked up within 15 minutes of happening, and for 90 days. A lookup filters by one attribute. By
+resource type it finds only the types that CloudTrail supports, which are few beyond EC2's older resources:
 https://docs.aws.amazon.com/awscloudtrail/latest/userguide/view-cloudtrail-events-supported-resource-types.html
-What that list lacks is looked up by the names of the events, or by their source where that has few events (and
-with them those that only read, which are left out: they are mostly polls like this one). Such an event is about
-the ids in its request and answer. Nothing else of these is taken over: there may be secrets in them.
+Other resources are looked up by the names of the events, or by the event source where that has few events. Events
+that only read are left out: most are polls like this one. Such an event is about the ids in its request and response.
+Nothing else of the two is used: they may hold secrets.
 """
 
 import dataclasses
@@ -32,10 +32,10 @@ SPAN = Span(skew_s=15 * 60, period_s=1, longest_s=60 * 60)
 
 @dataclasses.dataclass(frozen=True)
 class Lookup:
-    """Where the events of a kind of resource are: by CloudTrail's resource type, by event source or by names.
+    """How to look up the events of a kind of resource: by CloudTrail's resource type, by event source or by names.
 
-    ``ids`` is what an id looks like, or what tells it: the ARN of a load balancer is in that of its listener.
-    ``id`` is made of the match, as ``re.Match.expand`` does it.
+    ``ids`` matches an id, or a text that contains one: a listener's ARN contains its load balancer's. ``id`` is the
+    template that makes the id of the match (``re.Match.expand``).
     """
 
     attribute: str  # "ResourceType", "EventSource" or "EventName"
@@ -47,30 +47,30 @@ class Lookup:
         """The ids that an event is about."""
         if self.attribute == "ResourceType":
             names: Iterable[str] = (
-                field(each, "ResourceName", str) or ""
-                for each in objects(record, "Resources")
-                if field(each, "ResourceType", str) in self.values
+                field(resource, "ResourceName", str) or ""
+                for resource in objects(record, "Resources")
+                if field(resource, "ResourceType", str) in self.values
             )
         elif field(record, "ReadOnly", str) == "true":
             return set()
         else:
             whole = _whole(record)
             names = _texts([whole.get("requestParameters"), whole.get("responseElements")])
-        found = (self._id(part) for name in names for part in (name, name.rpartition("/")[2]))
-        return {each for each in found if each}
+        ids = (self._id(part) for name in names for part in (name, name.rpartition("/")[2]))
+        return {identifier for identifier in ids if identifier}
 
     def may_find(self, window: Window) -> bool:
-        """Whether any of the ids that are asked for looks like one of these."""
-        return window.resources is None or any(self._id(each) for each in window.resources)
+        """Whether any of the requested ids looks like one of these."""
+        return window.resources is None or any(self._id(name) for name in window.resources)
 
     def _id(self, name: str) -> str:
-        found = self.ids.fullmatch(name)
-        return found.expand(self.id) if found else ""
+        match = self.ids.fullmatch(name)
+        return match.expand(self.id) if match else ""
 
 
-def by_type(kind: str, begins: str) -> Lookup:
-    """``kind`` is in CloudTrail's list of resource types; ``begins``: how its ids begin."""
-    return Lookup("ResourceType", (kind,), re.compile(re.escape(begins) + ".*", re.DOTALL))
+def by_type(kind: str, prefix: str) -> Lookup:
+    """``kind`` is one of CloudTrail's resource types; ``prefix`` is that of its ids."""
+    return Lookup("ResourceType", (kind,), re.compile(re.escape(prefix) + ".*", re.DOTALL))
 
 
 def by_source(source: str, ids: str) -> Lookup:
@@ -78,7 +78,7 @@ def by_source(source: str, ids: str) -> Lookup:
 
 
 def by_names(names: str, ids: str, id: str = r"\g<0>") -> Lookup:
-    """``names``: the events', with blanks between."""
+    """``names`` are those of the events, separated by blanks."""
     return Lookup("EventName", tuple(names.split()), re.compile(ids), id)
 
 
@@ -87,7 +87,7 @@ def events(
 ) -> Iterator[list[dict[str, Any]]]:
     """The events of the interval, one for each resource that they are about.
 
-    Where some resources are asked for, only what may find events of those is looked up.
+    Where some resources are requested, only lookups that may find events of these are made.
     """
     for lookup in lookups:
         for value in lookup.values if lookup.may_find(window) else ():
@@ -99,12 +99,12 @@ def events(
                 page_size=EVENTS_A_CALL,
                 LookupAttributes=[{"AttributeKey": lookup.attribute, "AttributeValue": value}],
                 StartTime=window.interval.start,
-                EndTime=window.interval.end,  # which would belong to it
+                EndTime=window.interval.end,  # CloudTrail includes it; _log_events does not
             ):
                 yield [
-                    {**found, "resource_id": name, "resource_type": resource_type}
+                    {**event, "resource_id": name, "resource_type": resource_type}
                     for record in page
-                    for found in _log_events(record, window)
+                    for event in _log_events(record, window)
                     for name in sorted(lookup.of(record))
                     if window.wants(name)
                 ]
@@ -114,19 +114,19 @@ def _texts(value: Any) -> Iterator[str]:
     """All texts in a JSON value, however deep."""
     todo = [value]
     while todo:
-        each = todo.pop()
-        if isinstance(each, str):
-            yield each
-        elif isinstance(each, list):
-            todo.extend(each)
-        elif isinstance(each, dict):
-            todo.extend(each.values())
+        part = todo.pop()
+        if isinstance(part, str):
+            yield part
+        elif isinstance(part, list):
+            todo.extend(part)
+        elif isinstance(part, dict):
+            todo.extend(part.values())
 
 
 def _log_events(record: dict[str, Any], window: Window) -> Iterator[dict[str, Any]]:
-    """What is told of the event; nothing, if it is of another time."""
-    when = needed(record, "EventTime", datetime.datetime)
-    if when not in window.interval:
+    """The log event of a record; none if it happened outside the interval."""
+    time = needed(record, "EventTime", datetime.datetime)
+    if time not in window.interval:
         return
     name, whole = needed(record, "EventName", str), _whole(record)
     user, error = _user(record, whole), field(whole, "errorCode", str)
@@ -134,13 +134,13 @@ def _log_events(record: dict[str, Any], window: Window) -> Iterator[dict[str, An
         "id": needed(record, "EventId", str),
         "severity": "error" if error else "info",
         "message": name + (f" by {user}" if user else "") + (f": {error}" if error else ""),
-        "time": plain(when),
+        "time": plain(time),
         "user": user,
     }
 
 
 def _whole(record: dict[str, Any]) -> dict[str, Any]:
-    """The event as CloudTrail keeps it; the rest of the record is an extract of it."""
+    """The event as CloudTrail stores it; the rest of the record is an extract."""
     try:
         whole = decode.json_value(field(record, "CloudTrailEvent", str) or "{}")
     except decode.Unusable:

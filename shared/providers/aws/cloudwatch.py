@@ -1,14 +1,14 @@
 """CloudWatch: the points of many resources' metrics in few calls.
 
-API: GetMetricData, up to 500 queries a call; an answer that does not hold all points names a next page.
+API: GetMetricData, up to 500 queries a call; a response that does not hold all points has the token of a next page.
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html
 
-A query is one entry of mapping.yaml for one resource. A point has the time at which its period begins. All
-points that CloudWatch has are asked for once they had ``SPAN``'s skew to arrive in; one that comes later
-than that is never seen. CloudWatch keeps points of a minute for 15 days, of 5 minutes for 63.
+A query is for one entry of mapping.yaml and one resource. The time of a point is the beginning of its period. Points
+are fetched once they have had the skew of ``SPAN`` to arrive; a point that arrives later is never seen. CloudWatch
+keeps points of one minute for 15 days, of 5 minutes for 63 days.
 
-A query names all dimensions of a metric, or it finds nothing. Where their values are written nowhere else (the
-optical lanes of a port), ListMetrics knows them: of what had points in the last two weeks.
+A query that does not name all dimensions of a metric finds nothing. Dimensions whose values no other operation lists
+(the optical lanes of a port) come from ListMetrics: those of metrics with points in the last two weeks.
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_ListMetrics.html
 """
 
@@ -37,7 +37,7 @@ QUERIES_A_CALL = 500
 MINUTE_S = 60
 FIVE_MINUTES_S = 300
 HOUR_S = 3600
-# Aligned to 5 minutes, whatever the period: so that the next poll may choose another one.
+# Aligned to 5 minutes, whatever the period, so that the next poll may choose another period.
 SPAN = Span(skew_s=600, period_s=FIVE_MINUTES_S, longest_s=HOUR_S)
 
 _MINUTES_KEPT = datetime.timedelta(days=15)
@@ -46,7 +46,7 @@ _FIVE_MINUTES_KEPT = datetime.timedelta(days=63)
 
 @dataclasses.dataclass(frozen=True)
 class Query:
-    """One metric of one resource. ``period``: how far apart, at least, the provider's points are, in s."""
+    """One metric of one resource. ``period``: the finest that the provider measures, in seconds."""
 
     metric: metrics.Metric
     namespace: str  # "AWS/EC2"
@@ -67,7 +67,7 @@ def queries(
     *,
     specialisation: Optional[str] = None,
 ) -> list[Query]:
-    """A query for each metric that mapping.yaml has of the service ("aws.ec2")."""
+    """A query for each metric that mapping.yaml lists for the service ("aws.ec2")."""
     return [
         Query(metric, namespace, dimensions, resource_id, resource_type, period, specialisation)
         for metric in metrics.of(service)
@@ -75,40 +75,40 @@ def queries(
 
 
 def known_dimensions(scope: aws.Scope, namespace: str) -> dict[str, list[dict[str, str]]]:
-    """Metric -> the dimensions that it has points with, each once."""
-    found: dict[str, list[dict[str, str]]] = {}
+    """Metric -> the sets of dimensions that it has points for, without repetitions."""
+    by_metric: dict[str, list[dict[str, str]]] = {}
     for page in aws.pages(scope, "cloudwatch", "list_metrics", "Metrics", Namespace=namespace):
         for metric in page:
             dimensions = {
-                needed(each, "Name", str): needed(each, "Value", str)
-                for each in objects(metric, "Dimensions")
+                needed(dimension, "Name", str): needed(dimension, "Value", str)
+                for dimension in objects(metric, "Dimensions")
             }
-            known = found.setdefault(needed(metric, "MetricName", str), [])
+            known = by_metric.setdefault(needed(metric, "MetricName", str), [])
             if dimensions not in known:
                 known.append(dimensions)
-    return found
+    return by_metric
 
 
 def points(
-    scope: aws.Scope, window: Window, wanted: Iterable[Query]
+    scope: aws.Scope, window: Window, queries: Iterable[Query]
 ) -> Iterator[list[dict[str, Any]]]:
-    """The points of the interval that was asked for, a page for each 500 queries (or the rest of them).
+    """The points of the window's interval, a page for every 500 queries and one for the rest.
 
-    Complete or an error: Unreachable where CloudWatch could not give all of them, InsufficientPermission
-    where it would not, UnexpectedResponse where it does not say.
+    Complete, or an error: Unreachable where CloudWatch had trouble, InsufficientPermission where it refused,
+    UnexpectedResponse where it does not say that the points are complete.
     """
-    some: list[Query] = []
-    for query in wanted:
-        some.append(query)
-        if len(some) == QUERIES_A_CALL:
-            yield _points(scope, window.interval, some)
-            some = []
-    if some:
-        yield _points(scope, window.interval, some)
+    batch: list[Query] = []
+    for query in queries:
+        batch.append(query)
+        if len(batch) == QUERIES_A_CALL:
+            yield _points(scope, window.interval, batch)
+            batch = []
+    if batch:
+        yield _points(scope, window.interval, batch)
 
 
 def period(interval: Interval, finest: int, now: datetime.datetime) -> int:
-    """The seconds of a point: as fine as the data are, but coarser in a long interval or a long past one."""
+    """The seconds of a point: the finest that there is, but coarser for a long interval or one long ago."""
     age = now - interval.start
     if age > _FIVE_MINUTES_KEPT:
         return HOUR_S
@@ -117,55 +117,52 @@ def period(interval: Interval, finest: int, now: datetime.datetime) -> int:
     return finest
 
 
-def _points(scope: aws.Scope, interval: Interval, some: list[Query]) -> list[dict[str, Any]]:
+def _points(scope: aws.Scope, interval: Interval, batch: list[Query]) -> list[dict[str, Any]]:
     now = clock.now()
-    periods = [period(interval, query.period, now) for query in some]
-    found = _found(scope, interval, some, periods)
-    answer = []
-    for query, seconds, (times, values) in zip(some, periods, found):
-        known = [each for each in zip(times, values) if each[0] in interval]
-        answer += query.metric.points(
-            known,
+    periods = [period(interval, query.period, now) for query in batch]
+    points = []
+    for query, seconds, series in zip(batch, periods, _series(scope, interval, batch, periods)):
+        points += query.metric.points(
+            [point for point in zip(series.times, series.values) if point[0] in interval],
             query.resource_id,
             query.resource_type,
             specialisation=query.specialisation,
             period=seconds,
         )
-    return answer
+    return points
 
 
-def _found(
-    scope: aws.Scope, interval: Interval, some: list[Query], periods: list[int]
-) -> list[tuple[list[datetime.datetime], list[float]]]:
-    """Times and values of each query, of all pages together."""
-    asked = {
-        f"q{number}": {
-            "Id": f"q{number}",
-            "MetricStat": {
-                "Metric": {
-                    "Namespace": query.namespace,
-                    "MetricName": query.metric.metric,
-                    "Dimensions": [
-                        {"Name": name, "Value": value} for name, value in query.dimensions.items()
-                    ],
-                },
-                "Period": seconds,
-                "Stat": query.metric.statistic,
-            },
-        }
-        for number, (query, seconds) in enumerate(zip(some, periods))
-    }
-    found: dict[str, tuple[list[datetime.datetime], list[float]]] = {
-        name: ([], []) for name in asked
-    }
-    last: dict[str, dict[str, Any]] = {}  # each query's last result
+@dataclasses.dataclass
+class _Series:
+    """The result of one query, of all pages together."""
 
-    def forget() -> None:
-        for times, values in found.values():
-            times.clear()
-            values.clear()
-        last.clear()
+    times: list[datetime.datetime] = dataclasses.field(default_factory=list)
+    values: list[float] = dataclasses.field(default_factory=list)
+    last: Optional[dict[str, Any]] = None  # the result on the last page that has one
 
+    def add(self, result: dict[str, Any]) -> None:
+        times = items(result, "Timestamps", datetime.datetime)
+        values = field(result, "Values", list) or []
+        if not all(isinstance(value, (int, float)) for value in values):
+            raise UnexpectedResponse("field 'Values' should be a list of numbers")
+        if len(times) != len(values):
+            raise UnexpectedResponse("fields 'Timestamps' and 'Values' are of different length")
+        self.times.extend(times)
+        self.values.extend(values)
+        self.last = result
+
+
+def _series(
+    scope: aws.Scope, interval: Interval, batch: list[Query], periods: list[int]
+) -> list[_Series]:
+    """The series of each query."""
+    ids = [f"q{number}" for number in range(len(batch))]
+    series: dict[str, _Series] = {}
+
+    def restart() -> None:
+        series.update((name, _Series()) for name in ids)
+
+    restart()
     # an hour's point that begins in the interval may end after it
     beyond = datetime.timedelta(seconds=max(0, max(periods) - FIVE_MINUTES_S))
     for page in aws.answers(
@@ -173,30 +170,43 @@ def _found(
         "cloudwatch",
         "get_metric_data",
         "MetricDataResults",
-        MetricDataQueries=list(asked.values()),
+        MetricDataQueries=[
+            _data_query(name, query, seconds) for name, query, seconds in zip(ids, batch, periods)
+        ],
         StartTime=interval.start,
         EndTime=interval.end + beyond,
         ScanBy="TimestampAscending",
-        restarted=forget,
+        restarted=restart,
     ):
         for message in objects(page, "Messages"):
             raise UnexpectedResponse(f"CloudWatch answers in part only: {_message(message)}")
         for result in objects(page, "MetricDataResults"):
             name = needed(result, "Id", str)
-            if name not in found:
+            if name not in series:
                 raise UnexpectedResponse(f"field 'Id' of a CloudWatch result is {name!r}")
-            times = items(result, "Timestamps", datetime.datetime)
-            values = field(result, "Values", list) or []
-            if not all(isinstance(each, (int, float)) for each in values):
-                raise UnexpectedResponse("field 'Values' should be a list of numbers")
-            if len(times) != len(values):
-                raise UnexpectedResponse("fields 'Timestamps' and 'Values' are of different length")
-            found[name][0].extend(times)
-            found[name][1].extend(values)
-            last[name] = result
-    for name, query in zip(asked, some):
-        _check_complete(last.get(name), query)
-    return [found[name] for name in asked]
+            series[name].add(result)
+    for name, query in zip(ids, batch):
+        _check_complete(series[name].last, query)
+    return [series[name] for name in ids]
+
+
+def _data_query(name: str, query: Query, seconds: int) -> dict[str, Any]:
+    """A query as GetMetricData takes it."""
+    return {
+        "Id": name,
+        "MetricStat": {
+            "Metric": {
+                "Namespace": query.namespace,
+                "MetricName": query.metric.metric,
+                "Dimensions": [
+                    {"Name": dimension, "Value": value}
+                    for dimension, value in query.dimensions.items()
+                ],
+            },
+            "Period": seconds,
+            "Stat": query.metric.statistic,
+        },
+    }
 
 
 def _check_complete(result: Optional[dict[str, Any]], query: Query) -> None:

@@ -37,7 +37,7 @@ _WRONG_CREDENTIALS = {
     "Blocked",
     "PendingVerification",
 }
-# The codes for keys of another partition, which only their own one knows.
+# The codes for keys of another partition: a partition knows only its own keys.
 _UNKNOWN_KEY = {
     "AuthFailure",
     "InvalidAccessKeyId",
@@ -157,7 +157,7 @@ def _by_code(code: str, status: int, about: str) -> Optional[ConnectorError]:
 
 
 def error_code(error: aws_errors.ClientError) -> str:
-    """The error's code, or "no code" where botocore read something that can't be one."""
+    """The error's code, or "no code" where botocore read something that cannot be one."""
     code = str(error.response.get("Error", {}).get("Code", ""))
     return code if _CODE.fullmatch(code) else "no code"
 
@@ -169,7 +169,7 @@ def _action(error: aws_errors.ClientError) -> str:
 
 
 def is_missing_id(error: aws_errors.ClientError) -> bool:
-    """Whether EC2 doesn't know an id: InvalidInstanceID.NotFound, InvalidVolume.NotFound, ..."""
+    """Whether EC2 does not know an id: InvalidInstanceID.NotFound, InvalidVolume.NotFound, ..."""
     return str(error.response.get("Error", {}).get("Code", "")).endswith(".NotFound")
 
 
@@ -201,8 +201,8 @@ def may_be_gone() -> Iterator[None]:
 def refusal(request: Any, response: Any, operation: str, service: str) -> aws_errors.ClientError:
     """The error of a response whose status is an error, whatever its body is.
 
-    botocore's parser would fail at a body that is not the API's (a proxy's page, or none at all), so it
-    doesn't get to see it; the status counts then.
+    botocore's parser would fail on a body that is not the API's (a proxy's page, or none at all), so it does not get
+    to see one; then the status counts.
     """
     headers, content = response.headers, response.content
     code = str(
@@ -230,6 +230,6 @@ def refusal(request: Any, response: Any, operation: str, service: str) -> aws_er
 
 
 def _first(pattern: "re.Pattern[bytes]", content: bytes) -> str:
-    found = pattern.search(content, 0, ERROR_BYTES)
-    text = next(filter(None, found.groups()), b"") if found else b""
+    match = pattern.search(content, 0, ERROR_BYTES)
+    text = next(filter(None, match.groups()), b"") if match else b""
     return text.decode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""Calls to AWS: page by page, whole listings, filtered ones, single calls, and several at a time."""
+"""Calls to AWS: page by page, whole listings, filtered listings, single calls, and several calls at a time."""
 
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any, Callable, Optional, TypeVar
@@ -64,13 +64,13 @@ def listed(
 ) -> list[Any]:
     """A whole listing in one list: of what ``keep`` returns for a record, or of the records themselves.
 
-    A listing that starts again replaces what was read before, so that nothing is in it twice, and nothing
-    that was deleted in the meantime. ``walk`` is ``pages`` or ``offered_pages``.
+    A listing that starts again replaces what was read before: it has no record twice, and none that was deleted in
+    the meantime. ``walk`` is ``pages`` or ``offered_pages``.
     """
-    found: list[Any] = []
-    for page in walk(scope, service, operation, key, restarted=found.clear, **params):
-        found.extend(map(keep, page))
-    return found
+    records: list[Any] = []
+    for page in walk(scope, service, operation, key, restarted=records.clear, **params):
+        records.extend(map(keep, page))
+    return records
 
 
 def answers(
@@ -122,12 +122,12 @@ def filtered(
     scope: Scope, operation: str, key: str, name: str, values: Collection[str], **params: Any
 ) -> Iterator[list[dict[str, Any]]]:
     """EC2's listing of the records for which the filter ``name`` has one of the values."""
-    known = sorted(values)
+    ordered = sorted(values)
     accepted = parameters(scope.session.client("ec2", scope.name), operation)
     filters = "Filters" if "Filters" in accepted else "Filter"  # DescribeNatGateways
-    for start in range(0, len(known), VALUES_A_FILTER):
-        some = known[start : start + VALUES_A_FILTER]
-        params[filters] = [{"Name": name, "Values": some}]
+    for start in range(0, len(ordered), VALUES_A_FILTER):
+        batch = ordered[start : start + VALUES_A_FILTER]
+        params[filters] = [{"Name": name, "Values": batch}]
         yield listed(scope, "ec2", operation, key, **params)
 
 
@@ -137,20 +137,20 @@ def requested_pages(
     key: str,
     name: str,
     ids: Optional[Collection[str]],
-    begins: str = "",
+    prefix: str = "",
     *,
     restarted: Callable[[], None] = _nothing,
     **params: Any,
 ) -> Iterator[list[dict[str, Any]]]:
     """EC2's listing: of the requested ids by a filter where they are few, else all of it (``ids`` None: all).
 
-    By a filter, because one unknown id in a list of ids would fail the call. ``begins`` is the prefix of the
-    ids of this listing; ids with another prefix are left out.
+    By a filter, because one unknown id in a list of ids would fail the call. ``prefix`` is that of the ids in
+    this listing; requested ids with another prefix are left out.
     """
-    wanted = None if ids is None else [each for each in ids if each.startswith(begins)]
-    if wanted is None or len(wanted) > VALUES_A_FILTER:
+    candidates = None if ids is None else [name for name in ids if name.startswith(prefix)]
+    if candidates is None or len(candidates) > VALUES_A_FILTER:
         return pages(scope, "ec2", operation, key, restarted=restarted, **params)
-    return filtered(scope, operation, key, name, wanted, **params)
+    return filtered(scope, operation, key, name, candidates, **params)
 
 
 def by_ids(
@@ -164,28 +164,28 @@ def by_ids(
 ) -> Iterator[list[dict[str, Any]]]:
     """EC2's records of these ids, for an operation that has a list of ids (``name``) but no filter for them.
 
-    The ids come from another listing. Where one of them was deleted since, the call fails for all: then there
-    is one call for each id.
+    The ids come from another listing. Where one of them was deleted since, the call fails for all of them: then
+    there is one call for each id.
     """
-    known = sorted(ids)
-    for start in range(0, len(known), at_once):
-        some = known[start : start + at_once]
+    ordered = sorted(ids)
+    for start in range(0, len(ordered), at_once):
+        batch = ordered[start : start + at_once]
         try:
-            answer = call(scope, "ec2", operation, **{name: some}, **params)
+            response = call(scope, "ec2", operation, **{name: batch}, **params)
         except aws_errors.ClientError as error:
             if not is_missing_id(error):
                 raise
-            if len(some) > 1:
-                for each in some:
-                    yield from by_ids(scope, operation, key, name, [each], 1, **params)
+            if len(batch) > 1:
+                for identifier in batch:
+                    yield from by_ids(scope, operation, key, name, [identifier], 1, **params)
             continue
-        yield objects(answer, key)
+        yield objects(response, key)
 
 
 def offered_pages(
     scope: Scope, service: str, operation: str, key: str, **params: Any
 ) -> Iterator[list[dict[str, Any]]]:
-    """``pages`` of a service that not every region has: no pages where it is missing, and a line in the log.
+    """``pages`` of a service that not every region has: where it is missing no pages, but a line in the log.
 
     A region has the service if botocore lists it, if the service's host name there can be resolved, or if the
     account has its own ``endpoint_url``; unless the first response is an error that says otherwise.

@@ -33,7 +33,7 @@ def only(record: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
 
 def reported(ids: Iterable[Optional[str]], resources: Container[str]) -> list[str]:
     """The ids that are among the reported resources, sorted: a connection may name no others."""
-    return sorted({each for each in ids if each and each in resources})
+    return sorted({identifier for identifier in ids if identifier and identifier in resources})
 
 
 def keyed(records: Iterable[dict[str, Any]], name: str) -> dict[str, dict[str, Any]]:
@@ -47,7 +47,7 @@ def of_kind(kind: str, records: Iterable[dict[str, Any]]) -> list[dict[str, Any]
 
 
 def kind_of(record: Mapping[str, Any], kinds: Container[str], resource: str) -> str:
-    """The kind that ``of_kind`` gave the record. Raises UnexpectedResponse where it is none of these."""
+    """The kind that ``of_kind`` gave the record. Raises UnexpectedResponse if it is not one of ``kinds``."""
     kind = needed(record, KIND, str)
     if kind not in kinds:
         raise UnexpectedResponse(f"field {KIND!r} names no kind of {resource}")

@@ -1,7 +1,7 @@
 """Where a provider's regions are: region code -> the places that CMP shows on its map.
 
-City, country and coordinates are of the metropolitan area that the provider names; no provider
-publishes where its buildings stand.
+City, country and coordinates are those of the metropolitan area that the provider names; no provider publishes the
+addresses of its data centres.
 AWS: https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-regions.html
 """
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from nflex_connector_utils import Locations, Region
 
-# code: (the provider's name of it, city or state, country, latitude, longitude)
+# code: (the provider's name, city or state, country, latitude, longitude)
 _AWS = {
     "af-south-1": ("Africa (Cape Town)", "Cape Town", "South Africa", -33.9, 18.4),
     "ap-east-1": ("Asia Pacific (Hong Kong)", "Hong Kong", "China", 22.3, 114.2),
@@ -55,7 +55,7 @@ _AWS = {
 def aws(region: str) -> dict[str, Any]:
     """The place of an AWS region, as the keywords that nflex's resources take.
 
-    ``locations`` where the table knows the region, else ``region``, which CMP looks up by itself.
+    ``locations`` for a region in the table, else ``region``, which CMP looks up by itself.
     """
     place = _AWS.get(region)
     if place is None:

@@ -50,14 +50,14 @@ def complete(
 
 
 class Parsers(botocore.parsers.ResponseParserFactory):  # type: ignore[misc]
-    """botocore's parsers, which trust a response to be as the service's model describes it."""
+    """botocore's parsers, which by themselves trust a response to be as the service's model describes it."""
 
     def create_parser(self, protocol_name: str) -> Any:
         return _Parser(super().create_parser(protocol_name))
 
 
 class _Parser:
-    """One of them, which raises UnexpectedResponse where the response is something else."""
+    """One of botocore's parsers; raises UnexpectedResponse where the response is not as the model describes it."""
 
     def __init__(self, parser: Any):
         self._parser = parser

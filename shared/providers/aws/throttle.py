@@ -6,7 +6,7 @@ from shared.engine.network import Network
 
 
 class Throttle:
-    """Of one service in one region: while a throttled call waits to be retried, no other is sent."""
+    """Shared by the calls to a service in a region: while a throttled call waits for its retry, no other is sent."""
 
     def __init__(self, network: Network):
         self._network = network
