@@ -299,7 +299,7 @@ def test_a_variable_that_is_not_known(metric, period):
 def test_a_variable_that_is_not_told_is_a_bug(metric):
     entry = "name: n, unit: B, conversion_expr: value / memory / vcpus"
     made = metric(entry, "openstack.nova.X")
-    with pytest.raises(TypeError, match="openstack.nova.X: memory must be told"):
+    with pytest.raises(TypeError, match="openstack.nova.X: missing variable memory"):
         made.convert(3, vcpus=1)
 
 

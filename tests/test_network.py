@@ -326,7 +326,7 @@ def test_a_gzip_of_several_members():
 
 @pytest.mark.parametrize("encoding", ["br", "gzip, gzip", "zstd"])
 def test_an_encoding_that_was_not_asked_for(encoding):
-    with pytest.raises(UnexpectedResponse, match="in an encoding that was not asked for"):
+    with pytest.raises(UnexpectedResponse, match="in an encoding that was not requested"):
         whole(JSON, Content_Encoding=encoding)
 
 

@@ -1,1 +1,1 @@
-"""What a poll is: its event, deadline, network, errors, log and outcome. It knows no provider and no family."""
+"""What every poll shares: event, deadline, network, errors and log. Nothing here knows a provider or a family."""

@@ -1,4 +1,4 @@
-"""What the engine expects of a cell and of a provider, and what it gives them.
+"""What the engine expects of a cell and of a provider, and what it passes to them.
 
 A cell (``modules/<family>/<provider>.py``, or a package of that name) ends with ``CELL = Cell(...)``; a provider
 (``shared/providers/<provider>.py``, or a package) with ``PROVIDER = Provider(...)``. The types say how the parts fit:
@@ -58,7 +58,7 @@ SessionT = TypeVar("SessionT")
 
 @dataclasses.dataclass
 class Poll:
-    """One call of a handler: what its parts share. A provider gets it at login."""
+    """What the parts of one handler call share. A provider gets it at login."""
 
     family: str
     request: Request
@@ -74,9 +74,9 @@ class Poll:
 
 @dataclasses.dataclass(frozen=True)
 class Page(Generic[RecordT, LookupsT]):
-    """Records of the provider, and all that is needed besides to convert them.
+    """Records of the provider, and everything else that their conversion needs.
 
-    Several pages may share one object of lookups, but a page's lookups are complete when the page is yielded.
+    Several pages may share one lookups object, but it must be complete for a page when that page is yielded.
     """
 
     records: Sequence[RecordT]
@@ -85,14 +85,14 @@ class Page(Generic[RecordT, LookupsT]):
 
 @dataclasses.dataclass(frozen=True)
 class Dropped:
-    """What ``convert`` answers for a record that is no resource, and why."""
+    """What ``convert`` returns for a record that is not a resource, with the reason."""
 
     reason: str
 
 
 @dataclasses.dataclass(frozen=True)
 class Window:
-    """What a poll of metrics or logs requests: a span of time, and resources."""
+    """What a poll of metrics or logs requests: a span of time and resources."""
 
     interval: Interval
     resources: Requested = None
@@ -108,10 +108,10 @@ class Window:
 class Status(Generic[ScopeT, RecordT, LookupsT]):
     """The handler get_status of a cell.
 
-    ``points(record, scope, lookups)`` is pure. ``fetch(scope, requested)`` yields the pages of what it takes;
-    without one, they are those of the cell's own ``fetch``. ``requested`` holds the ids that the status is wanted
-    of (None: of all): records of others may be left out, and where the provider can filter by id they are. An id
-    may be of another scope, family or account, or of nothing at all: that is an empty answer, not an error.
+    ``points(record, scope, lookups)`` is pure. ``fetch(scope, requested)`` yields the pages that it is called with;
+    without it, the cell's own ``fetch`` does. ``requested`` holds the ids whose status is requested (None: all).
+    Records of other ids may be left out, and are where the provider can filter by id. An id may belong to another
+    scope, family or account, or not exist: that gives an empty answer, not an error.
     """
 
     permissions: tuple[str, ...]
@@ -124,8 +124,8 @@ class Series(Generic[ScopeT]):
     """The handler get_metrics or get_logs of a cell.
 
     ``fetch(scope, window)`` yields pages, each a list of points (as shared/records/metrics.py makes them) or of log
-    events (``{"id", "resource_id", "resource_type", "severity", "message", "time", ...}``). ``span`` says how the
-    time since the last poll is cut.
+    events (``{"id", "resource_id", "resource_type", "severity", "message", "time", ...}``). ``span`` says which
+    part of the time since the last poll is fetched.
     """
 
     permissions: tuple[str, ...]
@@ -138,9 +138,9 @@ class Cell(Generic[ScopeT, RecordT, LookupsT]):
     """One resource family of one provider.
 
     ``fetch(scope)`` yields pages of records. ``convert(record, scope, lookups)`` is pure. ``permissions`` are those
-    that ``get`` needs; ``calls`` says in words how many calls it makes. ``record_ids`` names the fields that a
-    record's id is in; an error names the record by the first of them that it has. ``"ns._id"`` is the field ``_id``
-    of the object in the field ``ns``.
+    that ``get`` needs; ``calls`` says in words how many calls it makes. ``record_ids`` names the fields that may
+    hold a record's id; an error names the record by the first one that it has. ``"ns._id"`` is the field ``_id`` of
+    the object in the field ``ns``.
     """
 
     calls: str
@@ -154,7 +154,7 @@ class Cell(Generic[ScopeT, RecordT, LookupsT]):
 
     @property
     def permissions_by_handler(self) -> dict[str, tuple[str, ...]]:
-        """What each handler needs, by its name; a handler that the cell does not have is not in it."""
+        """The permissions of each handler that the cell has, by the handler's name."""
         parts = {"get_status": self.status, "get_metrics": self.metrics, "get_logs": self.logs}
         served = {name: part.permissions for name, part in parts.items() if part}
         return {"get": self.permissions, **served}
@@ -165,7 +165,7 @@ class Cell(Generic[ScopeT, RecordT, LookupsT]):
 
 @dataclasses.dataclass(frozen=True)
 class Provider(Generic[CredentialsT, SessionT, ScopeT]):
-    """How to log in to a provider, what to poll there, and what its errors mean. No CMP resource in here.
+    """How to log in to a provider, what to poll there, and what its errors mean. It knows no CMP resources.
 
     - ``credentials(raw, ambient)``: the event's credentials, checked; raises InvalidEvent naming the key, and makes
       no call. ``ambient``: the runtime's operator allows the host's own credentials. A key that is not in
@@ -173,10 +173,10 @@ class Provider(Generic[CredentialsT, SessionT, ScopeT]):
     - ``login(credentials, poll)``: a session; the first network call. The session counts its calls in
       ``poll.traffic``, opens its connections with ``poll.network`` and keeps to ``poll.deadline``.
     - ``scopes(session)``: what is polled side by side (regions, projects, sites), in a stable order.
-    - ``account(session)``: the provider's own name of the account, for ``validate_credentials``.
-    - ``classify(error)``: the ConnectorError that an exception of the provider's client library means, or None.
-    - ``least_permissions(permissions)``: what the cells' ``permissions`` come to, in the form in which the
-      provider's operator installs them (an IAM policy, roles, ...).
+    - ``account(session)``: the provider's own name for the account, for ``validate_credentials``.
+    - ``classify(error)``: the ConnectorError for an exception of the provider's client library, or None.
+    - ``least_permissions(permissions)``: the cells' ``permissions`` in the form in which the provider's operator
+      grants them (an IAM policy, roles, ...).
     """
 
     credential_keys: Collection[str]

@@ -1,4 +1,4 @@
-"""The time that a poll has, and what is left of it."""
+"""How long a poll may take, and how much of that is left."""
 
 import time
 from typing import Callable, Optional
@@ -7,7 +7,7 @@ from shared.engine.errors import OutOfTime
 
 
 class Deadline:
-    """A moment, ``seconds`` from now, after which the poll is of no use to anybody."""
+    """The moment, ``seconds`` from now, at which the poll has to end."""
 
     def __init__(self, seconds: float, clock: Optional[Callable[[], float]] = None):
         self.seconds = seconds
@@ -23,13 +23,13 @@ class Deadline:
         return max(0.0, self.seconds - self.elapsed())
 
     def check(self, doing: str) -> None:
-        """Raise OutOfTime if there is no time left for what is about to be done."""
+        """Raise OutOfTime if no time is left for the next step; ``doing`` names it in the message."""
         if not self.remaining():
             raise OutOfTime(f"no time left for {doing} (deadline {self.seconds:g} s)")
 
     def timeout(self, longest: float) -> float:
-        """The time-out of one call: ``longest``, or what is left where that is less.
+        """The time-out of one call: ``longest``, or the time left if that is less.
 
-        Never zero, which sockets take for "do not block".
+        Never zero, which would put a socket into non-blocking mode.
         """
         return max(0.001, min(longest, self.remaining()))

@@ -1,4 +1,4 @@
-"""The exceptions that a poll may end with.
+"""The exceptions that a poll may raise.
 
 ::
 
@@ -10,13 +10,13 @@
     ├── Unreachable              retry  DNS, TCP, TLS, timeout, 5xx
     ├── UnexpectedResponse       stop   not JSON or XML, truncated, a field missing, a page loop
     ├── AddressDenied            stop   the runtime's network policy does not allow the host's address
-    ├── Absent                   skip   the provider does not offer this service in this scope (or in any)
+    ├── Absent                   skip   the provider does not offer this service in this scope (or in any scope)
     ├── OutOfTime                stop   the deadline passed
     └── IncompletePoll           stop   several scopes failed, each with its own error
 
-``action`` says what the code does about it: ``retry`` (within bounds, then it is final), ``skip``
-(the scope has nothing to report: not a failure) or ``stop``. ``advice`` is the sentence that tells
-the operator what to do. Every other exception that leaves a handler is a bug of ours.
+``action`` says how the code reacts: ``retry`` (a bounded number of times, then the error is final), ``skip``
+(the scope has nothing to report, which is not a failure) or ``stop``. ``advice`` is the sentence that tells
+the operator what to do. Any other exception that leaves a handler is a bug in this project.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ from nflex_connector_utils import errors as nflex
 class ConnectorError(Exception):
     """What went wrong (``message``), where (``scope``) and what the operator can do (``advice``).
 
-    ``retry_after`` holds the seconds that the provider asked us to wait, where it said so.
+    ``retry_after`` holds the number of seconds that the provider asked us to wait, if it named one.
     """
 
     action: ClassVar[str] = "stop"
@@ -62,20 +62,20 @@ class InvalidCredentials(ConnectorError, nflex.InvalidCredentials):  # type: ign
 
 
 class InsufficientPermission(ConnectorError, nflex.InsufficientPermission):  # type: ignore[misc]
-    """The credentials are good but may not do what the poll needs; the message names it."""
+    """The credentials are valid but lack a permission that the poll needs; the message names it."""
 
     advice = "Grant the account what is named here; 'flexlocal permissions' prints all it needs."
 
 
 class Throttled(ConnectorError):
-    """The provider still refused for too many requests after the last retry."""
+    """The provider still answered "too many requests" after the last retry."""
 
     action = "retry"
     advice = "Poll the account less often, or ask the provider for a higher request limit."
 
 
 class Unreachable(ConnectorError):
-    """No usable answer: name, connection, TLS or time-out, or the provider's own fault (5xx)."""
+    """No usable answer: the name, the connection, TLS or a time-out failed, or the server did (5xx)."""
 
     action = "retry"
     advice = (
@@ -84,13 +84,13 @@ class Unreachable(ConnectorError):
 
 
 class UnexpectedResponse(ConnectorError):
-    """An answer that can't be understood; the message names the URL (no query) or the field."""
+    """An answer that can't be used; the message names the URL (without its query) or the field."""
 
     advice = "Nothing was guessed. Check that the endpoint is the API itself and report the field."
 
 
 class AddressDenied(ConnectorError):
-    """No address of the host may be connected to; the message names the host and its addresses."""
+    """The policy allows none of the host's addresses; the message names the host and its addresses."""
 
     advice = (
         "Correct the account's URL, or have the operator of this runtime allow the address "
@@ -101,7 +101,7 @@ class AddressDenied(ConnectorError):
 class Absent(ConnectorError):
     """The provider does not offer this service in this scope; the scope reports nothing.
 
-    It leaves a handler only where that is so in all scopes.
+    A handler raises it only if no scope has the service.
     """
 
     action = "skip"
@@ -112,7 +112,7 @@ class Absent(ConnectorError):
 
 
 class OutOfTime(ConnectorError):
-    """The deadline passed; the message names finished and unfinished scopes."""
+    """The deadline passed; the message names the finished and unfinished scopes."""
 
     advice = "Give the poll more time (option deadline_s) or poll fewer regions per account."
 
@@ -122,13 +122,13 @@ class IncompletePoll(ConnectorError):
 
     def __init__(self, errors: Sequence[ConnectorError]):
         self.errors = tuple(errors)
-        each = " | ".join(f"{type(error).__name__}: {error}" for error in self.errors)
-        super().__init__(f"{len(self.errors)} scopes failed: {each}")
+        messages = " | ".join(f"{type(error).__name__}: {error}" for error in self.errors)
+        super().__init__(f"{len(self.errors)} scopes failed: {messages}")
 
 
 @contextlib.contextmanager
 def about(what: str) -> Iterator[None]:
-    """Let an error that leaves the block say what it is about: "NS 7c1d: field 'vld' should be a list"."""
+    """Put ``what`` in front of the message of an error that leaves the block: "NS 7c1d: field 'vld' should ..."."""
     try:
         yield
     except ConnectorError as error:

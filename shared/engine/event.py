@@ -1,4 +1,4 @@
-"""The event that a handler is called with, parsed and checked before anything is imported or sent.
+"""Parses and checks the event that a handler is called with, before anything is imported or sent.
 
 This is the only place that reads an event: the rest of the code gets a ``Request``.
 No message holds the value of a credential.
@@ -14,7 +14,7 @@ from typing import Any, Optional
 
 from shared.engine.errors import InvalidEvent
 
-# Credentials that only one provider has: with them, an event may leave its provider out.
+# Credentials that only one provider has: an event that contains one need not name its provider.
 _OWN_KEYS = {
     "aws": {"aws_access_key_id", "role_arn"},
     "juju": {"endpoint"},
@@ -32,8 +32,8 @@ OPTIONS: dict[str, tuple[type, ...]] = {
 class Request:
     """What an event requests.
 
-    ``resources``, ``last_update`` and ``poll_interval_s`` are only read for handlers that use them: what the
-    platform sends there to the others is its own business.
+    ``resources``, ``last_update`` and ``poll_interval_s`` are only read for handlers that use them; whatever the
+    platform sends in their place to other handlers is ignored.
     """
 
     provider: str
@@ -42,7 +42,7 @@ class Request:
     task_id: Optional[str] = None
     allow_partial: bool = False
     deadline_s: Optional[float] = None
-    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # those that were given
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # nulls left out
     resources: Optional[frozenset[str]] = None  # ids; None: all of the account
     last_update: Optional[datetime.datetime] = None  # aware and in UTC
     poll_interval_s: Optional[float] = None
@@ -50,7 +50,7 @@ class Request:
 
 @dataclasses.dataclass(frozen=True)
 class Origin:
-    """Whose event it is, for the header of each line of the log; of an event that may be anything."""
+    """Whose event it is, for the header of each log line. Its values are not checked."""
 
     customer_id: str = ""
     account_id: str = ""
@@ -58,18 +58,18 @@ class Origin:
 
 
 def origin(event: Any) -> Origin:
-    """The origin of an event, whatever is wrong with that."""
-    given = event if isinstance(event, dict) else {}
-    resource = given.get("resource")
+    """The origin of an event. Never fails, so that a malformed event can be logged too."""
+    fields = event if isinstance(event, dict) else {}
+    resource = fields.get("resource")
     return Origin(
-        given.get("customer_id", ""),
-        given.get("account_id", ""),
+        fields.get("customer_id", ""),
+        fields.get("account_id", ""),
         resource.get("id") if isinstance(resource, dict) else None,
     )
 
 
 def credentials_of(event: Any) -> Any:
-    """The credentials of an event, whatever they are: what is masked before anything is checked."""
+    """The credentials of an event, unchecked: they are masked in the log before anything else happens."""
     return event.get("credentials") if isinstance(event, dict) else None
 
 
@@ -83,9 +83,9 @@ def parse(
 ) -> Request:
     """The request in an event.
 
-    ``providers`` are those that the family has cells for; ``ambient`` says that the runtime's operator lets
-    credentials be left out. ``resources`` and ``span`` say that the handler uses the requested resources, and
-    the span of time (last_update, poll_interval). Raises InvalidEvent naming the key and what was expected.
+    ``providers`` are those that the family has cells for. ``ambient``: the runtime's operator allows events
+    without credentials. ``resources``: the handler uses the requested resources. ``span``: it uses the span of
+    time (last_update, poll_interval). Raises InvalidEvent naming the key and what was expected.
     """
     if not isinstance(event, dict):
         raise InvalidEvent(f"the event should be an object, but is {type(event).__name__}")
@@ -118,9 +118,9 @@ def parse(
 
 
 def _resources(event: Mapping[str, Any]) -> Optional[frozenset[str]]:
-    """The ids that ``resource`` or ``resources`` has (each an id, or an object with one); None: all.
+    """The ids in ``resource`` or ``resources`` (each an id or an object with one); None: all.
 
-    A ``resource`` of type "account" is the account itself, and means all that it has.
+    A ``resource`` of type "account" is the account itself, which means all of its resources.
     """
     one, several = event.get("resource"), event.get("resources")
     if isinstance(one, Mapping) and one.get("type") == "account":
@@ -177,7 +177,7 @@ def _option(options: dict[str, Any], name: str) -> Any:
 
 
 def seconds(name: str, value: Any) -> Optional[float]:
-    """A length of time above 0, or None. ``name`` is what an error calls it."""
+    """A length of time above 0, or None. ``name`` is used in the error message."""
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
@@ -200,7 +200,7 @@ def _expected(name: str, expected: str, value: Any) -> str:
 
 # --- the span of time ------------------------------------------------------------------------------
 
-# RFC 3339, 5.6; the offset may be missing, since the platform takes times without.
+# RFC 3339, 5.6, except that the offset may be missing: the platform accepts times without one.
 _RFC_3339 = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:[Zz]|([+-])(\d\d):(\d\d))?",
     re.ASCII,
@@ -225,7 +225,7 @@ def _poll_interval(event: Mapping[str, Any]) -> Optional[float]:
 
 
 def _moment(name: str, value: Any) -> Optional[datetime.datetime]:
-    """The aware moment in UTC that a datetime or an RFC 3339 text is; without offset, it is UTC."""
+    """A datetime or an RFC 3339 text as an aware datetime in UTC; without an offset it is taken as UTC."""
     if value is None or value == "":
         return None
     wrong = InvalidEvent(
@@ -239,7 +239,7 @@ def _moment(name: str, value: Any) -> Optional[datetime.datetime]:
         if moment.utcoffset() is None:
             return moment.replace(tzinfo=datetime.timezone.utc)
         return moment.astimezone(datetime.timezone.utc)
-    except (ValueError, OverflowError):  # no such day, or an offset that leads out of all years
+    except (ValueError, OverflowError):  # no such day, or the offset leads out of all years
         raise wrong from None
 
 
@@ -272,7 +272,7 @@ _PEM = {"ca_cert", "cacert", "OS_CACERT"}  # these have lines
 
 
 def check_texts(credentials: Mapping[str, Any]) -> None:
-    """Raise InvalidEvent naming the credential that has a line break, or another character it can't have."""
+    """Raise InvalidEvent naming a credential that has a line break or another unusable character."""
     for name, value in credentials.items():
         unusable = _UNUSABLE_IN_PEM if name in _PEM else _UNUSABLE
         if any(unusable.search(text) for text in (str(name), *_texts_in(value))):
@@ -294,13 +294,13 @@ def _texts_in(value: Any) -> Iterator[str]:
             yield from _texts_in(item)
 
 
-def refuse_unknown_keys(name: str, given: Iterable[Any], known: Iterable[str]) -> None:
-    """Raise InvalidEvent where a key of ``name`` ("options", "credentials") is none of the known ones.
+def refuse_unknown_keys(name: str, keys: Iterable[Any], known: Iterable[str]) -> None:
+    """Raise InvalidEvent if a key of ``name`` ("options", "credentials") is unknown.
 
     A key that is ignored would be a restriction (a region, a time limit) that never takes effect.
     """
     in_lower_case = {key.lower(): key for key in sorted(known)}
-    for key in given:
+    for key in keys:
         if in_lower_case.get(str(key).lower()) == key:
             continue
         close = difflib.get_close_matches(str(key).lower(), in_lower_case, 1)
@@ -313,7 +313,7 @@ def refuse_unknown_keys(name: str, given: Iterable[Any], known: Iterable[str]) -
 
 
 def text_credential(credentials: Mapping[str, Any], name: str) -> Optional[str]:
-    """A credential that should be text, without blanks at its ends; None where absent or empty."""
+    """A credential that should be text, without surrounding blanks; None if absent or empty."""
     value = credentials.get(name)
     if value is None:
         return None
@@ -323,7 +323,7 @@ def text_credential(credentials: Mapping[str, Any], name: str) -> Optional[str]:
 
 
 def header_credential(credentials: Mapping[str, Any], name: str) -> Optional[str]:
-    """Like ``text_credential``, for what is sent in a header as it is: visible ASCII."""
+    """Like ``text_credential``, for a value that is sent unchanged in a header: visible ASCII only."""
     value = text_credential(credentials, name)
     if value is not None and not re.fullmatch("[!-~]+", value):
         raise InvalidEvent(f"credentials.{name} should have no blanks and only ASCII characters")
@@ -331,7 +331,7 @@ def header_credential(credentials: Mapping[str, Any], name: str) -> Optional[str
 
 
 def needed_credential(credentials: Mapping[str, Any], name: str) -> str:
-    """A credential that the provider can't do without."""
+    """A credential that the provider requires."""
     value = text_credential(credentials, name)
     if value is None:
         raise InvalidEvent(f"credentials.{name} is missing or empty; expected text")
@@ -339,7 +339,7 @@ def needed_credential(credentials: Mapping[str, Any], name: str) -> str:
 
 
 def flag_credential(credentials: Mapping[str, Any], name: str, default: bool) -> bool:
-    """A credential that is true or false; as text too, since some consoles store only text."""
+    """A credential that is true or false. Also accepts these as text, since some consoles store only text."""
     value = credentials.get(name)
     if value is None:
         return default

@@ -1,4 +1,4 @@
-"""What leaves a poll that fails: one of the errors of shared/engine/errors.py, masked, short and without a cause."""
+"""How a poll fails: with one of the errors of shared/engine/errors.py, masked, short and without a cause."""
 
 import os
 import traceback
@@ -13,9 +13,9 @@ from shared.engine.runtime import Runtime
 
 T = TypeVar("T")
 
-# Errors that only data can cause, in code that is right for all other data: too many levels, a number or a
-# time too large, a text that can't be encoded. shared/transport/decode.py and shared/records/fields.py refuse such data by
-# name; this is for what gets past them, as depth can. KeyError, TypeError and the like are our own bugs.
+# Errors that only unusual data can cause in correct code: too many levels, a number or a time that is too large,
+# a text that can't be encoded. shared/transport/decode.py and shared/records/fields.py refuse such data by name;
+# this catches what gets past them, as deep nesting can. KeyError, TypeError and the like are our own bugs.
 _OF_DATA = (RecursionError, OverflowError, UnicodeError)
 
 
@@ -35,17 +35,17 @@ def _masked(log: Log, mask: Masker, action: Callable[[], T]) -> T:
         log.error("failed", error=type(error).__name__, message=str(error))
         raise error.with_traceback(error.__traceback__) from None
     except Exception as bug:
-        # A traceback names files and lines; the texts of the exceptions in it are masked too.
+        # The log masks the traceback too: it contains the texts of the exceptions.
         log.error("bug", trace=traceback.format_exc())
         masked, trace = mask(str(bug)), bug.__traceback__
         bug.args, bug.__context__ = (masked,), None
-        if mask(str(bug)) != str(bug):  # an exception whose text is not that of its arguments
+        if mask(str(bug)) != str(bug):  # its text does not come from its arguments
             bug = RuntimeError(f"{type(bug).__name__}: {masked}")
         raise bug.with_traceback(trace) from None
 
 
 def _mask(error: ConnectorError, mask: Masker) -> None:
-    """Mask all that the error shows; scopes have the provider's names, so they are masked too."""
+    """Mask everything that the error shows, its scope too: the provider chose that name."""
     error.message = mask(error.message)
     error.scope = error.scope and mask(error.scope)
     error.args, error.__context__ = (error.message,), None
@@ -54,7 +54,7 @@ def _mask(error: ConnectorError, mask: Masker) -> None:
 
 
 def classified(provider: Provider[Any, Any, Any], error: Exception, mask: Masker) -> ConnectorError:
-    """The error as a ConnectorError, masked and short; an unknown one is a bug, and is raised."""
+    """The error as a ConnectorError, masked and short. An unknown error is a bug and is raised again."""
     known = error if isinstance(error, ConnectorError) else provider.classify(error)
     if known is None and isinstance(error, _OF_DATA):
         at = traceback.extract_tb(error.__traceback__)[-1]

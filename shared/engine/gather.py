@@ -30,7 +30,7 @@ Key = tuple[str, ...]
 
 @dataclasses.dataclass(frozen=True)
 class Started:
-    """A poll that has its provider, its cell and its checked credentials, and has called nobody yet."""
+    """A poll whose event is parsed and whose credentials are checked, before its first network call."""
 
     poll: Poll
     runtime: Runtime
@@ -49,7 +49,7 @@ class Started:
 
 
 class Total:
-    """How many records there are in all scopes together. Safe to share by threads."""
+    """The number of records in all scopes together. Thread-safe."""
 
     def __init__(self, most: int):
         self._lock = threading.Lock()
@@ -57,7 +57,7 @@ class Total:
         self._count = 0
 
     def add(self, count: int) -> None:
-        """Raises UnexpectedResponse where there are more than a poll may hold."""
+        """Raises UnexpectedResponse if there are more than a poll may hold."""
         with self._lock:
             self._count += count
             if self._count > self._most:
@@ -69,9 +69,9 @@ class Total:
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """What a poll does in each scope: the pages to fetch, and what becomes of a record.
+    """What a poll does in each scope: which pages it fetches, and how it converts a record.
 
-    ``convert(record, scope, lookups)`` gives that, each result with the key that is unique in the answer.
+    ``convert(record, scope, lookups)`` gives the results of a record, each with a key that is unique in the answer.
     """
 
     fetch: Callable[[Any], Iterable[Page[Any, Any]]]
@@ -83,7 +83,7 @@ class Task:
 
 @dataclasses.dataclass
 class Answer:
-    """What one scope gave: ``converted == len(results) + dropped``, or an error."""
+    """The outcome of one scope: ``converted == len(results) + dropped``, or an error."""
 
     scope: str
     pages: int = 0
@@ -95,13 +95,13 @@ class Answer:
 
 
 def gather(started: Started, task: Task) -> tuple[list[dict[str, Any]], bool]:
-    """What the task gives in all scopes, sorted by key, and whether that is complete."""
+    """The task's results of all scopes, sorted by key, and whether they are complete."""
     poll = started.poll
     try:
         scopes = within_deadline(started, "login", started.scopes)
         answers = _side_by_side(started, task, scopes)
     finally:
-        poll.network.end()  # and with it each thread that hangs in it
+        poll.network.end()  # which also ends every thread that hangs in it
     failed = _failed(poll, answers, task.all_scopes)
     results, dropped = _merge(answers, task.one_each)
     if failed:
@@ -125,7 +125,7 @@ def gather(started: Started, task: Task) -> tuple[list[dict[str, Any]], bool]:
 
 
 def within_deadline(started: Started, doing: str, action: Callable[[], T]) -> T:
-    """Run the action in a thread, and give up at the deadline whatever it hangs in."""
+    """Run the action in a thread, and give up at the deadline even if it hangs."""
     poll = started.poll
     done: queue.SimpleQueue[Union[T, _Raised]] = queue.SimpleQueue()
 
@@ -245,7 +245,7 @@ def _until_the_end(network: Network, records: Iterable[T]) -> Iterator[T]:
 
 
 def _label(record: Any, names: Iterable[str]) -> str:
-    """How an error names the record that it is about: by the first id that it has."""
+    """How an error names a record: by the first of these fields that it has."""
     for name in names:
         value = record
         for step in name.split("."):
@@ -256,7 +256,7 @@ def _label(record: Any, names: Iterable[str]) -> str:
 
 
 def _failed(poll: Poll, answers: Sequence[Answer], all_scopes: bool) -> list[Answer]:
-    """The scopes that failed, where the poll may go without them; else raises one error for all that failed."""
+    """The failed scopes, if the poll may continue without them; otherwise raises one error for all of them."""
     failed, absent = [], []
     for answer in answers:
         if answer.error and answer.error.action == "skip":
@@ -292,7 +292,7 @@ def _failure(poll: Poll, failed: Sequence[Answer], answers: Sequence[Answer]) ->
 def _merge(
     answers: Sequence[Answer], one_each: bool = False
 ) -> tuple[list[dict[str, Any]], Counter[str]]:
-    """The results of all scopes, without repetitions, and what was dropped; proves that nothing got lost."""
+    """The results of all scopes without duplicates, and what was dropped; checks that no record got lost."""
     merged: dict[Key, dict[str, Any]] = {}
     dropped: Counter[str] = collections.Counter()
     converted = 0

@@ -1,9 +1,9 @@
-"""The interval of time that a poll of metrics or logs has to fetch: from where the last one ended.
+"""The interval of time that a poll of metrics or logs has to fetch, starting where the last one ended.
 
-nflex's ``setup_time_interval`` does the calculation; this prepares its input and makes its result safe to
-use. An interval is half open: a point at its end belongs to the next poll. The poll answers with the
-interval's end as ``last_update``, which the platform puts into the next event, so that nothing is fetched
-twice and nothing is left out, however late a poll comes.
+nflex's ``setup_time_interval`` does the calculation; this module prepares its input and checks its result. An
+interval is half open: a point at its end belongs to the next poll. The poll answers with the interval's end as
+``last_update``, which the platform puts into the next event. So nothing is fetched twice and nothing is left
+out, however late a poll starts.
 """
 
 import dataclasses
@@ -24,7 +24,7 @@ _UTC = datetime.timezone.utc
 
 @dataclasses.dataclass(frozen=True)
 class Interval:
-    """From ``start`` on and before ``end``, both aware and in UTC; empty where they are the same."""
+    """From ``start`` (included) to ``end`` (excluded), both aware and in UTC; empty if they are equal."""
 
     start: datetime.datetime
     end: datetime.datetime
@@ -40,7 +40,7 @@ class Interval:
 
     @property
     def empty(self) -> bool:
-        """Nothing to fetch: the provider is not called."""
+        """Whether there is nothing to fetch; the provider is not called then."""
         return self.start == self.end
 
     @property
@@ -55,10 +55,10 @@ class Interval:
 
 @dataclasses.dataclass(frozen=True)
 class Span:
-    """How a provider's points or log events are to be fetched: lengths in seconds.
+    """Which interval of a provider's points or log events a poll fetches; all lengths in seconds.
 
-    ``skew_s``: until they are complete. ``longest_s``: of one poll. ``period_s``: points stand at multiples of
-    this, counted from 1970.
+    ``skew_s``: how long it takes until they are complete. ``longest_s``: the most that one poll fetches.
+    ``period_s``: the times of points are multiples of this, counted from 1970.
     """
 
     skew_s: float = 0
@@ -72,14 +72,14 @@ def due(request: Request, span: Span, log: Optional[Log] = None) -> Interval:
     - With ``last_update``, it starts there; otherwise one poll interval before its end. The poll interval is the
       request's, or ``POLL_INTERVAL_S``.
     - It ends ``span.skew_s`` before now.
-    - It is at most ``span.longest_s`` long, counted from its start; the next polls fetch the rest. (At most two
-      poll intervals, if that is longer: with less, an outage would never be caught up with.)
-    - With ``span.period_s``, it starts and ends on a multiple of that. Another start is moved back to one, since
-      the point of that period was not complete then.
-    - If it would end before its start, it is empty and stays at its start. A start in the future can't have
-      been reached by a poll: it becomes now, and ``log`` says so.
+    - It is at most ``span.longest_s`` long, counted from its start; the next polls fetch the rest. (The limit is
+      two poll intervals if that is longer: with less, polls would never catch up after an outage.)
+    - With ``span.period_s``, it starts and ends on a multiple of that. Any other start is moved back to one, since
+      the point of that period was not complete at the last poll.
+    - If it would end before its start, it is empty and stays at its start. No poll can have reached a start in the
+      future: it becomes now, and ``log`` says so.
 
-    Raises InvalidEvent where the poll interval is too long to calculate with.
+    Raises InvalidEvent if the poll interval is too long to calculate with.
     """
     last_update = request.last_update
     poll_interval = request.poll_interval_s or POLL_INTERVAL_S
@@ -95,7 +95,7 @@ def due(request: Request, span: Span, log: Optional[Log] = None) -> Interval:
     except OverflowError:
         raise InvalidEvent("'poll_interval' is longer than time itself") from None
     start, end = (moment.replace(tzinfo=_UTC) for moment in naive)
-    if start > end:  # then it was not cut to the longest, and its end is now but for the skew
+    if start > end:  # then it was not cut to the longest, and its end is now minus the skew
         now = end + datetime.timedelta(seconds=span.skew_s)
         if start > now:
             if log:
@@ -118,5 +118,5 @@ _1970 = datetime.datetime(1970, 1, 1, tzinfo=_UTC)
 
 
 def _text(moment: datetime.datetime) -> str:
-    # the one form that setup_time_interval can read; strftime would not pad the year
+    # the only form that setup_time_interval can read; strftime would not pad the year
     return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"

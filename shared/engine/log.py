@@ -1,9 +1,8 @@
-"""The log of a poll: one message a line, with fields as ``key=value``, secrets masked.
+"""The log of a poll: one message per line, with fields as ``key=value`` and secrets masked.
 
 Each line is a record of the standard logging module; nflex's Logger puts its header in front of it. In
 production it goes to the CMP logs API, many lines in one call; elsewhere it is printed. What libraries log
-during a poll goes the same way, so that nothing of it is shown unmasked. A log that can't be written never
-fails a poll.
+during a poll goes the same way, so that it is masked too. A log that can't be written never fails a poll.
 """
 
 import contextlib
@@ -18,7 +17,7 @@ from shared.engine.event import Origin
 from shared.engine.masking import Masker, visible
 from shared.engine.runtime import Runtime
 
-# What one call to the logs API carries: far below the 1 MB that HTTP servers usually take.
+# What one call to the logs API carries at most: far below the 1 MB that HTTP servers usually accept.
 LINES = 100
 CHARACTERS = 200_000
 LONGEST_LINE = 20_000
@@ -27,8 +26,8 @@ LONGEST_LINE = 20_000
 class Log:
     """``info``, ``warn`` and ``error``, each with a message and its fields.
 
-    ``with log:`` surrounds the poll: within it, the log also takes what libraries log (from WARNING on), and at
-    its end everything is sent. Safe to share by threads; lines of a thread that outlives the poll are dropped.
+    ``with log:`` surrounds the poll: inside it, the log also takes what libraries log (from WARNING on), and at
+    its end everything is sent. Thread-safe; lines of a thread that outlives the poll are dropped.
     """
 
     def __init__(self, runtime: Runtime, origin: Origin, mask: Masker):
@@ -64,7 +63,7 @@ class Log:
     def _write(self, level: int, text: str, fields: "dict[str, Any]") -> None:
         try:
             words = [text, *(f"{name}={self._value(value)}" for name, value in fields.items())]
-        except Exception as error:  # of a value's __str__
+        except Exception as error:  # raised by a value's __str__
             words = [text, f"error={type(error).__name__}"]
         self._records.log(level, "%s", " ".join(words))
 
@@ -79,12 +78,12 @@ def _one_line(text: str) -> str:
 
 
 def _print(line: str) -> None:
-    with contextlib.suppress(Exception):  # there is nowhere left to say so
+    with contextlib.suppress(Exception):  # there is nowhere left to report it
         print(line)
 
 
 class _Handler(logging.Handler):
-    """From a record of the standard logging module to a line of nflex's Logger, masked."""
+    """Passes records of the standard logging module on to nflex's Logger, one masked line each."""
 
     def __init__(self, logger: Logger, mask: Masker):
         super().__init__()
@@ -92,7 +91,7 @@ class _Handler(logging.Handler):
         self._mask = mask
 
     def handle(self, record: logging.LogRecord) -> bool:
-        """Without the lock of logging itself: what sends the lines may log, too."""
+        """Does not take logging's own lock: sending the lines may log, too."""
         try:
             line = _one_line(self._mask(self.format(record)))  # format adds the traceback
             if len(line) > LONGEST_LINE:
@@ -113,10 +112,10 @@ def _severity(level: int) -> str:
 
 
 class _Libraries(logging.Handler):
-    """The root logger's only handler while polls run: passes on to them what libraries log.
+    """The root logger's only handler while polls run: passes on to their logs what libraries log.
 
-    The runtime runs one poll at a time. Where several run in one process, it can't be known which of them a
-    library's line belongs to: it goes to the one that began last, without the secrets of any.
+    The runtime runs one poll at a time. If several run in one process, nothing shows which of them a library's
+    line belongs to: it goes to the poll that began last, with the secrets of all of them masked.
     """
 
     def __init__(self) -> None:
@@ -147,7 +146,7 @@ class _Libraries(logging.Handler):
         if logs:
             try:
                 text = f"{record.name}: {self.format(record)}"
-            except Exception as error:  # its arguments do not fit, and may be anything
+            except Exception as error:  # the arguments do not match the format
                 text = f"{record.name}: {type(error).__name__} in {record.module}:{record.lineno}"
             for log in logs:
                 text = log.mask(text)
@@ -165,8 +164,8 @@ _libraries = _Libraries()
 class _Sender:
     """The context that nflex's Logger gets: its ``log`` collects lines, to send many at once.
 
-    An entry is what flexer's own ``context.log`` posts, one a call, to ``/logs``, which takes a list.
-    What can't be sent is printed, and so are all lines after it: the runtime's answer has what was printed.
+    flexer's own ``context.log`` posts one entry per call to ``/logs``, which accepts a list of them. What can't
+    be sent is printed, and so is every later line: the runtime's answer contains what was printed.
     """
 
     def __init__(self, runtime: Runtime):

@@ -1,8 +1,8 @@
-"""What must not be shown: an account's secrets, however they come to be written, and what looks like one.
+"""Masks an account's secrets, in every form in which a text may contain them, and whatever looks like a secret.
 
-Mask first, shorten and join after: a secret of which a part was cut off, or whose blanks were collapsed, is
-not recognized any more. So providers raise errors with whole texts, and ``Masker.excerpt`` is the only
-place where a text is shortened: the engine calls it before anything else is done with an error.
+Mask first, shorten and join later: a secret that was cut, or whose blanks were collapsed, is no longer
+recognized. So providers raise errors with whole texts, and ``Masker.excerpt`` is the only place that shortens
+a text: the engine calls it before it does anything else with an error.
 """
 
 import base64
@@ -14,10 +14,10 @@ from typing import Any, Callable
 
 MASK = "***"
 LONGEST = 1000  # characters of an error's message: a URL and a few sentences
-FAR = 20_000  # more of a text is not even searched for secrets: it may be a page of megabytes
+FAR = 20_000  # characters of a text that are searched for secrets: it may be a page of megabytes
 
-# Secrets that may turn up without being in the event: what a provider answered, what a URL or a header
-# carries. Of each, the groups are kept.
+# Secrets that need not be in the event: a provider may send them, or a URL or header may contain them.
+# A pattern's group is kept.
 _SHAPES = (
     re.compile(r"\bgAAAA[\w\-=]{20,}"),  # Fernet tokens (Keystone)
     re.compile(r"\beyJ[\w\-]+\.[\w\-]+\.[\w\-]*"),  # JWTs
@@ -39,52 +39,53 @@ _QUERY = re.compile(
     r"\b((?:https?|wss?)://[^\s?#\"'<>]{0,2000})[?#][^\s\"'<>)\]]*?(?=[:,.;]{0,3}(?:[\s\"'<>)\]]|$))"
 )
 
-# A credential of this name is a secret; user names, URLs and region names may be shown.
+# A credential with such a name is a secret; user names, URLs and region names may be shown.
 _SECRET = re.compile(r"(?i)pass|secret|token|key|external_id")
 _SHORTEST = 3  # a shorter "secret" would mask half of every word
-_SHORTEST_LINE = 16  # of a secret with several, such as a key in PEM
-_SHORTEST_CODED = 8  # of base64 or hex: shorter ones are in every id
+_SHORTEST_LINE = 16  # of a secret with several lines, such as a key in PEM
+_SHORTEST_CODED = 8  # of base64 or hex: shorter ones occur in every id
 _LONGEST_USER = 256
 
 
 def secrets_in(credentials: Any) -> "list[str]":
     """The values of a (nested) credentials dict that must not be shown, longest first.
 
-    Each also in base64 and in hex, and with each other text as HTTP's Basic authentication joins them. How
-    else a text may write them is ``Masker``'s.
+    Each also in base64 and in hex, and joined with every other text as HTTP's Basic authentication does it.
+    ``Masker`` knows how else a text may contain them.
     """
-    found: set[str] = set()
+    forms: set[str] = set()
     texts = list(_texts(credentials, secret=False))
     users = {text for text, _ in texts if len(text) <= _LONGEST_USER}
     for value in {text for text, secret in texts if secret}:
         for text in (value, value.strip()):
             if len(text.strip()) < _SHORTEST:
                 continue
-            found.update((text.strip(), *_coded(text)))
+            forms.update((text.strip(), *_coded(text)))
             for user in users:
-                found.update(
-                    _base64(f"{user}:{text}".encode(each)) for each in _encodings(user + text)
+                forms.update(
+                    _base64(f"{user}:{text}".encode(encoding))
+                    for encoding in _encodings(user + text)
                 )
         lines = [line.strip() for line in value.splitlines()]
         if len(lines) > 1:
-            found.update(line for line in lines if len(line) >= _SHORTEST_LINE)
-    return sorted(found, key=lambda text: (-len(text), text))
+            forms.update(line for line in lines if len(line) >= _SHORTEST_LINE)
+    return sorted(forms, key=lambda text: (-len(text), text))
 
 
 def _texts(value: Any, secret: bool) -> Iterator[tuple[str, bool]]:
     """All texts, and whether each is a secret."""
     if isinstance(value, dict):
-        for name, each in value.items():
-            yield from _texts(each, secret or bool(_SECRET.search(str(name))))
+        for name, item in value.items():
+            yield from _texts(item, secret or bool(_SECRET.search(str(name))))
     elif isinstance(value, (list, tuple)):
-        for each in value:
-            yield from _texts(each, secret)
+        for item in value:
+            yield from _texts(item, secret)
     elif isinstance(value, str):
         yield value, secret
 
 
 def _encodings(text: str) -> Iterator[str]:
-    for name in ("utf-8", "latin-1"):  # requests sends the second where it can
+    for name in ("utf-8", "latin-1"):  # requests sends the second if it can
         try:
             text.encode(name)
         except UnicodeEncodeError:
@@ -97,23 +98,23 @@ def _base64(content: bytes) -> str:
 
 
 def _coded(text: str) -> Iterator[str]:
-    """The text as base64, wherever it stands in what was encoded, and as hex."""
+    """The text as base64, at any offset in the encoded content, and as hex."""
     for encoding in _encodings(text):
         content = text.encode(encoding)
         yield _base64(content)
         coded = [content.hex()]
-        for before in range(3):  # bytes, of each three that become four characters
+        for before in range(3):  # bytes before it: base64 makes four characters of three
             whole = _base64(bytes(before) + content)
             own = whole[-(-8 * before // 6) : 8 * (before + len(content)) // 6]
             coded += [own, own.replace("+", "-").replace("/", "_")]
-        yield from (each for each in coded if len(each) >= _SHORTEST_CODED)
+        yield from (form for form in coded if len(form) >= _SHORTEST_CODED)
 
 
 class Masker:
-    """Replaces known secrets, and what looks like one, by ``***``.
+    """Replaces known secrets, and what looks like a secret, by ``***``.
 
-    Known ones in upper and lower case, and with each of their characters as a URL, HTML, JSON or Python
-    would write it, once or several times over; a blank in them stands for all blanks and line breaks.
+    A known secret is found in upper and lower case, and with any of its characters escaped as in a URL, HTML,
+    JSON or Python, once or several times over. A blank in it matches any blanks and line breaks.
     """
 
     def __init__(self, secrets: Iterable[str] = (), mask: str = MASK):
@@ -136,10 +137,10 @@ class Masker:
         return text
 
     def excerpt(self, text: Any, longest: int = LONGEST) -> str:
-        """The text as an error shows it: masked, then in one line, without URLs' queries, and short."""
+        """The text as an error shows it: masked, then on one line, short, and without the queries of URLs."""
         whole = str(text)
         shown = self(whole[:FAR])
-        if len(whole) > FAR:  # at the cut there may be half a secret
+        if len(whole) > FAR:  # the cut may have left half a secret
             shown = shown[: max(0, len(shown) - FAR // 2)]
         line = visible(_QUERY.sub(r"\1", " ".join(shown.split())))
         if len(line) <= longest and len(whole) <= FAR:
@@ -152,24 +153,24 @@ def _escaped(character: str) -> str:
 
 
 def visible(text: str, escaped: Callable[[str], str] = _escaped) -> str:
-    """The text with what a terminal would act upon, or show nothing for, as an escape (``\\x1b``)."""
+    """The text with control and invisible characters as escapes (``\\x1b``): a terminal would act on them."""
 
-    def shown(found: "re.Match[str]") -> str:
-        return escaped(found[0]) if unicodedata.category(found[0]) in _HIDDEN else found[0]
+    def shown(match: "re.Match[str]") -> str:
+        return escaped(match[0]) if unicodedata.category(match[0]) in _HIDDEN else match[0]
 
     return _UNUSUAL.sub(shown, text)
 
 
 _UNUSUAL = re.compile("[^ -~]")
-# control, format (bidi and zero width), surrogates, and the ends of lines and paragraphs
+# control, format (bidi and zero width), surrogates, line and paragraph separators
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
-# --- how a secret may be written ------------------------------------------------------------------
+# --- the forms of a secret ------------------------------------------------------------------------
 
 
 def _plain_part(secret: str) -> str:
-    """The longest part that is the same however the secret is written, in lower case."""
+    """The longest part that is the same in every form of the secret, in lower case."""
     parts = re.split("%[0-9a-f]{2}|[^a-z0-9]", secret.lower())
     return max(parts, key=len)
 
@@ -182,7 +183,7 @@ def _pattern(secret: str) -> "re.Pattern[str]":
 _PARTS = re.compile(r"\s+|\\+|[^\x00-\x7f]+|%[0-9A-Fa-f]{2}|.", re.DOTALL)
 _MOST = 40  # backslashes before a character: JSON five times over
 
-# Each as it is or encoded again and again.
+# Each character plain, or encoded any number of times.
 _PERCENT = "%(?:25)*"
 _SEMICOLON = f"(?:;|{_PERCENT}3b)"
 _AMP = f"(?:&|{_PERCENT}26)(?:amp{_SEMICOLON})*(?:#|{_PERCENT}23)?"
@@ -194,14 +195,14 @@ _BLANKS = (
 )
 
 
-def _part(found: "re.Match[str]") -> str:
-    part = found[0]
+def _part(match: "re.Match[str]") -> str:
+    part = match[0]
     if part.isspace():
         return _BLANKS
     if part[0] == "\\":
         return f"{_BACKSLASH}{{1,{_MOST * len(part)}}}"
     written = "".join(map(_written, part))
-    if not part.isascii():  # in an encoding that lacks it
+    if not part.isascii():  # it may be replaced in an encoding that lacks it
         return rf"(?:{written}|[?\ufffd]{{{len(part)},{4 * len(part)}}})"
     if len(part) > 1:  # a URL's path is decoded where it can be
         return f"(?:{written}|{re.escape(chr(int(part[1:], 16)))})"
@@ -209,7 +210,7 @@ def _part(found: "re.Match[str]") -> str:
 
 
 def _written(character: str, misread: int = 2) -> str:
-    """A pattern for the ways to write a character that is neither a blank nor a backslash."""
+    """A pattern for all forms of a character that is neither a blank nor a backslash."""
     if character.isascii() and character.isalnum():
         return character
     number = ord(character)
@@ -231,6 +232,10 @@ def _written(character: str, misread: int = 2) -> str:
 
 def _names(character: str) -> "list[str]":
     """HTML's names of a character."""
-    from html.entities import html5  # 2,000 names, for the rare text that has part of a secret
+    from html.entities import html5  # 2,000 names, needed only for a text that has part of a secret
 
-    return [name[:-1] for name, value in html5.items() if value == character and name.endswith(";")]
+    return [
+        entity[:-1]
+        for entity, value in html5.items()
+        if value == character and entity.endswith(";")
+    ]

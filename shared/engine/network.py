@@ -1,13 +1,13 @@
-"""The network of one poll: where it may connect to, how much it reads, and when it all ends.
+"""The network of one poll: where it may connect to, how much it reads, and when all of it ends.
 
-Every connection of a poll is opened by ``Network.connect``: those of requests (and with it keystoneauth1)
-and of botocore, whose pools are those of ``Network.pools``, and WebSockets (shared/transport/websocket.py). So there is one
-place that looks names up within a time-out, checks each address against the runtime's policy, and knows all
-sockets: ``end`` closes them, and whatever hangs in one falls out of it.
+Every connection of a poll is opened by ``Network.connect``: those of requests (and so of keystoneauth1) and of
+botocore, which use the pools of ``Network.pools``, and WebSockets (shared/transport/websocket.py). So one place
+looks names up within a time-out, checks each address against the runtime's policy, and knows all sockets:
+``end`` closes them, and any thread that hangs in one gets an error.
 
-An answer over HTTP is read whole before it is handed on: within the limit of its size, decoded, and complete.
+An HTTP response is read completely before it is passed on: within the size limit, decoded, and not cut short.
 
-With a proxy from the environment it is the proxy's address that is connected to, and checked.
+With a proxy from the environment, the poll connects to the proxy, so the proxy's address is checked.
 """
 
 import concurrent.futures
@@ -37,23 +37,23 @@ CONNECT_TIMEOUT_S = (
 )
 LARGEST_ANSWER = 64 * 1024**2  # bytes, decoded
 MOST_LOOKUPS = (
-    64  # of names at once, in the whole process: one that hangs is a thread that nothing can end
+    64  # at the same time, in the whole process: nothing can end the thread of one that hangs
 )
-PART = 16 * 1024  # bytes that are read at once; gzip makes up to 1,000 times as many of them
-LONGEST_LINE = 64 * 1024  # bytes, of what is between the parts of a chunked body
-NOTICED_S = 0.25  # how soon whoever waits for a look-up sees that the poll has ended
+PART = 16 * 1024  # bytes that are read at once; decompressing may multiply them by 1,000
+LONGEST_LINE = 64 * 1024  # bytes of a line between the parts of a chunked body
+NOTICED_S = 0.25  # how soon a thread that waits for a look-up notices the end of the poll
 
 Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 Networks = tuple[Union[ipaddress.IPv4Network, ipaddress.IPv6Network], ...]
 
-# Link-local addresses, where clouds have their metadata services, and AWS's address of its own over IPv6
+# Link-local addresses, where clouds have their metadata services, and AWS's address for it over IPv6
 # (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html).
 LINK_LOCAL: Networks = (
     ipaddress.IPv4Network("169.254.0.0/16"),
     ipaddress.IPv6Network("fe80::/10"),
     ipaddress.IPv6Network("fd00:ec2::254/128"),
 )
-# What Linux takes for this host itself.
+# Linux connects to this host itself for these addresses.
 _UNSPECIFIED: dict[Address, Address] = {
     ipaddress.IPv4Address("0.0.0.0"): ipaddress.IPv4Address("127.0.0.1"),  # noqa: S104
     ipaddress.IPv6Address("::"): ipaddress.IPv6Address("::1"),
@@ -67,31 +67,33 @@ _UNSPECIFIED: dict[Address, Address] = {
 class Policy:
     """Which addresses a poll may connect to.
 
-    None of ``denied``; of the others those of ``allowed``, or all where that is None. Link-local ones only
-    where ``allowed`` has a network that lies within theirs: 0.0.0.0/0 does not mean them.
+    Never to ``denied`` ones; otherwise to ``allowed`` ones, or to all if that is None. Link-local addresses need a
+    network in ``allowed`` that lies within their range: 0.0.0.0/0 does not include them.
     """
 
     allowed: Optional[Networks] = None
     denied: Networks = ()
 
     def allows(self, text: str) -> bool:
-        """Whether this address may be connected to, as getaddrinfo gives it."""
+        """Whether the policy allows this address, in the form in which getaddrinfo returns it."""
         address = _plain(text)
         if _within(address, self.denied):
             return False
-        allowing = [each for each in self.allowed or () if address in each]
+        allowing = [network for network in self.allowed or () if address in network]
         if _within(address, LINK_LOCAL):
-            return any(_is_link_local(each) for each in allowing)
+            return any(_is_link_local(network) for network in allowing)
         return self.allowed is None or bool(allowing)
 
 
 def policy(config: Any) -> Policy:
     """The policy of ``context.config``: its ``allowed_networks`` and ``denied_networks``.
 
-    Raises InvalidEvent where one of them is no list of networks ("10.0.0.0/8", "fd00::/8").
+    Raises InvalidEvent if one of them is not a list of networks ("10.0.0.0/8", "fd00::/8").
     """
-    given = config if isinstance(config, Mapping) else {}
-    return Policy(_networks(given, "allowed_networks"), _networks(given, "denied_networks") or ())
+    settings = config if isinstance(config, Mapping) else {}
+    return Policy(
+        _networks(settings, "allowed_networks"), _networks(settings, "denied_networks") or ()
+    )
 
 
 def _networks(config: Mapping[str, Any], name: str) -> Optional[Networks]:
@@ -101,17 +103,17 @@ def _networks(config: Mapping[str, Any], name: str) -> Optional[Networks]:
     expected = f"context.config.{name} should be a list of networks such as 10.0.0.0/8"
     if not isinstance(value, (list, tuple)):
         raise InvalidEvent(f"{expected}, but is {type(value).__name__}")
-    found = []
-    for each in value:
+    networks = []
+    for item in value:
         try:
-            network = ipaddress.ip_network(each) if isinstance(each, str) else None
+            network = ipaddress.ip_network(item) if isinstance(item, str) else None
         except ValueError:
             network = None
         mapped = isinstance(network, ipaddress.IPv6Network) and network.network_address.ipv4_mapped
         if network is None or mapped:  # IPv4 addresses within IPv6 ones count as IPv4
-            raise InvalidEvent(f"{expected}; {each!r} is none")
-        found.append(network)
-    return tuple(found)
+            raise InvalidEvent(f"{expected}; {item!r} is none")
+        networks.append(network)
+    return tuple(networks)
 
 
 def _plain(text: str) -> Address:
@@ -122,11 +124,13 @@ def _plain(text: str) -> Address:
 
 
 def _within(address: Address, networks: Networks) -> bool:
-    return any(address in each for each in networks)
+    return any(address in network for network in networks)
 
 
 def _is_link_local(network: Any) -> bool:
-    return any(network.version == each.version and network.subnet_of(each) for each in LINK_LOCAL)
+    return any(
+        network.version == local.version and network.subnet_of(local) for local in LINK_LOCAL
+    )
 
 
 # --- looking names up -----------------------------------------------------------------------------
@@ -137,13 +141,13 @@ _pending: dict[tuple[str, int], "concurrent.futures.Future[list[Any]]"] = {}
 
 
 def _look_up(host: str, port: int, until: float, ended: threading.Event) -> list[Any]:
-    """What getaddrinfo says. It knows no time-out, so it runs in a thread that may be left behind.
+    """The result of getaddrinfo, which has no time-out and so runs in a thread that may be left behind.
 
-    Who asks for a name that hangs already waits for the same look-up. Raises OSError, socket.timeout among them.
+    All threads that look the same name up share one look-up. Raises OSError, of which socket.timeout is one.
     """
     with contextlib.suppress(ValueError):
         ipaddress.ip_address(host.partition("%")[0])
-        return _getaddrinfo(host, port)  # nobody is asked
+        return _getaddrinfo(host, port)  # makes no query
     with _lock:
         future = _pending.get((host, port))
         if future is None:
@@ -162,13 +166,13 @@ def _look_up(host: str, port: int, until: float, ended: threading.Event) -> list
 
 def _resolve(host: str, port: int, future: "concurrent.futures.Future[list[Any]]") -> None:
     try:
-        known, error = _getaddrinfo(host, port), None
+        resolved, error = _getaddrinfo(host, port), None
     except BaseException as caught:
-        known, error = [], caught
+        resolved, error = [], caught
     with _lock:
         del _pending[host, port]
     if error is None:
-        future.set_result(known)
+        future.set_result(resolved)
     else:
         future.set_exception(error)
 
@@ -181,7 +185,7 @@ def _getaddrinfo(host: str, port: int) -> list[Any]:
 
 
 class Network:
-    """What one poll opens. ``end`` closes it: from then on nothing connects, and what hangs fails."""
+    """All connections of one poll. After ``end``, nothing connects any more, and whatever hangs fails."""
 
     def __init__(self, deadline: Deadline, policy: Optional[Policy] = None):
         self.deadline = deadline
@@ -189,36 +193,36 @@ class Network:
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
-        # A TLS handshake takes a socket over before anybody can see the new one: a duplicate of it, till then.
+        # A TLS handshake replaces a socket before the new one is known: until then, duplicates of the old ones.
         self._handshakes: weakref.WeakKeyDictionary[Any, socket.socket] = (
             weakref.WeakKeyDictionary()
         )
-        self._actions: list[Callable[[], Any]] = []  # at the end
+        self._actions: list[Callable[[], Any]] = []  # to run at the end
 
     @property
     def ended(self) -> bool:
         return self._ended.is_set()
 
     def end(self) -> None:
-        """Close everything. Threads that wait for a socket, a look-up or a pause fail at once."""
+        """Shut all connections down. Threads that wait for a socket, a look-up or a pause fail at once."""
         with self._lock:
             self._ended.set()
             actions, self._actions = self._actions, []
             sockets = [*self._sockets, *self._handshakes.values()]
         for action in actions:
             action()
-        for each in sockets:  # not closed: another thread may be in it, and its number be reused
+        for sock in sockets:  # not closed: another thread may be in it, and its number be reused
             with contextlib.suppress(OSError):
-                socket.socket.shutdown(each, socket.SHUT_RDWR)
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     def pause(self, seconds: float) -> None:
-        """Sleep. Raises OutOfTime where the poll ends meanwhile."""
+        """Sleep. Raises OutOfTime if the poll ends meanwhile."""
         if self._ended.wait(seconds):
             raise self._over()
 
     @contextlib.contextmanager
     def shorter(self, seconds: float) -> Iterator["Network"]:
-        """A network of the same policy for what may take but so many seconds: then it ends."""
+        """A network with the same policy that ends after so many seconds."""
         brief = Network(Deadline(self.deadline.timeout(seconds)), self._policy)
         self.at_end(brief.end)
         timer = threading.Timer(brief.deadline.seconds, brief.end)
@@ -231,23 +235,23 @@ class Network:
             brief.end()
 
     def look_up(self, host: str, port: int, seconds: float = CONNECT_TIMEOUT_S) -> list[Any]:
-        """The addresses of a name, as getaddrinfo gives them. Raises OSError, socket.timeout among them."""
+        """The addresses of a name, as getaddrinfo returns them. Raises OSError, of which socket.timeout is one."""
         return self._look_up(host, port, time.monotonic() + self.deadline.timeout(seconds))
 
     def connect(
         self, host: str, port: int, seconds: float, tls_of: Optional[object] = None
     ) -> socket.socket:
-        """A connection to the first of the host's addresses that takes it, in so many seconds in all.
+        """A connection to the first of the host's addresses that accepts it, within so many seconds in all.
 
-        With ``tls_of``, the owner of the TLS that is to follow, ``secured`` must be called after the
-        handshake. Raises AddressDenied where the policy allows none of the addresses, OutOfTime where the poll
-        has ended, and OSError (socket.timeout among them).
+        If TLS follows, ``tls_of`` is its owner, and ``secured`` must be called after the handshake. Raises
+        AddressDenied if the policy allows none of the addresses, OutOfTime if the poll has ended, and OSError
+        (of which socket.timeout is one).
         """
         until = time.monotonic() + self.deadline.timeout(seconds)
-        known = self._look_up(host, port, until)
-        allowed = [each for each in known if self._policy.allows(each[4][0])]
-        if known and not allowed:
-            addresses = ", ".join(dict.fromkeys(each[4][0] for each in known))
+        resolved = self._look_up(host, port, until)
+        allowed = [entry for entry in resolved if self._policy.allows(entry[4][0])]
+        if resolved and not allowed:
+            addresses = ", ".join(dict.fromkeys(entry[4][0] for entry in resolved))
             about = host if host == addresses else f"{host} ({addresses})"
             raise AddressDenied(f"{about} may not be connected to: the runtime's network policy")
         failure = OSError("the name has no address")
@@ -273,7 +277,7 @@ class Network:
         raise self._over() if self.ended else failure
 
     def secured(self, owner: object, sock: Any) -> None:
-        """The TLS handshake of this owner is over; ``sock`` is what it gave, or nothing."""
+        """The TLS handshake of this owner is over; ``sock`` is the new socket, or None if it failed."""
         with self._lock:
             duplicate = self._handshakes.pop(owner, None)
         if duplicate is not None:
@@ -282,14 +286,14 @@ class Network:
             self._keep(sock)
 
     def pools(self, classes: Mapping[str, Any]) -> dict[str, Any]:
-        """These classes of urllib3's connection pools, with connections of this network."""
+        """These classes of urllib3 connection pools, changed to open their connections through this network."""
         return {
             scheme: type(kind.__name__, (_Pool, kind), {"network": self})
             for scheme, kind in classes.items()
         }
 
     def at_end(self, action: Callable[[], Any]) -> None:
-        """Something else to do at the end, which must not raise."""
+        """Run this when the poll ends, too. It must not raise."""
         with self._lock:
             if not self.ended:
                 self._actions.append(action)
@@ -324,20 +328,20 @@ _BEFORE_REDIRECT = 4  # parameters of urlopen: body, headers, retries, redirect
 
 
 class _Pool:
-    """What ``Network.pool`` adds to a pool of urllib3's: where it connects, and how it reads."""
+    """What ``Network.pools`` adds to a pool of urllib3: how it connects and how it reads."""
 
     network: ClassVar[Network]
 
     def _new_conn(self) -> Any:
         connection = super()._new_conn()  # type: ignore[misc]
-        # on the connection itself: its class may be vcrpy's, which hands this on to the one that connects
+        # set on the connection itself: its class may be vcrpy's, which passes this on to the one that connects
         known = weakref.ref(connection)
         secure = self.scheme == "https"  # type: ignore[attr-defined]
         connection._new_conn = lambda network=self.network: _dial(network, known(), secure)
         return connection
 
     def _validate_conn(self, connection: Any) -> None:
-        """Where urllib3 connects, if that is over TLS."""
+        """urllib3 calls this to connect over TLS."""
         try:
             super()._validate_conn(connection)  # type: ignore[misc]
         finally:
@@ -346,7 +350,7 @@ class _Pool:
     def urlopen(self, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
         if (
             len(args) < _BEFORE_REDIRECT
-        ):  # botocore leaves it to urllib3, which looks at where it leads
+        ):  # botocore leaves redirects to urllib3, which would follow them to any host
             kwargs["redirect"] = False
         response = super().urlopen(method, url, *args, **kwargs)  # type: ignore[misc]
         path = url.partition("?")[0]
@@ -361,9 +365,9 @@ class _Pool:
 
 
 def _dial(network: Network, connection: Any, secure: bool) -> socket.socket:
-    """As urllib3's own ``_new_conn``, with its errors."""
-    given = connection.timeout
-    seconds = given if isinstance(given, (int, float)) else CONNECT_TIMEOUT_S
+    """Like urllib3's own ``_new_conn``, with the same errors."""
+    timeout = connection.timeout
+    seconds = timeout if isinstance(timeout, (int, float)) else CONNECT_TIMEOUT_S
     host = connection._dns_host
     try:
         return network.connect(host, connection.port, seconds, connection if secure else None)
@@ -373,22 +377,22 @@ def _dial(network: Network, connection: Any, secure: bool) -> socket.socket:
         raise NewConnectionError(connection, f"no connection to {host}: {error}") from error
 
 
-# --- reading an answer over HTTP ------------------------------------------------------------------
+# --- reading an HTTP response ---------------------------------------------------------------------
 
 
 def _whole(response: Any, method: str, where: str) -> urllib3.HTTPResponse:
-    """The answer, with its body read and decoded.
+    """The response, with its body read and decoded.
 
-    Raises UnexpectedResponse where that is larger than ``LARGEST_ANSWER`` or not encoded as it may be, and
-    urllib3's ProtocolError where it is cut short.
+    Raises UnexpectedResponse if the body is larger than ``LARGEST_ANSWER`` or in an encoding that was not
+    requested, and urllib3's ProtocolError if it is cut short.
     """
     headers = HTTPHeaderDict(response.headers.items())
     length = headers.get("Content-Length", "")
     chunked = "Transfer-Encoding" in headers
     if chunked:
         _limit_lines(response)
-    told = int(length[:20]) if length.isascii() and length.isdigit() else None
-    if told is not None and told > LARGEST_ANSWER:
+    announced = int(length[:20]) if length.isascii() and length.isdigit() else None
+    if announced is not None and announced > LARGEST_ANSWER:
         raise _too_large(where)
     raw = _Counted(response.stream(PART, decode_content=False))
     parts, size = [], 0
@@ -399,9 +403,9 @@ def _whole(response: Any, method: str, where: str) -> urllib3.HTTPResponse:
             raise _too_large(where)
     body = b"".join(parts)
     has_body = method != "HEAD" and response.status not in (204, 304)
-    if has_body and told is not None and not chunked:
-        if raw.count < told:
-            raise ProtocolError(f"{raw.count} of {told} bytes came")
+    if has_body and announced is not None and not chunked:
+        if raw.count < announced:
+            raise ProtocolError(f"{raw.count} of {announced} bytes came")
     elif has_body and not chunked and 200 <= response.status < 300 and _is_cut(body):
         raise ProtocolError(f"the answer ends after {len(body)} bytes, within its JSON")
     for name in ("Content-Encoding", "Content-Length", "Transfer-Encoding"):
@@ -423,7 +427,7 @@ def _too_large(where: str) -> UnexpectedResponse:
 
 
 class _Counted:
-    """The parts of a body, and how many bytes of it came."""
+    """The parts of a body, and how many bytes of it were received."""
 
     def __init__(self, parts: Iterator[bytes]):
         self._parts = parts
@@ -436,17 +440,17 @@ class _Counted:
 
 
 def _decoded(parts: _Counted, encoding: str, where: str) -> Iterator[bytes]:
-    """The body as it was before it was encoded, no more than a MiB at once."""
+    """The decoded body, in parts of at most 1 MiB."""
     if encoding.strip().lower() in ("", "identity"):
         yield from parts
         return
     if encoding.strip().lower() not in ("gzip", "x-gzip", "deflate"):
-        raise UnexpectedResponse(f"{where} answers in an encoding that was not asked for")
+        raise UnexpectedResponse(f"{where} answers in an encoding that was not requested")
     decoder = zlib.decompressobj(32 + zlib.MAX_WBITS)  # gzip or zlib
     try:
         for part in parts:
             while part:
-                if decoder.eof:  # a file of gzip's may be several, one after the other
+                if decoder.eof:  # gzip data may have several members, one after the other
                     decoder = zlib.decompressobj(32 + zlib.MAX_WBITS)
                 yield decoder.decompress(part, 1024**2)
                 part = decoder.unconsumed_tail or decoder.unused_data
@@ -457,13 +461,13 @@ def _decoded(parts: _Counted, encoding: str, where: str) -> Iterator[bytes]:
 
 
 def _is_cut(body: bytes) -> bool:
-    """Whether a body that ends where the connection does is JSON without its end."""
+    """Whether a body that ends with the connection is JSON whose end is missing."""
     if body.lstrip()[:1] not in (b"{", b"["):
         return False
     try:
         json.loads(body)
     except json.JSONDecodeError as error:
-        # a string that has no end is reported where it begins, half a word ("tru") or escape likewise
+        # a string without an end is reported where it begins, and so is half a word ("tru") or escape
         return "Unterminated string" in error.msg or len(error.doc.rstrip()) - error.pos < 10
     except UnicodeDecodeError as error:
         return error.reason == "unexpected end of data"
@@ -473,7 +477,7 @@ def _is_cut(body: bytes) -> bool:
 
 
 def _limit_lines(response: Any) -> None:
-    """urllib3 1.26 reads the lines between the parts of a chunked body whole, however long they are."""
+    """Limit the lines between the parts of a chunked body: urllib3 1.26 reads them whole, however long."""
     inner = getattr(response, "_fp", None)
     if isinstance(inner, http.client.HTTPResponse) and inner.fp is not None:
         limited: Any = _Lines(inner.fp)
@@ -481,7 +485,7 @@ def _limit_lines(response: Any) -> None:
 
 
 class _Lines:
-    """A file whose lines have an end."""
+    """A file that refuses a line that is too long."""
 
     def __init__(self, file: Any):
         self._file = file

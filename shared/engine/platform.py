@@ -1,4 +1,4 @@
-"""What a poll tells its platform besides the answer: no such call that fails or hangs ever fails the poll."""
+"""What a poll reports to the platform besides its answer. A call that fails or hangs never fails the poll."""
 
 import json
 from typing import Any
@@ -11,7 +11,7 @@ SHRUNK = 0.5  # an inventory below this share of the last complete one is worth 
 
 
 def report_progress(runtime: Runtime, poll: Poll, done: int, of: int) -> bool:
-    """Report the percentage of scopes done; whether there is any use in doing so again."""
+    """Report the percentage of finished scopes; returns whether it is worth reporting again."""
     task_id = poll.request.task_id
     if not task_id:
         return False
@@ -24,7 +24,7 @@ def report_progress(runtime: Runtime, poll: Poll, done: int, of: int) -> bool:
 
 
 def remembered(runtime: Runtime, log: Log, key: str) -> dict[str, Any]:
-    """The state that an earlier poll kept; empty where there is none."""
+    """The state that an earlier poll kept; empty if there is none."""
     try:
         kept = runtime.state(key)
         state: dict[str, Any] = json.loads(kept) if kept else {}
@@ -42,7 +42,7 @@ def remember(runtime: Runtime, log: Log, key: str, state: dict[str, Any]) -> Non
 
 
 def compare_with_last(runtime: Runtime, poll: Poll, count: int) -> None:
-    """Warn where the inventory shrank by more than half; remember this complete poll's size."""
+    """Warn if the inventory shrank by more than half; remember this complete poll's size."""
     if not runtime.has_state:
         return
     key = f"inventory:{poll.request.account_id}:{poll.request.provider}:{poll.family}:resources"

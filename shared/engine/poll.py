@@ -1,7 +1,7 @@
 """The handlers of a family: poll, statuses, metrics, logs and validate.
 
-Each parses the event, logs in, fetches all scopes side by side (shared/engine/gather.py) and answers completely, or
-raises one of the errors of shared/engine/errors.py. What a cell and a provider are: shared/engine/contracts.py.
+Each parses the event, logs in and fetches all scopes side by side (shared/engine/gather.py). The answer is complete,
+or one of the errors of shared/engine/errors.py is raised. shared/engine/contracts.py defines cells and providers.
 """
 
 import datetime
@@ -25,7 +25,7 @@ from shared.engine.runtime import Runtime
 from shared.engine.traffic import Traffic
 from shared.engine.workers import Workers
 
-# What a poll holds at most, of all scopes together: a resource takes some 3 KB of memory, a point less than one.
+# The most that a poll holds, in all scopes together: a resource takes some 3 KB of memory, a point less than 1 KB.
 MOST_RECORDS = 250_000
 MOST_POINTS = 1_000_000  # of metrics or logs
 
@@ -53,8 +53,8 @@ def metrics(family: str, event: Any, context: Any) -> dict[str, Any]:
     """``{"metrics": [point, ...], "last_update"}`` of the time since the event's ``last_update``.
 
     A point is ``{"resource_id", "resource_type", "metric", "value", "unit", "time"}``, with a ``specialisation``
-    where a resource has several of a kind. ``last_update`` is the end of what was fetched: handed on to the next
-    poll, each point comes once. Resources and errors are those of ``statuses``.
+    where a resource has several of a kind. ``last_update`` is the end of what was fetched: if the next event
+    contains it, no point comes twice. Selects resources and raises errors as ``statuses`` does.
     """
     return guarded(
         event, context, lambda runtime, log: _series("metrics", family, event, runtime, log)
@@ -62,7 +62,7 @@ def metrics(family: str, event: Any, context: Any) -> dict[str, Any]:
 
 
 def logs(family: str, event: Any, context: Any) -> dict[str, Any]:
-    """``{"logs": [event, ...], "last_update"}``, as ``metrics``: each event comes once.
+    """``{"logs": [event, ...], "last_update"}``, like ``metrics``: no event comes twice.
 
     An event is ``{"id", "resource_id", "resource_type", "severity", "message", "time", ...}``.
     """
@@ -136,7 +136,7 @@ def _poll(family: str, event: Any, runtime: Runtime, log: Log) -> list[dict[str,
         if isinstance(converted, Dropped):
             return [converted]
         resource = converted.serialize()
-        resource["base"]["last_seen_at"] = seen_at  # serialize has put the moment of its own call
+        resource["base"]["last_seen_at"] = seen_at  # serialize() sets the moment of its own call
         return [((resource["type"], resource["id"]), resource)]
 
     resources, complete = gather(
@@ -174,9 +174,9 @@ def _statuses(family: str, event: Any, runtime: Runtime, log: Log) -> dict[str, 
 
 
 def _series(what: str, family: str, event: Any, runtime: Runtime, log: Log) -> dict[str, Any]:
-    """A poll of what happened in a span of time: ``what`` is "metrics" or "logs".
+    """A poll of a span of time: ``what`` is "metrics" or "logs".
 
-    All scopes or none: there is one ``last_update``, so what a failed scope lacks would never be fetched.
+    All scopes or none: all share one ``last_update``, so what a failed scope misses would never be fetched.
     """
     started = _start(family, event, runtime, log, resources=True, span=True)
     request, cell = started.poll.request, started.cell
@@ -202,7 +202,7 @@ def _series(what: str, family: str, event: Any, runtime: Runtime, log: Log) -> d
     task = Task(fetch, _keyed, Total(MOST_POINTS), one_each=True, all_scopes=True)
     points, _ = gather(started, task)
     for key, state in states.items():
-        if state or had_state[key]:  # what was forgotten must not come back
+        if state or had_state[key]:  # an emptied state replaces the old one
             platform.remember(runtime, log, key, state)
     return {what: points, "last_update": interval.last_update}
 
@@ -219,7 +219,7 @@ def _rfc3339(time: datetime.datetime) -> str:
 
 
 def _unknown_states(resources: Iterable[dict[str, Any]]) -> list[str]:
-    """The provider's words for states that CMP has no word for, each once."""
+    """The provider's names of states that CMP does not know, each once."""
     return sorted(
         {
             str(details.get("provider_state"))

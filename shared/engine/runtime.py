@@ -1,8 +1,8 @@
-"""The platform's context, as the only thing that the engine knows of the runtime that it runs in.
+"""The platform's context: all that the engine knows of the runtime that it runs in.
 
-Whatever a context is (flexer's, that of AWS Lambda, a laptop's), none of its parts has to be there. Its calls go to
-the platform's own API over a client without time-outs. Each runs in a thread that is waited for a short time only,
-and after one that hung no more are made of its kind: a platform that hangs must not hold a poll.
+The context may be flexer's, AWS Lambda's or a laptop's; any of its attributes may be missing. Its calls go to the
+platform's own API over a client without time-outs. So each call runs in a thread that the poll only waits for
+briefly, and after a call that hung, no more calls of its kind are made: the platform must not delay a poll.
 """
 
 import functools
@@ -17,22 +17,22 @@ from shared.engine.deadline import Deadline
 from shared.engine.event import Request, seconds
 from shared.engine.network import Policy, policy
 
-DEADLINE_S = 600.0  # where neither the runtime nor the account has a limit
-CALL_S = 3.0  # of one call, at most
-SHARE = 4  # and at most this part of what the deadline leaves: a quarter
+DEADLINE_S = 600.0  # if neither the runtime nor the account sets a limit
+CALL_S = 3.0  # longest wait for one call
+SHARE = 4  # a call may also take no more than a quarter of the time left
 LAST_CALL_S = 1.0  # for the log's last lines, even after the deadline: they say why the poll failed
 
 T = TypeVar("T")
 
 
 class NoAnswer(Exception):
-    """The platform did not answer a call in time, or did not answer an earlier one of its kind."""
+    """The platform did not answer this call, or an earlier one of its kind, in time."""
 
 
 class Runtime:
-    """The configuration, state, tasks, response headers and logs of the runtime. Safe to share by threads.
+    """The configuration, state, tasks, response headers and logs of the runtime. Thread-safe.
 
-    Calls raise ``NoAnswer``, and whatever the context raises.
+    Calls raise ``NoAnswer`` and whatever the context raises.
     """
 
     def __init__(self, context: Any):
@@ -42,37 +42,37 @@ class Runtime:
         config = getattr(context, "config", None)
         self._config: Mapping[str, Any] = config if isinstance(config, Mapping) else {}
 
-    # --- configuration, which the operator of the runtime sets ---
+    # --- configuration, set by the runtime's operator ---
 
     @property
     def ambient_credentials(self) -> bool:
-        """Whether the host's own credentials may be used where an event has none."""
+        """Whether the host's own credentials may be used if an event has none."""
         return self._config.get("ambient_credentials") is True
 
     @property
     def network_policy(self) -> Policy:
-        """Which addresses may be connected to. Raises InvalidEvent where it is no such policy."""
+        """Which addresses a poll may connect to. Raises InvalidEvent if it is malformed."""
         return policy(self._config)
 
     def scopes_at_once(self, most: int) -> int:
-        """How many scopes are polled side by side: fewer than ``most`` for a recording or a small host.
+        """How many scopes are polled side by side; an operator lowers it for a recording or a small host.
 
-        With 1 a poll makes one call after another, in an order that is always the same.
+        With 1, a poll makes one call after another, always in the same order.
         """
-        given = self._config.get("scopes_at_once")
-        return min(most, given) if isinstance(given, int) and given > 0 else most
+        configured = self._config.get("scopes_at_once")
+        return min(most, configured) if isinstance(configured, int) and configured > 0 else most
 
     def start(self, request: Request) -> Deadline:
-        """The time of the poll, from now on: the runtime's or the account's limit, whichever is shorter, or 600 s.
+        """Start the poll's time: the shorter of the runtime's and the account's limits, or 600 s.
 
-        It bounds all calls from here on.
+        From here on, the deadline bounds all calls.
         """
         limits = (
             seconds("context.config.deadline_s", self._config.get("deadline_s")),
             request.deadline_s,
         )
-        given = [limit for limit in limits if limit is not None]
-        self._deadline = Deadline(min(given, default=DEADLINE_S))
+        limits_set = [limit for limit in limits if limit is not None]
+        self._deadline = Deadline(min(limits_set, default=DEADLINE_S))
         return self._deadline
 
     # --- calls ---
@@ -82,11 +82,11 @@ class Runtime:
         return getattr(self._context, "state", None) is not None
 
     def state(self, key: str) -> Any:
-        """What was kept under this key; None where there is nothing."""
+        """The value kept under this key, or None."""
         return self._call("state", lambda: self._context.state.get(key))
 
     def keep(self, key: str, value: Any) -> None:
-        """Keep a value in the state, for the next polls."""
+        """Keep a value in the state for later polls."""
         self._call("state", lambda: self._context.state.set(key, value))
 
     def report(self, task_id: str, percentage: int) -> None:
@@ -103,16 +103,16 @@ class Runtime:
         return getattr(self._context, "module_id", None)
 
     def send_log(self, entries: "list[dict[str, str]]") -> Optional[str]:
-        """Send these entries to the CMP logs API in one call; None, or why it did not take them.
+        """Send these entries to the CMP logs API in one call; returns None, or why it did not accept them.
 
-        A context without an API is handed the lines in one call of its own ``log``.
+        If the context has no API, they go to its own ``log`` in one call.
         """
         try:
             return self._call("logs", lambda: self._post(entries), at_least_s=LAST_CALL_S)
         except NoAnswer as error:
             return str(error)
         except BaseException as error:
-            return type(error).__name__  # its text may hold the platform's own token
+            return type(error).__name__  # its text may contain the platform's own token
 
     def _post(self, entries: "list[dict[str, str]]") -> Optional[str]:
         api = getattr(self._context, "api", None)

@@ -4,7 +4,7 @@ import threading
 
 
 class Traffic:
-    """How many requests were sent, and how many of them were retries. Safe to share by threads."""
+    """How many requests were sent, and how many of them were retries. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

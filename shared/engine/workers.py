@@ -1,6 +1,6 @@
-"""A function over many items, a few at a time: for the calls of one scope that need nothing of one another.
+"""Runs a function on many items, a few at a time: for calls of one scope that don't depend on each other.
 
-Cells start no threads themselves; a provider's file hands this on to them.
+Cells start no threads themselves; their provider offers them this.
 """
 
 import collections
@@ -12,31 +12,31 @@ from typing import Any, Callable, TypeVar
 from shared.engine.errors import OutOfTime
 from shared.engine.network import Network
 
-AT_ONCE = 4  # of a scope: providers limit how many calls a second they answer
-LONGEST_S = 24 * 3600.0  # what is waited for a thread, if the deadline leaves that much
+AT_ONCE = 4  # in one scope: providers limit how many calls per second they answer
+LONGEST_S = 24 * 3600.0  # longest wait for a thread, if the deadline leaves that much
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
 class Workers:
-    """The threads that a poll may have besides those of its scopes, ``spare`` of them in all."""
+    """The threads that a poll may start besides those of its scopes: ``spare`` of them at the same time."""
 
     def __init__(self, network: Network, spare: int):
         self._network = network
         self._spare = threading.Semaphore(spare)
 
     def map(self, function: Callable[[T], R], items: Iterable[T]) -> list[R]:
-        """What the function gives for each item, in the items' order; up to ``AT_ONCE`` run side by side.
+        """The function's result for each item, in the items' order; up to ``AT_ONCE`` calls run side by side.
 
-        The thread that calls this takes part, so that with no thread to spare the items come one after
-        another. The first error ends it, and is raised without waiting for what still runs. Raises OutOfTime
-        where the poll ends meanwhile.
+        The calling thread takes part, so without a spare thread the calls run one after another. The first error
+        stops the rest and is raised without waiting for calls that still run. Raises OutOfTime if the poll ends
+        meanwhile.
         """
         todo = collections.deque(enumerate(items))
         count = len(todo)
         results: dict[int, R] = {}
-        errors: queue.SimpleQueue[Any] = queue.SimpleQueue()  # and None of each helper that is done
+        errors: queue.SimpleQueue[Any] = queue.SimpleQueue()  # None: a helper is done
         stopped = threading.Event()
 
         def work() -> None:

@@ -1,1 +1,1 @@
-"""What cells read records and write resources, status, metrics and metadata with."""
+"""How cells read records and write resources, status, metrics and metadata."""

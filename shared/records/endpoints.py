@@ -1,19 +1,19 @@
-"""The two ends that a circuit shows, of all that it has."""
+"""The two endpoints that CMP shows of a circuit, which may have more."""
 
 from collections.abc import Sequence
 from typing import Optional
 
-End = tuple[Optional[str], Optional[str]]  # where it is, and what a person calls it
+Endpoint = tuple[Optional[str], Optional[str]]  # its location, and its name for people
 
 
-def first_two(ends: Sequence[End]) -> End:
-    """The names of the first end and of the first that is elsewhere, or else of the second.
+def first_two(endpoints: Sequence[Endpoint]) -> tuple[Optional[str], Optional[str]]:
+    """The names of the first endpoint and of the first one at another location, or else of the second one.
 
-    In the order given, which must not change from poll to poll; None where there is no such end.
+    The order must be the same in every poll. None stands for an endpoint that does not exist.
     """
-    if not ends:
+    if not endpoints:
         return None, None
-    place, name = ends[0]
-    others = list(ends[1:])
-    elsewhere = [each for each in others if each[0] != place]
-    return name, next((each[1] for each in [*elsewhere, *others]), None)
+    location, name = endpoints[0]
+    others = list(endpoints[1:])
+    elsewhere = [endpoint for endpoint in others if endpoint[0] != location]
+    return name, next((endpoint[1] for endpoint in [*elsewhere, *others]), None)

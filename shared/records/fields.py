@@ -1,6 +1,6 @@
-"""Reading a provider's record: a field has the type that its API documents, or the record is refused.
+"""Reads a provider's records: a field has the type that its API documents, or the record is refused.
 
-Absent and None are the same to all of these: "the provider does not say". A field of another type
+All of these functions treat absent and None alike: "the provider does not say". A field of another type
 raises UnexpectedResponse naming the field: a guess would put a wrong fact into the inventory.
 """
 
@@ -14,9 +14,9 @@ from shared.engine.errors import UnexpectedResponse
 
 T = TypeVar("T")
 
-DEEPEST = 100  # levels; the deepest answer of any API that is polled has fewer than 20
+DEEPEST = 100  # levels; no polled API nests its answers more than 20 deep
 
-LARGEST = 2**128  # no API has a larger number, and it leaves room for a unit: 4096 GiB in bytes
+LARGEST = 2**128  # larger than any API's numbers, even in units: 4096 GiB in bytes
 
 _AS_THEY_ARE = (str, bool, type(None))
 
@@ -25,10 +25,10 @@ _WORDS.update({dict: "an object", list: "a list", datetime.datetime: "a time"})
 
 
 def field(record: Mapping[str, Any], name: str, kind: type[T]) -> Optional[T]:
-    """The field's value, or None where it is absent or null.
+    """The field's value, or None if it is absent or null.
 
-    ``float`` also takes whole numbers; ``int`` does not take true and false. Numbers are finite, and
-    whole ones no larger than ``LARGEST``.
+    ``float`` also accepts whole numbers; ``int`` does not accept true and false. Numbers must be finite, and
+    whole numbers no larger than ``LARGEST``.
     """
     if not isinstance(record, Mapping):
         raise UnexpectedResponse(f"expected an object with {name!r}, got {type(record).__name__}")
@@ -62,7 +62,7 @@ def _check_number(value: float, name: str) -> None:
 
 
 def needed(record: Mapping[str, Any], name: str, kind: type[T]) -> T:
-    """The field's value; UnexpectedResponse where it is absent, null or an empty text."""
+    """The field's value; raises UnexpectedResponse if it is absent, null or an empty text."""
     value = field(record, name, kind)
     if value is None or value == "":
         raise UnexpectedResponse(f"field {name!r} is missing or empty")
@@ -70,7 +70,7 @@ def needed(record: Mapping[str, Any], name: str, kind: type[T]) -> T:
 
 
 def items(record: Mapping[str, Any], name: str, kind: type[T]) -> list[T]:
-    """The list in the field, each item of the given type; empty where the field is absent."""
+    """The list in the field, each item of the given type; empty if the field is absent."""
     values = field(record, name, list) or []
     for value in values:
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
@@ -84,14 +84,14 @@ def items(record: Mapping[str, Any], name: str, kind: type[T]) -> list[T]:
 
 
 def objects(record: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
-    """The list of objects in the field; empty where the field is absent."""
+    """The list of objects in the field; empty if the field is absent."""
     return items(record, name, dict)
 
 
 def parse_time(text: str) -> Optional[datetime.datetime]:
-    """An ISO 8601 time as an aware datetime in UTC (naive input is UTC), or None if it is none."""
+    """An ISO 8601 time as an aware datetime in UTC (naive input is UTC), or None if it can't be parsed."""
     text = text.strip()
-    if text[-1:] in ("Z", "z"):  # Python takes "Z" only from 3.11 on
+    if text[-1:] in ("Z", "z"):  # Python accepts "Z" only from 3.11 on
         text = text[:-1] + "+00:00"
     try:
         moment = datetime.datetime.fromisoformat(text)
@@ -106,7 +106,7 @@ def parse_time(text: str) -> Optional[datetime.datetime]:
 
 
 def time(record: Mapping[str, Any], name: str) -> Optional[datetime.datetime]:
-    """The moment that a JSON API writes as ISO 8601 text in the field, in UTC."""
+    """The time that the field contains as ISO 8601 text, in UTC."""
     text = field(record, name, str)
     if not text:
         return None
@@ -117,12 +117,12 @@ def time(record: Mapping[str, Any], name: str) -> Optional[datetime.datetime]:
 
 
 def plain(value: Any, _depth: int = 0) -> Any:
-    """The value as JSON can hold it: times as RFC 3339 in UTC, bytes as base64, keys as text.
+    """The value in JSON's types: times as RFC 3339 in UTC, bytes as base64, keys as text.
 
-    Raises UnexpectedResponse for what JSON can't hold, and for more levels than ``DEEPEST``.
+    Raises UnexpectedResponse for what JSON can't represent, and for more levels than ``DEEPEST``.
     """
     kind = type(value)
-    if kind in _AS_THEY_ARE:  # most are, and there are dozens in a record
+    if kind in _AS_THEY_ARE:  # the usual case, dozens of times per record
         return value
     if kind is int or kind is float:
         _check_number(value, "metadata")
@@ -130,9 +130,9 @@ def plain(value: Any, _depth: int = 0) -> Any:
     if _depth > DEEPEST:
         raise UnexpectedResponse(f"a record is nested more than {DEEPEST} levels deep")
     if isinstance(value, Mapping):
-        return {str(key): plain(each, _depth + 1) for key, each in value.items()}
+        return {str(key): plain(item, _depth + 1) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [plain(each, _depth + 1) for each in value]
+        return [plain(item, _depth + 1) for item in value]
     if isinstance(value, datetime.datetime):
         return _rfc3339(value)
     if isinstance(value, datetime.date):

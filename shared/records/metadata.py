@@ -1,4 +1,4 @@
-"""What the provider knows and CMP has no field for: it goes along as metadata."""
+"""Metadata of resources: what the provider knows and CMP has no field for."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Optional
@@ -16,21 +16,21 @@ def metadata(
     tags: Optional[Mapping[str, Any]] = None,
     **more: Any,
 ) -> Metadata:
-    """The record's fields of these names under the provider's own names, as far as it has them.
+    """The record's fields with these names, under the provider's own names.
 
-    ``more`` are facts put together by the cell; both go to ``provider_specific``, and ``tags`` (tags,
-    labels, the customer's own key-values) to ``provider_metadata``. None and empty are left out.
+    ``more`` are facts that the cell has worked out; both go to ``provider_specific``, and ``tags`` (tags, labels,
+    the customer's own keys and values) to ``provider_metadata``. None and empty values are left out.
     """
-    made = Metadata()
+    result = Metadata()
     for name in names:
-        _add(made, name, record.get(name))
+        _add(result, name, record.get(name))
     for name, value in more.items():
-        _add(made, name, value)
+        _add(result, name, value)
     for name, value in sorted((tags or {}).items()):
-        made.add(name, plain(value), namespace=Metadata.PROVIDER_METADATA_NAMESPACE_ID)
-    return made
+        result.add(name, plain(value), namespace=Metadata.PROVIDER_METADATA_NAMESPACE_ID)
+    return result
 
 
-def _add(made: Metadata, name: str, value: Any) -> None:
+def _add(result: Metadata, name: str, value: Any) -> None:
     if value is not None and value != "" and value != [] and value != {}:
-        made.add(name, plain(value))
+        result.add(name, plain(value))

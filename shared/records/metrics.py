@@ -1,11 +1,11 @@
-"""What CMP is told of a provider's metrics: mapping.yaml, read and applied.
+"""Converts a provider's metrics into CMP's, as mapping.yaml says.
 
-The mapping is in nflex-connector-utils' format and evaluated by its parser. What that would let pass is
-refused when the file is loaded: an expression that it can't parse (it would give the value unconverted),
-a service that no cell reads, a variable that the service never gives, a missing unit.
+The mapping is in nflex-connector-utils' format and evaluated by its parser. Loading the file refuses what that
+parser would ignore: an expression that it can't parse (it would leave the value unconverted), a service that no
+cell reads, a variable that the service never provides, a missing unit.
 
-A point is a moment and a value, (datetime, number). None and NaN mean "not known" and are left out: a
-zero would be a statement about the resource.
+A point is a time and a value, (datetime, number). None and NaN mean "not known" and are left out: a zero would
+be a statement about the resource.
 """
 
 import dataclasses
@@ -20,17 +20,17 @@ import yaml
 from nflex_connector_utils import ParsedEntry, convert_datetime
 from nflex_connector_utils import parser as nflex
 
-# Beside the folder of this file: in the checkout as in a built module's lib.
+# Two folders up, both in the checkout and in a built module's lib.
 MAPPING = Path(__file__).resolve().parents[2] / "mapping.yaml"
 
-# What an expression may use besides ``value``. They are all above 0.
+# What an expression may use besides ``value``. All of them are above 0.
 VARIABLES = {
-    "period": "seconds that the point is about",
+    "period": "seconds that the point covers",
     "vcpus": "the server's cores",
     "memory": "the server's memory in bytes",
 }
-# What the cells read (``of``), and which of the variables they know of its points. A test compares this
-# with the cells: a built module has not all of them.
+# The services whose metrics the cells read (``of``), and which of the variables they provide with the points. A test
+# compares this with the cells; it can't be derived, since a built module does not contain all of them.
 _OF_A_POINT, _OF_A_SERVER = frozenset({"period"}), frozenset({"vcpus", "memory"})
 SERVICES: Mapping[str, "frozenset[str]"] = {
     "aws.applicationelb": _OF_A_POINT,
@@ -73,8 +73,8 @@ class MappingError(ValueError):
 class Metric:
     """An entry of the mapping.
 
-    ``key`` is ``<provider>.<service>.<metric>``, ``name`` and ``unit`` are CMP's, ``variables`` what must
-    be told besides the points. ``counter``: the provider's values are running totals.
+    ``key`` is ``<provider>.<service>.<metric>``, ``name`` and ``unit`` are CMP's, and ``variables`` are what
+    ``points`` needs besides the points. ``counter``: the provider's values are running totals.
     """
 
     key: str
@@ -87,23 +87,23 @@ class Metric:
 
     @property
     def metric(self) -> str:
-        """What the provider calls it."""
+        """The provider's name of the metric."""
         return self.key.split(".", 2)[2]
 
     def convert(self, value: Optional[float], **variables: Optional[float]) -> Optional[float]:
-        """CMP's value of the provider's; of a counter's rate. None where it is not known.
+        """CMP's value for the provider's value (for a counter: for its rate). None if it is not known.
 
         A variable that is None or not above 0 makes it unknown too: nflex would divide by 0 and get 0.
-        A variable of the expression that is not told raises TypeError.
+        Raises TypeError if a variable of the expression is missing.
         """
         missing = self.variables - variables.keys()
         if missing:
-            raise TypeError(f"{self.key}: {', '.join(sorted(missing))} must be told")
-        told = {name: _known(variables[name]) for name in self.variables}
+            raise TypeError(f"{self.key}: missing variable {', '.join(sorted(missing))}")
+        known = {name: _known(variables[name]) for name in self.variables}
         value = _known(value)
-        if value is None or any(each is None or each <= 0 for each in told.values()):
+        if value is None or any(number is None or number <= 0 for number in known.values()):
             return None
-        return _known(self.entry.value(value=value, **told))
+        return _known(self.entry.value(value=value, **known))
 
     def points(
         self,
@@ -115,15 +115,15 @@ class Metric:
         specialisation: Optional[str] = None,
         **variables: Optional[float],
     ) -> list[dict[str, Any]]:
-        """The points as get_metrics answers them, by time; those that are not known are left out.
+        """The points as get_metrics returns them, by time; unknown ones are left out.
 
-        Of a counter, ``before`` is the last point of the poll before: the growth since then belongs to
-        this one's first point. Without it, the first point only serves as a start. ``specialisation``
-        tells things apart that a resource has several of: a disk, an interface.
+        For a counter, ``before`` is the last point of the previous poll: the growth since then belongs to the first
+        point of this poll. Without it, the first point only serves as a start. ``specialisation`` tells several
+        things of one resource apart, such as disks or interfaces.
         """
         known = rates(points, before) if self.counter else clean(points)
         specialisation = specialisation or self.entry.specialisation()
-        answer = []
+        results = []
         for moment, raw in known:
             value = self.convert(raw, **variables)
             if value is None:
@@ -138,15 +138,15 @@ class Metric:
             }
             if specialisation:
                 point["specialisation"] = specialisation
-            answer.append(point)
-        return answer
+            results.append(point)
+        return results
 
 
 # --- points ---------------------------------------------------------------------------------------
 
 
 def clean(points: Iterable[tuple[datetime.datetime, Optional[float]]]) -> list[Point]:
-    """The points that say something, by time; of two of the same time, the one that came last."""
+    """The points with a known value, by time; of two with the same time, the last one."""
     known = {moment: _known(value) for moment, value in points}
     return [(moment, value) for moment, value in sorted(known.items()) if value is not None]
 
@@ -154,14 +154,14 @@ def clean(points: Iterable[tuple[datetime.datetime, Optional[float]]]) -> list[P
 def rates(
     points: Iterable[tuple[datetime.datetime, Optional[float]]], before: Optional[Point] = None
 ) -> list[Point]:
-    """How fast a counter grew, a second, from each point to the next; each rate has the later's time.
+    """The growth of a counter per second from each point to the next; a rate has the time of the later point.
 
-    - Where points are missing, the growth is spread over the time that really went by.
-    - Where the counter fell, it was reset (the server was started anew, or moved), and how far it had
-      come before is not known: that stretch has no rate, and the next begins at the new value.
+    - If points are missing, the growth is spread over the time that really passed.
+    - If the counter fell, it was reset (the server was restarted or moved), and its value before the reset is
+      not known: this interval has no rate, and the next one starts at the new value.
     - Points that are no later than ``before`` were counted by an earlier poll.
     """
-    found = []
+    results = []
     for moment, value in clean(points):
         if before is None:
             before = moment, value
@@ -170,9 +170,9 @@ def rates(
         if seconds <= 0:
             continue
         if value >= before[1]:
-            found.append((moment, (value - before[1]) / seconds))
+            results.append((moment, (value - before[1]) / seconds))
         before = moment, value
-    return found
+    return results
 
 
 def _known(value: Optional[float]) -> Optional[float]:
@@ -194,16 +194,16 @@ _loaded: dict[str, Metric] = {}
 def of(service: str) -> list[Metric]:
     """All metrics of a provider's service, such as ``aws.ec2``, in the file's order.
 
-    The file is read once a process. Raises MappingError if it is wrong, and KeyError where it has none
-    of the service.
+    The file is read once per process. Raises MappingError if it is wrong, and KeyError if it has no metric of
+    the service.
     """
-    with _loading:  # several scopes may ask at once
+    with _loading:  # several scopes may call this at once
         if not _loaded:
             _loaded.update(load(MAPPING))
-    found = [metric for key, metric in _loaded.items() if key.startswith(f"{service}.")]
-    if not found:
+    metrics = [metric for key, metric in _loaded.items() if key.startswith(f"{service}.")]
+    if not metrics:
         raise KeyError(service)
-    return found
+    return metrics
 
 
 def load(file: Path) -> dict[str, Metric]:
@@ -269,16 +269,16 @@ _WORDS = {str: "text", bool: "true or false"}
 
 def _one_of(key: str, name: str, value: Any, known: "frozenset[str]") -> None:
     if value not in known:
-        given = "missing" if value is None else f"{value!r}"
-        raise MappingError(f"{key}: {name!r} is {given}; known are {', '.join(sorted(known))}")
+        problem = "missing" if value is None else f"{value!r}"
+        raise MappingError(f"{key}: {name!r} is {problem}; known are {', '.join(sorted(known))}")
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
-    """The known name that looks like this one, or else all."""
+    """A hint: the most similar known name, or else all of them."""
     import difflib  # only needed for an error
 
     near = difflib.get_close_matches(name, sorted(known), 5)
-    near.sort(key=lambda each: sorted(each) != sorted(name))  # swapped letters come first
+    near.sort(key=lambda candidate: sorted(candidate) != sorted(name))  # swapped letters come first
     return f"the nearest known is {near[0]!r}" if near else f"known are {', '.join(sorted(known))}"
 
 
@@ -296,7 +296,7 @@ def _variables(
         elif isinstance(part, nflex.Immediate):
             try:
                 part.evaluate({})
-            except ValueError:  # the parser takes 1:.5 for a number
+            except ValueError:  # the parser accepts 1:.5 as a number
                 raise MappingError(f"{key}: {part.value!r} is no number") from None
     known = {"value", *SERVICES[service]}
     for name in sorted(used - {"NULL", *known}):
@@ -311,7 +311,7 @@ def _variables(
 
 
 def _refuse_hidden_zero(key: str, expression: Optional[str], term: Any) -> None:
-    """nflex gives 0 for a division by 0, so what is divided by must be known to be none."""
+    """nflex gives 0 for a division by 0, so a divisor must be known not to be 0."""
     for operator, operand in zip(term.operators, term.operands[1:]):
         if isinstance(operand, nflex.Immediate):
             safe = operand.evaluate({}) > 0
@@ -325,18 +325,18 @@ def _refuse_hidden_zero(key: str, expression: Optional[str], term: Any) -> None:
 
 
 def _parts(node: Any) -> Iterator[Any]:
-    """The node of a parsed expression and all that are in it."""
+    """The node of a parsed expression and all nodes below it."""
     if isinstance(node, (list, tuple)) or type(node).__name__ == "ParseResults":
-        for each in node:
-            yield from _parts(each)
+        for child in node:
+            yield from _parts(child)
     elif type(node).__module__ == nflex.__name__:
         yield node
-        for each in vars(node).values():
-            yield from _parts(each)
+        for child in vars(node).values():
+            yield from _parts(child)
 
 
 class _Once(yaml.SafeLoader):
-    """PyYAML takes the last of two entries with the same key, and the first is lost."""
+    """Refuses two entries with the same key, of which PyYAML would only keep the last."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> Any:
         keys = [self.construct_object(key, deep) for key, _ in node.value]

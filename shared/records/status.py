@@ -1,4 +1,4 @@
-"""Points of status: what a status poll answers of each resource.
+"""Status points: what a status poll says about each resource.
 
 The form is that of CMP's event source ``cmp-connector.status``:
 ``{"resource_id", "resource_type", "level", "message", "time"}``, the time in RFC 3339, UTC.
@@ -14,9 +14,9 @@ LEVELS = ("ok", "unknown", "warning", "error")  # from the best to the worst
 
 @dataclasses.dataclass(frozen=True)
 class Point:
-    """How one resource is, in one line.
+    """The status of one resource, in one line.
 
-    ``time``: since when, as the provider says it, aware; None is the time of the poll.
+    ``time``: since when, according to the provider, aware; None means the time of the poll.
     """
 
     resource_id: str
@@ -44,12 +44,12 @@ class Point:
 
 
 def worst(levels: Iterable[str]) -> str:
-    """The worst of some levels; "unknown" of none."""
+    """The worst of some levels; "unknown" if there are none."""
     return max(levels, key=LEVELS.index, default="unknown")
 
 
 def redundant(levels: Iterable[str]) -> str:
-    """The level of things that stand in for each other (tunnels, targets): "error" only where none is ok."""
-    found = list(levels)
-    level = worst(found)
-    return "warning" if level == "error" and "ok" in found else level
+    """The level of things that can replace each other (tunnels, targets): "error" only if none is ok."""
+    all_levels = list(levels)
+    level = worst(all_levels)
+    return "warning" if level == "error" and "ok" in all_levels else level

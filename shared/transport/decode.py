@@ -1,9 +1,8 @@
-"""The one reader of bodies: JSON and YAML, of whatever the other side wrote.
+"""The only reader of bodies: the JSON and YAML that a provider sends, however malformed.
 
-Everything that a provider sends is read here, so that what can't be used ends as UnexpectedResponse, and
-what is used can be written as JSON again: no NaN or infinity (RFC 8259, 6, has neither), no half of a
-surrogate pair (it has no form in UTF-8), no number that Python does not read, and nothing nested so deeply
-that a function which follows it would run out of stack.
+Whatever can't be used ends as UnexpectedResponse, and whatever is used can be written as JSON again: no NaN or
+infinity (RFC 8259, 6, has neither), no half of a surrogate pair (UTF-8 can't encode it), no number that Python
+refuses to read, and nothing nested so deeply that a recursive function would run out of stack.
 """
 
 import json
@@ -15,8 +14,8 @@ import yaml
 from shared.engine.errors import UnexpectedResponse
 from shared.records.fields import DEEPEST
 
-LONGEST_YAML = 65_535  # characters: what MySQL's TEXT holds, which is where OSM keeps its YAML
-MOST_NODES = 10_000  # of a YAML text, each alias counted as what it stands for
+LONGEST_YAML = 65_535  # characters: the size of MySQL's TEXT, in which OSM keeps its YAML
+MOST_NODES = 10_000  # of a YAML text, with all aliases expanded
 
 _BOM = b"\xef\xbb\xbf"
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
@@ -32,9 +31,9 @@ class Unusable(Exception):
 def json_answer(
     data: bytes, where: str, content_type: Optional[str] = None, *, nan: bool = False
 ) -> Any:
-    """The value of an answer's body; ``where`` is the URL without query, for UnexpectedResponse.
+    """The value of a response's body; ``where`` is the URL without query, for UnexpectedResponse.
 
-    ``nan``: take NaN and Infinity for null.
+    ``nan``: read NaN and Infinity as null.
     """
     try:
         return json_value(data, nan=nan)
@@ -60,7 +59,7 @@ def json_value(data: Union[bytes, str], *, nan: bool = False) -> Any:
         raise Unusable("it has a number with too many digits") from None
     if _may_be_deep(raw) and _is_deep(value):
         raise Unusable(f"it is nested more than {DEEPEST} levels deep")
-    # only an escape can make one, for UTF-8 has no form for it; one byte is found the fastest
+    # only an escape can produce half a pair, since UTF-8 can't encode it; searching for one byte is the fastest
     if b"\\" in raw and (b"\\ud" in raw or b"\\uD" in raw):
         try:
             json.dumps(value, ensure_ascii=False).encode("utf-8")
@@ -80,17 +79,17 @@ def _no_constant(name: str) -> Any:
     raise Unusable(f"it has {name}, which is no JSON")
 
 
-# Made once; what is not called for each object or whole number costs nothing.
+# Created once, without hooks that would be called for each object or whole number.
 _DECODER = json.JSONDecoder(parse_float=_finite, parse_constant=_no_constant)
 _DECODER_WITH_NAN = json.JSONDecoder(parse_float=_finite, parse_constant=lambda name: None)
 
 
 def _may_be_deep(raw: bytes) -> bool:
-    """Whether there may be more levels than ``DEEPEST``; at a tenth of what it takes to parse the text.
+    """Whether there may be more levels than ``DEEPEST``; takes a tenth of the time of parsing the text.
 
-    Of the brackets alone, the innermost pairs are taken away time and again. Brackets within texts mostly
-    make it seem deeper than it is. Made for it, they can hide depth as well: then ``record.plain`` keeps it
-    out of the answer, and the engine says what it was that the stack did not hold.
+    It looks at the brackets alone and removes the innermost pairs again and again. Brackets within texts usually
+    make the text seem deeper than it is. A hostile text can also hide its depth with them: then ``fields.plain``
+    keeps it out of the answer, or the engine reports the RecursionError as the provider's.
     """
     brackets = raw.translate(None, _NO_BRACKETS)
     for _ in range(DEEPEST):
@@ -108,9 +107,9 @@ def _is_deep(value: Any) -> bool:
     for _ in range(DEEPEST + 1):
         level = [
             inner
-            for each in level
-            if isinstance(each, (dict, list))
-            for inner in (each.values() if isinstance(each, dict) else each)
+            for item in level
+            if isinstance(item, (dict, list))
+            for inner in (item.values() if isinstance(item, dict) else item)
         ]
         if not level:
             return False
@@ -121,10 +120,10 @@ def _is_deep(value: Any) -> bool:
 
 
 def yaml_value(text: str) -> Any:
-    """The value of a YAML text from inside a record. Raises Unusable; no tag makes more than plain values.
+    """The value of a YAML text inside a record. Raises Unusable; tags can only produce plain values.
 
-    The graph of nodes is looked at before anything is made of it: an alias that holds itself, or aliases
-    of aliases, are a few hundred bytes that nobody gets to the end of.
+    The graph of nodes is checked before it is expanded: an alias that contains itself, or aliases of aliases,
+    need only a few hundred bytes to fill any memory.
     """
     if len(text) > LONGEST_YAML:
         raise Unusable(f"it is longer than {LONGEST_YAML} characters")
@@ -135,18 +134,18 @@ def yaml_value(text: str) -> Any:
             return None
         _count(node, {}, 0)
         value = loader.construct_document(node)
-        # what JSON has no form for: a date has one, see record.plain
+        # refuse what JSON can't represent; dates are fine, see fields.plain
         json.dumps(value, ensure_ascii=False, allow_nan=False, default=str).encode("utf-8")
     except RecursionError:
         raise Unusable("it is nested too deeply") from None
     except (yaml.YAMLError, ValueError, OverflowError, TypeError):
-        # ValueError: a date that is none, half a surrogate pair; TypeError: a key that JSON can't have
+        # ValueError: an impossible date, half a surrogate pair; TypeError: a key that JSON can't have
         raise Unusable("it is no YAML that can be used") from None
     return value
 
 
 def _count(node: Any, known: dict[int, int], depth: int) -> int:
-    """How many nodes there are below and with this one, aliases written out."""
+    """The number of nodes in this one, itself included and aliases expanded."""
     if depth > DEEPEST:
         raise Unusable(f"it is nested more than {DEEPEST} levels deep")
     count = known.get(id(node))
@@ -155,8 +154,10 @@ def _count(node: Any, known: dict[int, int], depth: int) -> int:
     if count is None:
         known[id(node)] = 0
         below = node.value if isinstance(node.value, list) else []
-        inner = [each for pair in below for each in (pair if isinstance(pair, tuple) else (pair,))]
-        count = known[id(node)] = 1 + sum(_count(each, known, depth + 1) for each in inner)
+        inner = [
+            child for pair in below for child in (pair if isinstance(pair, tuple) else (pair,))
+        ]
+        count = known[id(node)] = 1 + sum(_count(child, known, depth + 1) for child in inner)
     if count > MOST_NODES:
         raise Unusable(f"it has more than {MOST_NODES} values, aliases written out")
     return count

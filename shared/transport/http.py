@@ -1,8 +1,8 @@
-"""HTTP as a poll needs it: bounded in time, retried where that helps, never to a host not asked for.
+"""HTTP as a poll needs it: bounded in time, retried if that helps, and never redirected to another host.
 
-``session`` gives a ``requests.Session`` whose adapter does all of this, so that it also serves
-libraries that bring their own calls (keystoneauth1). botocore has its own HTTP stack; its provider
-file hooks ``delay_before_retry`` and ``Traffic`` into it.
+``session`` gives a ``requests.Session`` whose adapter does all of this, so that it also works for libraries that
+make their own calls (keystoneauth1). botocore has its own HTTP stack; the AWS provider hooks
+``delay_before_retry`` and ``Traffic`` into it.
 """
 
 import email.utils
@@ -25,14 +25,14 @@ from shared.engine.traffic import Traffic
 from shared.transport import decode
 
 READ_TIMEOUT_S = 60.0
-ATTEMPTS = 8  # throttling windows are some 10 s long; 8 tries span about a minute
+ATTEMPTS = 8  # throttling windows are some 10 s long; 8 attempts span about a minute
 FIRST_DELAY_S = 0.5
 LONGEST_DELAY_S = 20.0
-ROOM_FOR_A_CALL_S = 1.0  # a retry that has less than this after its delay is not worth starting
-LONGEST_HOST = 253  # characters of a name (RFC 1035, with the length bytes)
-POOL = 8  # connections kept a host: as many as scopes run side by side
+ROOM_FOR_A_CALL_S = 1.0  # a retry with less time than this after its delay is not worth starting
+LONGEST_HOST = 253  # characters of a name (RFC 1035, without the length bytes)
+POOL = 8  # connections kept per host: as many as scopes run side by side
 
-# 413 with Retry-After is how Nova's old rate limiter said 429.
+# Nova's old rate limiter sent 413 with Retry-After instead of 429.
 THROTTLED = (429, 413)
 TRANSIENT = (408, 500, 502, 503, 504)
 
@@ -48,11 +48,11 @@ PASSING = (
 def delay_before_retry(
     attempt: int, deadline: Deadline, retry_after: Optional[float] = None
 ) -> Optional[float]:
-    """Seconds to wait before trying again, or None where there must be no other try.
+    """Seconds to wait before the next attempt, or None if there must not be one.
 
-    ``attempt`` is how many tries were made. Exponential with full jitter, so that the scopes that
-    were throttled together do not come back together; never shorter than the provider asked for;
-    None when the tries are used up or the deadline leaves no room for the delay and a call.
+    ``attempt`` is the number of attempts so far. The delay grows exponentially with jitter, so that scopes that
+    were throttled together do not return together, and is never shorter than the provider requested. It is None
+    when all attempts are used up or the deadline leaves no room for the delay and a call.
     """
     if attempt >= ATTEMPTS:
         return None
@@ -66,7 +66,7 @@ def delay_before_retry(
 
 
 def retry_after(value: Optional[str]) -> Optional[float]:
-    """Seconds that a Retry-After header asks for (RFC 9110, 10.2.3: seconds or a date)."""
+    """The seconds that a Retry-After header requests (RFC 9110, 10.2.3: seconds or a date)."""
     if not value:
         return None
     try:
@@ -81,7 +81,7 @@ def retry_after(value: Optional[str]) -> Optional[float]:
 
 
 def should_retry(status: int, headers: Any) -> bool:
-    """Whether an answer of this status may be another one next time."""
+    """Whether another attempt may get a better response than one of this status."""
     if status == 413:
         return "Retry-After" in headers
     return status in THROTTLED or status in TRANSIENT
@@ -93,8 +93,8 @@ def should_retry(status: int, headers: Any) -> bool:
 def without_query(url: str) -> str:
     """The URL without its query, user name and password.
 
-    For URLs of our own: of a server's, a secret may have one of the characters that it is cut at. Errors
-    name those as they are, and the engine leaves their queries out after masking.
+    Only for URLs that this project builds. In a URL from a server, a secret may contain a character at which this
+    function cuts: errors show such a URL unchanged, and the engine removes its query after masking.
     """
     try:
         parts = urlsplit(url)
@@ -107,14 +107,14 @@ def without_query(url: str) -> str:
     return f"{parts.scheme}://{host}{port}{parts.path}"
 
 
-# No blanks, control characters, halves of surrogate pairs, nor what RFC 3986 leaves out of all URLs.
+# No blanks, control characters, halves of surrogate pairs, or characters that RFC 3986 excludes from URLs.
 _URL_TEXT = re.compile(r"[^\s\x00-\x20\x7f-\xa0\ud800-\udfff\\<>\"^`{|}]+")
 
 
 def url_parts(text: str) -> Optional[SplitResult]:
-    """The parts of an http or https URL that a request can be sent to; None where it is none.
+    """The parts of an http or https URL that a request can be sent to; None for any other text.
 
-    Stricter than urlsplit, which takes nearly anything, and does not agree with urllib3 on all of it.
+    Stricter than urlsplit, which accepts nearly anything and splits some of it differently from urllib3.
     """
     if not _URL_TEXT.fullmatch(text):
         return None
@@ -124,7 +124,7 @@ def url_parts(text: str) -> Optional[SplitResult]:
     except ValueError:
         return None
     host = parts.hostname or ""
-    if "[" in parts.netloc:  # older Pythons take any text in brackets for an address
+    if "[" in parts.netloc:  # older Pythons accept any text in brackets as an address
         host = f"[{host}]"
     if not usable or "@" in parts.netloc or not usable_host(host):
         return None
@@ -132,7 +132,7 @@ def url_parts(text: str) -> Optional[SplitResult]:
 
 
 def usable_host(host: str) -> bool:
-    """Whether it is an address or a name that can be looked up (RFC 1035, 2.3.4: labels of 1 to 63)."""
+    """Whether this is an address or a name that can be looked up (RFC 1035, 2.3.4: labels of 1 to 63)."""
     if ":" in host or host.startswith("["):
         try:
             return bool(ipaddress.IPv6Address(host.strip("[]")))
@@ -147,7 +147,7 @@ def usable_host(host: str) -> bool:
 
 
 def checked_url(text: str, name: str, what: str) -> SplitResult:
-    """An account's URL, in its parts. Raises InvalidEvent naming the key where it can't be one of ``what``."""
+    """The parts of an account's URL. Raises InvalidEvent naming the key if it can't be the URL of ``what``."""
     parts = url_parts(text)
     if parts is None or parts.query or parts.fragment:
         raise InvalidEvent(
@@ -167,13 +167,13 @@ def _origin(parts: SplitResult) -> tuple[str, str, int]:
     return parts.scheme, parts.hostname or "", port
 
 
-# --- answers --------------------------------------------------------------------------------------
+# --- responses ------------------------------------------------------------------------------------
 
 
 def json_of(response: requests.Response, *, nan: bool = False) -> Any:
-    """The value that an answer's body is; UnexpectedResponse where it is no JSON that can be used.
+    """The value of a response's body; raises UnexpectedResponse if it is not usable JSON.
 
-    ``nan``: take NaN and Infinity for null.
+    ``nan``: read NaN and Infinity as null.
     """
     where = response.url or ""
     kind = response.headers.get("Content-Type", "no content type")
@@ -181,7 +181,7 @@ def json_of(response: requests.Response, *, nan: bool = False) -> Any:
 
 
 def json_or_none(response: requests.Response) -> Any:
-    """As ``json_of``, but None: for what a refusal says, which may be a proxy's own page."""
+    """Like ``json_of``, but None instead of an error: a refusal may be a proxy's own page."""
     try:
         return json_of(response)
     except UnexpectedResponse:
@@ -189,17 +189,17 @@ def json_or_none(response: requests.Response) -> Any:
 
 
 class _Response(requests.Response):
-    """An answer whose ``json`` is our reader's, also for libraries that read answers themselves."""
+    """A response whose ``json`` uses our reader, even in libraries that read responses themselves."""
 
     def json(self, **kwargs: Any) -> Any:
         try:
             return json_of(self)
         except UnexpectedResponse as error:
-            raise ValueError(error.message) from None  # what keystoneauth1 knows how to take
+            raise ValueError(error.message) from None  # which keystoneauth1 can handle
 
 
 def classify(error: Exception, who: str) -> Optional[ConnectorError]:
-    """What a requests exception means; None for what is not requests'. ``who`` was asked."""
+    """The ConnectorError for an exception of requests; None for any other. ``who`` stands in for a missing URL."""
     if not isinstance(error, requests.exceptions.RequestException):
         return None
     where = error.request.url if error.request else who
@@ -210,7 +210,7 @@ def classify(error: Exception, who: str) -> Optional[ConnectorError]:
 
 
 def _reason(error: Exception) -> str:
-    """The innermost words of an error that requests and urllib3 wrapped, without the query."""
+    """The innermost text of an error that requests and urllib3 wrapped."""
     inner: Any = error.args[0] if error.args else error
     inner = getattr(inner, "reason", None) or inner
     text = re.sub(r"<[^<>]* object at 0x[0-9a-f]+>:? *", "", str(inner))
@@ -218,10 +218,10 @@ def _reason(error: Exception) -> str:
 
 
 class PollAdapter(requests.adapters.HTTPAdapter):
-    """Gives each call the time that is left, reads its body, and retries what may pass.
+    """Bounds each call by the time left, and retries transient failures.
 
-    A redirect to another scheme, host or port is refused: the headers that go along hold the account's
-    token, and what listens there need not be the API.
+    A redirect to another scheme, host or port is refused: the request's headers contain the account's token,
+    and the server there need not be the API.
     """
 
     def __init__(
@@ -259,14 +259,14 @@ class PollAdapter(requests.adapters.HTTPAdapter):
         return response
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:  # type: ignore[override]
-        if url_parts(request.url or "") is None:  # a provider's own link or catalog
+        if url_parts(request.url or "") is None:  # it may come from a provider's link or catalog
             raise UnexpectedResponse(f"{request.url} is no URL to send a request to")
         attempt = 0
         while True:
             self._deadline.check(f"{request.method} {request.url}")
             attempt += 1
             self._traffic.count(retry=attempt > 1)
-            if self._verify is not True:  # else requests lets the host's *_CA_BUNDLE overrule it
+            if self._verify is not True:  # otherwise the host's *_CA_BUNDLE would override it
                 kwargs["verify"] = self._verify
             kwargs["timeout"] = (
                 self._deadline.timeout(CONNECT_TIMEOUT_S),
@@ -275,9 +275,9 @@ class PollAdapter(requests.adapters.HTTPAdapter):
             try:
                 response = super().send(request, **kwargs)
             except requests.exceptions.SSLError:
-                raise  # a certificate does not get better
+                raise  # a retry does not change the certificate
             except PASSING as error:
-                error.request = error.request or request  # a broken-off answer's error lacks it
+                error.request = error.request or request  # missing if the response broke off
                 delay = delay_before_retry(attempt, self._deadline)
                 if delay is None:
                     raise
@@ -285,8 +285,8 @@ class PollAdapter(requests.adapters.HTTPAdapter):
                 _refuse_foreign_redirect(request, response)
                 if not should_retry(response.status_code, response.headers):
                     return response
-                asked = retry_after(response.headers.get("Retry-After"))
-                delay = delay_before_retry(attempt, self._deadline, asked)
+                requested_s = retry_after(response.headers.get("Retry-After"))
+                delay = delay_before_retry(attempt, self._deadline, requested_s)
                 if delay is None:
                     return response
             self._network.pause(delay)
@@ -295,12 +295,12 @@ class PollAdapter(requests.adapters.HTTPAdapter):
 def _refuse_foreign_redirect(
     request: requests.PreparedRequest, response: requests.Response
 ) -> None:
-    # keystoneauth1 also follows a 305, which requests takes for no redirect
+    # keystoneauth1 also follows a 305, which requests does not count as a redirect
     if not (response.is_redirect or response.status_code == 305):
         return
     url, location = request.url or "", response.headers.get("Location", "")
     try:
-        whole = not urlsplit(location).scheme or urlsplit(location).netloc  # "http:x" is neither
+        whole = not urlsplit(location).scheme or urlsplit(location).netloc  # unlike "http:x"
         usable = whole and location.isascii() and _URL_TEXT.fullmatch(location)
         target = url_parts(urljoin(url, location)) if usable else None
     except ValueError:
@@ -309,26 +309,26 @@ def _refuse_foreign_redirect(
         raise UnexpectedResponse(f"{url} redirects to what is no http or https URL")
     if not _same_origin(target, urlsplit(url)):
         raise UnexpectedResponse(
-            f"{url} redirects to another place ({location}); if that is the API, give its URL"
+            f"{url} redirects to another place ({location}); if that is the API, use its URL"
         )
 
 
 def trusting(pem: str) -> ssl.SSLContext:
-    """A TLS context for ``session`` that trusts the CA in this PEM text too.
+    """A TLS context for ``session`` that also trusts the CA in this PEM text.
 
-    Raises ssl.SSLError or ValueError if the text is none. urllib3's own kind of context: with any other,
-    urllib3 1.26 does not check the host's name where that is an address.
+    Raises ssl.SSLError or ValueError if the text is not PEM. It is urllib3's own kind of context: with any other,
+    urllib3 1.26 does not check the host name if it is an address.
     """
-    made = create_urllib3_context()
-    made.load_verify_locations(cadata=pem)
-    return made
+    tls = create_urllib3_context()
+    tls.load_verify_locations(cadata=pem)
+    return tls
 
 
 def trust(cacert: Optional[str], verify: bool) -> Optional[ssl.SSLContext]:
     """The ``tls`` of ``session`` for an account's ``cacert``, which is PEM text.
 
-    Raises InvalidEvent where it is none, also where nothing is verified. It is never taken for a path: whether
-    a file is there is nobody's business, and a FaaS has none of the account's.
+    Raises InvalidEvent if it is not PEM, even if nothing is verified. It is never used as a path: an account must
+    not learn which files the host has, and a FaaS has none of the account's files.
     """
     if not cacert:
         return None
@@ -352,16 +352,16 @@ def session(
 ) -> requests.Session:
     """A requests session for one poll.
 
-    ``tls`` is a context of ``trust`` or ``trusting``. The host's ``.netrc`` is not read (it would be an ambient
-    credential); its proxy settings are.
+    ``tls`` is a context from ``trust`` or ``trusting``. The host's ``.netrc`` is not read (it would be an ambient
+    credential); its proxy settings are used.
     """
-    made = requests.Session()
-    made.auth = _no_netrc
-    made.headers["Accept-Encoding"] = "gzip"  # what the network decodes
+    web = requests.Session()
+    web.auth = _no_netrc
+    web.headers["Accept-Encoding"] = "gzip"  # which network.py decodes
     adapter = PollAdapter(network, traffic, verify, tls)
-    made.mount("https://", adapter)
-    made.mount("http://", adapter)
-    return made
+    web.mount("https://", adapter)
+    web.mount("http://", adapter)
+    return web
 
 
 def _no_netrc(request: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -1,7 +1,7 @@
 """JSON over a WebSocket, bounded in time and size whatever the server does.
 
-Connections are opened by ``connect`` only, and messages are sent and received by ``JsonWebSocket`` only:
-recording and replaying (flexlocal/websocket_cassettes.py) take the place of both.
+Only ``connect`` opens connections, and only ``JsonWebSocket`` sends and receives messages: recording and replaying
+(flexlocal/websocket_cassettes.py) replace both.
 """
 
 import contextlib
@@ -60,7 +60,7 @@ class JsonWebSocket:
         return parse_message(text, self._socket.budget.url)
 
     def close(self) -> None:
-        """Close as the protocol demands, unless an exchange failed: then just close the socket."""
+        """Close as the protocol requires; after a failed exchange, only close the socket."""
         if not self._broken:
             with contextlib.suppress(Exception), self._exchange(CLOSE_S):
                 self._ws.send_close()
@@ -69,7 +69,7 @@ class JsonWebSocket:
         self._socket.close()
 
     def _message(self) -> bytes:
-        """One message of any number of frames (websocket-client would copy all of it for each frame)."""
+        """One message of any number of frames (websocket-client would copy the whole message for each frame)."""
         parts = []
         while True:
             frame = self._ws.recv_frame()
@@ -84,7 +84,7 @@ class JsonWebSocket:
 
     @contextlib.contextmanager
     def _exchange(self, seconds: Optional[float] = None) -> Iterator[None]:
-        """A new exchange of at most so many seconds; with None, the last one goes on."""
+        """A new exchange of at most so many seconds; with None, the current one continues."""
         if seconds is not None:
             self._socket.budget = _Budget(self._deadline, seconds, self._socket.budget.url)
         try:
@@ -96,7 +96,7 @@ class JsonWebSocket:
 
 
 def parse_message(text: bytes, url: str) -> dict[str, Any]:
-    """The message as a JSON object; raises UnexpectedResponse if it is none."""
+    """The message as a JSON object; raises UnexpectedResponse if it is anything else."""
     message = decode.json_answer(text, url)
     if not isinstance(message, dict):
         raise UnexpectedResponse(f"{url} should answer with an object")
@@ -121,7 +121,7 @@ def connect(
     with budget.translated_errors():
         raw = network.connect(host, int(port), budget.left(), tls_of=budget)
         try:
-            raw.settimeout(budget.left())  # of the TLS handshake as a whole
+            raw.settimeout(budget.left())  # for the TLS handshake as a whole
             try:
                 raw = tls.wrap_socket(raw, server_hostname=server_name or host)
             finally:
@@ -138,7 +138,7 @@ def connect(
 class _Budget:
     """The time and the bytes that one exchange may take.
 
-    A socket's own time-out starts again with each byte, so it would never end a slow trickle.
+    A socket's own time-out starts again with each byte, so it would never end a slow stream.
     """
 
     def __init__(self, deadline: Deadline, seconds: float, url: str):
@@ -183,38 +183,38 @@ class _Budget:
             raise self._late() from None
         except websocket.WebSocketBadStatusException as error:
             body = (error.resp_body or b"").decode("utf-8", "replace")
-            about = f"{self.url} answered {error.status_code}: {body}"
+            message = f"{self.url} answered {error.status_code}: {body}"
             if error.status_code in (*http.TRANSIENT, *http.THROTTLED):
-                raise ConnectionFailed(Unreachable(about), True) from None
-            raise ConnectionFailed(UnexpectedResponse(about), False) from None
+                raise ConnectionFailed(Unreachable(message), True) from None
+            raise ConnectionFailed(UnexpectedResponse(message), False) from None
         except (
             websocket.WebSocketConnectionClosedException,
             ssl.SSLEOFError,
             ssl.SSLZeroReturnError,
         ):
-            about = f"{self.url} broke off before its answer was complete"
-            raise ConnectionFailed(Unreachable(about), True) from None
+            message = f"{self.url} broke off before its answer was complete"
+            raise ConnectionFailed(Unreachable(message), True) from None
         except websocket.WebSocketException as error:
-            about = f"{self.url} does not speak WebSocket as it should: {error}"
-            raise ConnectionFailed(UnexpectedResponse(about), False) from None
+            message = f"{self.url} does not speak WebSocket as it should: {error}"
+            raise ConnectionFailed(UnexpectedResponse(message), False) from None
         except ssl.SSLCertVerificationError:
             raise
         except ssl.SSLError as error:
-            about = f"{self.url}: TLS failed: {error.reason}"
-            raise ConnectionFailed(Unreachable(about), False) from None
+            message = f"{self.url}: TLS failed: {error.reason}"
+            raise ConnectionFailed(Unreachable(message), False) from None
         except OSError as error:
-            about = f"{self.url}: {error.strerror or error}"
-            raise ConnectionFailed(Unreachable(about), True) from None
+            message = f"{self.url}: {error.strerror or error}"
+            raise ConnectionFailed(Unreachable(message), True) from None
         except (
             IndexError,
             ValueError,
         ):  # from websocket-client, which fails so on malformed headers
-            about = f"{self.url} does not speak WebSocket as it should"
-            raise ConnectionFailed(UnexpectedResponse(about), False) from None
+            message = f"{self.url} does not speak WebSocket as it should"
+            raise ConnectionFailed(UnexpectedResponse(message), False) from None
 
 
 class _BudgetedSocket:
-    """What websocket-client uses of a socket, within a budget."""
+    """The part of a socket's interface that websocket-client uses, within a budget."""
 
     def __init__(self, raw: socket.socket, budget: _Budget):
         self._raw = raw
