@@ -1,7 +1,7 @@
-"""Every call of every AWS cell and handler: which there are, and what each failure of one comes to.
+"""Every call of every AWS cell and handler: that it is declared, and what happens where it fails.
 
-A poll of each is made once on moto's server; its answers are then given again, so that a poll with one call
-changed takes no time.
+Each handler polls moto's server once; the responses are then replayed, so that a poll with one call changed takes no
+time.
 """
 
 import datetime
@@ -35,7 +35,7 @@ MAY_BE_ABSENT = ("directconnect:", "network-firewall:")
 
 
 class Calls:
-    """What botocore's clients are asked and what they answer, noted or given again."""
+    """The calls of botocore's clients and their responses, recorded or replayed."""
 
     def __init__(self, monkeypatch):
         self.answers = {}
@@ -110,7 +110,7 @@ def poll(url, family, handler):
 
 
 @pytest.mark.parametrize("family, handler", HANDLERS)
-def test_what_is_called_is_what_the_table_of_rights_names(polled, family, handler):
+def test_the_calls_are_those_of_the_declared_permissions(polled, family, handler):
     _, made = polled[family, handler]
     cell = load_cell(f"modules.{family}.aws")
     needed = set(cell.permissions_by_handler[handler])

@@ -1,5 +1,6 @@
-"""The rights that the README names for AWS, of each handler: all together are enough, and each is needed:
-without it the poll fails and names it. On moto's server, which checks its users' policies.
+"""The permissions that each handler of AWS's cells declares: all together are enough, and each of them is needed.
+
+Without it the poll fails and names it. On moto's server, which checks its users' policies.
 """
 
 from importlib import import_module
@@ -12,29 +13,29 @@ from tests.built import CELLS
 from tests.fakes import moto_users
 from tests.fakes.context import Context
 
-RIGHTS = {
+PERMISSIONS = {
     (family, handler): needed
     for family, provider in CELLS
     if provider == "aws"
     for handler, needed in load_cell(f"modules.{family}.aws").permissions_by_handler.items()
     if needed
 }
-LACKING = [(*of, right) for of, needed in RIGHTS.items() for right in needed]
+MISSING = [(*of, permission) for of, needed in PERMISSIONS.items() for permission in needed]
 
 
-def user(family, handler, right=""):
-    """The name of a user who has what the handler needs, but for one right."""
-    return f"{family}-{handler}-{right}".replace(":", ".")
+def user(family, handler, missing=""):
+    """The name of a user who has what the handler needs, except for one permission."""
+    return f"{family}-{handler}-{missing}".replace(":", ".")
 
 
 @pytest.fixture(scope="module")
 def users(moto_of_5_2):
-    known = {user(*of): needed for of, needed in RIGHTS.items()}
-    for family, handler, right in LACKING:
-        less = [each for each in RIGHTS[family, handler] if each != right]
-        known[user(family, handler, right)] = less
-    with moto_users.account(known) as made:
-        yield made
+    known = {user(*of): needed for of, needed in PERMISSIONS.items()}
+    for family, handler, missing in MISSING:
+        others = [name for name in PERMISSIONS[family, handler] if name != missing]
+        known[user(family, handler, missing)] = others
+    with moto_users.account(known) as credentials:
+        yield credentials
 
 
 def poll(family, handler, credentials):
@@ -46,18 +47,18 @@ def poll(family, handler, credentials):
     return answer
 
 
-@pytest.mark.parametrize("family, handler", RIGHTS)
-def test_the_rights_are_enough(users, family, handler):
+@pytest.mark.parametrize("family, handler", PERMISSIONS)
+def test_the_declared_permissions_are_enough(users, family, handler):
     assert poll(family, handler, users[user(family, handler)])
 
 
-@pytest.mark.parametrize("family, handler, right", LACKING)
-def test_a_right_that_is_missing_fails_the_poll_by_its_name(users, family, handler, right):
+@pytest.mark.parametrize("family, handler, missing", MISSING)
+def test_the_error_names_the_missing_permission(users, family, handler, missing):
     with pytest.raises(InsufficientPermission) as caught:
-        poll(family, handler, users[user(family, handler, right)])
-    where = "login" if right == "ec2:DescribeRegions" else moto_users.REGION
+        poll(family, handler, users[user(family, handler, missing)])
+    where = "login" if missing == "ec2:DescribeRegions" else moto_users.REGION
     assert str(caught.value).startswith(f"{where}: ")
-    assert f"may not {right} " in str(caught.value)
+    assert f"may not {missing} " in str(caught.value)
 
 
 def test_a_service_that_is_denied_fails_its_own_family_only(users):

@@ -1,4 +1,7 @@
-"""CloudTrail: whose events are told, what of them, and that each is told once (tests/fakes/aws_records.py)."""
+"""CloudTrail: which resources' events are logged, what is logged of them, and that each is logged once.
+
+The responses replace HTTP (tests/fakes/aws_records.py).
+"""
 
 import datetime
 import importlib
@@ -41,7 +44,7 @@ def found_by(event, AttributeKey, AttributeValue):
     return event.get(AttributeKey) == AttributeValue
 
 
-def told(*events, family="servers", resources=None, span=HOUR):
+def log_events(*events, family="servers", resources=None, span=HOUR):
     cell = importlib.import_module(f"modules.{family}.aws")
 
     def lookup(**params):
@@ -58,7 +61,7 @@ def told(*events, family="servers", resources=None, span=HOUR):
 
 
 def test_an_event_whole():
-    found, _ = told(event())
+    found, _ = log_events(event())
     assert found == [
         {
             "id": "e-1",
@@ -79,7 +82,7 @@ def test_what_failed_is_an_error_and_says_no_more_than_its_code():
         "requestParameters": {"userData": "invented-secret"},
         "responseElements": {"keyMaterial": "invented-secret"},
     }
-    (found,), _ = told(event(whole=whole))
+    (found,), _ = log_events(event(whole=whole))
     assert found["severity"] == "error"
     assert found["message"] == "StopInstances by alice: Client.UnauthorizedOperation"
     assert "invented-secret" not in str(found)
@@ -91,21 +94,21 @@ def test_what_failed_is_an_error_and_says_no_more_than_its_code():
     [({"invokedBy": "autoscaling.amazonaws.com"}, "autoscaling.amazonaws.com"), ({}, None)],
 )
 def test_who_did_it_where_it_was_no_user(identity, user):
-    (found,), _ = told(event(Username=None, whole={"userIdentity": identity}))
+    (found,), _ = log_events(event(Username=None, whole={"userIdentity": identity}))
     assert found["user"] == user
     assert found["message"] == "StopInstances" + (f" by {user}" if user else "")
 
 
 def test_an_event_about_several_resources_is_told_of_each():
     several = ((KIND, "i-2"), (KIND, "i-1"), ("AWS::EC2::Volume", "vol-1"), (KIND, "i-1"))
-    found, _ = told(event(resources=several))
+    found, _ = log_events(event(resources=several))
     assert [(each["id"], each["resource_id"]) for each in found] == [("e-1", "i-1"), ("e-1", "i-2")]
-    found, _ = told(event(resources=several), family="volumes")
+    found, _ = log_events(event(resources=several), family="volumes")
     assert [(each["resource_id"], each["resource_type"]) for each in found] == [("vol-1", "volume")]
 
 
 def test_only_what_was_asked_for():
-    found, _ = told(event(1), event(2, resources=((KIND, "i-2"),)), resources=["i-2"])
+    found, _ = log_events(event(1), event(2, resources=((KIND, "i-2"),)), resources=["i-2"])
     assert [each["id"] for each in found] == ["e-2"]
 
 
@@ -119,14 +122,14 @@ def test_only_what_was_asked_for():
     ],
 )
 def test_a_moment_belongs_to_one_poll(when, there):
-    found, session = told(event(when=when))
+    found, session = log_events(event(when=when))
     assert bool(found) is there
     (call,) = session.asked("LookupEvents")
     assert (call["StartTime"], call["EndTime"]) == (HOUR.start, HOUR.end)
 
 
 def test_pages_of_fifty():
-    found, session = told(*(event(number) for number in range(101)))
+    found, session = log_events(*(event(number) for number in range(101)))
     assert len({each["id"] for each in found}) == len(found) == 101
     calls = session.asked("LookupEvents")
     assert [each["MaxResults"] for each in calls] == [50] * 3
@@ -143,7 +146,7 @@ def test_pages_of_fifty():
     ],
 )
 def test_the_id_is_the_inventorys(family, kind, name, identifier):
-    found, _ = told(event(resources=((kind, name),)), family=family)
+    found, _ = log_events(event(resources=((kind, name),)), family=family)
     assert [each["resource_id"] for each in found] == ([identifier] if identifier else [])
 
 
@@ -160,7 +163,7 @@ def test_the_id_is_the_inventorys(family, kind, name, identifier):
 )
 def test_an_event_that_can_not_be_understood(changed):
     with pytest.raises(UnexpectedResponse, match="field"):
-        told(event(**changed))
+        log_events(event(**changed))
 
 
 def test_the_span_leaves_room_for_late_events_and_has_whole_seconds():
@@ -298,7 +301,7 @@ def unlisted(source, name, request, answer, **changed):
 def test_an_event_is_about_the_ids_in_its_request_and_answer(
     family, source, name, request_, answer, ids
 ):
-    found, _ = told(unlisted(source, name, request_, answer), family=family)
+    found, _ = log_events(unlisted(source, name, request_, answer), family=family)
     assert [each["resource_id"] for each in found] == ids
     assert all(each["message"] == f"{name} by alice" for each in found)
     assert "invented-secret" not in str(found)
@@ -308,7 +311,7 @@ def test_events_that_only_read_are_left_out():
     """Most are of polls like this one. ``ReadOnly`` is text."""
     about = unlisted("network-firewall", "DescribeFirewall", {"firewallArn": WALL}, None)
     for word, there in (("true", 0), ("false", 1)):
-        found, _ = told({**about, "ReadOnly": word}, family="appliances")
+        found, _ = log_events({**about, "ReadOnly": word}, family="appliances")
         assert len(found) == there
 
 
@@ -322,12 +325,12 @@ def test_looked_up_are_only_events_of_what_is_asked_for():
         ("circuits", "dxcon-1", 1),
         ("circuits", "somebody-elses", 0),
     ):
-        _, session = told(family=family, resources=[name])
+        _, session = log_events(family=family, resources=[name])
         assert len(session.asked("LookupEvents")) == calls, name
 
 
 def test_how_many_lookups_a_poll_of_everything_makes():
     """At two calls a second: of the README."""
     for family, calls in (("servers", 1), ("volumes", 1), ("circuits", 14), ("appliances", 20)):
-        _, session = told(family=family)
+        _, session = log_events(family=family)
         assert len(session.asked("LookupEvents")) == calls

@@ -1,6 +1,6 @@
-"""CloudWatch: how many calls are made, what is asked in each, and that nothing is answered in part.
+"""CloudWatch: how many calls there are, what each requests, and that no answer is incomplete.
 
-The answers are put in the place of HTTP (tests/fakes/aws_records.py).
+The responses replace HTTP (tests/fakes/aws_records.py).
 """
 
 import datetime
@@ -113,7 +113,7 @@ def test_no_resource_is_no_call():
     assert not made.asked("GetMetricData")
 
 
-def test_what_is_asked():
+def test_what_is_requested():
     made = session()
     points(made)
     (call,) = made.asked("GetMetricData")

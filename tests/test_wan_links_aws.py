@@ -1,7 +1,7 @@
 """WAN links of AWS: Network Manager and Cloud WAN, on moto's server as far as moto has them.
 
-moto 5.2.5 has global and core networks, sites, devices and links; the rest is tools/network_manager.py's,
-whose records are compared here with botocore's model. How AWS itself fills the fields is not shown.
+moto 5.2.5 has global and core networks, sites, devices and links; tools/network_manager.py adds the rest, whose
+records are compared with botocore's model here. How AWS itself fills the fields is not tested.
 """
 
 import datetime
@@ -82,7 +82,7 @@ def connected(link):
 # --- the demo account, on moto ------------------------------------------------------------------------
 
 
-def test_each_thing_that_network_manager_lists_is_a_link(url, links):
+def test_whatever_network_manager_lists_is_a_link(url, links):
     client = manager(url)
     (network,) = client.describe_global_networks()["GlobalNetworks"]
     at = {"GlobalNetworkId": network["GlobalNetworkId"]}
@@ -101,7 +101,7 @@ def test_a_line_at_a_site(links):
     line = links["line 本社"]
     assert circuit(line)["carrier"] == "Invented Telecom"
     assert circuit(line)["endpoint_a"] == "本社 (edge 本社)"
-    assert circuit(line)["endpoint_b"] is None  # what it leads to is not told
+    assert circuit(line)["endpoint_b"] is None  # Network Manager does not know where it leads
     assert specific(line)["download_bps"] == 1000 * 10**6
     assert specific(line)["upload_bps"] == 100 * 10**6
     assert specific(line)["state"] == "running"
@@ -183,7 +183,7 @@ def test_a_peering_joins_the_transit_gateway_and_its_attachment(url, links):
     assert circuit(link)["endpoint_b"] == f"{gateway} (us-east-1)"
 
 
-def test_one_region_asks_for_all(url, links):
+def test_one_region_polls_the_whole_account(url, links):
     """As many calls with one region as with three, and the same links."""
     contexts = Context(), Context()
     (one, three) = (
@@ -208,11 +208,11 @@ def test_pages_are_followed(url, links, monkeypatch):
 
 
 class Refused(ServiceException):
-    """Of no package of moto's, so that it looks the code up in Network Manager's model."""
+    """Not defined in a package of moto, so that moto looks up the code in Network Manager's model."""
 
 
 @pytest.mark.parametrize(
-    "operation, right",
+    "operation, permission",
     [
         ("describe_global_networks", "networkmanager:DescribeGlobalNetworks"),
         ("get_connections", "networkmanager:GetConnections"),
@@ -220,12 +220,12 @@ class Refused(ServiceException):
         ("get_transit_gateway_peering", "networkmanager:GetTransitGatewayPeering"),
     ],
 )
-def test_a_right_that_lacks_is_named(url, monkeypatch, operation, right):
+def test_the_error_names_the_missing_permission(url, monkeypatch, operation, permission):
     def denied(response):
         raise Refused("AccessDeniedException", "you may not")
 
     monkeypatch.setattr(NetworkManagerResponse, operation, denied)
-    with pytest.raises(InsufficientPermission, match=right):
+    with pytest.raises(InsufficientPermission, match=permission):
         poll(url)
 
 
@@ -421,6 +421,6 @@ def test_the_simulated_operations_answer_with_the_fields_of_the_model():
             assert not report.has_errors(), report.generate_report()
 
 
-def test_the_declared_rights_are_operations_of_the_service():
+def test_the_declared_permissions_are_operations_of_the_service():
     known = {f"networkmanager:{name}" for name in MODEL.operation_names}
     assert set(cell.CELL.permissions) - {"ec2:DescribeRegions"} <= known

@@ -1,7 +1,6 @@
 """AWS's records, built from botocore's own service model: every field, each of its type.
 
-What moto can't serve is tested on these. They have the names and types of the real ones; what AWS puts into
-them they can't show.
+For tests of what moto cannot serve. The names and types of the fields are the real ones, the values are not.
 """
 
 import datetime
@@ -60,9 +59,9 @@ def _filled(of, name="", above=()):
 
 
 class Session:
-    """Stands for a login: ``answers[operation]`` is the answer, or what makes it of the parameters.
+    """A login without a server: ``answers[operation]`` is the response, an error code, or a function of the parameters.
 
-    The answers are put in the place of HTTP: the parameters go through botocore's own checks.
+    They replace HTTP only: the parameters go through botocore's own checks.
     """
 
     partition = "aws"
@@ -94,11 +93,11 @@ class Session:
         client = _session.create_client(
             service, region, aws_access_key_id="invented", aws_secret_access_key="invented"
         )
-        client.meta.events.register("provide-client-params.*.*", self._asked)
+        client.meta.events.register("provide-client-params.*.*", self._note_call)
         client.meta.events.register("before-call.*.*", self._answer)
         return client
 
-    def _asked(self, params, model, **_):
+    def _note_call(self, params, model, **_):
         self.calls.append((model.name, params))
 
     def _answer(self, model, **_):
@@ -106,8 +105,8 @@ class Session:
         if callable(answer):
             answer = answer(**self.calls[-1][1])
         if isinstance(answer, str):
-            said = {"Error": {"Code": answer, "Message": "invented"}}
-            raise ClientError(said, model.name)
+            error = {"Error": {"Code": answer, "Message": "invented"}}
+            raise ClientError(error, model.name)
         lists = {
             key: [] for key, each in model.output_shape.members.items() if each.type_name == "list"
         }

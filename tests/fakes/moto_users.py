@@ -29,8 +29,8 @@ SPEAK_JSON = (
 
 
 @contextlib.contextmanager
-def account(rights, prepare=None):
-    """The demo account with users of these names and rights: their credentials, by name.
+def account(permissions_by_user, prepare=None):
+    """The demo account with users that have these permissions: their credentials, by name.
 
     ``prepare`` is called with the server's URL, while everything is still allowed.
     """
@@ -38,7 +38,7 @@ def account(rights, prepare=None):
         server, url = demo_aws.serve()
         iam = demo_aws.client(url, "iam", REGION)
         made = {}
-        for name, permissions in rights.items():
+        for name, permissions in permissions_by_user.items():
             iam.create_user(UserName=name)
             policy = json.dumps(aws.least_permissions(permissions))
             iam.put_user_policy(UserName=name, PolicyName="read", PolicyDocument=policy)
