@@ -546,7 +546,7 @@ def test_the_rights_that_a_cell_states_are_enough(netbox, family):
 @pytest.mark.parametrize(
     "family, right", [(family, right) for family in FAMILIES for right in needed_rights(family)]
 )
-def test_a_right_that_is_missing_is_named_and_the_token_not_blamed(netbox, family, right, token):
+def test_a_missing_permission_is_named_and_the_token_not_blamed(netbox, family, right, token):
     netbox.tokens[token] = set(needed_rights(family)) - {right}
     with pytest.raises(
         InsufficientPermission, match=rf"lacks the permission {right}: .*403"

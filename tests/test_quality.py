@@ -79,7 +79,7 @@ def test_the_table_is_true(tests):
         ),
         (
             "aws.permissions",
-            {"done": ("tests/test_wan_links_aws.py::test_a_right_that_lacks_is_named",)},
+            {"done": ("tests/test_wan_links_aws.py::test_the_error_names_the_missing_permission",)},
             "no test's id names ec2:DescribeVolumes",
         ),
         ("juju.permissions", {"named": {}}, "no test's id names model read"),

@@ -213,7 +213,7 @@ def test_what_passes_is_tried_again(start, provider, path, fault):
 
 
 @pytest.mark.parametrize("provider, path", EVERY_PATH)
-def test_a_right_that_lacks_is_named(start, provider, path):
+def test_a_missing_permission_is_named(start, provider, path):
     controller = start(provider)
     controller.denied = {each for each in controller.data() if each.endswith(path)}
     with pytest.raises(InsufficientPermission, match=path):
