@@ -164,7 +164,7 @@ def _run(args: argparse.Namespace) -> int:
     try:
         with (
             _cassette(mode, args, handler, event, account),
-            contextlib.redirect_stdout(terminal.Said()),
+            contextlib.redirect_stdout(terminal.Output()),
         ):
             answer = handler(event, context)
     except (BadUsage, cassettes.Foreign, BrokenPipeError):

@@ -1,4 +1,4 @@
-"""Accounts: the demo accounts that the cassettes were recorded with, and the user's own.
+"""Reads accounts: the demo accounts that the cassettes were recorded with, and the user's own.
 
 A file is ``{version: 1, accounts: {NAME: {provider, credentials, options?}}}``.
 """
@@ -78,9 +78,9 @@ def load(path: Optional[str] = None) -> dict[str, Account]:
 
 
 def with_ca_text(event: Any) -> Any:
-    """The event with the text of the CA certificates that its credentials name by path.
+    """The event, with CA certificates that its credentials name by path replaced by their text.
 
-    Handlers take no paths: in a runtime, that would tell which files it has.
+    Handlers accept no paths: in a runtime, they would reveal which files it has.
     """
     credentials = events.credentials_of(event)
     if not isinstance(credentials, dict):
@@ -92,11 +92,11 @@ def with_ca_text(event: Any) -> Any:
             continue
         file = Path(value.strip()).expanduser()
         if name == "ca_cert" and not os.path.isfile(file):
-            continue  # base64 of PEM, which may be longer than a name of a file (Path.is_file raises then)
+            continue  # base64 of PEM; it may be too long for a file name (Path.is_file would raise)
         try:
             read[name] = file.read_text(encoding="utf-8")
         except (OSError, ValueError) as error:
-            why = getattr(error, "strerror", None) or "it is no text"
+            why = getattr(error, "strerror", None) or "it is not UTF-8 text"
             raise AccountsError(f"credentials.{name}: {file}: {why}") from None
     return {**event, "credentials": read}
 
@@ -110,7 +110,7 @@ def _read(file: Path, demo: bool) -> dict[str, Account]:
         raise AccountsError(f"{file}: {error.strerror}") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         where = getattr(error, "problem_mark", None)
-        what = getattr(error, "problem", None) or "it is no YAML"
+        what = getattr(error, "problem", None) or "it is not YAML"
         line = f" line {where.line + 1}:" if where else ""
         raise AccountsError(f"{file}:{line} {what}") from None
     if not isinstance(content, dict) or content.get("version") != 1:
@@ -118,19 +118,21 @@ def _read(file: Path, demo: bool) -> dict[str, Account]:
     accounts = content.get("accounts")
     if not isinstance(accounts, dict):
         raise AccountsError(f"{file}: 'accounts' should be a map of name to account")
-    return {str(name): _account(file, str(name), given, demo) for name, given in accounts.items()}
+    return {
+        str(name): _account(file, str(name), settings, demo) for name, settings in accounts.items()
+    }
 
 
-def _account(file: Path, name: str, given: Any, demo: bool) -> Account:
-    if not isinstance(given, dict):
+def _account(file: Path, name: str, settings: Any, demo: bool) -> Account:
+    if not isinstance(settings, dict):
         raise AccountsError(f"{file}: account {name!r} should be a map")
-    unknown = given.keys() - {"provider", "credentials", "options"}
+    unknown = settings.keys() - {"provider", "credentials", "options"}
     if unknown:
         raise AccountsError(
             f"{file}: account {name!r} has unknown keys: {', '.join(sorted(unknown))}"
         )
-    provider, credentials = given.get("provider"), given.get("credentials")
-    options = given.get("options") or {}
+    provider, credentials = settings.get("provider"), settings.get("credentials")
+    options = settings.get("options") or {}
     if not isinstance(provider, str):
         raise AccountsError(f"{file}: account {name!r} needs a 'provider'")
     if not isinstance(credentials, dict) or not isinstance(options, dict):
@@ -147,7 +149,7 @@ def _check_mode(file: Path) -> None:
 
 
 class UniqueKeys(yaml.SafeLoader):
-    """A safe loader that refuses a key given twice, where YAML would silently take the last."""
+    """A safe loader that refuses a repeated key; PyYAML would silently use the last one."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> Any:
         seen = set()

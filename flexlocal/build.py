@@ -1,16 +1,16 @@
-"""``flexlocal build``: a folder and a zip of each family, with all that it needs and nothing else.
+"""``flexlocal build``: a folder and a zip per family, with everything that it needs and nothing else.
 
     dist/<family>/main.py            modules/<family>/main.py
                   aws_lambda.py      the entry for AWS Lambda
-                  config.yaml        for the vendor's `flexer test`; config.<provider>.yaml for each
+                  config.yaml        for the vendor's `flexer test`; config.<provider>.yaml per provider
                   lib/modules/       the family's cells
                   lib/shared/
                   lib/mapping.yaml
-                  lib/...            what they require, as in requirements.lock: pure Python only
+                  lib/...            the libraries that they require, as locked in requirements.lock: pure Python
     dist/<family>.zip                the same
 
-A build is taken over only when its handlers ran from it with nothing else on the path. The same inputs
-give the same bytes: fixed times and modes, sorted names, byte code that does not look at its source.
+A build replaces the last one only after its handlers ran from it with nothing else on the path. The same inputs
+give the same bytes: fixed times and modes, sorted names, byte code that is not checked against its source.
 """
 
 import dataclasses
@@ -40,23 +40,23 @@ ISOLATED = Path(__file__).with_name("isolated.py")
 RESOURCES, CREDENTIALS = "cmp-connector.resources", "cmp-connector.credentials"
 STATUS, METRICS, LOGS = (f"cmp-connector.{what}" for what in ("status", "metrics", "logs"))
 
-OLDEST_TIME = (1980, 1, 1, 0, 0, 0)  # that a zip can hold
-OWN = "own code"  # among the sizes
-PATIENCE_S = 300.0  # for one handler to answer from its cassette: a few seconds on a busy host
+OLDEST_TIME = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can store
+OWN = "own code"  # key of this project's code among the sizes
+PATIENCE_S = 300.0  # for one handler to answer from its cassette, a few seconds on a busy host
 
 
 @dataclasses.dataclass(frozen=True)
 class Built:
-    """One built module. ``sizes`` are unpacked bytes by what they belong to, byte code included."""
+    """One built module. ``sizes`` are the unpacked bytes of each distribution, byte code included."""
 
     module: Module
     folder: Path
     zip: Path
     sizes: dict[str, int]
     replayed: dict[str, int]  # provider -> resources found in its cassette
-    loaded: int  # Python modules, by importing main.py
+    loaded: int  # Python modules that importing main.py loads
     import_s: float
-    byte_code: tuple[str, ...]  # the versions that it has some for
+    byte_code: tuple[str, ...]  # the Python versions that it contains byte code for
 
 
 def build(
@@ -69,19 +69,19 @@ def build(
     except metrics.MappingError as error:
         raise BuildError(f"mapping.yaml: {error}") from None
     cells = _cells(known, family, providers)
-    found = {version: pythons.find(version) for version in module.pythons}
-    interpreters = [each for each in found.values() if each]
+    interpreter_of = {version: pythons.find(version) for version in module.pythons}
+    interpreters = [interpreter for interpreter in interpreter_of.values() if interpreter]
     site = distributions.site(known, module, interpreters)
     dist.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=dist, prefix=f".{family}-") as made:
-        folder = Path(made) / family
+    with tempfile.TemporaryDirectory(dir=dist, prefix=f".{family}-") as temporary:
+        folder = Path(temporary) / family
         sizes = _fill(folder, known, module, cells, site, interpreters)
         python = interpreters[0] if interpreters else sys.executable
         checks = {cell: _check(folder, module, cell, python) for cell in cells}
-        for each in interpreters:
-            _check_byte_code(folder, module, each)
+        for interpreter in interpreters:
+            _check_byte_code(folder, module, interpreter)
         _write_configs(folder, known, module, checks)
-        packed = Path(made) / f"{family}.zip"
+        packed = Path(temporary) / f"{family}.zip"
         _zip(folder, packed)
         _take_over(folder, dist / family)
         os.replace(packed, dist / packed.name)
@@ -93,18 +93,18 @@ def build(
         replayed={cell: check.resources for cell, check in checks.items()},
         loaded=next(iter(checks.values())).loaded,
         import_s=min(check.import_s for check in checks.values()),
-        byte_code=tuple(version for version, each in found.items() if each),
+        byte_code=tuple(version for version, interpreter in interpreter_of.items() if interpreter),
     )
 
 
 def _cells(known: Manifest, family: str, providers: Optional[Collection[str]]) -> list[str]:
-    there = sorted(poll.cells(family))
-    for name in there:
+    existing = sorted(poll.cells(family))
+    for name in existing:
         if name not in known.providers:
             raise BuildError(
                 f"modules/{family}/{name}: flexer.yaml has no {name!r} under 'providers'"
             )
-    chosen = [name for name in there if providers is None or name in providers]
+    chosen = [name for name in existing if providers is None or name in providers]
     if not chosen:
         raise BuildError(f"{family} has no cell of {', '.join(providers or ())}")
     return chosen
@@ -121,7 +121,7 @@ def _fill(
     site: Path,
     interpreters: Sequence[str],
 ) -> dict[str, int]:
-    """Copy what belongs into the folder; the bytes of each part of it."""
+    """Copy everything into the folder; returns the size of each part in bytes."""
     lib = folder / "lib"
     family = f"modules.{module.family}"
     entry = ROOT / "modules" / module.family / "main.py"
@@ -134,13 +134,13 @@ def _fill(
         raise BuildError(f"{where}, line {error.lineno}: {error.msg}") from None
     ours = [(entry, folder), (LAMBDA, folder)]
     ours += [(file, lib / file.parent.relative_to(ROOT)) for file in reached if file != entry]
-    if ROOT / "shared" / "records" / "metrics.py" in reached:  # which reads it
+    if ROOT / "shared" / "records" / "metrics.py" in reached:  # which reads mapping.yaml
         ours.append((ROOT / "mapping.yaml", lib))
     for file, target in ours:
         target.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, target / file.name)
-    found = sorted(folder.rglob("*.py"))
-    distributions.compile_files({file: below(file, folder) for file in found}, interpreters)
+    sources = sorted(folder.rglob("*.py"))
+    distributions.compile_files({file: below(file, folder) for file in sources}, interpreters)
     sizes = {OWN: _size(folder)}
     services = {*module.botocore_data}
     wanted = [*module.requires]
@@ -168,7 +168,7 @@ def _size(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
-# --- is it whole? ---------------------------------------------------------------------------------
+# --- the check of a build -------------------------------------------------------------------------
 
 
 @dataclasses.dataclass(frozen=True)
@@ -180,33 +180,33 @@ class _Checked:
 
 
 def _check(folder: Path, module: Module, provider: str, python: str) -> _Checked:
-    """Replay the provider's cassette with nothing on the path but what is shipped."""
+    """Replay the provider's cassette with only the shipped files on the path."""
     account = accounts.demo().get(f"demo-{provider}")
     if account is None:
         raise BuildError(f"cassettes/accounts.yaml has no account demo-{provider} to check with")
-    told = {}
+    results = {}
     for source in (RESOURCES, CREDENTIALS):
         with cassette_server.serving(cassettes.path(module.family, provider)) as server:
-            told[source] = alone(
+            results[source] = alone(
                 folder, module.events[source], account.event(), python, server.port
             )
-        wrong = _wrong(source, told[source], server, module)
+        wrong = _wrong(source, results[source], server, module)
         if wrong:
             raise BuildError(
                 f"{module.family} of {provider} does not run with what it is shipped with "
                 f"(flexer.yaml: requires, botocore_data, leave_out): {wrong}"
             )
-    resources = told[RESOURCES]["answer"]
+    resources = results[RESOURCES]["answer"]
     return _Checked(
         resources=len(resources),
-        types=tuple(sorted({each["type"] for each in resources})),
-        loaded=told[RESOURCES]["loaded"],
-        import_s=min(each["import_s"] for each in told.values()),
+        types=tuple(sorted({resource["type"] for resource in resources})),
+        loaded=results[RESOURCES]["loaded"],
+        import_s=min(resource["import_s"] for resource in results.values()),
     )
 
 
 def _check_byte_code(folder: Path, module: Module, python: str) -> None:
-    """Whether this Python imports the module, and all of it from byte code."""
+    """Raise BuildError unless this Python imports the module, all of it from byte code."""
     result = alone(folder, module.events[CREDENTIALS], {}, python)
     if "error" in result:
         raise BuildError(f"{module.family} on {python}: {result['error'][-1]}")
@@ -215,29 +215,29 @@ def _check_byte_code(folder: Path, module: Module, python: str) -> None:
 
 
 def _wrong(
-    source: str, told: dict[str, Any], server: cassette_server.CassetteServer, module: Module
+    source: str, result: dict[str, Any], server: cassette_server.CassetteServer, module: Module
 ) -> Optional[str]:
-    """What is wrong with an isolated call; None if nothing is."""
-    if "error" in told:
-        kind, message, trace = told["error"]
-        asked = f" (not recorded: {', '.join(server.missing)})" if server.missing else ""
-        return f"{kind}: {message}{asked}\n{trace}"
-    lacking = sorted({*module.events.values()} - {*told["handlers"]})
-    if lacking:
-        return f"main.py has no handler {lacking[0]!r}, which flexer.yaml names"
-    if source == CREDENTIALS:  # not all are recorded: a refusal will do, a bug would not
-        return None if "ok" in told["answer"] else f"{told['answer']} is no answer"
+    """What is wrong with an isolated call, or None."""
+    if "error" in result:
+        kind, message, trace = result["error"]
+        unrecorded = f" (not recorded: {', '.join(server.missing)})" if server.missing else ""
+        return f"{kind}: {message}{unrecorded}\n{trace}"
+    missing = sorted({*module.events.values()} - {*result["handlers"]})
+    if missing:
+        return f"main.py has no handler {missing[0]!r}, which flexer.yaml names"
+    if source == CREDENTIALS:  # not always recorded: a refusal is fine, an exception is not
+        return None if "ok" in result["answer"] else f"{result['answer']} is not an answer"
     if server.missing or server.unused:
-        return f"not recorded: {server.missing}; recorded and not asked for: {server.unused}"
-    return None if told["answer"] else "it found nothing in its cassette"
+        return f"not recorded: {server.missing}; recorded and not requested: {server.unused}"
+    return None if result["answer"] else "it found nothing in its cassette"
 
 
 def alone(
     folder: Path, handler: str, event: Any, python: str = sys.executable, port: Optional[int] = None
 ) -> dict[str, Any]:
-    """What isolated.py tells of one call of a built module's handler.
+    """What isolated.py reports about one call of a built module's handler.
 
-    Raises BuildError where it does not end by itself within PATIENCE_S.
+    Raises BuildError if it does not end by itself within PATIENCE_S.
     """
     command = [python, "-B", "-I", "-S", str(ISOLATED), str(folder), handler]
     if port is not None:
@@ -260,13 +260,13 @@ def alone(
     return json.loads(done.stdout)
 
 
-# --- what else is in it -----------------------------------------------------------------------------
+# --- configuration and zip ----------------------------------------------------------------------------
 
 
 def _write_configs(
     folder: Path, known: Manifest, module: Module, checks: dict[str, _Checked]
 ) -> None:
-    """What the vendor's ``flexer test`` asks for: no value of a credential, only their names."""
+    """Write what the vendor's ``flexer test`` reads: the names of credentials, but no values."""
     known_cells = poll.cells(module.family)
     for number, (cell, check) in enumerate(checks.items()):
         config = {
@@ -296,18 +296,18 @@ def _write_configs(
 
 
 def _expected(cell_name: str, module: Module) -> dict[str, Any]:
-    """What the vendor's tests of metrics, status and logs look for in an account, whose resources nobody knows.
+    """What the vendor's tests of metrics, status and logs expect, in an account with unknown resources.
 
-    They have no way to say that a cell has no metrics: their test of these fails then.
+    Their configuration can't say that a cell has no metrics: their test of metrics fails then.
     """
-    found: dict[str, Any] = {}
+    expected: dict[str, Any] = {}
     if STATUS in module.events:
-        found["expected_status"] = []  # that it answers; which levels there are is the account's
+        expected["expected_status"] = []  # any answer: the levels depend on the account
     if METRICS in module.events and poll.load_cell(cell_name).metrics:
-        found["expected_metrics"] = list(module.expected_metrics)
+        expected["expected_metrics"] = list(module.expected_metrics)
     if LOGS in module.events:
-        found["expected_logs"] = []  # there may have been none
-    return found
+        expected["expected_logs"] = []  # there may have been none
+    return expected
 
 
 def _zip(folder: Path, target: Path) -> None:
@@ -321,7 +321,7 @@ def _zip(folder: Path, target: Path) -> None:
 
 
 def _take_over(fresh: Path, folder: Path) -> None:
-    """Put the folder in the place of the old one, which goes with the temporary folder."""
+    """Replace the old folder by the new one. The old one is removed with the temporary folder."""
     old = fresh.with_name("old")
     try:
         if folder.exists():

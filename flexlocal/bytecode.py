@@ -1,9 +1,9 @@
-"""Compiles files, for a Python of any version from 3.9: a script that imports nothing of ours.
+"""Compiles files with any Python from 3.9: a script that imports nothing from this project.
 
     python bytecode.py < [[FILE, NAME-IN-TRACEBACKS], ...] as JSON
 
-The byte code goes where the import system looks for it. It has no docstrings, a third of its size, and
-it is used without a look at its source, since unpacking a zip gives that another time (PEP 552).
+The byte code goes where the import system looks for it. It has no docstrings, which would be a third of its size.
+It is not checked against its source (PEP 552), whose time changes when a zip is unpacked.
 """
 
 import ast

@@ -1,6 +1,6 @@
 """A server on loopback that answers from a cassette, for a handler that runs in another process.
 
-It speaks plain HTTP, and WebSocket where a client asks for that; TLS is left out on the way to it.
+It serves plain HTTP, and WebSockets to clients that request an upgrade, both without TLS.
 """
 
 import base64

@@ -1,8 +1,8 @@
 """A client of the CMP's API: the modules of one region.
 
-It makes the calls that the vendor's client (flexer 1.8.0) makes; tests/test_publish.py compares them. That
-client itself is not used: it sends a new module's zip twice, has no time-outs, and loops for ever where a
-list stays shorter than the total that the API announces.
+It makes the same calls as the vendor's client (flexer 1.8.0); tests/test_publish.py compares them. That client
+itself is not used: it sends a new module's zip twice, has no time-outs, and loops forever if a list stays
+shorter than the total that the API announces.
 
 Regions are read from the vendor's own file, ~/.flexer.yaml:
 
@@ -53,7 +53,7 @@ def connect(name: str = "default") -> "Region":
     except OSError as error:
         raise RegionError(f"{CONFIG}: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError):
-        raise RegionError(f"{CONFIG} is no YAML") from None
+        raise RegionError(f"{CONFIG} is not YAML") from None
     except (KeyError, TypeError, AttributeError) as error:
         raise RegionError(
             f"{CONFIG} has no regions.{name} with cmp_url, cmp_api_key and cmp_api_secret ({error})"
@@ -88,12 +88,12 @@ class Region:
         while True:
             response = self._call("GET", "/modules", params={"page": page} if page > 1 else {})
             listed = self._json(response, list)
-            for each in listed:
-                if not isinstance(each, dict) or not all(
-                    isinstance(each.get(key), str) for key in ("id", "name")
+            for module in listed:
+                if not isinstance(module, dict) or not all(
+                    isinstance(module.get(key), str) for key in ("id", "name")
                 ):
                     raise self._unexpected(response, "a list with a module without id or name")
-            new = {each["id"]: each for each in listed if each["id"] not in modules}
+            new = {module["id"]: module for module in listed if module["id"] not in modules}
             modules.update(new)
             total = self._number(response, "x-total-count", 0)
             if len(modules) >= total:
@@ -161,7 +161,7 @@ class Region:
         }
         response = self._call("GET", "/logs", params=params)
         hits = self._json(response, dict).get("hits", [])
-        if not isinstance(hits, list) or not all(isinstance(each, dict) for each in hits):
+        if not isinstance(hits, list) or not all(isinstance(hit, dict) for hit in hits):
             raise self._unexpected(response, "hits that are no list of objects")
         return hits
 
@@ -179,7 +179,7 @@ class Region:
         try:
             with zipfile.ZipFile(io.BytesIO(base64.b64decode(response.content))) as packed:
                 for entry in packed.infolist():
-                    if kind == "github":  # all is in one folder, as GitHub packs a repository
+                    if kind == "github":  # GitHub packs a repository into one folder
                         entry.filename = entry.filename.partition("/")[2]
                     if entry.filename:
                         packed.extract(entry, folder)

@@ -1,6 +1,6 @@
-"""The context that a handler gets, with every attribute that the real runtime's has.
+"""The context that a handler gets, with every attribute of the real runtime's context.
 
-What only the platform has (its API, mail, databases) raises NotLocal, which says so.
+What only the platform has (its API, mail, databases) raises NotLocal.
 """
 
 import sys
@@ -9,11 +9,11 @@ from typing import Any, Callable, Optional
 
 
 class NotLocal(NotImplementedError):
-    """The platform has this, a laptop does not."""
+    """Only the platform has this, not a laptop."""
 
 
 class State:
-    """``context.state``: what a module remembers between polls; here, until the process ends."""
+    """``context.state``: what a module keeps between polls; here, until the process ends."""
 
     def __init__(self) -> None:
         self._kept: dict[str, Any] = {}
@@ -39,7 +39,7 @@ class State:
 
 
 class Api:
-    """``context.api``: of the CMP API only the progress of a task, handed to ``progress``."""
+    """``context.api``: only knows the call that reports a task's progress, and passes it to ``progress``."""
 
     def __init__(self, progress: Optional[Callable[[int], None]]):
         self._progress = progress

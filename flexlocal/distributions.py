@@ -1,7 +1,7 @@
-"""What modules require, as it may be shipped: pure Python, without what no module uses, compiled.
+"""The libraries that modules require, ready for shipping: pure Python, compiled, without what no module uses.
 
-The wheels of requirements.lock are downloaded once and unpacked once for a manifest, into a "site": a
-folder a distribution, and ``requires.json``, which says what each requires. Both stay in dist/.cache.
+The wheels of requirements.lock are downloaded once, and unpacked once per manifest into a "site": a folder per
+distribution, and ``requires.json``, which says what each distribution requires. Both stay in dist/.cache.
 """
 
 import fnmatch
@@ -31,9 +31,9 @@ CACHE = ROOT / "dist" / ".cache"
 LOCK = ROOT / "requirements.lock"
 BYTECODE = Path(__file__).with_name("bytecode.py")
 
-# Not in the lock file: it is taken as it is installed, and what it says it requires is mostly unused.
+# Not in the lock file: the installed one is shipped, without its declared requirements, which are mostly unused.
 NFLEX = "nflex-connector-utils"
-# The index has no pure wheel of these; their compiled part is a speed-up that they do without.
+# The index has no pure wheel of these; they work without their compiled part, which only makes them faster.
 NO_PURE_WHEEL = ("pyyaml",)
 SERVICE_MODELS = "botocore/data/*/service-2.json.gz"
 COMPILED = ("*.so", "*.pyd", "*.dylib", "*.pyx", "*.pxd", "*.c", "*.h")
@@ -45,22 +45,22 @@ class BuildError(Exception):
 
 
 def site(known: Manifest, module: Module, interpreters: Sequence[str]) -> Path:
-    """A folder a distribution, with what may be shipped of it, compiled; kept for other builds."""
-    services = {name for each in known.providers.values() for name in each.botocore_data}
-    services.update(name for each in known.modules.values() for name in each.botocore_data)
+    """A folder per distribution with the files that may be shipped, compiled; kept for later builds."""
+    services = {name for item in known.providers.values() for name in item.botocore_data}
+    services.update(name for item in known.modules.values() for name in item.botocore_data)
     inputs = (
         LOCK.read_text(encoding="utf-8"),
         Path(__file__).read_text(encoding="utf-8"),
         BYTECODE.read_text(encoding="utf-8"),
         importlib.metadata.version(NFLEX),
-        [subprocess.check_output([each, "-VV"], text=True) for each in interpreters],
+        [subprocess.check_output([item, "-VV"], text=True) for item in interpreters],
         known.without_files,
         known.metadata,
         sorted(services),
     )
-    made = CACHE / f"site-{hashlib.sha256(repr(inputs).encode()).hexdigest()[:16]}"
-    if made.exists():
-        return made
+    site_folder = CACHE / f"site-{hashlib.sha256(repr(inputs).encode()).hexdigest()[:16]}"
+    if site_folder.exists():
+        return site_folder
     shipped = functools.partial(_is_shipped, known, services)
     requires: dict[str, list[str]] = {}
     CACHE.mkdir(parents=True, exist_ok=True)
@@ -71,13 +71,13 @@ def site(known: Manifest, module: Module, interpreters: Sequence[str]) -> Path:
             requires[name] = _unpack(wheel, fresh / name, shipped, module.oldest)
         requires[NFLEX] = []
         _copy_nflex(fresh / NFLEX, shipped)
-        found = {file: "lib/" + below(file, fresh, 1) for file in sorted(fresh.rglob("*.py"))}
-        compile_files(found, interpreters)
+        sources = {file: "lib/" + below(file, fresh, 1) for file in sorted(fresh.rglob("*.py"))}
+        compile_files(sources, interpreters)
         (fresh / "requires.json").write_text(json.dumps(requires), encoding="utf-8")
-        os.replace(fresh, made)
+        os.replace(fresh, site_folder)
     for old in sorted(CACHE.glob("site-*"), key=os.path.getmtime)[:-SITES_KEPT]:
         shutil.rmtree(old)
-    return made
+    return site_folder
 
 
 def _wheels(oldest: str) -> Path:
@@ -90,8 +90,8 @@ def _wheels(oldest: str) -> Path:
     pure = [line for line in _locked() if line not in impure]
     cpython = f"--abi=cp{oldest.replace('.', '')}"
     CACHE.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=CACHE, prefix=".wheels-") as made:
-        fresh = Path(made) / "wheels"
+    with tempfile.TemporaryDirectory(dir=CACHE, prefix=".wheels-") as temporary:
+        fresh = Path(temporary) / "wheels"
         _download(pure, oldest, fresh, "--platform=any", "--implementation=py", "--abi=none")
         _download(
             impure, oldest, fresh, "--platform=manylinux2014_x86_64", "--implementation=cp", cpython
@@ -119,16 +119,16 @@ def _locked() -> list[str]:
 
 
 def _unpack(wheel: Path, folder: Path, shipped: Callable[[str], bool], oldest: str) -> list[str]:
-    """Unpack what may be shipped; the names of the distributions that it requires."""
+    """Unpack the files that may be shipped; returns the names of the distributions that the wheel requires."""
     environment = {"python_version": oldest, "python_full_version": f"{oldest}.0", "extra": ""}
     requires: list[str] = []
     with zipfile.ZipFile(wheel) as packed:
         for name in packed.namelist():
             if name.endswith(".dist-info/METADATA"):
                 listed = parse_email(packed.read(name))[0].get("requires_dist", [])
-                for each in map(Requirement, listed):
-                    if not each.marker or each.marker.evaluate(environment):
-                        requires.append(canonicalize_name(each.name))
+                for requirement in map(Requirement, listed):
+                    if not requirement.marker or requirement.marker.evaluate(environment):
+                        requires.append(canonicalize_name(requirement.name))
             if shipped(name):
                 packed.extract(name, folder)
                 if fnmatch.fnmatchcase(name, SERVICE_MODELS):
@@ -137,9 +137,9 @@ def _unpack(wheel: Path, folder: Path, shipped: Callable[[str], bool], oldest: s
 
 
 def _leave_out_documentation(file: Path) -> None:
-    """botocore's models are three quarters texts for people: 0.5 MB of a zip, and time at a cold start.
+    """Three quarters of botocore's models are documentation: 0.5 MB of a zip, and time at a cold start.
 
-    The licence (Apache 2.0, 4b) wants a notice in a changed file.
+    The licence (Apache 2.0, 4b) requires a notice in a changed file.
     """
     model = _undocumented(json.loads(gzip.decompress(file.read_bytes())))
     model["changed"] = "by flexlocal build: without documentation"
@@ -149,13 +149,13 @@ def _leave_out_documentation(file: Path) -> None:
 
 def _undocumented(value: Any) -> Any:
     if isinstance(value, list):
-        return [_undocumented(each) for each in value]
+        return [_undocumented(item) for item in value]
     if not isinstance(value, dict):
         return value
     return {
-        key: _undocumented(each)
-        for key, each in value.items()
-        if key != "documentation" or not isinstance(each, str)  # a field may have that name
+        key: _undocumented(item)
+        for key, item in value.items()
+        if key != "documentation" or not isinstance(item, str)  # a field may have that name
     }
 
 
@@ -168,12 +168,12 @@ def _copy_nflex(folder: Path, shipped: Callable[[str], bool]) -> None:
 
 
 def _is_shipped(known: Manifest, services: Collection[str], name: str) -> bool:
-    """Whether a file of a wheel is."""
+    """Whether a file of a wheel is shipped."""
     top, *rest = name.split("/")
     left_out = (*COMPILED, *known.without_files)
     if name.endswith("/") or top.endswith(".data"):
         return False
-    if any(fnmatch.fnmatchcase(name, each) for each in left_out):
+    if any(fnmatch.fnmatchcase(name, pattern) for pattern in left_out):
         return False
     if top.endswith(".dist-info"):
         if rest == ["METADATA"]:
@@ -183,7 +183,7 @@ def _is_shipped(known: Manifest, services: Collection[str], name: str) -> bool:
 
 
 def is_data_in_use(name: str, services: Collection[str]) -> bool:
-    """False for what botocore knows of services that are not in use: 28 of its 30 MB."""
+    """False for botocore's models of services that are not in use: 28 of its 30 MB."""
     parts = name.split("/")
     return len(parts) < 4 or parts[:2] != ["botocore", "data"] or parts[2] in services
 
@@ -191,34 +191,34 @@ def is_data_in_use(name: str, services: Collection[str]) -> bool:
 def closure(
     names: Iterable[str], requires: dict[str, list[str]], without: Collection[str]
 ) -> set[str]:
-    """The distributions, and all that these require, but for those that are not to be shipped."""
-    found: set[str] = set()
+    """The distributions and everything that they require, except those that are not shipped."""
+    names_of_all: set[str] = set()
     todo: list[str] = [canonicalize_name(name) for name in names]
     while todo:
         name = todo.pop()
-        if name in found or name in without:
+        if name in names_of_all or name in without:
             continue
         if name not in requires:
             raise BuildError(
                 f"{name} is not in {LOCK.name}: add it to requirements.txt and run `make lock`, "
                 "or correct flexer.yaml"
             )
-        found.add(name)
+        names_of_all.add(name)
         todo += requires[name]
-    return found
+    return names_of_all
 
 
 def compile_files(files: dict[Path, str], interpreters: Sequence[str]) -> None:
-    """Byte code of each interpreter beside the files, which tracebacks call by the names given.
+    """Write byte code of each interpreter beside the files; tracebacks show the given names.
 
-    Each version's has a name of its own in __pycache__, and each Python takes that of its own version.
+    Byte code has its version in its name in __pycache__, so each Python loads its own.
     """
-    # Before 3.11, sets of constants are written in the order of their hashes. Columns are only for the
-    # carets in tracebacks, and a fifth of the size.
+    # Before 3.11, sets of constants are written in the order of their hashes. Column numbers only serve the
+    # carets in tracebacks, and are a fifth of the size.
     environment = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONNODEBUGRANGES": "1"}
     listed = json.dumps([(str(file), shown) for file, shown in files.items()])
-    for each in interpreters:
-        command = [each, "-S", "-s", str(BYTECODE)]
+    for interpreter in interpreters:
+        command = [interpreter, "-S", "-s", str(BYTECODE)]
         done = subprocess.run(
             command, input=listed, capture_output=True, text=True, env=environment
         )
@@ -227,5 +227,5 @@ def compile_files(files: dict[Path, str], interpreters: Sequence[str]) -> None:
 
 
 def below(file: Path, folder: Path, parts: int = 0) -> str:
-    """The file's path below the folder, without so many of its first parts."""
+    """The file's path relative to the folder, without its first ``parts`` parts."""
     return "/".join(file.relative_to(folder).parts[parts:])

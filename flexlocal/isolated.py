@@ -1,14 +1,14 @@
-"""Runs one handler of a built module where nothing but the standard library and the build is.
+"""Runs one handler of a built module with only the standard library and the build on the path.
 
 A script for ``python -I -S`` of any version from 3.9, so it imports nothing of ours:
 
     python -I -S isolated.py FOLDER HANDLER [PORT] < event.json
 
-FOLDER is an unpacked module, laid on the path as the runtime does. With PORT, every connection goes to
-that port on loopback, whatever host it is for, and in plain text where it would be TLS. What the handler prints goes to stderr; stdout gets one
-JSON object: ``import_s`` (how long the import of main.py took), ``loaded`` (how many modules that
-loaded), ``handlers`` (what can be called in it), ``compiled`` (files in FOLDER that were loaded without
-their byte code), and ``answer`` or ``error`` (type, message, trace).
+FOLDER is an unpacked module, put on the path as the runtime does it. With PORT, every connection goes to that
+port on loopback, whatever its host, and in plain text instead of TLS. What the handler prints goes to stderr;
+stdout gets one JSON object: ``import_s`` (how long the import of main.py took), ``loaded`` (how many modules it
+loaded), ``handlers`` (its callables), ``compiled`` (files in FOLDER that were loaded without byte code), and
+``answer`` or ``error`` (type, message, trace).
 """
 
 import importlib
@@ -24,7 +24,7 @@ from typing import Any, Optional
 
 
 class Context:
-    """As much of the runtime's context as a poll can't do without: it looks for all else first."""
+    """The only attribute of the runtime's context that a poll can't do without."""
 
     module_id = None
 
@@ -38,22 +38,22 @@ def main(folder: str, handler: str, port: Optional[str] = None) -> None:
     real_stdout, sys.stdout = sys.stdout, sys.stderr
     compiled: list[str] = []
     watch(folder, compiled)
-    told: dict[str, Any] = {"compiled": compiled}
+    result: dict[str, Any] = {"compiled": compiled}
     try:
         started = time.perf_counter()
         module = importlib.import_module("main")
-        told["import_s"] = time.perf_counter() - started
-        told["loaded"] = len(sys.modules)
-        told["handlers"] = [name for name, value in vars(module).items() if callable(value)]
-        told["answer"] = getattr(module, handler)(event, Context())
+        result["import_s"] = time.perf_counter() - started
+        result["loaded"] = len(sys.modules)
+        result["handlers"] = [name for name, value in vars(module).items() if callable(value)]
+        result["answer"] = getattr(module, handler)(event, Context())
     except Exception as error:
-        told["error"] = [type(error).__name__, str(error), traceback.format_exc()]
-    json.dump(told, real_stdout)
+        result["error"] = [type(error).__name__, str(error), traceback.format_exc()]
+    json.dump(result, real_stdout)
     real_stdout.flush()
 
 
 def watch(folder: str, compiled: list[str]) -> None:
-    """Note what the import system compiles: it does where there is no byte code that it may use."""
+    """Note what the import system compiles, which it does for files without usable byte code."""
     loader: Any = importlib.machinery.SourceFileLoader
     source_to_code = loader.source_to_code
 

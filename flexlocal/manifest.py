@@ -1,4 +1,4 @@
-"""flexer.yaml, read and checked: which modules there are, and how each is built and uploaded.
+"""Reads and checks flexer.yaml: which modules exist, and how each is built and uploaded.
 
 flexer.schema.json beside this file says what each key may hold.
 """
@@ -33,7 +33,7 @@ class Provider:
 
 @dataclasses.dataclass(frozen=True)
 class Module:
-    """What is uploaded for one family. Byte code is shipped for each of ``pythons``."""
+    """What is uploaded for one family, with byte code for each version in ``pythons``."""
 
     family: str
     name: str
@@ -69,38 +69,38 @@ def load(file: Path = FILE) -> Manifest:
     except OSError as error:
         raise ManifestError(f"{file.name}: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ManifestError(f"{file.name} is no YAML: {' '.join(str(error).split())}") from None
+        raise ManifestError(f"{file.name} is not YAML: {' '.join(str(error).split())}") from None
     _check(content, file.name)
     defaults = content.get("defaults", {})
     modules = {}
     for family, own in content["modules"].items():
-        given = {**defaults, **own}
-        lacking = [key for key in ("language", "target", "events") if key not in given]
-        if lacking:
+        settings = {**defaults, **own}
+        missing = [key for key in ("language", "target", "events") if key not in settings]
+        if missing:
             raise ManifestError(
-                f"{file.name}: modules.{family} has no {lacking[0]!r}, and 'defaults' has none"
+                f"{file.name}: modules.{family} has no {missing[0]!r}, and 'defaults' has none"
             )
         modules[family] = Module(
             family=family,
-            name=given["name"],
-            description=given["description"],
-            language=given["language"],
-            events=given["events"],
-            requires=tuple(given.get("requires", ())),
-            botocore_data=tuple(given.get("botocore_data", ())),
-            pythons=tuple(given["target"].get("pythons", ())),
-            oldest=given["target"]["oldest"],
-            schedule=given.get("schedule", 3600),
-            expected_metrics=tuple(given.get("expected_metrics", ())),
+            name=settings["name"],
+            description=settings["description"],
+            language=settings["language"],
+            events=settings["events"],
+            requires=tuple(settings.get("requires", ())),
+            botocore_data=tuple(settings.get("botocore_data", ())),
+            pythons=tuple(settings["target"].get("pythons", ())),
+            oldest=settings["target"]["oldest"],
+            schedule=settings.get("schedule", 3600),
+            expected_metrics=tuple(settings.get("expected_metrics", ())),
         )
     _check_together(modules, file.name)
     providers = {
         name: Provider(
-            requires=tuple(given["requires"]),
-            botocore_data=tuple(given.get("botocore_data", ())),
-            credentials_keys=tuple(given["credentials_keys"]),
+            requires=tuple(settings["requires"]),
+            botocore_data=tuple(settings.get("botocore_data", ())),
+            credentials_keys=tuple(settings["credentials_keys"]),
         )
-        for name, given in content["providers"].items()
+        for name, settings in content["providers"].items()
     }
     without = content.get("leave_out", {})
     return Manifest(
@@ -121,7 +121,7 @@ def _check(content: Any, name: str) -> None:
 
 
 def _check_together(modules: Mapping[str, Module], name: str) -> None:
-    """What no module can be asked alone: their names, and the Python that the lock file is for."""
+    """Check what concerns all modules together: their names, and the Python that the lock file is for."""
     oldest = {module.oldest for module in modules.values()}
     if len(oldest) > 1:
         raise ManifestError(

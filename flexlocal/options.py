@@ -1,4 +1,4 @@
-"""Command-line options that several commands share: the event, by an account's name or as JSON."""
+"""Command-line options that several commands share: the event, as the name of an account or as JSON."""
 
 import argparse
 import json
@@ -9,7 +9,7 @@ from flexlocal import accounts
 
 
 class BadUsage(Exception):
-    """The command can't be carried out with the options it was given."""
+    """The command can't run with these options."""
 
 
 def add_event_options(command: argparse.ArgumentParser) -> None:
@@ -24,7 +24,7 @@ def add_accounts_option(command: argparse.ArgumentParser) -> None:
 
 
 def event(args: argparse.Namespace) -> tuple[Any, Optional[accounts.Account]]:
-    """The event, and the account that it was made of if --account named one."""
+    """The event, and the account that it was built from if --account names one."""
     if args.account is not None:
         known = accounts.load(args.accounts)
         account = known.get(args.account)
@@ -38,8 +38,8 @@ def event(args: argparse.Namespace) -> tuple[Any, Optional[accounts.Account]]:
         except OSError as error:
             raise BadUsage(f"--event {args.event}: {error.strerror}") from None
         except ValueError:  # no UTF-8, or a name with a NUL
-            raise BadUsage(f"--event {args.event}: this is no text in UTF-8") from None
+            raise BadUsage(f"--event {args.event}: this is not UTF-8 text") from None
     try:
         return accounts.with_ca_text(json.loads(text)), None
     except (ValueError, RecursionError) as error:
-        raise BadUsage(f"--event is no JSON: {error}") from None
+        raise BadUsage(f"--event is not JSON: {error}") from None

@@ -1,7 +1,7 @@
-"""Brings a CMP region's modules to what was built: what is missing is created, what changed updated.
+"""Updates a CMP region to what was built: creates missing modules and updates changed ones.
 
-``flexer.lock`` remembers, region by region, which module is which and what was sent last. It holds no
-secret and is meant to be committed: without it, a module is found by its name.
+``flexer.lock`` records, for each region, the id of each family's module and what was uploaded last. It holds no
+secret and is meant to be committed: without it, modules are found by their names.
 """
 
 import contextlib
@@ -20,19 +20,19 @@ from flexlocal.cmp_api import Region, RegionError
 from flexlocal.manifest import Module
 
 LOCK = ROOT / "flexer.lock"
-PROVIDERS = "providers"  # in the lock file: those that a module was built with
+PROVIDERS = "providers"  # key in the lock file: the providers that a module was built with
 
 
 @dataclasses.dataclass(frozen=True)
 class Step:
-    """What has to be done for one module. ``why`` is empty where nothing has."""
+    """What has to be done for one module. ``why`` is empty if it is up to date."""
 
     family: str
     module_id: Optional[str]  # None: create it
     why: tuple[str, ...]
     drops: Optional[
         tuple[str, ...]
-    ] = ()  # providers that it serves now, and then no more; None: not known
+    ] = ()  # providers that it serves now and will not after the update; None: not known
 
     def __str__(self) -> str:
         if not self.why:
@@ -43,22 +43,22 @@ class Step:
 
 
 def plan(region: Region, built: Sequence[Built]) -> list[Step]:
-    """What has to be done, by the lock file and by what the region has. Changes nothing."""
-    there = region.modules()
+    """What has to be done, according to the lock file and the region. Changes nothing."""
+    existing = region.modules()
     known = _read(region)
-    return [_step(each, known.get(each.module.family), there, region) for each in built]
+    return [_step(module, known.get(module.module.family), existing, region) for module in built]
 
 
 def _step(
-    built: Built, locked: Optional[dict[str, Any]], there: list[dict[str, Any]], region: Region
+    built: Built, locked: Optional[dict[str, Any]], existing: list[dict[str, Any]], region: Region
 ) -> Step:
     module = built.module
     family = module.family
-    by_id = {each["id"]: each for each in there}
+    by_id = {other["id"]: other for other in existing}
     if locked is None or locked["id"] not in by_id:
-        same_name = _by_name(region, module.name, there)
+        same_name = _by_name(region, module.name, existing)
         if same_name:
-            return Step(family, same_name, ("it is there by this name, sent by others",), None)
+            return Step(family, same_name, ("a module of this name exists, sent by others",), None)
         return Step(family, None, ("it is new" if locked is None else "it was deleted there",))
     for key, now in (("name", module.name), ("event_source", module.event_source)):
         if by_id[locked["id"]].get(key) != now:
@@ -67,21 +67,21 @@ def _step(
                 f"can't be changed to {now!r}: flexlocal delete {family}, then upload it anew"
             )
     sent = _sent(built)
-    served = locked.get(PROVIDERS)  # of an older lock file: none
-    del sent[PROVIDERS]  # that they changed, the zip says
+    served = locked.get(PROVIDERS)  # older lock files have none
+    del sent[PROVIDERS]  # if they changed, the zip changed too
     why = [key for key, value in sent.items() if locked.get(key) != value]
     changed = [
         f"{key} was changed there"
         for key, now in (("description", module.description), ("language", module.language))
         if key not in why and by_id[locked["id"]].get(key) != now
     ]
-    drops = None if served is None else tuple(each for each in served if each not in built.replayed)
+    drops = None if served is None else tuple(name for name in served if name not in built.replayed)
     return Step(family, locked["id"], (*(f"{key} changed" for key in why), *changed), drops)
 
 
-def _by_name(region: Region, name: str, there: list[dict[str, Any]]) -> Optional[str]:
-    """The id of the one module of this name, if there is one."""
-    same_name = [each["id"] for each in there if each["name"] == name]
+def _by_name(region: Region, name: str, existing: list[dict[str, Any]]) -> Optional[str]:
+    """The id of the only module with this name, or None."""
+    same_name = [module["id"] for module in existing if module["name"] == name]
     if len(same_name) > 1:
         raise RegionError(
             f"region {region.name} has {len(same_name)} modules named {name!r} "
@@ -91,14 +91,14 @@ def _by_name(region: Region, name: str, there: list[dict[str, Any]]) -> Optional
 
 
 def carry_out(region: Region, steps: Sequence[Step], built: Sequence[Built]) -> None:
-    """Do what is planned. What is done is in the lock file at once, whatever fails later."""
-    for step, each in zip(steps, built):
+    """Carry out the plan. Each finished step is written to the lock file at once, in case a later one fails."""
+    for step, module in zip(steps, built):
         if step.why:
-            _update(region, each, step.module_id or _create(region, each.module))
+            _update(region, module, step.module_id or _create(region, module.module))
 
 
 def _create(region: Region, module: Module) -> str:
-    """The id of a new module, or of the one that another checkout created since the plan was made."""
+    """The id of a new module, or of one that another checkout has created in the meantime."""
     created = _by_name(region, module.name, region.modules())
     if created:
         print(f"{module.family}: others created it meanwhile: update {created}", file=sys.stderr)
@@ -110,7 +110,7 @@ def _create(region: Region, module: Module) -> str:
 
 def _update(region: Region, built: Built, module_id: str) -> None:
     module = built.module
-    # until all is sent, nothing is
+    # until all of it is sent, the lock file records nothing as sent
     served = _read(region).get(module.family, {}).get(PROVIDERS, ())
     _remember(
         region, module.family, {"id": module_id, PROVIDERS: sorted({*served, *built.replayed})}
@@ -120,7 +120,7 @@ def _update(region: Region, built: Built, module_id: str) -> None:
 
 
 def _handlers(module: Module) -> list[dict[str, str]]:
-    """What flexer's ``update --handlers`` sends. Its shape is not published: this is ours."""
+    """What flexer's ``update --handlers`` sends. Its format is not published: this one is our own."""
     return [
         {"event_source": source, "handler": f"main.{handler}"}
         for source, handler in module.events.items()
@@ -128,7 +128,7 @@ def _handlers(module: Module) -> list[dict[str, str]]:
 
 
 def _sent(built: Built) -> dict[str, Any]:
-    """What a module was made of, to tell what changed."""
+    """What a module was uploaded with; a later upload compares it."""
     return {
         "zip": hashlib.sha256(built.zip.read_bytes()).hexdigest(),
         "description": built.module.description,
@@ -139,7 +139,7 @@ def _sent(built: Built) -> dict[str, Any]:
 
 
 def module_id(region: Region, family: str) -> str:
-    """The family's module in the region, by the lock file."""
+    """The id of the family's module in the region, from the lock file."""
     known = _read(region).get(family)
     if known is None:
         raise RegionError(
@@ -149,14 +149,14 @@ def module_id(region: Region, family: str) -> str:
 
 
 def delete(region: Region, family: str) -> None:
-    """Delete the family's module there, then in the lock file."""
+    """Delete the family's module in the region, then in the lock file."""
     region.delete(module_id(region, family))
     _remember(region, family, None)
 
 
 def families(region: Region) -> dict[str, str]:
-    """Module id -> family, by the lock file."""
-    return {each["id"]: family for family, each in _read(region).items()}
+    """Module id -> family, from the lock file."""
+    return {module["id"]: family for family, module in _read(region).items()}
 
 
 # --- the lock file --------------------------------------------------------------------------------
@@ -164,9 +164,9 @@ def families(region: Region) -> dict[str, str]:
 
 @contextlib.contextmanager
 def locked() -> Iterator[None]:
-    """One command at a time that changes a region or the lock file: two uploads would both create.
+    """Only one command at a time changes a region or the lock file: two uploads would both create a module.
 
-    The lock is on the lock file's folder, since the file itself is replaced.
+    The lock is on the folder of the lock file, since the file itself gets replaced.
     """
     folder = os.open(LOCK.parent, os.O_RDONLY)
     try:

@@ -1,4 +1,4 @@
-"""The commands that build modules and deal with a CMP region."""
+"""The commands that build modules and upload them to a CMP region."""
 
 import argparse
 import contextlib
@@ -21,36 +21,13 @@ SOURCE_SHOWN = 50  # characters, as the vendor's `flexer get`
 
 
 def add_commands(commands: Any) -> None:
-    """The commands' parsers; each sets ``command``."""
+    """Add the commands' parsers; each sets ``command``."""
     one = commands.add_parser("build", help="build modules into dist/")
     _families_option(one)
     _providers_option(one)
     one.set_defaults(command=_build)
-
-    for name, text, command in (
-        ("upload", "build; create what a region lacks, update what changed", _upload),
-        ("update", "build; update what changed, create nothing", _update),
-    ):
-        one = commands.add_parser(name, help=text)
-        _families_option(one)
-        _providers_option(one)
-        _region_option(one)
-        one.add_argument("--dry-run", action="store_true", help="only say what would be done")
-        _yes_option(one)
-        one.set_defaults(command=command)
-
-    one = commands.add_parser("list", help="the modules of a region")
-    _region_option(one)
-    one.set_defaults(command=_list)
-
-    for name, text, command in (
-        ("get", "what a region knows of a module, as JSON", _get),
-        ("download", "a module's code into the current folder, over what is there", _download),
-    ):
-        one = commands.add_parser(name, help=text)
-        one.add_argument("module", metavar="FAMILY-or-ID")
-        _region_option(one)
-        one.set_defaults(command=command)
+    _add_uploads(commands)
+    _add_reads(commands)
 
     one = commands.add_parser("execute", help="call a handler of a family's module in a region")
     one.add_argument("family", metavar="FAMILY")
@@ -73,6 +50,35 @@ def add_commands(commands: Any) -> None:
     one.set_defaults(command=_delete)
 
 
+def _add_uploads(commands: Any) -> None:
+    for name, text, command in (
+        ("upload", "build; create modules that a region lacks, update what changed", _upload),
+        ("update", "build; update what changed, create nothing", _update),
+    ):
+        one = commands.add_parser(name, help=text)
+        _families_option(one)
+        _providers_option(one)
+        _region_option(one)
+        one.add_argument("--dry-run", action="store_true", help="only say what would be done")
+        _yes_option(one)
+        one.set_defaults(command=command)
+
+
+def _add_reads(commands: Any) -> None:
+    one = commands.add_parser("list", help="the modules of a region")
+    _region_option(one)
+    one.set_defaults(command=_list)
+
+    for name, text, command in (
+        ("get", "show what a region knows about a module, as JSON", _get),
+        ("download", "download a module's code into the current folder", _download),
+    ):
+        one = commands.add_parser(name, help=text)
+        one.add_argument("module", metavar="FAMILY-or-ID")
+        _region_option(one)
+        one.set_defaults(command=command)
+
+
 def _families_option(command: argparse.ArgumentParser) -> None:
     command.add_argument("families", nargs="*", metavar="FAMILY", help="default: all")
 
@@ -84,7 +90,7 @@ def _providers_option(command: argparse.ArgumentParser) -> None:
 
 
 def _yes_option(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--yes", action="store_true", help="do not ask where something gets lost")
+    command.add_argument("--yes", action="store_true", help="do not ask before something is lost")
 
 
 def _region_option(command: argparse.ArgumentParser) -> None:
@@ -112,12 +118,12 @@ def _built(args: argparse.Namespace) -> list[Built]:
             raise BadUsage(f"no provider {name!r}; there are {', '.join(known.providers)}")
     with _ended_by_interrupt():
         built = [build.build(known, family, args.provider) for family in families]
-    for each in built:
-        for version in each.module.pythons:
-            if version not in each.byte_code:
+    for one in built:
+        for version in one.module.pythons:
+            if version not in one.byte_code:
                 print(
-                    f"warning: {each.module.family} has no byte code for {version}, since python{version} "
-                    "is not here: a cold start there will take two to three times as long",
+                    f"warning: {one.module.family} has no byte code for {version}, since python{version} "
+                    "is not on this host: a cold start there will take two to three times as long",
                     file=sys.stderr,
                 )
     return built
@@ -125,7 +131,7 @@ def _built(args: argparse.Namespace) -> list[Built]:
 
 @contextlib.contextmanager
 def _ended_by_interrupt() -> Iterator[None]:
-    """While a build runs, SIGTERM and SIGHUP end it as Ctrl-C does: it removes what it began."""
+    """While a build runs, SIGTERM and SIGHUP end it like Ctrl-C: it removes its unfinished files."""
 
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
@@ -134,14 +140,14 @@ def _ended_by_interrupt() -> Iterator[None]:
         yield
         return
     signals = (signal.SIGTERM, signal.SIGHUP)  # under nohup, the second is ignored and stays so
-    deadly = [each for each in signals if signal.getsignal(each) == signal.SIG_DFL]
-    for each in deadly:
-        signal.signal(each, interrupt)
+    deadly = [number for number in signals if signal.getsignal(number) == signal.SIG_DFL]
+    for number in deadly:
+        signal.signal(number, interrupt)
     try:
         yield
     finally:
-        for each in deadly:
-            signal.signal(each, signal.SIG_DFL)
+        for number in deadly:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _show(built: Built) -> None:
@@ -153,8 +159,8 @@ def _show(built: Built) -> None:
     )
     largest = sorted(built.sizes.items(), key=lambda item: -item[1])
     print("  " + ", ".join(f"{name} {_mb(size)}" for name, size in largest if size >= 50_000))
-    found = ", ".join(f"{count} of {name}" for name, count in built.replayed.items())
-    print(f"  by itself it replays {found}")
+    replayed = ", ".join(f"{count} of {name}" for name, count in built.replayed.items())
+    print(f"  on its own it replays {replayed}")
 
 
 def _mb(size: int) -> str:
@@ -197,7 +203,7 @@ def _publish_to(region: cmp_api.Region, args: argparse.Namespace, creates: bool)
 
 
 def _drops(step: publish.Step, args: argparse.Namespace) -> str:
-    """What a module that is there would lose; empty where nothing."""
+    """What an existing module would lose, or an empty text."""
     if step.drops:
         return f"the module serves {', '.join(step.drops)} too, and then no longer"
     if step.drops is None and args.provider:
@@ -206,7 +212,7 @@ def _drops(step: publish.Step, args: argparse.Namespace) -> str:
 
 
 def _confirmed(what: str) -> bool:
-    """Whether a person says yes; where there is none to ask, no."""
+    """Whether a person at a terminal says yes; without a terminal, False."""
     if not sys.stdin.isatty():
         return False
     print(f"{what}. Go on? [y/N] ", end="", file=sys.stderr, flush=True)
@@ -245,7 +251,7 @@ def _download(args: argparse.Namespace) -> int:
 
 
 def _module_id(region: cmp_api.Region, name: str) -> str:
-    """Of a family's module, or of another that is named by its id."""
+    """The id of a family's module; any other name is an id itself."""
     return publish.module_id(region, name) if name in manifest.load().modules else name
 
 
@@ -257,7 +263,7 @@ def _execute(args: argparse.Namespace) -> int:
     credentials = events.credentials_of(event)
     masked = Masker(
         secrets_in(credentials)
-    )  # a module does it too, but nobody knows which is there
+    )  # a module masks too, but the uploaded one may be another
     if result.get("logs"):
         for line in masked(region.mask(str(result["logs"]))).splitlines():
             terminal.say(line)
@@ -268,7 +274,7 @@ def _execute(args: argparse.Namespace) -> int:
         terminal.say(masked(region.mask(text)))
         return FAILED
     value = result.get("value")
-    if value or not args.is_async:  # of what was only started there is no value yet
+    if value or not args.is_async:  # an asynchronous call has no value yet
         print(terminal.as_json(value))
     return FAILED if isinstance(value, dict) and value.get("ok") is False else 0
 

@@ -1,4 +1,4 @@
-"""Resources as a table that a person can read."""
+"""Shows resources as a table."""
 
 from typing import Any, Callable, TextIO
 
@@ -7,8 +7,8 @@ from rich.table import Table
 
 from shared.engine.masking import visible
 
-WIDTH = 150  # where the output is no terminal
-LONG_ID = 40  # an id up to this is kept in one line, so that it can be copied whole
+WIDTH = 150  # if the output is not a terminal
+LONG_ID = 40  # ids up to this length stay on one line, so that they can be copied
 
 ALWAYS = ("NAME", "ID")
 NOTHING = "-"
@@ -17,7 +17,7 @@ Column = tuple[str, Callable[[dict[str, Any]], Any]]
 
 
 def table(family: str, resources: list[dict[str, Any]], out: TextIO) -> None:
-    """One row a resource, with what matters for its type; without columns in which nothing would stand."""
+    """One row per resource, with the columns of its family; empty columns are left out."""
     columns = {
         title: [_text(value(resource)) for resource in resources]
         for title, value in _columns(family)
@@ -33,58 +33,58 @@ def table(family: str, resources: list[dict[str, Any]], out: TextIO) -> None:
         shown.add_row(*row)
     terminal = out.isatty()
     console = Console(file=out, width=None if terminal else WIDTH, markup=False, highlight=False)
-    with console.capture() as printed:  # rich would end the process where nobody reads on
+    with console.capture() as printed:  # rich would end the process if the reader is gone
         console.print(shown)
     out.write(printed.get())
 
 
 def _columns(family: str) -> list[Column]:
     first: list[Column] = [
-        ("NAME", lambda each: each["base"]["name"]),
-        ("ID", lambda each: each["id"]),
+        ("NAME", lambda resource: resource["base"]["name"]),
+        ("ID", lambda resource: resource["id"]),
         ("REGION", _region),
     ]
     return first + _OF_FAMILY.get(family, [])
 
 
 def _details(name: str) -> Callable[[dict[str, Any]], Any]:
-    return lambda each: each["details"].get(each["type"], {}).get(name)
+    return lambda resource: resource["details"].get(resource["type"], {}).get(name)
 
 
 def _specific(name: str) -> Callable[[dict[str, Any]], Any]:
-    return lambda each: each["metadata"].get("provider_specific", {}).get(name)
+    return lambda resource: resource["metadata"].get("provider_specific", {}).get(name)
 
 
 def _region(resource: dict[str, Any]) -> Any:
     base = resource["base"]
-    places = [place.get("region", {}) for place in base.get("locations", [])]
-    ids = (place.get("id") for place in places or base.get("regions", []))
+    locations = [location.get("region", {}) for location in base.get("locations", [])]
+    ids = (location.get("id") for location in locations or base.get("regions", []))
     return ", ".join(filter(None, ids))
 
 
 def _addresses(resource: dict[str, Any]) -> Any:
-    return [each.get("ip_address") for each in _details("ip_addresses")(resource) or []]
+    return [address.get("ip_address") for address in _details("ip_addresses")(resource) or []]
 
 
 def _cidrs(resource: dict[str, Any]) -> Any:
-    found: list[Any] = []
+    cidrs: list[Any] = []
     for name in ("CidrBlocks", "Ipv6CidrBlocks", "cidrs"):
-        found.extend(_specific(name)(resource) or [])
-    return found
+        cidrs.extend(_specific(name)(resource) or [])
+    return cidrs
 
 
 def _status(resource: dict[str, Any]) -> Any:
-    """The provider's word, where CMP's type has no state."""
+    """The provider's own status, for types that have no state in CMP."""
     names = ("status", "operating_status", "provider_state", "State", "Status", "LifeCycleState")
     return next(filter(None, (_specific(name)(resource) for name in names)), None)
 
 
 def _connected(type_: str) -> Callable[[dict[str, Any]], Any]:
-    return lambda each: len(each["connections"].get(type_, [])) or None
+    return lambda resource: len(resource["connections"].get(type_, [])) or None
 
 
 def _size(name: str) -> Callable[[dict[str, Any]], Any]:
-    """Bytes in the largest binary unit that leaves a number of one or more."""
+    """Bytes in the largest binary unit that gives a number of at least one."""
 
     def size(resource: dict[str, Any]) -> Any:
         value = _details(name)(resource)
@@ -100,7 +100,7 @@ def _size(name: str) -> Callable[[dict[str, Any]], Any]:
 
 
 def _rate(name: str) -> Callable[[dict[str, Any]], Any]:
-    """Bits per second in the largest unit that leaves a number of one or more."""
+    """Bits per second in the largest unit that gives a number of at least one."""
 
     def rate(resource: dict[str, Any]) -> Any:
         value = _specific(name)(resource)
@@ -177,5 +177,5 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
-        return "\n".join(visible(str(each)) for each in value) or NOTHING
+        return "\n".join(visible(str(item)) for item in value) or NOTHING
     return visible(str(value))

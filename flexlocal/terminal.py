@@ -1,7 +1,7 @@
-"""What a person sees: stdout has what a command gives, stderr the log, the progress and errors.
+"""Output on the terminal: a command's result goes to stdout; log, progress and errors go to stderr.
 
-What comes from a provider may hold characters that a terminal acts upon, or that hide others: they are
-shown escaped, in JSON by JSON's own escapes.
+A provider's text may contain characters that control the terminal or hide others: they are shown escaped, in JSON
+with JSON's own escapes.
 """
 
 import io
@@ -14,22 +14,22 @@ from typing import Any
 
 from shared.engine.masking import visible
 
-# The engine logs an error that it raises, and the command line shows what was raised.
+# The engine logs an error before it raises it; the command line shows the raised error, so not the log line too.
 _SHOWN_AS_ERROR = re.compile(r"error\tTarget\([^()]*\): failed error=")
 
 _lock = threading.Lock()
-_progress_is_open = False  # the line of the progress has no end yet
+_progress_is_open = False  # the progress line has no newline yet
 
 
 def prepare() -> None:
-    """Let no character that the terminal's encoding lacks end a command."""
+    """Escape characters that the terminal's encoding lacks, instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
 def say(line: str) -> None:
-    """A line on stderr, below the progress."""
+    """Print a line on stderr, below the progress."""
     global _progress_is_open
     with _lock:
         before = "\n" if _progress_is_open else ""
@@ -38,12 +38,12 @@ def say(line: str) -> None:
 
 
 def line_of(text: str) -> str:
-    """The text as one line that can be shown; tabs stay."""
+    """The text as one printable line; tabs stay."""
     return "\t".join(map(visible, text.split("\t")))
 
 
 def progress(family: str, percentage: int) -> None:
-    """The percentage, in the place of the last one."""
+    """Show the percentage in place of the last one."""
     global _progress_is_open
     with _lock:
         done = percentage >= 100
@@ -53,8 +53,10 @@ def progress(family: str, percentage: int) -> None:
 
 
 def as_json(value: Any) -> str:
-    """JSON in one line, in the characters' own script where stdout has it."""
-    text = visible(json.dumps(value, ensure_ascii=False), lambda each: json.dumps(each)[1:-1])
+    """JSON on one line; characters are only escaped if stdout can't show them."""
+    text = visible(
+        json.dumps(value, ensure_ascii=False), lambda character: json.dumps(character)[1:-1]
+    )
     try:
         text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
     except UnicodeEncodeError:
@@ -62,11 +64,11 @@ def as_json(value: Any) -> str:
     return text
 
 
-class Said(io.TextIOBase):
-    """In stdout's place while a handler runs: what it prints goes to stderr, line by line."""
+class Output(io.TextIOBase):
+    """Replaces stdout while a handler runs: what it prints goes to stderr, line by line."""
 
     def __init__(self) -> None:
-        self._begun: dict[int, str] = {}  # thread -> what has no line end yet
+        self._begun: dict[int, str] = {}  # thread -> text without a newline yet
 
     def write(self, text: str) -> int:
         thread = threading.get_ident()
@@ -80,7 +82,7 @@ class Said(io.TextIOBase):
 
 
 def closed() -> None:
-    """The reader (head, less) has seen enough: nothing more is written, also not at the end."""
+    """The reader (head, less) is gone: write nothing more, not even when the process ends."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
         try:

@@ -363,7 +363,7 @@ def test_the_command_says_what_it_built(capsys, monkeypatch):
     size = module("servers").zip.stat().st_size / MB
     assert f"servers: {size:.2f} MB zip, " in out
     assert "botocore 4." in out
-    assert "by itself it replays 24 of aws, 7 of juju, 40 of netbox, 24 of openstack" in out
+    assert "on its own it replays 24 of aws, 7 of juju, 40 of netbox, 24 of openstack" in out
 
 
 def test_a_missing_target_python_is_said(capsys, monkeypatch):
@@ -372,7 +372,7 @@ def test_a_missing_target_python_is_said(capsys, monkeypatch):
     assert main(["build", "servers"]) == 0
     out, err = capsys.readouterr()
     assert err.count("warning: ") == 1
-    assert "servers has no byte code for 3.9, since python3.9 is not here" in err
+    assert "servers has no byte code for 3.9, since python3.9 is not on this host" in err
     assert "unpacked, byte code for 3.11; imports in" in out
 
 

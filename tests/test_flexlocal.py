@@ -150,7 +150,7 @@ def test_credentials_that_are_not_ok(capsys):
         (["run", "servers", "--account", "demo-aws", "--handler", "drop"], "no handler 'drop'"),
         (["run", "servers", "--account", "demo-aws", "--handler", "run"], "no handler 'run'"),
         (["run", "servers", "--event", "no-such-file"], "--event no-such-file: No such file"),
-        (["run", "servers", "--event", "{broken"], "--event is no JSON"),
+        (["run", "servers", "--event", "{broken"], "--event is not JSON"),
         (["permissions", "--family", "x"], "no family 'x'"),
         (
             ["permissions", "--family", "servers", "--provider", "osm"],
@@ -159,8 +159,8 @@ def test_credentials_that_are_not_ok(capsys):
         (["run", "servers", "--account", ""], "no account ''; there are demo-aws, "),
         (["run", "servers", "--event", ""], "--event : "),
         (["run", "servers", "--event", "."], "--event .: Is a directory"),
-        (["run", "servers", "--event", "a\0b"], "this is no text in UTF-8"),
-        (["run", "servers", "--event", "[" * 100_000], "--event is no JSON"),
+        (["run", "servers", "--event", "a\0b"], "this is not UTF-8 text"),
+        (["run", "servers", "--event", "[" * 100_000], "--event is not JSON"),
         (["run", "servers", "--account", "own", "--accounts", "."], "Is a directory"),
         (["accounts", "--accounts", "."], ".: Is a directory"),
         (["accounts", "--accounts", ""], "--accounts is empty"),
@@ -321,7 +321,7 @@ def test_an_event_file_that_is_no_text(capsys, tmp_path):
     file = tmp_path / "event.bin"
     file.write_bytes(b"\x80\x03}q\x00.")
     assert main(["run", "servers", "--event", str(file)]) == 2
-    assert f"flexlocal: --event {file}: this is no text in UTF-8\n" == capsys.readouterr().err
+    assert f"flexlocal: --event {file}: this is not UTF-8 text\n" == capsys.readouterr().err
 
 
 def test_an_event_may_come_from_a_file(capsys, tmp_path):
@@ -749,7 +749,7 @@ def test_an_event_without_a_path_of_a_ca_stays_as_it_is(event):
 
 def test_a_ca_that_can_not_be_read_is_bad_usage(tmp_path, capsys):
     (tmp_path / "binary").write_bytes(b"\x30\x82\xff\xfe")
-    for name, words in (("missing", "No such file"), ("binary", "it is no text")):
+    for name, words in (("missing", "No such file"), ("binary", "it is not UTF-8 text")):
         event = {"provider": "netbox", "credentials": {"cacert": str(tmp_path / name)}}
         assert main(["run", "networks", "--event", json.dumps(event)]) == 2
         assert words in capsys.readouterr().err

@@ -230,7 +230,7 @@ def test_without_a_lock_file_modules_are_found_by_name(home, cmp, capsys):
     assert main(["upload"]) == 0
     assert lock(home) == before
     assert len(cmp.modules) == len(MANIFEST.modules)
-    assert "it is there by this name" in capsys.readouterr().out
+    assert "a module of this name exists" in capsys.readouterr().out
 
 
 def test_two_modules_of_one_name_are_for_a_person_to_sort_out(home, cmp, capsys):
