@@ -1,8 +1,8 @@
 """How the planner's time grows with its input: ``python -m benchmarks.wan_plan``.
 
-From 2,000 links over 200 data centres with 50 WIMs to 10 times as much of all of it, and to 10 times the
-links and networks over the same data centres and WIMs. Each may take 12 times the time at most, else
-the exit status is 1. A WIM is mapped to 40 data centres at both sizes: 10 times the WIMs on 10 times
+It starts with 2,000 links over 200 data centres with 50 WIMs, and measures ten times as much of everything, and
+ten times the links and networks over the same data centres and WIMs. Each may take at most 12 times as long,
+otherwise the exit status is 1. A WIM is mapped to 40 data centres at both sizes, so 10 times the WIMs on 10 times
 the data centres are 10 times the mappings.
 """
 
@@ -19,8 +19,8 @@ LINKS, TIMES, AT_MOST, RUNS = 2000, 10, 12.0, 15
 Input = tuple[list[Network], list[Wim], list[Link]]
 
 
-def made(links: int, sites: int, wims: int) -> Input:
-    """So many links, each between 2 to 4 data centres of one WIM; always the same ones."""
+def generated(links: int, sites: int, wims: int) -> Input:
+    """So many links, each between 2 to 4 data centres of one WIM; the same in every run."""
     choice = random.Random(links + sites + wims)  # noqa: S311 - no secret
     all_wims = [
         Wim(
@@ -44,7 +44,7 @@ def made(links: int, sites: int, wims: int) -> Input:
 
 
 def seconds(given: Input) -> float:
-    """Of one run. As in timeit, the garbage collector is off: it would walk through the input too."""
+    """The time of one run. As in timeit, the garbage collector is off: it would also walk through the input."""
     gc.disable()
     try:
         begun = time.perf_counter()
@@ -53,14 +53,14 @@ def seconds(given: Input) -> float:
     finally:
         gc.enable()
     if not all_have_one:
-        raise AssertionError("a link was made over a WIM that the planner does not find")
+        raise AssertionError("the planner does not find the WIM of a link")
     return took
 
 
 def main() -> int:
     sizes = [(LINKS, 200, 50), (TIMES * LINKS, TIMES * 200, TIMES * 50), (TIMES * LINKS, 200, 50)]
-    inputs = [made(*size) for size in sizes]
-    # the fastest of some runs, in turns: what else the host does only ever adds
+    inputs = [generated(*size) for size in sizes]
+    # the fastest of several runs, in turns: other load on the host can only add time
     runs = [[seconds(given) for given in inputs] for _ in range(RUNS)]
     best = [min(column) for column in zip(*runs)]
     print(f"{'links':>7} {'networks':>9} {'sites':>6} {'WIMs':>5} {'ms':>8} {'ratio':>6}")

@@ -260,7 +260,7 @@ def missing(file: Path) -> str:
 
 
 def _vcr(scrubber: "Scrubber") -> vcr.VCR:
-    made = vcr.VCR(
+    recorder = vcr.VCR(
         serializer="readable",
         decode_compressed_response=True,
         before_record_request=scrubber.request,
@@ -270,12 +270,12 @@ def _vcr(scrubber: "Scrubber") -> vcr.VCR:
             *("signed for", "same target", "same body"),
         ),
     )
-    made.register_matcher("signed for", _same_region)
-    made.register_matcher("same target", _same_target)
-    made.register_matcher("same body", _same_body)
-    made.register_serializer("readable", _Readable)
-    made.register_persister(_Persister)
-    return made
+    recorder.register_matcher("signed for", _same_region)
+    recorder.register_matcher("same target", _same_target)
+    recorder.register_matcher("same body", _same_body)
+    recorder.register_serializer("readable", _Readable)
+    recorder.register_persister(_Persister)
+    return recorder
 
 
 class _Persister(FilesystemPersister):

@@ -150,8 +150,8 @@ class Player:
     def send(self, message: dict[str, Any]) -> None:
         if not self._messages or self._messages[0].get("sent") != scrubbed(message):
             recorded = _shown(self._messages[0]) if self._messages else "nothing"
-            asked = _shown({"sent": scrubbed(message)})
-            raise self._cassette.lacks(f"{self._url} {asked} (recorded next: {recorded})")
+            requested = _shown({"sent": scrubbed(message)})
+            raise self._cassette.lacks(f"{self._url} {requested} (recorded next: {recorded})")
         self._messages.pop(0)
         self._cassette.count()
 

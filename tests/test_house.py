@@ -312,3 +312,45 @@ def test_what_is_installed_without_its_requirements_declares_none(tmp_path):
     subprocess.run([sys.executable, str(tool), "some-thing"], env=environment, check=True)
     left = "Name: some-thing\nVersion: 1.0\nLicense: x\n\nRequires-Dist: stays\n"
     assert (info / "METADATA").read_text() == left
+
+
+# Words of a private dialect: message, label, request, result, record say what is meant.
+NOT_NAMES = {"told", "said", "asked", "made"}
+
+
+def defined_names(tree):
+    """The names that a file gives to variables, parameters and functions, each with its line."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id, node.lineno
+        elif isinstance(node, ast.arg):
+            yield node.arg, node.lineno
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield node.name, node.lineno
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.attr, node.lineno
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "told = 1",
+        "for told in (): pass",
+        "def told(): pass",
+        "def f(told): pass",
+        "f = lambda told: 1",
+        "[1 for told in ()]",
+        "self._told = 1",
+        "a, (told, b) = 1",
+    ],
+)
+def test_a_name_is_seen_wherever_it_is_defined(line):
+    assert "told" in {name.strip("_") for name, _ in defined_names(ast.parse(line))}
+
+
+def test_names_are_standard_words():
+    ours = [*(ROOT / "flexlocal").glob("*.py"), *(ROOT / "tools").rglob("*.py")]
+    for file in [*MODULES, *SHARED, *ours]:
+        names = defined_names(ast.parse(file.read_text(encoding="utf-8")))
+        found = [(name, line) for name, line in names if name.strip("_") in NOT_NAMES]
+        assert not found, (str(file.relative_to(ROOT)), found)

@@ -78,12 +78,12 @@ def client(
 
 
 def _seed(endpoint_url: str) -> None:
-    made = {
+    created = {
         region: _seed_region(endpoint_url, region, 10 + number)
         for number, region in enumerate(REGIONS)
     }
-    _join_regions(endpoint_url, made)
-    _wide_area(client(endpoint_url, "networkmanager", REGIONS[0]), made)
+    _join_regions(endpoint_url, created)
+    _wide_area(client(endpoint_url, "networkmanager", REGIONS[0]), created)
 
 
 def _seed_region(endpoint_url: str, region: str, octet: int) -> dict[str, str]:
@@ -164,13 +164,13 @@ def _gateways(ec2: Any, region: str, vpc: str, subnets: dict[str, str]) -> dict[
     return {"transit": tgw, "private": vgw, "customer": named, "vpn": vpn}
 
 
-def _join_regions(endpoint_url: str, made: dict[str, dict[str, str]]) -> None:
+def _join_regions(endpoint_url: str, created: dict[str, dict[str, str]]) -> None:
     """Peerings from the first region to the second, of VPCs and of transit gateways."""
     here, there = REGIONS[:2]
     ec2, far = (client(endpoint_url, "ec2", region) for region in (here, there))
     peering = ec2.create_vpc_peering_connection(
-        VpcId=made[here]["vpc"],
-        PeerVpcId=made[there]["vpc"],
+        VpcId=created[here]["vpc"],
+        PeerVpcId=created[there]["vpc"],
         PeerRegion=there,
         TagSpecifications=_tagged("vpc-peering-connection", "over the ocean"),
     )
@@ -178,17 +178,17 @@ def _join_regions(endpoint_url: str, made: dict[str, dict[str, str]]) -> None:
         VpcPeeringConnectionId=peering["VpcPeeringConnection"]["VpcPeeringConnectionId"]
     )
     attachment = ec2.create_transit_gateway_peering_attachment(
-        TransitGatewayId=made[here]["transit"],
-        PeerTransitGatewayId=made[there]["transit"],
+        TransitGatewayId=created[here]["transit"],
+        PeerTransitGatewayId=created[there]["transit"],
         PeerAccountId="123456789012",
         PeerRegion=there,
         TagSpecifications=_tagged("transit-gateway-attachment", "hub to hub"),
     )["TransitGatewayPeeringAttachment"]["TransitGatewayAttachmentId"]
     far.accept_transit_gateway_peering_attachment(TransitGatewayAttachmentId=attachment)
-    made[here]["peering"] = attachment
+    created[here]["peering"] = attachment
 
 
-def _wide_area(manager: Any, made: dict[str, dict[str, str]]) -> None:
+def _wide_area(manager: Any, created: dict[str, dict[str, str]]) -> None:
     """Three sites with lines and connections between them, and a core network with what is attached."""
     ours = network_manager
     network = manager.create_global_network(
@@ -226,13 +226,13 @@ def _wide_area(manager: Any, made: dict[str, dict[str, str]]) -> None:
         )
     here, there = REGIONS[:2]
     arn = f"arn:aws:ec2:{{}}:{ours.OWNER}:{{}}/{{}}".format
-    gateway = arn(here, "customer-gateway", made[here]["customer"])
+    gateway = arn(here, "customer-gateway", created[here]["customer"])
     ours.associate_gateway(network, devices[0], lines[0], gateway)
     core = manager.create_core_network(**at, Tags=[{"Key": "Name", "Value": "backbone"}])
     name = core["CoreNetwork"]["CoreNetworkId"]
-    ours.attachment(name, "VPC", arn(here, "vpc", made[here]["vpc"]), here, "shop")
+    ours.attachment(name, "VPC", arn(here, "vpc", created[here]["vpc"]), here, "shop")
     ours.attachment(
-        name, "SITE_TO_SITE_VPN", arn(there, "vpn-connection", made[there]["vpn"]), there, ""
+        name, "SITE_TO_SITE_VPN", arn(there, "vpn-connection", created[there]["vpn"]), there, ""
     )
     foreign = "arn:aws:ec2:eu-central-1:210987654321:vpc/vpc-0123456789abcdef0"
     ours.attachment(
@@ -244,8 +244,8 @@ def _wide_area(manager: Any, made: dict[str, dict[str, str]]) -> None:
         OwnerAccountId="210987654321",
         State="PENDING_ATTACHMENT_ACCEPTANCE",
     )
-    transit = arn(here, "transit-gateway", made[here]["transit"])
-    ours.peering(name, transit, here, made[here]["peering"], "hub to backbone")
+    transit = arn(here, "transit-gateway", created[here]["transit"])
+    ours.peering(name, transit, here, created[here]["peering"], "hub to backbone")
 
 
 def _private_lines(lines: Any, region: str, gateways: dict[str, str]) -> None:
@@ -294,7 +294,7 @@ def _balancers(
     first, second = (servers[each[0]] for each in SERVERS[region][:2])
     described = ec2.describe_instances(InstanceIds=[first])["Reservations"][0]["Instances"][0]
     address = described["PrivateIpAddress"]
-    made = {}
+    arns = {}
     for name, kind, scheme, zones in (
         ("shop", "application", "internet-facing", public),
         ("inner", "application", "internal", private),
@@ -307,11 +307,11 @@ def _balancers(
         (balancer,) = elb.create_load_balancer(Name=name, Type=kind, Subnets=zones, **more)[
             "LoadBalancers"
         ]
-        made[name] = balancer["LoadBalancerArn"]
+        arns[name] = balancer["LoadBalancerArn"]
     for name, kind, protocol, on, target in (
         ("web", "instance", "HTTP", "shop", first),
         ("web-by-address", "ip", "HTTP", "inner", address),
-        ("alb-behind-nlb", "alb", "TCP", "fast", made["inner"]),
+        ("alb-behind-nlb", "alb", "TCP", "fast", arns["inner"]),
         ("unused", "instance", "HTTP", None, second),
     ):
         (group,) = elb.create_target_group(
@@ -322,7 +322,7 @@ def _balancers(
         elb.register_targets(TargetGroupArn=arn, Targets=targets)
         if on:
             elb.create_listener(
-                LoadBalancerArn=made[on],
+                LoadBalancerArn=arns[on],
                 Protocol=protocol,
                 Port=80,
                 DefaultActions=[{"Type": "forward", "TargetGroupArn": arn}],
@@ -341,9 +341,9 @@ def _balancers(
 
 def _storage(efs: Any, subnets: dict[str, str]) -> None:
     tags = [{"Key": "Name", "Value": "homes"}]
-    made = efs.create_file_system(CreationToken="homes", Encrypted=True, Tags=tags)
+    created = efs.create_file_system(CreationToken="homes", Encrypted=True, Tags=tags)
     for name in ("private-a", "private-b"):
-        efs.create_mount_target(FileSystemId=made["FileSystemId"], SubnetId=subnets[name])
+        efs.create_mount_target(FileSystemId=created["FileSystemId"], SubnetId=subnets[name])
     efs.create_file_system(CreationToken="scratch")  # without a name, mounted nowhere
 
 
@@ -361,11 +361,11 @@ def _network(ec2: Any, region: str, octet: int) -> dict[str, str]:
     ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
     table = ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
     ec2.create_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
-    made = {}
+    subnets = {}
     for number, name in enumerate(("public-a", "public-b", "private-a", "private-b")):
         zone = f"{region}{'a' if name.endswith('a') else 'c'}"
         more = {"Ipv6CidrBlock": f"{ipv6}::/64"} if name == "public-a" else {}
-        made[name] = ec2.create_subnet(
+        subnets[name] = ec2.create_subnet(
             VpcId=vpc,
             CidrBlock=f"10.{octet}.{number}.0/24",
             AvailabilityZone=zone,
@@ -373,12 +373,12 @@ def _network(ec2: Any, region: str, octet: int) -> dict[str, str]:
             **more,
         )["Subnet"]["SubnetId"]
         if name.startswith("public"):
-            ec2.associate_route_table(RouteTableId=table, SubnetId=made[name])
+            ec2.associate_route_table(RouteTableId=table, SubnetId=subnets[name])
             ec2.modify_subnet_attribute(
-                SubnetId=made[name], MapPublicIpOnLaunch={"Value": name == "public-a"}
+                SubnetId=subnets[name], MapPublicIpOnLaunch={"Value": name == "public-a"}
             )
     ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.{octet + 100}.0.0/24")  # without a name
-    return made
+    return subnets
 
 
 def _servers(ec2: Any, region: str, subnets: dict[str, str]) -> dict[str, str]:
@@ -387,15 +387,15 @@ def _servers(ec2: Any, region: str, subnets: dict[str, str]) -> dict[str, str]:
     windows = [each for each in images if each.get("Platform") == "windows"]
     linux = [each for each in images if each.get("Platform") != "windows"]
     by_name = sorted(linux, key=lambda image: image["Name"])
-    made: dict[str, str] = {}
+    servers: dict[str, str] = {}
     for name, kind, subnet, is_windows, _ in SERVERS[region]:
-        image = windows[0] if is_windows else by_name[len(made) % 3]
+        image = windows[0] if is_windows else by_name[len(servers) % 3]
         more: dict[str, Any] = {}
         if name.startswith("db-"):
             more["EbsOptimized"] = True
         if name == "web-1":
             more["Ipv6AddressCount"] = 1
-        made[name] = ec2.run_instances(
+        servers[name] = ec2.run_instances(
             ImageId=image["ImageId"],
             InstanceType=kind,
             MinCount=1,
@@ -404,7 +404,7 @@ def _servers(ec2: Any, region: str, subnets: dict[str, str]) -> dict[str, str]:
             TagSpecifications=_tagged("instance", name, stage="prod", кто="команда"),
             **more,
         )["Instances"][0]["InstanceId"]
-    first = next(iter(made.values()))
+    first = next(iter(servers.values()))
     own = ec2.create_image(InstanceId=first, Name=f"golden-{region}")["ImageId"]
     gone = ec2.run_instances(
         ImageId=own,
@@ -415,10 +415,10 @@ def _servers(ec2: Any, region: str, subnets: dict[str, str]) -> dict[str, str]:
         TagSpecifications=_tagged("instance", "from-deregistered-image"),
     )["Instances"][0]["InstanceId"]
     ec2.deregister_image(ImageId=own)
-    made["from-deregistered-image"] = gone
+    servers["from-deregistered-image"] = gone
     address = ec2.allocate_address(Domain="vpc")["AllocationId"]
     ec2.associate_address(AllocationId=address, InstanceId=first)
-    return made
+    return servers
 
 
 def _volumes(ec2: Any, region: str, servers: dict[str, str]) -> None:
@@ -426,8 +426,8 @@ def _volumes(ec2: Any, region: str, servers: dict[str, str]) -> None:
 
     def create(name: str, **more: Any) -> str:
         tags = _tagged("volume", name, backup="täglich") if name else []
-        made = ec2.create_volume(AvailabilityZone=zone, TagSpecifications=tags, **more)
-        return made["VolumeId"]
+        created = ec2.create_volume(AvailabilityZone=zone, TagSpecifications=tags, **more)
+        return created["VolumeId"]
 
     create("nicht-angehängt", Size=100, VolumeType="gp3", Iops=4000, Throughput=250)
     create("", Size=1, VolumeType="standard")

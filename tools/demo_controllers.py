@@ -1,6 +1,6 @@
 """What the controllers hold that the cassettes of tapi and ietf_l2vpn are recorded from.
 
-Both are simulators, made after the YANG modules: tests/fakes/tapi.py and tests/fakes/ietf_l2vpn.py say what
+Both are simulators, written after the YANG modules: tests/fakes/tapi.py and tests/fakes/ietf_l2vpn.py say what
 they can't show. Everything in them is invented.
 """
 
@@ -15,9 +15,9 @@ LOGIN = {"username": USER, "password": PASSWORD}  # that the simulators take
 
 def tapi(port: int) -> Tapi:
     """Services of each form and in each state; the caller stops it."""
-    made = Tapi(port=port)
+    controller = Tapi(port=port)
     port_of = {
-        name: made.point(name)
+        name: controller.point(name)
         for name in (
             "tyo1-pe1 xe-0/0/1",
             "osa2-pe1 xe-0/0/4",
@@ -27,17 +27,17 @@ def tapi(port: int) -> Tapi:
     }
     tokyo, osaka, frankfurt, paulo = port_of.values()
     inventory = [{"value-name": "INVENTORY_ID", "value": "/ne=zrh1/r=1/sh=1/s_sh=2/p=7"}]
-    zurich = made.point("", name=inventory)
-    bare = made.point("", name=None)
-    _named(made, "東京 - 大阪", tokyo, osaka)
-    _named(made, "Tokyo - Frankfurt", tokyo, frankfurt, **{"operational-state": "DISABLED"})
-    _named(made, "Zürich - São Paulo", zurich, paulo, **{"administrative-state": "LOCKED"})
+    zurich = controller.point("", name=inventory)
+    bare = controller.point("", name=None)
+    _named(controller, "東京 - 大阪", tokyo, osaka)
+    _named(controller, "Tokyo - Frankfurt", tokyo, frankfurt, **{"operational-state": "DISABLED"})
+    _named(controller, "Zürich - São Paulo", zurich, paulo, **{"administrative-state": "LOCKED"})
     planned = {"lifecycle-state": "PLANNED", "operational-state": "DISABLED"}
-    _named(made, "Frankfurt - Zürich", frankfurt, zurich, **planned)
-    _named(made, "going", osaka, paulo, **{"lifecycle-state": "PENDING_REMOVAL"})
+    _named(controller, "Frankfurt - Zürich", frankfurt, zurich, **planned)
+    _named(controller, "going", osaka, paulo, **{"lifecycle-state": "PENDING_REMOVAL"})
     profile = {"committed-information-rate": {"value": "500", "unit": "MBPS"}}
     _named(
-        made,
+        controller,
         "E-LAN shop",
         tokyo,
         osaka,
@@ -47,38 +47,38 @@ def tapi(port: int) -> Tapi:
     )
     spectrum = {"total-size": {"value": "50", "unit": "GHz"}}
     optical = {"service-layer": "PHOTONIC_MEDIA", "requested-capacity": spectrum}
-    _named(made, "wave 17", tokyo, zurich, **optical)
+    _named(controller, "wave 17", tokyo, zurich, **optical)
     one_way = {"connectivity-direction": "UNIDIRECTIONAL", "name": None}
-    made.service(osaka, frankfurt, uuid="5e41ce00-0000-4000-8000-0000000000af", **one_way)
-    made.service(frankfurt, osaka, uuid="5e41ce00-0000-4000-8000-0000000000fa", **one_way)
-    made.services.append({"uuid": "5e41ce00-0000-4000-8000-00000000beef"})
-    return made
+    controller.service(osaka, frankfurt, uuid="5e41ce00-0000-4000-8000-0000000000af", **one_way)
+    controller.service(frankfurt, osaka, uuid="5e41ce00-0000-4000-8000-0000000000fa", **one_way)
+    controller.services.append({"uuid": "5e41ce00-0000-4000-8000-00000000beef"})
+    return controller
 
 
-def _named(made: Tapi, name: str, *at: str, **changed: Any) -> None:
-    made.service(*at, name=[{"value-name": "SERVICE_NAME", "value": name}], **changed)
+def _named(controller: Tapi, name: str, *at: str, **changed: Any) -> None:
+    controller.service(*at, name=[{"value-name": "SERVICE_NAME", "value": name}], **changed)
 
 
 def l2vpn(port: int) -> L2vpn:
     """Services between two sites and among more, in each state that the model lets tell."""
-    made = L2vpn(port=port)
-    made.service("vpn-tokyo-osaka")
-    made.service("vpn-shops", **{"vpn-svc-type": "ietf-l2vpn-svc:bgp-vpls"})
-    made.service("vpn-hub", **{"svc-topo": "ietf-l2vpn-svc:hub-spoke"})
-    made.service("vpn-old", **{"vpn-svc-type": None, "vpn-scv-type": "vpws"})
-    made.service("vpn-ordered", **{"customer-name": "Größe & Söhne"})
+    controller = L2vpn(port=port)
+    controller.service("vpn-tokyo-osaka")
+    controller.service("vpn-shops", **{"vpn-svc-type": "ietf-l2vpn-svc:bgp-vpls"})
+    controller.service("vpn-hub", **{"svc-topo": "ietf-l2vpn-svc:hub-spoke"})
+    controller.service("vpn-old", **{"vpn-svc-type": None, "vpn-scv-type": "vpws"})
+    controller.service("vpn-ordered", **{"customer-name": "Größe & Söhne"})
     started = {"actual-site-start": "2026-03-01T09:00:00+09:00"}
-    made.site(
+    controller.site(
         "tokyo",
-        made.access("vpn-tokyo-osaka", "tyo1-pe1 xe-0/0/1", mbps=1000),
-        made.access("vpn-shops", "tyo1-pe1 xe-0/0/2", vlan=200),
-        made.access("vpn-hub", "tyo1-pe1 xe-0/0/3", role="hub-role", vlan=300),
+        controller.access("vpn-tokyo-osaka", "tyo1-pe1 xe-0/0/1", mbps=1000),
+        controller.access("vpn-shops", "tyo1-pe1 xe-0/0/2", vlan=200),
+        controller.access("vpn-hub", "tyo1-pe1 xe-0/0/3", role="hub-role", vlan=300),
         **started,
     )
-    made.site(
+    controller.site(
         "osaka",
-        made.access("vpn-tokyo-osaka", "osa2-pe1 xe-0/0/4", mbps=500),
-        made.access("vpn-shops", "osa2-pe1 xe-0/0/5", vlan=200),
+        controller.access("vpn-tokyo-osaka", "osa2-pe1 xe-0/0/4", mbps=500),
+        controller.access("vpn-shops", "osa2-pe1 xe-0/0/5", vlan=200),
         **started,
     )
     policy = {
@@ -98,7 +98,9 @@ def l2vpn(port: int) -> L2vpn:
         ]
     }
     by_policy = {"vpn-attachment": {"vpn-policy-id": "both"}, "service": None}
-    made.site("nara", made.access("", "nara-pe1 ge-0/0/0", **by_policy), **{"vpn-policies": policy})
+    controller.site(
+        "nara", controller.access("", "nara-pe1 ge-0/0/0", **by_policy), **{"vpn-policies": policy}
+    )
     stopped = {**started, "actual-site-stop": "2026-09-30T00:00:00+09:00"}
-    made.site("kobe", made.access("vpn-old", "kobe-pe1 ge-0/0/1"), **stopped)
-    return made
+    controller.site("kobe", controller.access("vpn-old", "kobe-pe1 ge-0/0/1"), **stopped)
+    return controller

@@ -33,7 +33,7 @@ def serve(port: int, credentials: dict[str, Any]) -> fakes.Controller:
 
 
 def trust(controller: fakes.Controller, account: str) -> None:
-    """Write the CA that the controller has made itself into the demo accounts, as OSM hands it over."""
+    """Write the CA that the controller has created into the demo accounts, in the form in which OSM gives it."""
     ca_cert = base64.b64encode(controller.ca.pem.encode()).decode()
     text = accounts.DEMO.read_text(encoding="utf-8")
     new, count = re.subn(
@@ -44,7 +44,7 @@ def trust(controller: fakes.Controller, account: str) -> None:
     accounts.DEMO.write_text(new, encoding="utf-8")
 
 
-def _said(word: str, info: str = "", since: str = SINCE) -> dict[str, Any]:
+def _status(word: str, info: str = "", since: str = SINCE) -> dict[str, Any]:
     return fakes.state(word, info, since)
 
 
@@ -53,19 +53,19 @@ def _agent(word: str = "idle", info: str = "", since: str = SINCE) -> dict[str, 
 
 
 def _machine(id_: str, address: str, **more: Any) -> dict[str, Any]:
-    made = fakes.container(id_) if "/" in id_ else fakes.machine(int(id_))
+    machine = fakes.container(id_) if "/" in id_ else fakes.machine(int(id_))
     inner = f"10.40.7.{address.rpartition('.')[2]}"
-    made["network-interfaces"]["ens3"]["ip-addresses"] = [inner]
-    made.update(
+    machine["network-interfaces"]["ens3"]["ip-addresses"] = [inner]
+    machine.update(
         {
             "agent-status": _agent("started"),
-            "instance-status": _said("running", "ACTIVE"),
-            "modification-status": _said("applied"),
+            "instance-status": _status("running", "ACTIVE"),
+            "modification-status": _status("applied"),
             "dns-name": address,
             "ip-addresses": [address, inner],
         }
     )
-    return {**made, **more}
+    return {**machine, **more}
 
 
 def _unit(
@@ -76,12 +76,12 @@ def _unit(
     agent: Optional[dict[str, Any]] = None,
     **more: Any,
 ) -> dict[str, Any]:
-    words = {"workload-status": _said(word, info, since), "agent-status": agent or _agent()}
+    words = {"workload-status": _status(word, info, since), "agent-status": agent or _agent()}
     return fakes.unit(machine, **{**words, **more})
 
 
 def _application(name: str, units: Any, word: str, info: str = "", **more: Any) -> dict[str, Any]:
-    return fakes.application(name, units, status=_said(word, info), **more)
+    return fakes.application(name, units, status=_status(word, info), **more)
 
 
 def _branch() -> dict[str, Any]:
@@ -108,8 +108,10 @@ def _branch() -> dict[str, Any]:
             "3": fakes.pending_machine(
                 3,
                 **{
-                    "agent-status": _said("pending", since=NOW),
-                    "instance-status": _said("provisioning error", "no valid host was found", NOW),
+                    "agent-status": _status("pending", since=NOW),
+                    "instance-status": _status(
+                        "provisioning error", "no valid host was found", NOW
+                    ),
                 },
             ),
         },
@@ -141,7 +143,7 @@ def _branch() -> dict[str, Any]:
                 ],
                 "life": "",
                 "relations": {},
-                "status": _said("active"),
+                "status": _status("active"),
             }
         },
         "relations": [
@@ -151,14 +153,14 @@ def _branch() -> dict[str, Any]:
                 ("log-agent", "juju-info", "requirer"),
                 ("edge-z0-vnf1", "juju-info", "provider"),
                 scope="container",
-                status=_said("joined"),
+                status=_status("joined"),
             ),
             fakes.relation(
                 1,
                 "prometheus",
                 ("edge-z0-vnf1", "scrape", "provider"),
                 ("metrics", "scrape", "requirer"),
-                status=_said("joined"),
+                status=_status("joined"),
             ),
         ],
     }

@@ -102,15 +102,15 @@ def image(alpha, name):
 
 
 def twins(alpha):
-    """Two networks that have the same name."""
+    """Two networks with the same name."""
     project = alpha.current_project_id
     found = list(alpha.network.networks(name="demo-twin", project_id=project))
     for number in range(len(found), 2):
-        made = alpha.network.create_network(name="demo-twin")
+        network = alpha.network.create_network(name="demo-twin")
         alpha.network.create_subnet(
-            network_id=made.id, name="demo-twin", ip_version=4, cidr=f"10.250.{number}.0/24"
+            network_id=network.id, name="demo-twin", ip_version=4, cidr=f"10.250.{number}.0/24"
         )
-        found.append(made)
+        found.append(network)
     return sorted(found, key=lambda each: each.id)
 
 
@@ -146,11 +146,11 @@ def attach(alpha, shared, servers):
             )
 
 
-# --- appliances and circuits: plain calls, for openstacksdk has no place for all of these -------------
+# --- appliances and circuits: plain calls, since openstacksdk does not know all of these --------------
 
 
-def made(proxy, path, key, name, wait=(), **body):
-    """The thing of that name in the listing, or made anew, with the status waited for."""
+def ensure(proxy, path, key, name, wait=(), **body):
+    """The object with this name, created if the listing has none; waits for one of the statuses ``wait``."""
     plural = path.rpartition("/")[2].replace("-", "_")
     listed = proxy.get(path)
     listed.raise_for_status()
@@ -198,7 +198,7 @@ def appliances(alpha):
 
 def firewall(alpha, ports):
     net = alpha.network
-    rule = made(
+    rule = ensure(
         net,
         "/fwaas/firewall_rules",
         "firewall_rule",
@@ -207,14 +207,14 @@ def firewall(alpha, ports):
         destination_port="443",
         action="allow",
     )
-    policy = made(
+    policy = ensure(
         net,
         "/fwaas/firewall_policies",
         "firewall_policy",
         "demo-web",
         firewall_rules=[rule["id"]],
     )
-    made(
+    ensure(
         net,
         "/fwaas/firewall_groups",
         "firewall_group",
@@ -227,13 +227,13 @@ def firewall(alpha, ports):
 def balancer(alpha, network, addresses):
     lbaas, active = alpha.load_balancer, ("ACTIVE",)
     path, key = "/lbaas/loadbalancers", "loadbalancer"
-    asked = {"vip_network_id": network.id, "tags": ["demo"]}
+    requested = {"vip_network_id": network.id, "tags": ["demo"]}
 
     def ready():
-        return made(lbaas, path, key, "demo-балансир", active, **asked)
+        return ensure(lbaas, path, key, "demo-балансир", active, **requested)
 
     lb = ready()
-    listener = made(
+    listener = ensure(
         lbaas,
         "/lbaas/listeners",
         "listener",
@@ -243,7 +243,7 @@ def balancer(alpha, network, addresses):
         loadbalancer_id=lb["id"],
     )
     ready()
-    pool = made(
+    pool = ensure(
         lbaas,
         "/lbaas/pools",
         "pool",
@@ -258,7 +258,7 @@ def balancer(alpha, network, addresses):
     for number, (address, of) in enumerate(
         [*known, ("10.250.0.250", subnet), ("192.0.2.80", None)]
     ):
-        made(
+        ensure(
             lbaas,
             f"/lbaas/pools/{pool['id']}/members",
             "member",
@@ -268,7 +268,7 @@ def balancer(alpha, network, addresses):
             **({"subnet_id": of} if of else {}),
         )
         ready()
-    made(lbaas, path, key, "demo-no-pool", active, vip_network_id=network.id)
+    ensure(lbaas, path, key, "demo-no-pool", active, vip_network_id=network.id)
 
 
 def shares(alpha, network):
@@ -281,7 +281,7 @@ def shares(alpha, network):
         body = {"name": name, "extra_specs": {"driver_handles_share_servers": own_servers}}
         found = found or manila.post("/types", json={"share_type": body}).json()["share_type"]
         of_type[name] = found["id"]
-    net = made(
+    net = ensure(
         manila,
         "/share-networks",
         "share_network",
@@ -295,7 +295,7 @@ def shares(alpha, network):
     ):
         done = ("available", "error")
         kind = {"share_type": of_type[name], "share_proto": "NFS", "size": 2}
-        made(manila, "/shares", "share", name, done, **kind, **more)
+        ensure(manila, "/shares", "share", name, done, **kind, **more)
 
 
 def circuits(admin, alpha):
@@ -320,23 +320,23 @@ def site_connections(alpha, router):
     )
     subnet = inside.fixed_ips[0]["subnet_id"]
     secure = {"auth_algorithm": "sha256"}
-    ike = made(net, "/vpn/ikepolicies", "ikepolicy", "demo", **secure)
-    ipsec = made(net, "/vpn/ipsecpolicies", "ipsecpolicy", "demo", **secure)
+    ike = ensure(net, "/vpn/ikepolicies", "ikepolicy", "demo", **secure)
+    ipsec = ensure(net, "/vpn/ipsecpolicies", "ipsecpolicy", "demo", **secure)
     local, peer = (
-        made(net, "/vpn/endpoint-groups", "endpoint_group", name, type=kind, endpoints=endpoints)
+        ensure(net, "/vpn/endpoint-groups", "endpoint_group", name, type=kind, endpoints=endpoints)
         for name, kind, endpoints in (
             ("demo-local", "subnet", [subnet]),
             ("demo-peer", "cidr", ["10.80.0.0/16"]),
         )
     )
-    new = made(net, "/vpn/vpnservices", "vpnservice", "demo", router_id=router.id)
+    new = ensure(net, "/vpn/vpnservices", "vpnservice", "demo", router_id=router.id)
     both = {
         "ikepolicy_id": ike["id"],
         "ipsecpolicy_id": ipsec["id"],
         "psk": "invented-demo-psk",
         "vpnservice_id": new["id"],
     }
-    made(
+    ensure(
         net,
         "/vpn/ipsec-site-connections",
         "ipsec_site_connection",
@@ -350,7 +350,7 @@ def site_connections(alpha, router):
     # as before endpoint groups
     second = by_name(net.routers(project_id=alpha.current_project_id), "cache-é-rtr-0002")
     inside = first(net.ports(device_id=second.id), device_owner="network:router_interface")
-    old = made(
+    old = ensure(
         net,
         "/vpn/vpnservices",
         "vpnservice",
@@ -358,7 +358,7 @@ def site_connections(alpha, router):
         router_id=second.id,
         subnet_id=inside.fixed_ips[0]["subnet_id"],
     )
-    made(
+    ensure(
         net,
         "/vpn/ipsec-site-connections",
         "ipsec_site_connection",
@@ -373,7 +373,7 @@ def site_connections(alpha, router):
 def bgpvpns(alpha, router, network):
     net = alpha.network
     of = {
-        name: made(net, "/bgpvpn/bgpvpns", "bgpvpn", name, type="l3", route_targets=[target])
+        name: ensure(net, "/bgpvpn/bgpvpns", "bgpvpn", name, type="l3", route_targets=[target])
         for name, target in (("demo-mpls", "64512:10"), ("demo-unused", "64512:20"))
     }
     vpn = of["demo-mpls"]
@@ -389,7 +389,7 @@ def l2_gateway(alpha, network):
     net = alpha.network
     ports = [{"name": "eth1/7", "segmentation_id": [77]}]
     device = {"device_name": "tor-1", "interfaces": ports}
-    gateway = made(net, "/l2-gateways", "l2_gateway", "demo-rack", devices=[device])
+    gateway = ensure(net, "/l2-gateways", "l2_gateway", "demo-rack", devices=[device])
     listed = net.get("/l2-gateway-connections").json()["l2_gateway_connections"]
     if not listed:
         body = {"l2_gateway_id": gateway["id"], "network_id": network.id}

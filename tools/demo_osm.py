@@ -33,14 +33,14 @@ def fill(osm: fakes.Osm) -> None:
         record: dict[str, Any] = {"_id": each, "name": name, "vim_type": "openstack", **login}
         record["vim_url"] = "http://192.0.2.20:5000/v3"
         osm.add("vim_accounts", {**record, "vca": vca} if each == tokyo else record, PROJECT)
-    for made in (
+    for service in (
         _branch(tokyo),
         _firewall(osaka),
         _core(osaka),
         _being_made(tokyo),
         _planned(osaka),
     ):
-        osm.add("ns_instances", made, PROJECT)
+        osm.add("ns_instances", service, PROJECT)
     osm.add(
         "ns_instances",
         {**_firewall(osaka), "_id": fakes.identifier("other"), "name": "of another project"},
@@ -49,17 +49,17 @@ def fill(osm: fakes.Osm) -> None:
     demo_wan.fill(osm, PROJECT)
 
 
-def _said(
+def _status(
     word: str, info: str = "", since: str = "2026-11-20T18:02:11.402913455Z"
 ) -> dict[str, Any]:
-    made = {"status": word, "info": info, "since": since, "kind": "", "life": "", "version": ""}
-    return {**made, "data": {}, "err": None, "unknown_fields": {}}
+    service = {"status": word, "info": info, "since": since, "kind": "", "life": "", "version": ""}
+    return {**service, "data": {}, "err": None, "unknown_fields": {}}
 
 
 def _machine(number: str, address: str, **more: Any) -> dict[str, Any]:
     return {
-        "agent_status": _said("started"),
-        "instance_status": _said("running", "ACTIVE"),
+        "agent_status": _status("started"),
+        "instance_status": _status("running", "ACTIVE"),
         "dns_name": address,
         "ip_addresses": [address],
         "instance_id": f"juju-{number.replace('/', '-')}",
@@ -73,8 +73,8 @@ def _machine(number: str, address: str, **more: Any) -> dict[str, Any]:
 
 def _unit(word: str, info: str, machine: str, address: str, **more: Any) -> dict[str, Any]:
     return {
-        "workload_status": _said(word, info),
-        "agent_status": _said("idle", since="2026-11-20T18:02:30.1Z"),
+        "workload_status": _status(word, info),
+        "agent_status": _status("idle", since="2026-11-20T18:02:30.1Z"),
         "machine": machine,
         "public_address": address,
         "opened_ports": [],
@@ -91,7 +91,7 @@ def _application(charm: str, status: dict[str, Any], units: Any, **more: Any) ->
 
 def _full_status(name: str, taken: str, **more: Any) -> dict[str, Any]:
     model = {"name": name, "type_": "iaas", "cloud_tag": "cloud-tokyo", "version": "2.9.46"}
-    model["unknown_fields"] = {"model-status": _said("available")}  # type: ignore[assignment]
+    model["unknown_fields"] = {"model-status": _status("available")}  # type: ignore[assignment]
     empty: dict[str, Any] = {
         "relations": [],
         "offers": {},
@@ -160,21 +160,21 @@ def _branch(vim: str) -> dict[str, Any]:
     relation = {"id_": 1, "key": "edge-z0-vnf1:juju-info log-agent:juju-info", "scope": "container"}
     relation["interface"] = "juju-info"
     ends = [{"application": each, "name": "juju-info"} for each in ("edge-z0-vnf1", "log-agent")]
-    related = {"relations": [{**relation, "status": _said("joined"), "endpoints": ends}]}
+    related = {"relations": [{**relation, "status": _status("joined"), "endpoints": ends}]}
     offer = {"offer_name": "edge", "application_name": "edge-z0-vnf1", "endpoints": {"http": {}}}
-    edge = _application("local:jammy/edge-1", _said("blocked", "missing relation: db"), units)
+    edge = _application("local:jammy/edge-1", _status("blocked", "missing relation: db"), units)
     status = _full_status(
         ns,
         "2026-11-21T06:00:00.006569064Z",
         applications={
             "edge-z0-vnf1": {**edge, "relations": {"juju-info": ["log-agent"]}},
             "log-agent": _application(
-                "ch:log-agent-3", _said("active"), None, subordinate_to=["edge-z0-vnf1"]
+                "ch:log-agent-3", _status("active"), None, subordinate_to=["edge-z0-vnf1"]
             ),
-            "left-over": _application("", _said("unknown"), {}),
+            "left-over": _application("", _status("unknown"), {}),
             "dns-z0-vnf2": _application(
                 "local:jammy/dns-4",
-                _said("active", "ready"),
+                _status("active", "ready"),
                 {"dns-z0-vnf2/0": _unit("active", "ready", "2", "192.0.2.55")},
             ),
         },
@@ -228,7 +228,7 @@ def _branch(vim: str) -> dict[str, Any]:
 
 
 def _firewall(vim: str) -> dict[str, Any]:
-    """8.0's form, without a full status yet: only what the last events told."""
+    """In the form of 8.0, without a full status yet: only what the last events reported."""
     ns = fakes.identifier("ns", "firewall-osaka")
     vdu = {"vdu_id": "mgmt-vm", "vdu_name": "mgmt-vm", "target_element": "vnf/1/vdu/mgmt-vm/0"}
     entries = [
@@ -257,7 +257,9 @@ def _core(vim: str) -> dict[str, Any]:
     """Kubernetes: a helm chart, and a proxy charm in a model without machines (8.0's form)."""
     ns = fakes.identifier("ns", "core-5g")
     unit = {**_unit("waiting", "waiting for pod", "", ""), "address": "10.1.44.7"}
-    amf = _application("ch:amf-7", _said("waiting", "waiting for pod"), {"amf-z0/0": unit}, int_=1)
+    amf = _application(
+        "ch:amf-7", _status("waiting", "waiting for pod"), {"amf-z0/0": unit}, int_=1
+    )
     status = _full_status(ns, "2026-11-20T18:05:00Z", applications={"amf-z0": amf}, machines={})
     helm = {"type": "helm-v3", "ee_descriptor_id": "exporter"}
     entries = [
@@ -270,10 +272,10 @@ def _core(vim: str) -> dict[str, Any]:
 
 def _being_made(vim: str) -> dict[str, Any]:
     """Its charm has no execution environment yet."""
-    made = _ns("cache-tokyo", vim, [_entry("", 1, charm_name="cache")], [{}], None)
-    return {**made, "nsState": "BUILDING", "currentOperation": "INSTANTIATING"}
+    service = _ns("cache-tokyo", vim, [_entry("", 1, charm_name="cache")], [{}], None)
+    return {**service, "nsState": "BUILDING", "currentOperation": "INSTANTIATING"}
 
 
 def _planned(vim: str) -> dict[str, Any]:
-    made = _ns("planned-osaka", vim, None, [], None)
-    return {**made, "nsState": "NOT_INSTANTIATED", "_admin": {"nsState": "NOT_INSTANTIATED"}}
+    service = _ns("planned-osaka", vim, None, [], None)
+    return {**service, "nsState": "NOT_INSTANTIATED", "_admin": {"nsState": "NOT_INSTANTIATED"}}

@@ -1,7 +1,7 @@
 """Three operations of Direct Connect that moto lacks, added to moto's server in this process.
 
-They are ours, a simulator within a simulator: their answers have the fields of botocore's model (which
-tests/test_aws_circuits.py compares), and an invented account. They can't show how AWS fills them.
+They are our own, a simulator within a simulator: their answers have the fields of botocore's model (which
+tests/test_aws_circuits.py compares) and an invented account. They can't show how AWS fills those fields.
 """
 
 import json
@@ -19,7 +19,7 @@ interfaces: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)  # by regio
 
 
 def add_to_moto() -> None:
-    """Forget what was added before, and answer the three operations."""
+    """Forget everything that was added before, and add the three operations."""
     gateways.clear()
     interfaces.clear()
     for name, answer in (
@@ -31,21 +31,21 @@ def add_to_moto() -> None:
 
 
 def gateway(number: int, name: str) -> str:
-    """Make one; its id."""
-    made = f"c0ffee00-0000-4000-8000-{number:012x}"
-    gateways[made] = {
-        "directConnectGatewayId": made,
+    """Create a gateway; returns its id."""
+    gateway_id = f"c0ffee00-0000-4000-8000-{number:012x}"
+    gateways[gateway_id] = {
+        "directConnectGatewayId": gateway_id,
         "directConnectGatewayName": name,
         "amazonSideAsn": 64512,
         "ownerAccount": "123456789012",
         "directConnectGatewayState": "available",
     }
-    return made
+    return gateway_id
 
 
 def interface(region: str, number: int, connection: dict[str, Any], kind: str, **more: Any) -> str:
-    """Make one of a kind ("private", "public", "transit") on a connection; its id."""
-    made = f"dxvif-{number:08x}"
+    """Create an interface of a kind ("private", "public", "transit") on a connection; returns its id."""
+    interface_id = f"dxvif-{number:08x}"
     third = number % 250
     amazon, customer = f"169.254.{third}.1/30", f"169.254.{third}.2/30"
     peer = {
@@ -61,9 +61,9 @@ def interface(region: str, number: int, connection: dict[str, Any], kind: str, *
         "awsDeviceV2": "EqDC2-1a2b3c",
         "awsLogicalDeviceId": "EqDC2-1a2b3c",
     }
-    interfaces[region][made] = {
+    interfaces[region][interface_id] = {
         "ownerAccount": "123456789012",
-        "virtualInterfaceId": made,
+        "virtualInterfaceId": interface_id,
         "location": connection["location"],
         "connectionId": connection["connectionId"],
         "virtualInterfaceType": kind,
@@ -89,7 +89,7 @@ def interface(region: str, number: int, connection: dict[str, Any], kind: str, *
         "siteLinkEnabled": False,
         **more,
     }
-    return made
+    return interface_id
 
 
 def _locations(response: DirectConnectResponse) -> str:
@@ -114,10 +114,10 @@ def _gateways(response: DirectConnectResponse) -> str:
     return _page(response, "directConnectGateways", list(gateways.values()))
 
 
-def _page(response: DirectConnectResponse, key: str, found: list[dict[str, Any]]) -> str:
-    asked = json.loads(response.body)
-    start, size = int(asked.get("nextToken") or 0), asked.get("maxResults") or PAGE
-    answer: dict[str, Any] = {key: found[start : start + size]}
-    if start + size < len(found):
+def _page(response: DirectConnectResponse, key: str, entries: list[dict[str, Any]]) -> str:
+    request = json.loads(response.body)
+    start, size = int(request.get("nextToken") or 0), request.get("maxResults") or PAGE
+    answer: dict[str, Any] = {key: entries[start : start + size]}
+    if start + size < len(entries):
         answer["nextToken"] = str(start + size)
     return json.dumps(answer)

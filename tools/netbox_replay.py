@@ -121,13 +121,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         recordings = self.server.recordings
-        asked = urlsplit(self.path)
+        url = urlsplit(self.path)
         if self.headers.get("Authorization") != self.server.authorization:
             self._answer(403, recordings.refused)
-        elif asked.path in recordings.lists:
-            query = parse_qsl(asked.query)
-            self._answer(200, recordings.answer(asked.path, query, self.server.cap))
-        elif asked.path == "/api/status/":
+        elif url.path in recordings.lists:
+            query = parse_qsl(url.query)
+            self._answer(200, recordings.answer(url.path, query, self.server.cap))
+        elif url.path == "/api/status/":
             self._answer(200, recordings.body("status.json"))
         else:
             self._answer(404, None)

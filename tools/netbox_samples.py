@@ -1,8 +1,8 @@
 """Cuts tests/recorded/netbox.json from recordings: ``python -m tools.netbox_samples FOLDER...``.
 
-One folder a release, as tools/netbox_replay.py describes it. Of each listing that the cells ask for it
-keeps the fewest objects that together have every field in every type that was recorded, and the ids in
-the order that NetBox lists them in; of refused requests the whole answer; of pages what they show.
+There is one folder per release, as tools/netbox_replay.py describes it. For each listing that the cells read, the
+samples keep the fewest objects that together have every field in every recorded type, and all ids in NetBox's
+order; for refused requests, the whole answer; for pages, their counts, links, ids and fields.
 """
 
 import json
@@ -21,7 +21,7 @@ def samples(recordings: Recordings) -> dict[str, Any]:
     lists = {}
     for listing in LISTINGS:
         found = recordings.lists.get(f"/api/{listing}/")
-        if found is not None:  # else the release has no such listing
+        if found is not None:  # otherwise the release has no such listing
             ids = [each["id"] for each in found]
             lists[listing] = {"ids": ids, "objects": _covering(found)}
     return {
@@ -57,9 +57,9 @@ def _answers(recordings: Recordings) -> Iterator[dict[str, Any]]:
     for each in recordings.index:
         body: Any = recordings.body(each["file"]) if each["file"] else None
         listed = isinstance(body, dict) and "results" in body
-        told = listed or each["status"] != 200 or each["path"] == "/api/status/"
+        kept = listed or each["status"] != 200 or each["path"] == "/api/status/"
         whole = (each["file"] or "").endswith(WHOLE)
-        if each["method"] != "GET" or whole or not told or each.get("request_headers"):
+        if each["method"] != "GET" or whole or not kept or each.get("request_headers"):
             continue
         if listed:
             ids = [one.get("id") for one in body["results"]]

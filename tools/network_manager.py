@@ -50,11 +50,11 @@ def add_to_moto() -> None:
 
 def connection(network: str, *, ends: tuple[str, str], links: tuple[str, str], name: str) -> str:
     """Make one between two devices, over a link of each; its id."""
-    made = f"connection-{len(connections) + 1:017x}"
+    id_ = f"connection-{len(connections) + 1:017x}"
     connections.append(
         {
-            "ConnectionId": made,
-            "ConnectionArn": f"arn:aws:networkmanager::{OWNER}:connection/{network}/{made}",
+            "ConnectionId": id_,
+            "ConnectionArn": f"arn:aws:networkmanager::{OWNER}:connection/{network}/{id_}",
             "GlobalNetworkId": network,
             "DeviceId": ends[0],
             "ConnectedDeviceId": ends[1],
@@ -66,7 +66,7 @@ def connection(network: str, *, ends: tuple[str, str], links: tuple[str, str], n
             "Tags": [{"Key": "Name", "Value": name}],
         }
     )
-    return made
+    return id_
 
 
 def associate(network: str, device: str, link: str) -> None:
@@ -96,12 +96,12 @@ def associate_gateway(network: str, device: str, link: str, gateway: str) -> Non
 
 def attachment(core: str, kind: str, resource: str, edge: str, name: str, **more: Any) -> str:
     """Make one of a kind ("VPC", ...) of a resource (its ARN) to a core network; its id."""
-    made = f"attachment-{len(attachments) + 1:017x}"
+    id_ = f"attachment-{len(attachments) + 1:017x}"
     attachments.append(
         {
             "CoreNetworkId": core,
             "CoreNetworkArn": f"arn:aws:networkmanager::{OWNER}:core-network/{core}",
-            "AttachmentId": made,
+            "AttachmentId": id_,
             "OwnerAccountId": OWNER,
             "AttachmentType": kind,
             "State": "AVAILABLE",
@@ -116,17 +116,17 @@ def attachment(core: str, kind: str, resource: str, edge: str, name: str, **more
             **more,
         }
     )
-    return made
+    return id_
 
 
 def peering(core: str, gateway: str, edge: str, gateway_attachment: str, name: str) -> str:
     """Make one of a core network with a transit gateway (its ARN); its id."""
-    made = f"peering-{len(peerings) + 1:017x}"
-    peerings[made] = {
+    id_ = f"peering-{len(peerings) + 1:017x}"
+    peerings[id_] = {
         "Peering": {
             "CoreNetworkId": core,
             "CoreNetworkArn": f"arn:aws:networkmanager::{OWNER}:core-network/{core}",
-            "PeeringId": made,
+            "PeeringId": id_,
             "OwnerAccountId": OWNER,
             "PeeringType": "TRANSIT_GATEWAY",
             "State": "AVAILABLE",
@@ -139,7 +139,7 @@ def peering(core: str, gateway: str, edge: str, gateway_attachment: str, name: s
         "TransitGatewayArn": gateway,
         "TransitGatewayPeeringAttachmentId": gateway_attachment,
     }
-    return made
+    return id_
 
 
 def _connections(response: NetworkManagerResponse) -> ActionResult:
