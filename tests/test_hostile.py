@@ -270,7 +270,9 @@ def run(prepared, monkeypatch):
         state.update(played=0, position=position, change=change)
         function = getattr(importlib.import_module(f"modules.{family}.main"), handler)
         event = prepared[f"demo-{provider}"].event()
-        replay = cassettes.replay(cassettes.path(family, provider))
+        files = [cassettes.path(family, provider, handler), cassettes.path(handler, provider)]
+        of_get = cassettes.path(family, provider)  # a login that calls nothing else
+        replay = cassettes.replay(next((each for each in files if each.exists()), of_get))
         with replay, contextlib.redirect_stdout(io.StringIO()):
             try:
                 outcome = function(event, Context(dict(cassettes.CONFIG)))
@@ -310,7 +312,7 @@ def made_hostile(rng, sent, request, response):
 @pytest.mark.parametrize("family, provider, handler", CALLS, ids=map("/".join, CALLS))
 def test_redirects_to_elsewhere(run, family, provider, handler):
     """Another scheme, host or port of the same host, or no URL at all: refused, and never asked."""
-    good, count = run(family, provider, handler)
+    _, count = run(family, provider, handler)
     rng = random.Random(f"{family}/{provider}/{handler}")
     for _ in range(min(count, 3)):
         sent = []
@@ -322,14 +324,7 @@ def test_redirects_to_elsewhere(run, family, provider, handler):
         if sent and handler == "validate_credentials":
             assert outcome["ok"] is False and "UnexpectedResponse" in outcome["reason"], sent
         elif sent:
-            # a handler that was recorded in part goes on in its next scope with what was not
-            partly = isinstance(good, NotRecorded) and origin(outcome) == origin(good)
-            assert isinstance(outcome, UnexpectedResponse) or partly, (sent, outcome)
-
-
-def origin(not_recorded):
-    """Of the request that a cassette lacks."""
-    return re.findall(r"\w+://[^/ ]+", str(not_recorded))[:1]
+            assert isinstance(outcome, UnexpectedResponse), (sent, outcome)
 
 
 def redirected(rng, sent, request, response):
@@ -348,6 +343,6 @@ def redirected(rng, sent, request, response):
 def test_the_walk_reaches_every_cell(run):
     """A cell whose poll can't be replayed would pass unseen."""
     for family, provider, handler in CALLS:
-        if handler == "get":
-            outcome, count = run(family, provider, handler)
-            assert count and isinstance(outcome, list), (family, provider)
+        outcome, count = run(family, provider, handler)
+        assert isinstance(outcome, (dict, list)), (family, provider, handler)
+        assert count or handler != "get", (family, provider)
