@@ -214,7 +214,7 @@ def test_each_word_of_a_state(words, state, level):
     assert specific(link).get("provider_state") == (said or None)
     assert (point.resource_id, point.resource_type) == ("u", "circuit")
     assert point.level == level
-    assert point.message == (said or "the controller reports no state")
+    assert point.message == (said or "the controller tells no state")
     assert point.time is None
 
 

@@ -148,9 +148,9 @@ def convert(record: dict[str, Any], scope: tapi.Scope, lookups: Points) -> Circu
 def status(record: dict[str, Any], scope: tapi.Scope, lookups: Points) -> Iterable[Point]:
     """The controller's own states, of both directions if there are two."""
     state, reverse = _state(record), field(record, REVERSE, dict)
-    message = _provider_state(record) or "the controller reports no state"
+    message = _provider_state(record) or "the controller tells no state"
     if reverse:
-        message += f"; reverse: {_provider_state(reverse) or 'no state'}"
+        message += f"; back: {_provider_state(reverse) or 'no state'}"
     level = LEVELS.get(state, "warning")
     if state == "stopped" and not _locked(record) and not (reverse and _locked(reverse)):
         level = "error"
