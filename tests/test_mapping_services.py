@@ -14,7 +14,6 @@ from flexlocal.__main__ import families
 from shared.engine.contracts import Window
 from shared.engine.interval import Interval
 from shared.providers.aws import cloudwatch
-from shared.providers.openstack import server_diagnostics
 from shared.records import metrics
 from shared.records.metrics import MAPPING, SERVICES, VARIABLES, MappingError
 from tests.built import ROOT
@@ -144,7 +143,7 @@ def test_gnocchi_gives_what_is_listed(all_in_use, measured):  # noqa: F811 - a f
 
 
 def test_nova_gives_what_is_listed(all_in_use, cloud, monkeypatch):  # noqa: F811 - a fixture
-    monkeypatch.setattr(server_diagnostics, "_now", lambda: Clock.now_is)
+    monkeypatch.setattr("shared.engine.clock.now", lambda: Clock.now_is)
     assert twice(cloud, read(0), read(1))["metrics"]
     keys = {key for key in ENTRIES if service_of(key) == "openstack.nova"}
     expected = {key: SERVICES["openstack.nova"] for key in keys}

@@ -1,7 +1,7 @@
-"""The time of day that polls go by.
+"""The time of day that polls use.
 
-One function, so that the replay of a recording can stop it at the moment of the recording
-(flexlocal/cassettes.py). Deadlines have a clock of their own, which goes on.
+It is one function, so that the replay of a recording can stop it at the moment of the recording
+(flexlocal/cassettes.py). Deadlines use another clock, which still runs.
 """
 
 import datetime
