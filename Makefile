@@ -11,7 +11,7 @@ CHECKED := benchmarks flexlocal modules shared tests tools
 ACCOUNTS := demo-aws demo-openstack demo-netbox demo-juju demo-osm demo-tapi demo-ietf_l2vpn
 FAMILIES := servers networks volumes appliances circuits vca_status wan_links
 
-.PHONY: benchmark build demo docs test test-pythons vendor-test lint format test-openstack record-aws record-openstack record-netbox record-simulated expected readme lock clean
+.PHONY: benchmark build coverage demo docs test test-pythons vendor-test lint format test-openstack record-aws record-openstack record-netbox record-simulated expected readme lock clean
 
 demo: $(VENV)/.demo
 	@for account in $(ACCOUNTS); do for family in $(FAMILIES); do \
@@ -25,9 +25,12 @@ demo: $(VENV)/.demo
 build: $(VENV)/.demo
 	$(VENV)/bin/flexlocal build
 
-# The coverage of modules/ and shared/ comes at the end: the ten least covered files, and all together. What runs in
-# subprocesses does not count.
 test: lint build $(VENV)/juju-3/.done $(VENV)/juju-29/.done
+	$(PY) -m pytest -n auto --dist loadfile
+
+# All tests again, with the branch coverage of modules/ and shared/ at the end: the ten least covered files, and all
+# together. What runs in processes of its own is not counted. It takes half as long again as the tests alone.
+coverage: build $(VENV)/juju-3/.done $(VENV)/juju-29/.done
 	$(PY) -m pytest -n auto --dist loadfile --cov --cov-report=
 	@$(VENV)/bin/coverage report --sort=cover | sed -n '1,12p; $$p'
 

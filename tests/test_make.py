@@ -1,4 +1,4 @@
-"""What `make test` and the hooks of pre-commit run: the same tools, and coverage at the end."""
+"""What `make test`, `make coverage` and the hooks of pre-commit run: the same tests and tools."""
 
 import os
 import re
@@ -18,9 +18,10 @@ def recipe(target):
 
 
 def test_the_summary_of_coverage_counts_branches_of_modules_and_shared(tmp_path):
-    """As `make test` prints it, here of one test."""
-    measured, printed = recipe("test").splitlines()
-    assert "--cov --cov-report=" in measured
+    """As `make coverage` prints it, here of one test; the tests are those of `make test`."""
+    measured, printed = recipe("coverage").splitlines()
+    (tested,) = recipe("test").splitlines()
+    assert measured == f"{tested} --cov --cov-report="
     environment = {**os.environ, "COVERAGE_FILE": str(tmp_path / "coverage")}
     test = "tests/test_status.py::test_the_worst_level"
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-n", "2", test]
