@@ -1,7 +1,7 @@
 """AWS: the names that cells and the engine use.
 
 ``session``: credentials, login, regions. ``paging``: calls and listings. ``errors`` and ``responses``: what a response
-means, and whether it is one. ``records``: tags and names. Cells import ``cloudwatch``, ``cloudtrail`` and ``regions``
+means, and whether it is one (``plans`` reads it). ``records``: tags and names. Cells import ``cloudwatch``, ``cloudtrail`` and ``regions``
 (where regions are) by themselves, as they need them.
 """
 

@@ -9,6 +9,7 @@ import botocore.parsers
 from botocore.utils import parse_timestamp
 
 from shared.engine.errors import UnexpectedResponse
+from shared.providers.aws import plans
 from shared.records.fields import parse_time
 from shared.transport import decode, http
 
@@ -53,7 +54,9 @@ class Parsers(botocore.parsers.ResponseParserFactory):  # type: ignore[misc]
     """botocore's parsers, which by themselves trust a response to be as the service's model describes it."""
 
     def create_parser(self, protocol_name: str) -> Any:
-        return _Parser(super().create_parser(protocol_name))
+        planned = plans.PARSERS.get(protocol_name)
+        parser = planned(**self._defaults) if planned else super().create_parser(protocol_name)
+        return _Parser(parser)
 
 
 class _Parser:
@@ -69,6 +72,7 @@ class _Parser:
             ArithmeticError,
             AttributeError,
             LookupError,
+            NameError,  # botocore's own, for an entry of a map without key or value
             RecursionError,
             TypeError,
             ValueError,
