@@ -7,11 +7,12 @@ LOCKED := install -q --require-hashes -r
 # Without what it requires, built with the setuptools that is installed.
 ALONE := install -q --no-deps --no-build-isolation
 PY := $(VENV)/bin/python
+BENCHED := $(VENV)/.test $(VENV)/bench/.done $(VENV)/juju-3/.done
 CHECKED := benchmarks flexlocal modules shared tests tools
 ACCOUNTS := demo-aws demo-openstack demo-netbox demo-juju demo-osm demo-tapi demo-ietf_l2vpn
 FAMILIES := servers networks volumes appliances circuits vca_status wan_links
 
-.PHONY: benchmark build coverage demo docs test test-pythons vendor-test lint format test-openstack record-aws record-openstack record-netbox record-simulated expected readme lock clean
+.PHONY: bench bench-check bench-write benchmark build coverage demo docs test test-pythons vendor-test lint format test-openstack record-aws record-openstack record-netbox record-simulated expected readme lock clean
 
 demo: $(VENV)/.demo
 	@for account in $(ACCOUNTS); do for family in $(FAMILIES); do \
@@ -65,6 +66,17 @@ test-openstack: $(VENV)/.lab build
 benchmark: $(VENV)/.demo build
 	$(PY) -m benchmarks.wan_plan
 	$(PY) -m benchmarks.aws_import
+
+# Ours beside other clients, against stand-ins of the providers: some minutes. BENCH="--only aws-*" runs less;
+# bench-write writes docs/reference/speed.md and the ratios that bench-check compares with.
+bench: build $(BENCHED)
+	$(PY) -m benchmarks.speed $(BENCH)
+
+bench-check: build $(BENCHED)
+	$(PY) -m benchmarks.speed --check $(BENCH)
+
+bench-write: build $(BENCHED)
+	$(PY) -m benchmarks.speed --write $(BENCH)
 
 # Records the demo accounts' cassettes anew: AWS from moto's server, OpenStack from the services at
 # the auth_url in cassettes/accounts.yaml, NetBox from the answers of a real one in the folder RECORDINGS, and
@@ -136,6 +148,12 @@ $(VENV)/.docs: $(VENV)/.test requirements/docs.lock
 	@$(PY) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "make docs needs Python 3.11 to 3.13: make clean; make PYTHON=python3.12 docs" >&2; exit 1; }
 	$(PIP) $(LOCKED) requirements/docs.lock
+	touch $@
+
+# What make bench compares with.
+$(VENV)/bench/.done: requirements/bench.lock | $(VENV)/bin/python
+	$(PY) -m venv --clear $(@D)
+	$(@D)/bin/pip --disable-pip-version-check $(LOCKED) $<
 	touch $@
 
 # Juju's own client, newest and of 2.9's time, each in an environment of its own: they can't be

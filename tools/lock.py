@@ -56,6 +56,11 @@ LOCKS = (
         BESIDE_TEST,
     ),
     Lock(
+        "requirements/bench.lock",
+        "What `make bench` compares with, in an environment of its own",
+        ("requirements/bench.txt",),
+    ),
+    Lock(
         "requirements/juju-29.lock",
         "Juju 2.9's client, in an environment of its own",
         ("requirements/juju-29.txt",),

@@ -131,6 +131,10 @@ def _evidence(name: str, entry: Entry, tests: Collection[str]) -> Optional[str]:
             return f"is not the page of {entry.provider}"
         lacking = [head for head in DOCUMENTED if head not in text.splitlines()]
         return f"has no {lacking[0]!r}" if lacking else None
+    work = name.partition("::")[2]
+    if entry.rule == "benchmark" and work:
+        timed = work.startswith(f"{entry.provider}-") and f'"{work}"' in text
+        return None if timed else f"measures nothing of {entry.provider}"
     if entry.rule == "benchmark":
         of = rf"^(from|import) (shared\.providers|modules\.\w+)[. ](import )?{entry.provider}\b"
         measured = name.startswith("benchmarks/") and re.search(of, text, re.MULTILINE)
