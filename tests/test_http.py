@@ -1,5 +1,6 @@
 """The HTTP session against a loopback server: bounded, retried where it helps, true to its host."""
 
+import concurrent.futures
 import datetime
 import email.utils
 import http.server
@@ -7,7 +8,10 @@ import ipaddress
 import ssl
 import threading
 import time
+import types
+from pathlib import Path
 
+import certifi
 import pytest
 import requests
 import urllib3
@@ -15,6 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from shared.engine import tls
 from shared.engine.deadline import Deadline
 from shared.engine.errors import OutOfTime, UnexpectedResponse
 from shared.engine.network import Network
@@ -314,3 +319,92 @@ def test_verification_can_be_turned_off(tls_server):
     web, _ = session(verify=False)
     with pytest.warns(urllib3.exceptions.InsecureRequestWarning):
         assert web.get(tls_server.url).status_code == 200
+
+
+@pytest.fixture
+def created(monkeypatch):
+    """The shared contexts, in the order in which they are created; those of before are unknown."""
+    contexts = []
+
+    class Noted(dict):
+        def __setitem__(self, key, context):
+            if context not in contexts:
+                contexts.append(context)
+            super().__setitem__(key, context)
+
+    monkeypatch.setattr(tls, "_shared", Noted())
+    return contexts
+
+
+def trusts(url, **kwargs):
+    try:
+        return session(**kwargs)[0].get(url).status_code == 200
+    except requests.exceptions.SSLError:
+        return False
+
+
+def test_the_cas_of_a_file_are_loaded_once_a_process(tls_server, own_ca, created, monkeypatch):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", own_ca[1])
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        assert all(pool.map(trusts, [tls_server.url] * 6))
+    assert trusts(tls_server.url)
+    assert len(created) == 1
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE")
+    assert not trusts(tls_server.url)  # certifi's: another file, another context
+    assert len(created) == 2
+    assert created[0].cert_store_stats()["x509"] == 1
+
+
+def test_a_file_of_cas_that_changes_is_read_again(
+    tls_server, own_ca, created, monkeypatch, tmp_path
+):
+    file = tmp_path / "cas.pem"
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(file))
+    file.write_text(Path(certifi.where()).read_text())
+    assert not trusts(tls_server.url)
+    file.write_text(own_ca[0])
+    assert trusts(tls_server.url)
+    file.write_text(Path(certifi.where()).read_text())
+    assert not trusts(tls_server.url)
+    file.write_text("no PEM")
+    with pytest.raises((requests.exceptions.SSLError, OSError)):
+        session()[0].get(tls_server.url)
+    assert len(created) == 3
+
+
+def test_an_accounts_ca_is_trusted_by_its_own_polls_alone(tls_server, own_ca, created):
+    own = our_http.trusting(own_ca[0])
+    before = len(own.get_ca_certs())
+    assert not trusts(tls_server.url)
+    assert trusts(tls_server.url, tls=own)
+    assert trusts(tls_server.url, tls=own)
+    assert not trusts(tls_server.url)
+    assert (before, len(created)) == (1, 1)
+    assert own.cert_store_stats()["x509"] == 1 + created[0].cert_store_stats()["x509"]
+
+
+def test_what_does_not_verify_leaves_the_shared_context_alone(tls_server, created):
+    for _ in range(2):
+        with pytest.warns(urllib3.exceptions.InsecureRequestWarning):
+            assert trusts(tls_server.url, verify=False)
+        assert not trusts(tls_server.url)
+    assert [context.verify_mode for context in created] == [ssl.CERT_REQUIRED]
+
+
+def test_few_contexts_are_kept(tmp_path, own_ca, created):
+    for number in range(tls.KEPT + 3):
+        file = tmp_path / f"{number}.pem"
+        file.write_text(own_ca[0])
+        tls._of_file(ssl.create_default_context, str(file))
+    assert len(tls._shared) == tls.KEPT
+
+
+@pytest.mark.parametrize(
+    "changed", [{"cert_reqs": "CERT_NONE"}, {"ca_cert_dir": "/dev"}, {"ca_certs": None}]
+)
+def test_only_what_verifies_with_a_file_gets_a_shared_context(created, changed):
+    given = {"cert_reqs": "CERT_REQUIRED", "ca_certs": certifi.where(), "ca_cert_dir": None}
+    connection = types.SimpleNamespace(**{**given, **changed}, ssl_context=None)
+    with tls.loaded(connection, None, ssl.create_default_context):
+        assert connection.ssl_context is None
+    assert not created

@@ -18,6 +18,7 @@ import io
 import ipaddress
 import json
 import socket
+import ssl
 import threading
 import time
 import weakref
@@ -28,7 +29,9 @@ from typing import Any, Callable, ClassVar, Optional, Union
 import urllib3
 from urllib3._collections import HTTPHeaderDict
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ProtocolError
+from urllib3.util.ssl_ import create_urllib3_context
 
+from shared.engine import tls
 from shared.engine.deadline import Deadline
 from shared.engine.errors import AddressDenied, InvalidEvent, OutOfTime, UnexpectedResponse
 
@@ -285,11 +288,20 @@ class Network:
         if isinstance(sock, socket.socket):
             self._keep(sock)
 
-    def pools(self, classes: Mapping[str, Any]) -> dict[str, Any]:
-        """These classes of urllib3 connection pools, changed to open their connections through this network."""
+    def pools(
+        self,
+        classes: Mapping[str, Any],
+        own_tls: Optional[ssl.SSLContext] = None,
+        create_tls: Callable[[], ssl.SSLContext] = create_urllib3_context,
+    ) -> dict[str, Any]:
+        """These classes of urllib3 connection pools, changed to open their connections through this network.
+
+        ``own_tls`` is the context that they were given, if it trusts a CA of the account; ``create_tls`` is what
+        the library that they belong to creates its contexts with.
+        """
+        added = {"network": self, "own_tls": own_tls, "create_tls": staticmethod(create_tls)}
         return {
-            scheme: type(kind.__name__, (_Pool, kind), {"network": self})
-            for scheme, kind in classes.items()
+            scheme: type(kind.__name__, (_Pool, kind), added) for scheme, kind in classes.items()
         }
 
     def at_end(self, action: Callable[[], Any]) -> None:
@@ -331,6 +343,8 @@ class _Pool:
     """What ``Network.pools`` adds to a pool of urllib3: how it connects and how it reads."""
 
     network: ClassVar[Network]
+    own_tls: ClassVar[Optional[ssl.SSLContext]]
+    create_tls: ClassVar[Any]  # a static method
 
     def _new_conn(self) -> Any:
         connection = super()._new_conn()  # type: ignore[misc]
@@ -341,9 +355,13 @@ class _Pool:
         return connection
 
     def _validate_conn(self, connection: Any) -> None:
-        """urllib3 calls this to connect over TLS."""
+        """urllib3 calls this before a request; over TLS it connects here, except through a proxy."""
+        prepared: Any = contextlib.nullcontext()
+        if self.scheme == "https" and self.proxy is None:  # type: ignore[attr-defined]
+            prepared = tls.loaded(connection, self.own_tls, self.create_tls)
         try:
-            super()._validate_conn(connection)  # type: ignore[misc]
+            with prepared:
+                super()._validate_conn(connection)  # type: ignore[misc]
         finally:
             self.network.secured(connection, getattr(connection, "sock", None))
 

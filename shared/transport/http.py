@@ -250,7 +250,9 @@ class PollAdapter(requests.adapters.HTTPAdapter):
         return manager
 
     def _attach(self, manager: Any) -> None:
-        manager.pool_classes_by_scheme = self._network.pools(manager.pool_classes_by_scheme)
+        manager.pool_classes_by_scheme = self._network.pools(
+            manager.pool_classes_by_scheme, self._tls
+        )
         self._network.at_end(manager.clear)
 
     def build_response(self, req: Any, resp: Any) -> requests.Response:

@@ -1,8 +1,8 @@
 """AWS: the names that cells and the engine use.
 
 ``session``: credentials, login, regions. ``paging``: calls and listings. ``errors`` and ``responses``: what a response
-means, and whether it is one (``plans`` reads it). ``records``: tags and names. Cells import ``cloudwatch``, ``cloudtrail`` and ``regions``
-(where regions are) by themselves, as they need them.
+means, and whether it is one; ``plans`` reads it. ``records``: tags and names. Cells import ``cloudwatch``,
+``cloudtrail`` and ``regions`` (where regions are) by themselves, as they need them.
 """
 
 from shared.engine.contracts import Provider

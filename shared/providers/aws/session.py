@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 import botocore.config
 import botocore.configprovider
 import botocore.exceptions as aws_errors
+import botocore.httpsession
 import botocore.loaders
 import botocore.session
 
@@ -139,6 +140,7 @@ class Session:
         self.workers: Workers = poll.workers
         self._poll = poll
         self._network: Network = poll.network
+        self._tls = http.trust(credentials.cacert, credentials.verify)
         self._lock = threading.Lock()
         self._clients: dict[tuple[str, str], Any] = {}
         self._account_lock = threading.Lock()
@@ -202,12 +204,12 @@ class Session:
         It has no parameters for either, and creates its pools for proxies later.
         """
         pools = http_session._pool_classes_by_scheme
-        pools.update(self._network.pools(pools))
+        create_tls = botocore.httpsession.create_urllib3_context
+        pools.update(self._network.pools(pools, self._tls, create_tls))
         self._network.at_end(http_session.close)
-        tls = http.trust(self.credentials.cacert, self.credentials.verify)
-        if tls:
-            http_session._get_ssl_context = lambda: tls
-            http_session._manager.connection_pool_kw["ssl_context"] = tls
+        if self._tls:
+            http_session._get_ssl_context = lambda: self._tls
+            http_session._manager.connection_pool_kw["ssl_context"] = self._tls
 
     def offers(self, service: str, region: str) -> bool:
         """Whether the region has the service: by botocore's list, which may be old, or by its host name."""
