@@ -18,7 +18,8 @@ DEEPEST = 100  # levels; no polled API nests its answers more than 20 deep
 
 LARGEST = 2**128  # larger than any API's numbers, even in units: 4096 GiB in bytes
 
-_AS_THEY_ARE = (str, bool, type(None))
+_AS_THEY_ARE = frozenset((str, bool, type(None)))
+_NUMBERS = frozenset((int, float))
 
 _WORDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
 _WORDS.update({dict: "an object", list: "a list", datetime.datetime: "a time"})
@@ -30,6 +31,19 @@ def field(record: Mapping[str, Any], name: str, kind: type[T]) -> Optional[T]:
     ``float`` also accepts whole numbers; ``int`` does not accept true and false. Numbers must be finite, and
     whole numbers no larger than ``LARGEST``.
     """
+    if type(record) is dict:  # the usual case, dozens of times per record, first
+        value = record.get(name)
+        if value is None:
+            return None
+        if type(value) is kind and (
+            kind not in _NUMBERS or -LARGEST <= value <= LARGEST  # type: ignore[operator]
+        ):
+            return value
+    return _checked_field(record, name, kind)
+
+
+def _checked_field(record: Mapping[str, Any], name: str, kind: type[T]) -> Optional[T]:
+    """What ``field`` returns or raises, for any record and value."""
     if not isinstance(record, Mapping):
         raise UnexpectedResponse(f"expected an object with {name!r}, got {type(record).__name__}")
     value = record.get(name)
@@ -72,7 +86,10 @@ def needed(record: Mapping[str, Any], name: str, kind: type[T]) -> T:
 def items(record: Mapping[str, Any], name: str, kind: type[T]) -> list[T]:
     """The list in the field, each item of the given type; empty if the field is absent."""
     values = field(record, name, list) or []
+    exact = kind not in _NUMBERS
     for value in values:
+        if exact and type(value) is kind:
+            continue
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
             raise UnexpectedResponse(
                 f"field {name!r} should be a list of {_WORDS.get(kind, kind.__name__)}, "
@@ -122,17 +139,24 @@ def plain(value: Any, _depth: int = 0) -> Any:
     Raises UnexpectedResponse for what JSON can't represent, and for more levels than ``DEEPEST``.
     """
     kind = type(value)
-    if kind in _AS_THEY_ARE:  # the usual case, dozens of times per record
+    if kind in _AS_THEY_ARE:
         return value
     if kind is int or kind is float:
-        _check_number(value, "metadata")
+        if not -LARGEST <= value <= LARGEST:
+            _check_number(value, "metadata")
         return value
     if _depth > DEEPEST:
         raise UnexpectedResponse(f"a record is nested more than {DEEPEST} levels deep")
-    if isinstance(value, Mapping):
-        return {str(key): plain(item, _depth + 1) for key, item in value.items()}
+    # the test for Mapping is slow, and most items are texts, which need no call
+    if kind is dict or (kind is not list and isinstance(value, Mapping)):
+        return {
+            key if type(key) is str else str(key): item
+            if type(item) in _AS_THEY_ARE
+            else plain(item, _depth + 1)
+            for key, item in value.items()
+        }
     if isinstance(value, (list, tuple)):
-        return [plain(item, _depth + 1) for item in value]
+        return [item if type(item) in _AS_THEY_ARE else plain(item, _depth + 1) for item in value]
     if isinstance(value, datetime.datetime):
         return _rfc3339(value)
     if isinstance(value, datetime.date):

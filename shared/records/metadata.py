@@ -22,15 +22,15 @@ def metadata(
     the customer's own keys and values) to ``provider_metadata``. None and empty values are left out.
     """
     result = Metadata()
-    for name in names:
-        _add(result, name, record.get(name))
-    for name, value in more.items():
-        _add(result, name, value)
+    facts = [(name, record.get(name)) for name in names]
+    for name, value in [*facts, *more.items()]:
+        if value is not None and (value or _is_known(value)):
+            result.add(name, plain(value))
     for name, value in sorted((tags or {}).items()):
         result.add(name, plain(value), namespace=Metadata.PROVIDER_METADATA_NAMESPACE_ID)
     return result
 
 
-def _add(result: Metadata, name: str, value: Any) -> None:
-    if value is not None and value != "" and value != [] and value != {}:
-        result.add(name, plain(value))
+def _is_known(value: Any) -> bool:
+    """Whether a value that is false in Python is a fact: 0 and False are."""
+    return not (value == "" or value == [] or value == {})
