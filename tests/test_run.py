@@ -9,10 +9,9 @@ import freezegun
 import pytest
 from nflex_connector_utils import Network
 
-from shared.engine import gather, network
+from shared.engine import gather
 from shared.engine import poll as engine
 from shared.engine.contracts import Cell, Dropped, Page
-from shared.engine.deadline import Deadline
 from shared.engine.errors import (
     Absent,
     IncompletePoll,
@@ -483,12 +482,21 @@ def test_the_network_has_ended_when_a_poll_has(provider, monkeypatch, outcome):
     assert polls[0].network.ended
 
 
-def test_a_conversion_sees_that_the_poll_has_ended(provider):
+def test_a_conversion_sees_that_the_poll_has_ended(provider, monkeypatch):
     """Its thread must not go on for as long as a page takes."""
-    opened = network.Network(Deadline(60))
-    page = gather._until_the_end(opened, range(gather.NOTICED_AFTER * 3))
-    assert next(page) == 0
-    opened.end()
+    converted, polls = [], []
+    login = provider.login
+    monkeypatch.setattr(
+        provider, "login", lambda credentials, poll: polls.append(poll) or login(credentials, poll)
+    )
+
+    def convert_one(record, scope, lookups):
+        converted.append(record)
+        polls[0].network.end()
+        return convert(record, scope, lookups)
+
+    provider.change_cell(convert=convert_one)
+    provider.planned = [Scope("a", [[{"id": str(n)} for n in range(gather.NOTICED_AFTER * 3)]])]
     with pytest.raises(OutOfTime):
-        for number in page:
-            assert number < gather.NOTICED_AFTER
+        poll()
+    assert len(converted) == gather.NOTICED_AFTER

@@ -5,10 +5,10 @@ import dataclasses
 import queue
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Callable, Optional, TypeVar, Union
 
-from shared.engine import platform
+from shared.engine import collector, platform
 from shared.engine.contracts import Cell, Dropped, Page, Poll, Provider, Scope
 from shared.engine.errors import (
     Absent,
@@ -18,7 +18,6 @@ from shared.engine.errors import (
     UnexpectedResponse,
 )
 from shared.engine.failures import classified
-from shared.engine.network import Network
 from shared.engine.runtime import Runtime
 
 SCOPES_AT_ONCE = 8  # parsing holds the interpreter's lock: more threads cost memory, not time
@@ -98,8 +97,9 @@ def gather(started: Started, task: Task) -> tuple[list[dict[str, Any]], bool]:
     """The task's results of all scopes, sorted by key, and whether they are complete."""
     poll = started.poll
     try:
-        scopes = within_deadline(started, "login", started.scopes)
-        answers = _side_by_side(started, task, scopes)
+        with collector.less_often():
+            scopes = within_deadline(started, "login", started.scopes)
+            answers = _side_by_side(started, task, scopes)
     finally:
         poll.network.end()  # which also ends every thread that hangs in it
     failed = _failed(poll, answers, task.all_scopes)
@@ -220,28 +220,24 @@ def _poll_scope(started: Started, task: Task, scope: Scope) -> Answer:
 def _convert_page(
     started: Started, task: Task, page: Page[Any, Any], scope: Scope, answer: Answer
 ) -> None:
-    for record in _until_the_end(started.poll.network, page.records):
-        try:
-            for result in task.convert(record, scope, page.lookups):
-                answer.converted += 1
-                if isinstance(result, Dropped):
-                    answer.dropped[result.reason] += 1
-                    continue
-                key, resource = result
-                if key in answer.results:
-                    # a listing that moved on between two pages shows the same record again
-                    answer.dropped["listed twice"] += 1
-                answer.results[key] = resource
-        except ConnectorError as error:
-            error.message = f"{_label(record, started.cell.record_ids)}: {error.message}"
-            raise
-
-
-def _until_the_end(network: Network, records: Iterable[T]) -> Iterator[T]:
-    for number, record in enumerate(records):
-        if number % NOTICED_AFTER == 0 and network.ended:
+    for start in range(0, len(page.records), NOTICED_AFTER):
+        if started.poll.network.ended:
             raise OutOfTime("the poll has ended")
-        yield record
+        for record in page.records[start : start + NOTICED_AFTER]:
+            try:
+                for result in task.convert(record, scope, page.lookups):
+                    answer.converted += 1
+                    if isinstance(result, Dropped):
+                        answer.dropped[result.reason] += 1
+                        continue
+                    key, resource = result
+                    if key in answer.results:
+                        # a listing that moved on between two pages shows the same record again
+                        answer.dropped["listed twice"] += 1
+                    answer.results[key] = resource
+            except ConnectorError as error:
+                error.message = f"{_label(record, started.cell.record_ids)}: {error.message}"
+                raise
 
 
 def _label(record: Any, names: Iterable[str]) -> str:
