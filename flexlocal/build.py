@@ -31,7 +31,7 @@ from flexlocal import accounts, cassette_server, cassettes, distributions, pytho
 from flexlocal.distributions import BuildError, below
 from flexlocal.manifest import Manifest, Module
 from shared.engine import poll
-from shared.records import metrics
+from shared.records import mapping
 
 ROOT = accounts.ROOT
 DIST = ROOT / "dist"
@@ -65,8 +65,8 @@ def build(
     """Build a family with the cells of these providers, or of all. Raises BuildError."""
     module = known.modules[family]
     try:
-        metrics.load(ROOT / "mapping.yaml")
-    except metrics.MappingError as error:
+        mapping.load(ROOT / "mapping.yaml")
+    except mapping.MappingError as error:
         raise BuildError(f"mapping.yaml: {error}") from None
     cells = _cells(known, family, providers)
     interpreter_of = {version: pythons.find(version) for version in module.pythons}
@@ -134,7 +134,7 @@ def _fill(
         raise BuildError(f"{where}, line {error.lineno}: {error.msg}") from None
     ours = [(entry, folder), (LAMBDA, folder)]
     ours += [(file, lib / file.parent.relative_to(ROOT)) for file in reached if file != entry]
-    if ROOT / "shared" / "records" / "metrics.py" in reached:  # which reads mapping.yaml
+    if ROOT / "shared" / "records" / "mapping.py" in reached:  # which reads mapping.yaml
         ours.append((ROOT / "mapping.yaml", lib))
     for file, target in ours:
         target.mkdir(parents=True, exist_ok=True)

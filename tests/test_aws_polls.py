@@ -14,7 +14,7 @@ from collections import Counter
 import pytest
 from freezegun import freeze_time
 
-from shared.records import metrics
+from shared.records import mapping
 from tests.fakes import moto_polls
 from tests.fakes.context import Context
 from tools import demo_aws
@@ -297,7 +297,7 @@ def by_hand():
 
 
 def test_every_entry_was_worked_out():
-    known = {key for key in metrics.load(metrics.MAPPING) if key.startswith("aws.")}
+    known = {key for key in mapping.load(mapping.MAPPING) if key.startswith("aws.")}
     assert {f"{service}.{metric}" for service, of in by_hand().items() for metric in of} == known
 
 

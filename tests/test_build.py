@@ -106,7 +106,7 @@ def test_a_zip_carries_what_it_can_reach_and_no_more(family):
         for file in (lib / room).rglob("*.py")
     }
     assert own == there - {f"modules/{family}/main.py"}  # which stands at the top
-    assert (lib / "mapping.yaml").exists() == ("shared/records/metrics.py" in own)
+    assert (lib / "mapping.yaml").exists() == ("shared/records/mapping.py" in own)
 
 
 def test_a_zip_without_metrics_has_no_mapping():
@@ -118,8 +118,10 @@ def test_a_zip_without_metrics_has_no_mapping():
 
 def test_a_built_module_finds_the_metric_mapping():
     lib = module("servers").folder / "lib"
-    script = "import sys; sys.path.insert(0, sys.argv[1]); from shared.records import metrics\n"
-    script += "print(metrics.MAPPING, len(metrics.of('aws.ec2')))"
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from shared.records import mapping, metrics\n"
+    )
+    script += "print(mapping.MAPPING, len(metrics.of('aws.ec2')))"
     done = subprocess.run(
         [sys.executable, "-B", "-I", "-S", "-c", script, str(lib)], capture_output=True, text=True
     )

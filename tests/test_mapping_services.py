@@ -1,6 +1,6 @@
 """mapping.yaml has only services that a cell reads, and variables that this service gives: every one of them.
 
-What shared/records/metrics.py lists in SERVICES is compared with what the cells do, since a built module has not
+What shared/records/mapping.py lists in SERVICES is compared with what the cells do, since a built module has not
 all cells and can't find it out.
 """
 
@@ -14,8 +14,8 @@ from flexlocal.__main__ import families
 from shared.engine.contracts import Window
 from shared.engine.interval import Interval
 from shared.providers.aws import cloudwatch
-from shared.records import metrics
-from shared.records.metrics import MAPPING, SERVICES, VARIABLES, MappingError
+from shared.records import mapping, metrics
+from shared.records.mapping import MAPPING, SERVICES, VARIABLES, MappingError
 from tests.built import ROOT
 from tests.fakes.aws_records import Session
 from tests.test_interval import Clock
@@ -73,10 +73,10 @@ def test_a_variable_that_the_service_never_gives(service, variable, tmp_path):
     key, changed = entry(service, f"value / {variable}")
     file = written(tmp_path, {**ENTRIES, key: changed})
     if variable in SERVICES[service]:
-        assert metrics.load(file)[key].variables == {variable}
+        assert mapping.load(file)[key].variables == {variable}
         return
     with pytest.raises(MappingError) as refused:
-        metrics.load(file)
+        mapping.load(file)
     assert str(refused.value).startswith(
         f"{key}: {variable!r} is no variable here: {service} never gives it; known are "
     )
@@ -89,7 +89,7 @@ def test_a_misspelt_service_names_the_nearest(service, tmp_path):
     wrong = service[:-1] + service[-1] * 2
     changed = {name if name != key else f"{wrong}.X": each for name, each in ENTRIES.items()}
     with pytest.raises(MappingError) as refused:
-        metrics.load(written(tmp_path, changed))
+        mapping.load(written(tmp_path, changed))
     assert str(refused.value) == (
         f"{wrong}.X: no cell reads {wrong!r}; the nearest known is {service!r}"
     )
@@ -102,7 +102,7 @@ def all_in_use(monkeypatch, tmp_path):
         key: {**each, "conversion_expr": " * ".join(("value", *sorted(SERVICES[service_of(key)])))}
         for key, each in ENTRIES.items()
     }
-    monkeypatch.setattr(metrics, "_loaded", metrics.load(written(tmp_path, changed)))
+    monkeypatch.setattr(metrics, "_loaded", mapping.load(written(tmp_path, changed)))
     given, convert = {}, metrics.Metric.convert
 
     def recorded(metric, value, **variables):

@@ -6,8 +6,9 @@ import threading
 
 import pytest
 
-from shared.records import metrics
-from shared.records.metrics import MAPPING, MappingError, clean, load, of, rates
+from shared.records import mapping, metrics
+from shared.records.mapping import MAPPING, MappingError, load
+from shared.records.metrics import clean, of, rates
 
 NAN, INF = float("nan"), float("inf")
 UTC = datetime.timezone.utc
@@ -220,7 +221,7 @@ def test_a_service_is_its_whole_name():
 def test_the_file_is_read_once_a_process(monkeypatch):
     read = []
     monkeypatch.setattr(metrics, "_loaded", {})
-    monkeypatch.setattr(metrics, "load", lambda file: read.append(file) or load(file))
+    monkeypatch.setattr(mapping, "load", lambda file: read.append(file) or load(file))
     together = threading.Barrier(4)
     threads = [threading.Thread(target=lambda: (together.wait(), of("aws.ec2"))) for _ in range(4)]
     for thread in threads:

@@ -9,8 +9,6 @@ import json
 import math
 from typing import Any, Optional, Union
 
-import yaml
-
 from shared.engine.errors import UnexpectedResponse
 from shared.records.fields import DEEPEST
 
@@ -125,6 +123,8 @@ def yaml_value(text: str) -> Any:
     The graph of nodes is checked before it is expanded: an alias that contains itself, or aliases of aliases,
     need only a few hundred bytes to fill any memory.
     """
+    import yaml  # only OSM's records hold any, and other polls start without it
+
     if len(text) > LONGEST_YAML:
         raise Unusable(f"it is longer than {LONGEST_YAML} characters")
     try:
