@@ -1,1 +1,5 @@
 """What every connector module is shipped with. Nothing in here knows a resource family."""
+
+from shared.engine.nflex import import_without_parser
+
+import_without_parser()  # before anything imports nflex-connector-utils: a third of a cold start
