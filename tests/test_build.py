@@ -177,7 +177,7 @@ def test_the_terms_of_use_come_along(family):
 def test_one_provider_alone_ships_nothing_of_the_others(tmp_path):
     built = build.build(MANIFEST, "servers", ["openstack"], tmp_path)
     found = names(built)
-    assert "lib/modules/servers/openstack.py" in found
+    assert "lib/modules/servers/openstack/__init__.py" in found
     assert "lib/shared/providers/openstack/session.py" in found
     assert not [
         name

@@ -96,7 +96,7 @@ def test_a_wrong_manifest_names_what_is_wrong(tmp_path, path, value, told):
 @pytest.mark.parametrize(
     "text, told",
     [
-        ("modules: {a: 1", "no YAML"),
+        ("modules: {a: 1", "is not YAML"),
         ("modules: {}\nmodules: {}\n", "'modules' is given twice"),
         ("", "None is not of type 'object'"),
         ("[]", "[] is not of type 'object'"),

@@ -743,7 +743,7 @@ def test_a_header_that_is_no_number(home, cmp, capsys, header):
         ("regions: {other: {}}", "no regions.default"),
         ("regions: {default: {cmp_url: http://x}}", "no regions.default with cmp_url"),
         ("[]", "no regions.default"),
-        ("regions: {a", "no YAML"),
+        ("regions: {a", "is not YAML"),
     ],
 )
 def test_a_region_that_is_not_configured(home, capsys, content, told):
