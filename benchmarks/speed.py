@@ -286,7 +286,7 @@ def run(work: Work, runs: int, clients: Collection[str]) -> dict[str, Figures]:
     with tempfile.TemporaryDirectory() as home, contextlib.closing(StandIn(work)) as stand_in:
         measured(work, work.clients[0], stand_in, home)  # so that its pages are rendered
         stand_in.requests = stand_in.tell("requests")
-        for _ in range(1 if work.large else runs):
+        for _ in range(runs):
             for client, of in samples.items():
                 if sum(sample["wall_s"] for sample in of) < PATIENCE_S:
                     of.append(measured(work, client, stand_in, home))
