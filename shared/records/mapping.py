@@ -4,8 +4,8 @@ It is in nflex-connector-utils' format and evaluated by its parser. Loading it r
 ignore: an expression that it can't parse (it would leave the value unconverted), a service that no cell reads, a
 variable that the service never provides, a missing unit.
 
-Only ``metrics.of`` imports this file, when a metric is first needed: the parser needs pyparsing, a quarter of the
-time of a cold start.
+Only ``metrics.of`` imports this file, when a metric is first needed: the parser needs pyparsing, which
+other polls start without (shared/engine/nflex.py).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
