@@ -489,7 +489,11 @@ def write(results: Results, found: Mapping[str, float], about: str) -> None:
     page = PAGE.read_text(encoding="utf-8")
     page = replaced(page, "machine", about + "\n")
     page = replaced(page, "targets", markdown(target_rows(found)) + "\n")
-    page = replaced(page, "speed", markdown(rows(results)) + "\n")
+    page = replaced(
+        page,
+        "speed",
+        f"![CPU seconds of each client]({PLOT.name})\n\n" + markdown(rows(results)) + "\n",
+    )
     PAGE.write_text(page, encoding="utf-8")
     PLOT.write_text(plot(results), encoding="utf-8")
     KEPT.write_text(json.dumps(dict(sorted(found.items())), indent=2) + "\n", encoding="utf-8")
