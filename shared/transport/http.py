@@ -256,7 +256,7 @@ class PollAdapter(requests.adapters.HTTPAdapter):
         self._network.at_end(manager.clear)
 
     def build_response(self, req: Any, resp: Any) -> requests.Response:
-        response = super().build_response(req, resp)
+        response: requests.Response = super().build_response(req, resp)
         response.__class__ = _Response
         return response
 
@@ -321,7 +321,7 @@ def trusting(pem: str) -> ssl.SSLContext:
     Raises ssl.SSLError or ValueError if the text is not PEM. It is urllib3's own kind of context: with any other,
     urllib3 1.26 does not check the host name if it is an address.
     """
-    tls = create_urllib3_context()
+    tls: ssl.SSLContext = create_urllib3_context()
     tls.load_verify_locations(cadata=pem)
     return tls
 
