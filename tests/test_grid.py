@@ -35,7 +35,7 @@ from shared.engine.contracts import Dropped
 from shared.engine.errors import ConnectorError, UnexpectedResponse
 from shared.engine.masking import secrets_in
 from shared.engine.poll import load_cell
-from shared.records import metrics
+from shared.records import mapping
 from shared.records.status import LEVELS
 from tools import expected
 
@@ -308,7 +308,7 @@ TEXTS = {
 NUMBERS = {"get_metrics": ("value",)}
 OPTIONAL = {"get_metrics": ("specialisation",), "get_logs": ("user",)}
 SEVERITIES = {"info", "warn", "error"}
-METRICS = {(metric.name, metric.unit) for metric in metrics.load(metrics.MAPPING).values()}
+METRICS = {(metric.name, metric.unit) for metric in mapping.load(mapping.MAPPING).values()}
 
 
 def moment(text):
