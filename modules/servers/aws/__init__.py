@@ -82,9 +82,5 @@ CELL = Cell(
         span=cloudwatch.SPAN,
         fetch=metrics,
     ),
-    logs=Series(
-        permissions=(cloudtrail.PERMISSION, "ec2:DescribeRegions"),
-        span=cloudtrail.SPAN,
-        fetch=logs,
-    ),
+    logs=cloudtrail.series(logs),
 )

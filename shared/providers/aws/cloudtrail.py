@@ -15,9 +15,9 @@ import dataclasses
 import datetime
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
-from shared.engine.contracts import Window
+from shared.engine.contracts import Series, Window
 from shared.engine.errors import UnexpectedResponse
 from shared.engine.interval import Span
 from shared.providers import aws
@@ -80,6 +80,13 @@ def by_source(source: str, ids: str) -> Lookup:
 def by_names(names: str, ids: str, id: str = r"\g<0>") -> Lookup:
     """``names`` are those of the events, separated by blanks."""
     return Lookup("EventName", tuple(names.split()), re.compile(ids), id)
+
+
+def series(
+    fetch: Callable[[aws.Scope, Window], Iterator[list[dict[str, Any]]]],
+) -> Series[aws.Scope]:
+    """The logs of a cell: what it fetches with ``events``, and the permissions and the span of time that takes."""
+    return Series(permissions=(PERMISSION, "ec2:DescribeRegions"), span=SPAN, fetch=fetch)
 
 
 def events(
