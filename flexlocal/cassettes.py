@@ -11,7 +11,8 @@ passwords, and whatever OSM lists that may be a secret; wherever they stand, the
 tokens that it was given, by their values. A replayed token must not expire, so its ``expires_at`` is set far ahead.
 
 vcrpy exchanges connection classes for the whole process, so recording and replaying poll one scope at
-a time (``CONFIG``).
+a time (``CONFIG``). A poll that failed may have left a thread that still opens a connection; vcrpy puts the
+classes back and forth for each, so that and the end of a replay exclude each other (``_EXCHANGE``).
 """
 
 import contextlib
@@ -20,6 +21,7 @@ import inspect
 import json
 import os
 import re
+import threading
 import types
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +31,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 import vcr
 import vcr.cassette
+import vcr.patch
 import yaml
 from vcr.persisters.filesystem import CassetteNotFoundError, FilesystemPersister
 from vcr.serialize import deserialize, serialize
@@ -131,7 +134,7 @@ def replay(file: Path, credentials: Any = None) -> Iterator[Replayed]:
     """
     _must_exist(file)
     websockets = read_websockets(file)
-    with _vcr(Scrubber(credentials)).use_cassette(str(file), record_mode="none") as cassette:
+    with _exchanged(Scrubber(credentials), file, "none") as cassette:
         can_play = cassette.can_play_response_for
 
         def must_play(request: Any) -> bool:
@@ -167,7 +170,7 @@ def record(
     scrubber = Scrubber(credentials)
     try:
         with (
-            _vcr(scrubber).use_cassette(str(fresh), record_mode="all"),
+            _exchanged(scrubber, fresh, "all"),
             websocket_cassettes.record() as kept,
             stopped_clock(moment),
         ):
@@ -189,6 +192,43 @@ def _finish(
         document["websockets"] = websockets
     text = _Readable.serialize(document)
     fresh.write_text((comment and f"{comment}\n") + text, encoding="utf-8")
+
+
+# Held while connection classes are exchanged or put back, by whichever thread.
+_EXCHANGE = threading.RLock()
+_force_reset = vcr.patch.force_reset
+_add_connection = vcr.patch.ConnectionRemover.add_connection_to_pool_entry
+
+
+@contextlib.contextmanager
+def _reset_alone() -> Iterator[None]:
+    with _EXCHANGE, _force_reset():
+        yield
+
+
+def _add_alone(remover: Any, pool: Any, connection: Any) -> None:
+    with _EXCHANGE:
+        _add_connection(remover, pool, connection)
+
+
+# For good, since a thread may outlive the replay that it was started in.
+vcr.patch.force_reset = _reset_alone
+vcr.patch.ConnectionRemover.add_connection_to_pool_entry = _add_alone
+
+
+@contextlib.contextmanager
+def _exchanged(scrubber: "Scrubber", file: Path, record_mode: str) -> Iterator[Any]:
+    """vcrpy's cassette, whose connection classes are in place within; afterwards none is left, in any thread."""
+    stack = contextlib.ExitStack()
+    with _EXCHANGE:
+        cassette = stack.enter_context(
+            _vcr(scrubber).use_cassette(str(file), record_mode=record_mode)
+        )
+    try:
+        yield cassette
+    finally:
+        with _EXCHANGE:
+            stack.close()
 
 
 def recorded_at(file: Path) -> Optional[datetime.datetime]:

@@ -1,13 +1,17 @@
 """What all tests share."""
 
+import http.client
 import importlib.metadata
 import os
 import socket
 import threading
 
 import pytest
+import urllib3
 
 from shared.engine.deadline import Deadline
+
+CONNECTION, HTTP_CONNECTION = urllib3.HTTPConnectionPool.ConnectionCls, http.client.HTTPConnection
 
 
 @pytest.fixture
@@ -36,6 +40,14 @@ def no_ambient_credentials(monkeypatch):
     for name in list(os.environ):
         if name.startswith(("AWS_", "OS_", "FLEXLOCAL_")) and name != "AWS_CA_BUNDLE":
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def no_cassette_is_left():
+    """A replay that lasted beyond its test would answer the tests after it: the test that left it fails."""
+    yield
+    assert urllib3.HTTPConnectionPool.ConnectionCls is CONNECTION
+    assert http.client.HTTPConnection is HTTP_CONNECTION
 
 
 @pytest.fixture
