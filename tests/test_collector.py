@@ -25,7 +25,9 @@ def test_it_runs_less_often_and_is_not_off():
     assert gc.get_threshold() == (700, 10, 10)
 
 
-def test_cycles_are_collected_meanwhile():
+def test_cycles_are_collected_meanwhile(monkeypatch):
+    monkeypatch.setattr(collector, "OBJECTS", 20_000)
+
     class Cycle:
         alive = 0
 
