@@ -51,12 +51,21 @@ def complete(
 
 
 class Parsers(botocore.parsers.ResponseParserFactory):  # type: ignore[misc]
-    """botocore's parsers, which by themselves trust a response to be as the service's model describes it."""
+    """botocore's parsers, which by themselves trust a response to be as the service's model describes it.
+
+    One of each protocol, though botocore asks for one with each response: what a parser planned is planned once.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._parsers: dict[str, _Parser] = {}
 
     def create_parser(self, protocol_name: str) -> Any:
-        planned = plans.PARSERS.get(protocol_name)
-        parser = planned(**self._defaults) if planned else super().create_parser(protocol_name)
-        return _Parser(parser)
+        if protocol_name not in self._parsers:
+            planned = plans.PARSERS.get(protocol_name)
+            parser = planned(**self._defaults) if planned else super().create_parser(protocol_name)
+            self._parsers[protocol_name] = _Parser(parser)
+        return self._parsers[protocol_name]
 
 
 class _Parser:

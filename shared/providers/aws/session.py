@@ -23,8 +23,8 @@ from urllib.parse import urlsplit
 import botocore.config
 import botocore.configprovider
 import botocore.exceptions as aws_errors
+import botocore.hooks
 import botocore.httpsession
-import botocore.loaders
 import botocore.session
 
 from shared.engine.contracts import Poll
@@ -45,6 +45,7 @@ from shared.engine.network import CONNECT_TIMEOUT_S, Network
 from shared.engine.workers import Workers
 from shared.providers.aws import boto3_session
 from shared.providers.aws.errors import classify, is_unknown_key, refusal
+from shared.providers.aws.models import Events, Models
 from shared.providers.aws.responses import ENVELOPES, Parsers, complete, timestamp, use_json
 from shared.providers.aws.throttle import Throttle
 from shared.records.fields import needed, objects
@@ -58,12 +59,7 @@ _CONSOLE = {
     "aws-us-gov": "console.amazonaws-us-gov.com",
 }
 _NO_SUCH_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
-# botocore's own service models, read once a process: most of the time for a client goes into reading EC2's.
-# Models that the host keeps elsewhere (AWS_DATA_PATH, ~/.aws/models) are not used.
-_MODELS = botocore.loaders.Loader(
-    extra_search_paths=[botocore.loaders.Loader.BUILTIN_DATA_PATH],
-    include_default_search_paths=False,
-)
+_MODELS = Models()
 
 
 CREDENTIAL_KEYS = frozenset(
@@ -175,6 +171,7 @@ class Session:
                 ignore_configured_endpoint_urls=self.credentials.key_id is not None,
             ),
         )
+        _MODELS.complete(client, service)
         http_session = client._endpoint.http_session
         self._connect_by_network(http_session)
         begin, end = ENVELOPES[client.meta.service_model.metadata["protocol"]]
@@ -397,8 +394,9 @@ def least_permissions(permissions: Iterable[str]) -> dict[str, Any]:
 
 def _botocore_session(credentials: Credentials) -> Any:
     """A session that ignores the host's profiles, files and variables, unless it is to use their credentials."""
+    hooks = botocore.hooks.HierarchicalEmitter()
     if credentials.key_id is None:
-        session = botocore.session.Session()
+        session = botocore.session.Session(event_hooks=hooks)
     else:
         # every setting that botocore knows gets its default, wherever botocore would look for it
         settings = {
@@ -407,13 +405,14 @@ def _botocore_session(credentials: Credentials) -> Any:
         }
         for name in ("config_file", "credentials_file"):
             settings[name] = (None, None, os.devnull, None)
-        session = botocore.session.Session(session_vars=settings)
+        session = botocore.session.Session(session_vars=settings, event_hooks=hooks)
         s3 = botocore.configprovider.ConstantProvider(value=None)  # has variables of its own
         session.get_component("config_store").set_config_provider("s3", s3)
         session.set_credentials(credentials.key_id, credentials.secret, credentials.token)
     parsers = Parsers()
     parsers.set_parser_defaults(timestamp_parser=timestamp)
     session.register_component("response_parser_factory", parsers)
+    session.register_component("event_emitter", Events(hooks))
     return session
 
 
