@@ -82,6 +82,17 @@ def test_the_rest_of_a_client_is_botocores(service, ours, botocores):
     assert other.meta.service_model.endpoint_discovery_operation is None
 
 
+def test_a_client_that_botocore_makes_for_itself_is_complete(monkeypatch):
+    """As for a role of the host's that is assumed with a web identity."""
+    client = login()._botocore.create_client("sts", REGION)
+    monkeypatch.setattr(client, "_make_api_call", lambda *call: call)
+    assert client.assume_role_with_web_identity(RoleArn="arn") == (
+        "AssumeRoleWithWebIdentity",
+        {"RoleArn": "arn"},
+    )
+    assert client.meta.service_model.operation_model("AssumeRoleWithWebIdentity").input_shape
+
+
 def test_no_client_gets_methods_of_its_own(monkeypatch):
     made = []
     monkeypatch.setattr(

@@ -2,13 +2,15 @@
 
 Each client gets a class of its own from botocore, with a method for each operation (EC2 has 830), and reads the
 shapes of its operations anew; a poll has a client a region, and each calls a few operations. Here botocore gets
-models without operations. What it made of them is then completed: the model is the process's, which keeps the shapes
-that it has read, and methods are looked up when they are called.
+models without operations. A client that it made of one is completed before its first call, also one that botocore
+made for itself, to fetch the host's credentials: its model is then the process's, which keeps the shapes that were
+read, and its methods are looked up when they are called.
 """
 
 import functools
 from typing import Any, Optional
 
+import botocore.client
 import botocore.hooks
 import botocore.loaders
 from botocore import xform_name
@@ -33,12 +35,11 @@ class Models(botocore.loaders.Loader):  # type: ignore[misc]
         content = super().load_service_model(service_name, type_name, api_version)
         return {**content, "operations": {}} if type_name == "service-2" else content
 
-    def complete(self, client: Any, service: str) -> None:
+    def complete(self, client: Any) -> None:
         """Give a client that botocore made of such a model its operations."""
-        model, methods = self._whole(service)
+        model, methods = self._whole(client.meta.service_model.service_name)
         client.meta._service_model = model
         client.meta.method_to_api_mapping.update(methods)
-        type(client).__getattr__ = _method
 
     @functools.cache  # noqa: B019 - there is one loader
     def _whole(self, service: str) -> tuple[ServiceModel, dict[str, str]]:
@@ -47,20 +48,26 @@ class Models(botocore.loaders.Loader):  # type: ignore[misc]
         model = ServiceModel(content, service_name=service)
         return model, {xform_name(name): name for name in model.operation_names}
 
+    def look_up_methods(self, class_attributes: dict[str, Any], **_: Any) -> None:
+        """Handle botocore's event for the class that it makes for each client."""
 
-def _method(client: Any, name: str) -> Any:
-    """A client's attribute that Python did not find: the method of an operation, or what botocore says."""
-    operation = client.meta.method_to_api_mapping.get(name)
-    if operation is None:
-        return super(type(client), client).__getattr__(name)
+        def attribute(client: Any, name: str) -> Any:
+            """What Python did not find: the method of an operation, or what botocore says."""
+            methods = client.meta.method_to_api_mapping
+            if not methods:
+                self.complete(client)
+            if name not in methods:
+                return botocore.client.BaseClient.__getattr__(client, name)
 
-    def call(*args: Any, **params: Any) -> Any:
-        if args:
-            raise TypeError(f"{name}() only accepts keyword arguments.")
-        return client._make_api_call(operation, params)
+            def call(*args: Any, **params: Any) -> Any:
+                if args:
+                    raise TypeError(f"{name}() only accepts keyword arguments.")
+                return client._make_api_call(methods[name], params)
 
-    call.__name__ = name
-    return call
+            call.__name__ = name
+            return call
+
+        class_attributes["__getattr__"] = attribute
 
 
 class Events(botocore.hooks.EventAliaser):  # type: ignore[misc]

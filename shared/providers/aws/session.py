@@ -171,7 +171,7 @@ class Session:
                 ignore_configured_endpoint_urls=self.credentials.key_id is not None,
             ),
         )
-        _MODELS.complete(client, service)
+        _MODELS.complete(client)
         http_session = client._endpoint.http_session
         self._connect_by_network(http_session)
         begin, end = ENVELOPES[client.meta.service_model.metadata["protocol"]]
@@ -421,6 +421,7 @@ def _boto3_session(session: Any) -> Any:
     on_top = boto3_session.Session(botocore_session=session)
     # Only now: boto3 adds a folder of its own to the loader that it finds, and ours is shared by all sessions.
     session.register_component("data_loader", _MODELS)
+    session.register("creating-client-class", _MODELS.look_up_methods)
     return on_top
 
 
