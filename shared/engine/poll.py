@@ -21,6 +21,7 @@ from shared.engine.gather import SCOPES_AT_ONCE, Key, Started, Task, Total, gath
 from shared.engine.interval import due
 from shared.engine.log import Log
 from shared.engine.network import Network
+from shared.engine.resources import serialized
 from shared.engine.runtime import Runtime
 from shared.engine.traffic import Traffic
 from shared.engine.workers import Workers
@@ -135,8 +136,7 @@ def _poll(family: str, event: Any, runtime: Runtime, log: Log) -> list[dict[str,
         converted = cell.convert(record, scope, lookups)
         if isinstance(converted, Dropped):
             return [converted]
-        resource = converted.serialize()
-        resource["base"]["last_seen_at"] = seen_at  # serialize() sets the moment of its own call
+        resource = serialized(converted, seen_at)
         return [((resource["type"], resource["id"]), resource)]
 
     resources, complete = gather(

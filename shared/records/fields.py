@@ -17,9 +17,11 @@ T = TypeVar("T")
 DEEPEST = 100  # levels; no polled API nests its answers more than 20 deep
 
 LARGEST = 2**128  # larger than any API's numbers, even in units: 4096 GiB in bytes
+_SMALLEST = -LARGEST
 
 _AS_THEY_ARE = frozenset((str, bool, type(None)))
 _NUMBERS = frozenset((int, float))
+_TEXT = frozenset((str,))
 
 _WORDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
 _WORDS.update({dict: "an object", list: "a list", datetime.datetime: "a time"})
@@ -36,7 +38,7 @@ def field(record: Mapping[str, Any], name: str, kind: type[T]) -> Optional[T]:
         if value is None:
             return None
         if type(value) is kind and (
-            kind not in _NUMBERS or -LARGEST <= value <= LARGEST  # type: ignore[operator]
+            kind not in _NUMBERS or _SMALLEST <= value <= LARGEST  # type: ignore[operator]
         ):
             return value
     return _checked_field(record, name, kind)
@@ -68,7 +70,7 @@ def _checked_field(record: Mapping[str, Any], name: str, kind: type[T]) -> Optio
 def _check_number(value: float, name: str) -> None:
     if (
         isinstance(value, bool)
-        or -LARGEST <= value <= LARGEST
+        or _SMALLEST <= value <= LARGEST
         or (isinstance(value, float) and math.isfinite(value))
     ):
         return
@@ -142,16 +144,24 @@ def plain(value: Any, _depth: int = 0) -> Any:
     if kind in _AS_THEY_ARE:
         return value
     if kind is int or kind is float:
-        if not -LARGEST <= value <= LARGEST:
+        if not _SMALLEST <= value <= LARGEST:
             _check_number(value, "metadata")
         return value
     if _depth > DEEPEST:
         raise UnexpectedResponse(f"a record is nested more than {DEEPEST} levels deep")
-    # the test for Mapping is slow, and most items are texts, which need no call
+    if kind is datetime.datetime:
+        return _rfc3339(value)
+    if (
+        kind is dict
+        and _AS_THEY_ARE.issuperset(map(type, value.values()))
+        and _TEXT.issuperset(map(type, value))
+    ):
+        return value.copy()
+    # the test for Mapping is slow, and most items are texts or small numbers, which need no call
     if kind is dict or (kind is not list and isinstance(value, Mapping)):
         return {
             key if type(key) is str else str(key): item
-            if type(item) in _AS_THEY_ARE
+            if type(item) in _AS_THEY_ARE or (type(item) is int and _SMALLEST <= item <= LARGEST)
             else plain(item, _depth + 1)
             for key, item in value.items()
         }
@@ -167,6 +177,8 @@ def plain(value: Any, _depth: int = 0) -> Any:
 
 
 def _rfc3339(moment: datetime.datetime) -> str:
+    if moment.tzinfo is datetime.timezone.utc:
+        return moment.isoformat(timespec="seconds")[: -len("+00:00")] + "Z"
     try:
         if moment.tzinfo is not None:
             moment = moment.astimezone(datetime.timezone.utc).replace(tzinfo=None)

@@ -1,6 +1,6 @@
 """Metadata of resources: what the provider knows and CMP has no field for."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
 from nflex_connector_utils import Metadata
@@ -12,7 +12,7 @@ __all__ = ["Metadata", "metadata"]
 
 def metadata(
     record: Mapping[str, Any],
-    names: Iterable[str],
+    names: Sequence[str],
     tags: Optional[Mapping[str, Any]] = None,
     **more: Any,
 ) -> Metadata:
@@ -21,13 +21,26 @@ def metadata(
     ``more`` are facts that the cell has worked out; both go to ``provider_specific``, and ``tags`` (tags, labels,
     the customer's own keys and values) to ``provider_metadata``. None and empty values are left out.
     """
+    facts: dict[str, Any] = {}
+    for values in (zip(names, map(record.get, names)), more.items()):
+        for name, value in values:
+            if value is None:
+                continue
+            if type(value) is str:  # the usual case first
+                if value:
+                    facts[name] = value
+            elif value or _is_known(value):
+                facts[name] = plain(value)
+    of_customer = {
+        name: value if type(value) is str else plain(value)
+        for name, value in sorted((tags or {}).items())
+    }
     result = Metadata()
-    facts = [(name, record.get(name)) for name in names]
-    for name, value in [*facts, *more.items()]:
-        if value is not None and (value or _is_known(value)):
-            result.add(name, plain(value))
-    for name, value in sorted((tags or {}).items()):
-        result.add(name, plain(value), namespace=Metadata.PROVIDER_METADATA_NAMESPACE_ID)
+    data = result.serialize()  # its own dict; ``add`` is slow, item by item
+    if facts:
+        data[Metadata.PROVIDER_SPECIFIC_NAMESPACE_ID] = facts
+    if of_customer:
+        data[Metadata.PROVIDER_METADATA_NAMESPACE_ID] = of_customer
     return result
 
 

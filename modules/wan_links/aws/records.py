@@ -1,7 +1,7 @@
 """What the files of this cell share: related data, states and the names of endpoints."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from typing import Any, Optional
 
 from nflex_connector_utils import Metadata
@@ -78,7 +78,7 @@ def with_more(name: Optional[str], more: str) -> Optional[str]:
     return f"{name} ({more})" if name and more else name
 
 
-def link_metadata(record: Record, names: Iterable[str], **more: Any) -> Metadata:
+def link_metadata(record: Record, names: Sequence[str], **more: Any) -> Metadata:
     state = field(record, "State", str)
     return metadata(
         record,

@@ -5,7 +5,7 @@ and counts are never used: the url is built from the request's Host, and the cou
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Optional
 
 from shared.engine.errors import InvalidEvent
@@ -114,7 +114,7 @@ def tags(record: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def details(record: Mapping[str, Any], names: Iterable[str], **more: Any) -> Metadata:
+def details(record: Mapping[str, Any], names: Sequence[str], **more: Any) -> Metadata:
     """The metadata of a record: its fields of these names, its tags, and ``more``."""
     return metadata({}, (), tags(record), **shown(record, names), **more)
 
