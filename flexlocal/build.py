@@ -27,7 +27,15 @@ from typing import Any, Optional
 
 import yaml
 
-from flexlocal import accounts, cassette_server, cassettes, distributions, pythons, reachable
+from flexlocal import (
+    accounts,
+    cassette_server,
+    cassettes,
+    distributions,
+    pythons,
+    reachable,
+    service_models,
+)
 from flexlocal.distributions import BuildError, below
 from flexlocal.manifest import Manifest, Module
 from shared.engine import poll
@@ -148,20 +156,43 @@ def _fill(
         wanted += known.providers[cell].requires
         services.update(known.providers[cell].botocore_data)
     requires = json.loads((site / "requires.json").read_text(encoding="utf-8"))
-    for name in sorted(distributions.closure(wanted, requires, known.without_distributions)):
-        sizes[name] = _copy(site / name, lib, services)
+    shipped = distributions.closure(wanted, requires, known.without_distributions)
+    for name in sorted(shipped):
+        _copy(site / name, lib, services)
+    if "botocore" in shipped:
+        _cut_models(lib, module.family, cells, reached)
+    for name in shipped:
+        sizes[name] = sum((lib / file).stat().st_size for file in _files(site / name, services))
     return sizes
 
 
-def _copy(distribution: Path, lib: Path, services: Collection[str]) -> int:
-    size = 0
-    for file in sorted(distribution.rglob("*")):
-        name = below(file, distribution)
-        if file.is_file() and distributions.is_data_in_use(name, services):
-            (lib / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, lib / name)
-            size += file.stat().st_size
-    return size
+def _copy(distribution: Path, lib: Path, services: Collection[str]) -> None:
+    for name in _files(distribution, services):
+        (lib / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(distribution / name, lib / name)
+
+
+def _files(distribution: Path, services: Collection[str]) -> list[str]:
+    """The files of the distribution that are shipped with these services of AWS."""
+    files = (file for file in sorted(distribution.rglob("*")) if file.is_file())
+    names = (below(file, distribution) for file in files)
+    return [name for name in names if distributions.is_data_in_use(name, services)]
+
+
+def _cut_models(lib: Path, family: str, cells: Sequence[str], reached: Sequence[Path]) -> None:
+    """Leave in botocore's data what the family's cells call."""
+    callers = [lib / name for name in service_models.CALLERS]
+    in_use = service_models.names([*reached, *callers])
+    for cell in cells:
+        declared = poll.load_cell(f"modules.{family}.{cell}").permissions_by_handler
+        in_use |= {name.rpartition(":")[2] for names in declared.values() for name in names}
+    prefixes = set()
+    for model in lib.glob(f"botocore/data/*/*/{service_models.MODEL}"):
+        content = model.read_bytes()
+        prefixes.add(service_models.prefix(content))
+        model.write_bytes(service_models.cut(content, in_use))
+    endpoints = lib / service_models.ENDPOINTS
+    endpoints.write_bytes(service_models.cut_endpoints(endpoints.read_bytes(), prefixes))
 
 
 def _size(folder: Path) -> int:

@@ -6,7 +6,6 @@ distribution, and ``requires.json``, which says what each distribution requires.
 
 import fnmatch
 import functools
-import gzip
 import hashlib
 import importlib.metadata
 import json
@@ -18,12 +17,13 @@ import tempfile
 import zipfile
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Callable
+from typing import Callable
 
 from packaging.metadata import parse_email
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from flexlocal import service_models
 from flexlocal.accounts import ROOT
 from flexlocal.manifest import Manifest, Module
 
@@ -52,6 +52,7 @@ def site(known: Manifest, module: Module, interpreters: Sequence[str]) -> Path:
         LOCK.read_text(encoding="utf-8"),
         Path(__file__).read_text(encoding="utf-8"),
         BYTECODE.read_text(encoding="utf-8"),
+        Path(service_models.__file__).read_text(encoding="utf-8"),
         importlib.metadata.version(NFLEX),
         [subprocess.check_output([item, "-VV"], text=True) for item in interpreters],
         known.without_files,
@@ -132,31 +133,9 @@ def _unpack(wheel: Path, folder: Path, shipped: Callable[[str], bool], oldest: s
             if shipped(name):
                 packed.extract(name, folder)
                 if fnmatch.fnmatchcase(name, SERVICE_MODELS):
-                    _leave_out_documentation(folder / name)
+                    model = folder / name
+                    model.write_bytes(service_models.without_documentation(model.read_bytes()))
     return requires
-
-
-def _leave_out_documentation(file: Path) -> None:
-    """Three quarters of botocore's models are documentation: 0.5 MB of a zip, and time at a cold start.
-
-    The licence (Apache 2.0, 4b) requires a notice in a changed file.
-    """
-    model = _undocumented(json.loads(gzip.decompress(file.read_bytes())))
-    model["changed"] = "by flexlocal build: without documentation"
-    text = json.dumps(model, separators=(",", ":"))
-    file.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
-
-
-def _undocumented(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_undocumented(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    return {
-        key: _undocumented(item)
-        for key, item in value.items()
-        if key != "documentation" or not isinstance(item, str)  # a field may have that name
-    }
 
 
 def _copy_nflex(folder: Path, shipped: Callable[[str], bool]) -> None:
