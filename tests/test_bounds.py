@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from flexlocal import accounts
 from flexlocal.__main__ import families
 from shared.engine import gather, network
+from shared.engine.deadline import Deadline
 from shared.engine.errors import (
     AddressDenied,
     ConnectorError,
@@ -501,3 +502,25 @@ def test_a_path_is_no_ca_whether_a_file_is_there_or_not(certificate, provider):
         assert f"credentials.{name}" in str(error)
         texts.add(str(error))
     assert len(texts) == 1
+
+
+def test_a_websocket_reads_ahead_within_its_budget():
+    near, far = socket.socketpair()
+    with near, far:
+        budget = websocket._Budget(Deadline(10), 10, "wss://192.0.2.1")
+        reader = websocket._BudgetedSocket(near, budget)
+        sent = bytes(range(256)) * 8
+        far.sendall(sent)
+        read = [reader.recv(1) for _ in range(300)]
+        assert (len(b"".join(read)), budget._bytes) == (300, 300)
+        near.setblocking(False)
+        assert len(near.recv(4096)) == len(sent) - websocket.READ_AHEAD  # the rest was not read yet
+        sent = sent[: websocket.READ_AHEAD]
+        near.setblocking(True)
+        read.append(reader.recv(1000))
+        while sum(map(len, read)) < len(sent):
+            read.append(reader.recv(1500))
+        far.close()
+        assert reader.recv(1) == b""
+        assert b"".join(read) == sent
+        assert budget._bytes == len(sent)

@@ -1,14 +1,17 @@
 """The pure logic that the Juju view and the OSM view of the VCA share."""
 
+import collections
 import datetime
 import json
 import re
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from shared import vca
 from shared.engine.errors import UnexpectedResponse
-from shared.vca import EeId, Namespace, Observation, Status, Target
+from shared.vca import EeId, Namespace, Observation, Status, Target, full_status, health
 
 UTC = datetime.timezone.utc
 NOON = datetime.datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -856,3 +859,37 @@ def test_what_is_told_is_the_worst_of_it():
         vca.summary([Observation("action", Status("failed")), Observation("unit", Status())], NOON)
         == "no status yet"
     )
+
+
+# --- shortcuts that must not show -----------------------------------------------------------------
+
+_VALUES = st.sampled_from([None, "", "a", 0, 1, True, False, [], ["a"], {}, {"a": 1}, 2**129, 1.5])
+_SPELLINGS = ("agent-status", "agent_status", "agent_status_", "unknown_fields")
+
+
+def outcome(function, *arguments):
+    try:
+        return repr(function(*arguments))
+    except UnexpectedResponse as error:
+        return error.message
+
+
+@given(
+    st.dictionaries(st.sampled_from(_SPELLINGS), _VALUES),
+    st.none() | st.dictionaries(st.sampled_from(_SPELLINGS), _VALUES),
+    st.sampled_from([str, int, bool, list, dict]),
+)
+def test_the_usual_spelling_is_read_as_any_other(record, unknown, kind):
+    if unknown is not None:
+        record["unknown_fields"] = unknown
+    for each in (record, collections.OrderedDict(record), collections.ChainMap(record)):
+        usual = outcome(full_status._get, each, "agent-status", kind)
+        assert usual == outcome(full_status._checked, each, "agent-status", kind)
+
+
+@given(st.from_regex(r"\A2026-0[12]-[0-3][0-9]T03:04:05(\.[0-9٣]{6,10})?(Z|\+00:00|\+01:00)?\Z"))
+@example("2026-01-02T03:04:05.123456789Z")
+@example("2026-01-02T03:04:05.123456٣89Z")
+@example("2026-01-32T03:04:05.123456789Z")
+def test_juju_s_nine_digits_are_read_as_any_others(text):
+    assert health.parse_since(text) == health.parse_since(f" {text} ")

@@ -114,6 +114,8 @@ def parse_time(text: str) -> Optional[datetime.datetime]:
         text = text[:-1] + "+00:00"
     try:
         moment = datetime.datetime.fromisoformat(text)
+        if moment.tzinfo is datetime.timezone.utc:
+            return moment
         if moment.tzinfo is None:
             return moment.replace(tzinfo=datetime.timezone.utc)
         return moment.astimezone(datetime.timezone.utc)

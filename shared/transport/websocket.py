@@ -27,6 +27,7 @@ from shared.transport import decode, http
 CONNECT_S = CONNECT_TIMEOUT_S  # TCP, TLS and the upgrade to WebSocket together
 ANSWER_S = 120.0  # from the request to the last byte of its answer
 CLOSE_S = 1.0
+READ_AHEAD = 1024  # bytes
 
 
 class ConnectionFailed(Exception):
@@ -214,15 +215,21 @@ class _Budget:
 
 
 class _BudgetedSocket:
-    """The part of a socket's interface that websocket-client uses, within a budget."""
+    """The part of a socket's interface that websocket-client uses, within a budget.
+
+    It reads ahead a little: websocket-client reads the answer to its handshake byte by byte.
+    """
 
     def __init__(self, raw: socket.socket, budget: _Budget):
         self._raw = raw
+        self._ahead = b""  # received, and not read yet
         self.budget = budget
 
     def recv(self, size: int) -> bytes:
-        self._raw.settimeout(self.budget.left())
-        data = self._raw.recv(size)
+        if not self._ahead:
+            self._raw.settimeout(self.budget.left())
+            self._ahead = self._raw.recv(max(size, READ_AHEAD))
+        data, self._ahead = self._ahead[:size], self._ahead[size:]
         self.budget.take(len(data))
         return data
 

@@ -6,6 +6,7 @@ NS record (``agent_status``, ``id_``, and ``unknown_fields`` for what OSM's clie
 response must have none; a dump may.
 """
 
+import functools
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Optional
@@ -127,6 +128,23 @@ def _has(record: Mapping[str, Any], name: str) -> bool:
 
 def _get(record: Mapping[str, Any], name: str, kind: Any) -> Any:
     """The field by Juju's name, by that of OSM's dump, or from its ``unknown_fields``; None if absent."""
+    if type(record) is dict:  # the usual cases first: there are a hundred fields to a unit
+        value = record.get(name)
+        if type(value) is kind and kind is not int:  # ``field`` looks at how large a number is
+            return value
+        if value is None:
+            snake, longer = _in_dumps(name)
+            if (
+                record.get(snake) is None
+                and record.get(longer) is None
+                and record.get("unknown_fields") is None
+            ):
+                return None
+    return _checked(record, name, kind)
+
+
+def _checked(record: Mapping[str, Any], name: str, kind: Any) -> Any:
+    """What ``_get`` returns or raises, for any record."""
     for holder, spelling in _spellings(record, record.get("unknown_fields"), name):
         if isinstance(holder, dict) and holder.get(spelling) is not None:
             return field(holder, spelling, kind)
@@ -135,8 +153,15 @@ def _get(record: Mapping[str, Any], name: str, kind: Any) -> Any:
 
 def _spellings(record: Any, unknown_fields: Any, name: str) -> tuple[tuple[Any, str], ...]:
     """Where a field may be, and under which name."""
+    snake, longer = _in_dumps(name)
+    return (record, name), (record, snake), (record, longer), (unknown_fields, name)
+
+
+@functools.cache  # of the names in this file
+def _in_dumps(name: str) -> tuple[str, str]:
+    """The names that a field may have in OSM's dump."""
     snake = name.replace("-", "_")
-    return (record, name), (record, snake), (record, snake + "_"), (unknown_fields, name)
+    return snake, snake + "_"
 
 
 def _text(record: Mapping[str, Any], name: str) -> Optional[str]:
@@ -148,18 +173,23 @@ def _list(record: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
 
 
 def _texts(record: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    return tuple(items({name: _get(record, name, list)}, name, str))
+    values = _get(record, name, list)
+    return tuple(items({name: values}, name, str)) if values else ()
 
 
 def _objects(record: Mapping[str, Any], name: str) -> dict[str, dict[str, Any]]:
     """A map of objects, sorted by key, without those that are null."""
-    entries = _get(record, name, dict) or {}
+    entries = _get(record, name, dict)
+    if not entries:
+        return {}
     known = {str(key): field(entries, key, dict) for key in sorted(entries)}
     return {key: value for key, value in known.items() if value is not None}
 
 
 def _status(record: Mapping[str, Any], name: str) -> Status:
-    status = _get(record, name, dict) or {}
+    status = _get(record, name, dict)
+    if not status:
+        return Status("", "", None)
     return Status(
         _get(status, "status", str) or "",
         _get(status, "info", str) or "",
@@ -285,9 +315,9 @@ def _remote(name: str, record: Mapping[str, Any]) -> RemoteApplication:
     )
 
 
+_NUMBER = re.compile("[0-9]{1,18}")
+
+
 def _numerically(name: str) -> list[tuple[int, str]]:
     """A sort key that puts app/10 after app/9."""
-    return [
-        (int(part), "") if re.fullmatch("[0-9]{1,18}", part) else (-1, part)
-        for part in name.split("/")
-    ]
+    return [(int(part), "") if _NUMBER.fullmatch(part) else (-1, part) for part in name.split("/")]

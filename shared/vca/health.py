@@ -150,7 +150,7 @@ def worst_health(
 
     With ``now``, what has been in progress for longer than ``stuck_after`` is degraded.
     """
-    levels = [_health_of(one, now, stuck_after) for one in observations if _has_health(one)]
+    levels = {_health_of(one, now, stuck_after) for one in observations if _has_health(one)}
     return max(levels, key=WORST_LAST.index, default=UNKNOWN)
 
 
@@ -212,8 +212,10 @@ def _health_now(observation: Observation) -> str:
 def _health_of(
     observation: Observation, now: Optional[datetime.datetime], after: datetime.timedelta
 ) -> str:
-    is_stuck = now is not None and stuck(observation, now, after)
-    return DEGRADED if is_stuck else _health_now(observation)
+    level = _health_now(observation)
+    if level == IN_PROGRESS and now is not None and stuck(observation, now, after):
+        return DEGRADED
+    return level
 
 
 def status_facts(kind: str, status: Status, moment: Optional[datetime.datetime]) -> dict[str, Any]:
@@ -232,13 +234,18 @@ def status_facts(kind: str, status: Status, moment: Optional[datetime.datetime])
 # --- times ----------------------------------------------------------------------------------------
 
 _FRACTION = re.compile(r"(\.[0-9]{1,6})[0-9]*")
+_MICROSECONDS = re.compile(r"([^.]{19}\.[0-9]{6})[0-9]*Z")
 
 
 def parse_since(text: Optional[str]) -> Optional[datetime.datetime]:
     """Juju's times have up to nine digits after the point; Python before 3.11 takes only three or six."""
     if not text:
         return None
-    text = _FRACTION.sub(lambda match: match[1].ljust(7, "0"), text.strip(), count=1)
+    usual = _MICROSECONDS.fullmatch(text)
+    if usual:
+        return parse_time(usual[1] + "Z")
+    if "." in text:
+        text = _FRACTION.sub(lambda match: match[1].ljust(7, "0"), text.strip(), count=1)
     return parse_time(text)
 
 
