@@ -4,6 +4,7 @@ import os
 import traceback
 from typing import Any, Callable, TypeVar
 
+from shared.engine import collector
 from shared.engine import event as events
 from shared.engine.contracts import Provider
 from shared.engine.errors import ConnectorError, UnexpectedResponse
@@ -23,7 +24,7 @@ def guarded(event: Any, context: Any, action: Callable[[Runtime, Log], T]) -> T:
     """Run the action; whatever it raises leaves with its secrets masked and no chained cause."""
     runtime = Runtime(context)
     mask = Masker(secrets_in(events.credentials_of(event)))
-    with Log(runtime, events.origin(event), mask) as log:
+    with collector.less_often(), Log(runtime, events.origin(event), mask) as log:
         return _masked(log, mask, lambda: action(runtime, log))
 
 

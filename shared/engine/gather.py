@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Callable, Optional, TypeVar, Union
 
-from shared.engine import collector, platform
+from shared.engine import platform
 from shared.engine.contracts import Cell, Dropped, Page, Poll, Provider, Scope
 from shared.engine.errors import (
     Absent,
@@ -97,9 +97,8 @@ def gather(started: Started, task: Task) -> tuple[list[dict[str, Any]], bool]:
     """The task's results of all scopes, sorted by key, and whether they are complete."""
     poll = started.poll
     try:
-        with collector.less_often():
-            scopes = within_deadline(started, "login", started.scopes)
-            answers = _side_by_side(started, task, scopes)
+        scopes = within_deadline(started, "login", started.scopes)
+        answers = _side_by_side(started, task, scopes)
     finally:
         poll.network.end()  # which also ends every thread that hangs in it
     failed = _failed(poll, answers, task.all_scopes)
