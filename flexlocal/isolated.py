@@ -7,8 +7,8 @@ A script for ``python -I -S`` of any version from 3.9, so it imports nothing of 
 FOLDER is an unpacked module, put on the path as the runtime does it. With PORT, every connection goes to that
 port on loopback, whatever its host, and in plain text instead of TLS. What the handler prints goes to stderr;
 stdout gets one JSON object: ``import_s`` (how long the import of main.py took), ``loaded`` (how many modules it
-loaded), ``handlers`` (its callables), ``compiled`` (files in FOLDER that were loaded without byte code), and
-``answer`` or ``error`` (type, message, trace).
+loaded), ``handlers`` (its callables), ``compiled`` (files in FOLDER that were loaded without byte code), ``modules`` (all
+that are loaded at the end), and ``answer`` or ``error`` (type, message, trace).
 """
 
 import importlib
@@ -48,6 +48,7 @@ def main(folder: str, handler: str, port: Optional[str] = None) -> None:
         result["answer"] = getattr(module, handler)(event, Context())
     except Exception as error:
         result["error"] = [type(error).__name__, str(error), traceback.format_exc()]
+    result["modules"] = sorted(sys.modules)
     json.dump(result, real_stdout)
     real_stdout.flush()
 

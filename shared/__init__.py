@@ -1,5 +1,8 @@
 """What every connector module is shipped with. Nothing in here knows a resource family."""
 
-from shared.engine.nflex import import_without_parser
+from shared.engine.late import import_late
+from shared.engine.nflex import import_lean
 
-import_without_parser()  # before anything imports nflex-connector-utils: a sixth of a cold start
+# Before anything else imports them: together a third of a cold start.
+import_lean()
+import_late()

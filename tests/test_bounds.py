@@ -36,7 +36,7 @@ from shared.engine.errors import (
     Unreachable,
 )
 from shared.providers.aws import session as aws_session
-from shared.transport import http, websocket
+from shared.transport import http, sessions, websocket
 from tests.fakes.context import Context
 
 FAMILY = {provider: family for family, cells in families().items() for provider in cells}
@@ -349,7 +349,7 @@ def test_a_tls_handshake_that_hangs_ends_with_the_poll(
     serve, out_of_time_at, monkeypatch, provider
 ):
     for module, name in (
-        (http, "CONNECT_TIMEOUT_S"),
+        (sessions, "CONNECT_TIMEOUT_S"),
         (aws_session, "CONNECT_TIMEOUT_S"),
         (websocket, "CONNECT_S"),
     ):

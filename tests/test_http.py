@@ -25,6 +25,7 @@ from shared.engine.errors import OutOfTime, UnexpectedResponse
 from shared.engine.network import Network
 from shared.engine.traffic import Traffic
 from shared.transport import http as our_http
+from shared.transport import sessions
 
 
 class Server:
@@ -82,7 +83,7 @@ def slept(monkeypatch):
 
 def session(seconds=600.0, **kwargs):
     traffic = Traffic()
-    return our_http.session(Network(Deadline(seconds)), traffic, **kwargs), traffic
+    return sessions.session(Network(Deadline(seconds)), traffic, **kwargs), traffic
 
 
 OK = (200, {}, b'{"ok": 1}')
@@ -155,7 +156,7 @@ def test_no_retry_is_started_that_the_deadline_does_not_allow(server, slept):
 
 def test_no_call_is_made_after_the_deadline(server):
     deadline = Deadline(5, clock=iter([0, 6, 6, 6]).__next__)
-    web = our_http.session(Network(deadline), Traffic())
+    web = sessions.session(Network(deadline), Traffic())
     with pytest.raises(OutOfTime, match=f"GET {server.url}/x"):
         web.get(server.url + "/x?token=secret")
     assert server.asked == []
@@ -172,7 +173,7 @@ def test_each_call_gets_what_is_left(monkeypatch):
     for now in (0, 595, 560):
         clock = iter([0] + [now] * 9)
         network = Network(Deadline(600, clock=clock.__next__))
-        web = our_http.session(network, Traffic())
+        web = sessions.session(network, Traffic())
         with pytest.raises(requests.exceptions.SSLError):  # and is not tried again
             web.get("https://host.invalid/")
     assert given == [(10, 60), (5, 5), (10, 40)]

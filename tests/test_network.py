@@ -14,8 +14,8 @@ from shared.engine.deadline import Deadline
 from shared.engine.errors import AddressDenied, InvalidEvent, OutOfTime, UnexpectedResponse
 from shared.engine.network import Network, Policy
 from shared.engine.traffic import Traffic
-from shared.transport import http
-from shared.transport.http import session as http_session
+from shared.transport import sessions
+from shared.transport.sessions import session as http_session
 from tests.test_http import Server
 
 PATIENCE_S = 20.0
@@ -179,7 +179,9 @@ def at_the_end(opened, action, listening):
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_the_end_ends_an_exchange_and_a_handshake(monkeypatch, silent, scheme):
-    monkeypatch.setattr(http, "CONNECT_TIMEOUT_S", 300.0)  # so that it is nothing else that ends it
+    monkeypatch.setattr(
+        sessions, "CONNECT_TIMEOUT_S", 300.0
+    )  # so that it is nothing else that ends it
     opened = Network(Deadline(600))
     web = http_session(opened, Traffic())
     url = f"{scheme}://127.0.0.1:{silent.getsockname()[1]}/"

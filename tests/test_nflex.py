@@ -1,4 +1,4 @@
-"""nflex-connector-utils is imported without its parser, and nobody can tell until pyparsing is looked for."""
+"""nflex-connector-utils is imported without its parser, dateutil and pytz, and nobody can tell until it looks."""
 
 import subprocess
 import sys
@@ -59,3 +59,32 @@ def test_all_names_are_there():
         FIRST + "nflex.parser\n" + names.format(names="{*dir(nflex), *shared.engine.nflex.NAMES}")
     )
     assert late == plain
+
+
+TIMES = """
+import datetime, itertools
+texts = ["2024-02-29T23:59:59.123456+05:30", "2024-02-29", "29 Feb 2024 3pm", "20240229T101112Z", "", None, "x", "1"]
+zones = [None, datetime.timezone.utc, datetime.timezone(datetime.timedelta(hours=-3, minutes=-30))]
+days = [datetime.datetime(1, 1, 1), datetime.datetime(2024, 2, 29, 1, 2, 3, 4), datetime.datetime.max]
+times = [day.replace(tzinfo=zone) for day, zone in itertools.product(days, zones)]
+for time in (*times, *texts):
+    try:
+        print(repr(nflex.convert_datetime(time)))
+    except Exception as error:
+        print(type(error).__name__, error)
+"""
+
+
+def test_times_are_converted_as_with_pytz():
+    not_yet = "assert not {'dateutil', 'pytz'} & {*sys.modules}\n"
+    late = run(FIRST + not_yet + TIMES + "assert 'dateutil' in sys.modules")
+    assert late == run(PLAIN + TIMES)
+    assert "2024-02-29T18:29:59.123456Z" in late
+    assert "OverflowError" in late
+
+
+def test_they_remain_importable():
+    run(
+        FIRST
+        + "import pytz, dateutil.parser; pytz.timezone('Europe/Berlin'), dateutil.parser.parse('2024')"
+    )

@@ -12,8 +12,22 @@ import pytest
 
 from flexlocal import accounts, build, cassette_server, cassettes, pythons
 from tests.built import CELLS, MANIFEST, expected, module, without_clock
+from tests.test_house import NO_HANDLER, ONLY_METRICS
 
 RUNNING = "%d.%d" % sys.version_info[:2]
+# The clients, and what else only some providers need (flexlocal/isolated.py itself imports some of Python's modules).
+ONLY_OF = {
+    "boto3": {"aws"},
+    "botocore": {"aws"},
+    "dateutil": {"aws"},  # of botocore
+    "keystoneauth1": {"openstack"},
+    "requests": {"ietf_l2vpn", "netbox", "openstack", "osm", "tapi"},
+    "shared.transport.websocket": {"juju"},
+    "websocket": {"juju"},
+    "xml": {"aws"},
+    "yaml": {"osm"},
+}
+NEVER = {*ONLY_METRICS, *NO_HANDLER, "http.server"} - {"yaml"}
 VERSIONS = [
     pytest.param(each, marks=() if each == RUNNING else pytest.mark.pythons)
     for each in pythons.VERSIONS
@@ -55,6 +69,29 @@ def test_a_zip_replays_its_cassette(unpacked, family, provider, version):
     assert bool(told["compiled"]) != has_byte_code, told["compiled"]
     assert without_clock(told["answer"]) == expected(family, provider)
     assert (server.missing, server.unused) == ([], 0)
+    others = {name for name, users in ONLY_OF.items() if provider not in users}
+    assert {*told["modules"]} & (NEVER | others) == set()
+
+
+UNCHECKED = 1  # PEP 552: byte code that is not compared with its source, whatever the time that an unpacked file has
+
+
+@pytest.mark.parametrize("version", MANIFEST.modules["servers"].pythons)
+@pytest.mark.parametrize("family", sorted(MANIFEST.modules))
+def test_a_zip_has_byte_code_of_every_file(family, version):
+    """For each Python of the manifest that this host has."""
+    say = "import importlib.util as u; print(u.MAGIC_NUMBER.hex(), u.cache_from_source('a/b.py'))"
+    said = subprocess.check_output([python_of(version), "-c", say], text=True).split()
+    magic, tag = bytes.fromhex(said[0]), said[1].split(".")[1]
+    with zipfile.ZipFile(module(family).zip) as packed:
+        names = {*packed.namelist()}
+        sources = [name for name in names if name.endswith(".py")]
+        for name in sources:
+            folder, _, file = name.rpartition("/")
+            cached = f"{folder}/__pycache__/{file[:-3]}.{tag}.pyc".lstrip("/")
+            header = packed.read(cached)[:16]
+            assert (header[:4], int.from_bytes(header[4:8], "little")) == (magic, UNCHECKED)
+    assert len(sources) > 100
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -6,7 +6,6 @@ No message holds the value of a credential.
 
 import dataclasses
 import datetime
-import difflib
 import math
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -303,6 +302,8 @@ def refuse_unknown_keys(name: str, keys: Iterable[Any], known: Iterable[str]) ->
     for key in keys:
         if in_lower_case.get(str(key).lower()) == key:
             continue
+        import difflib  # only needed for an error
+
         close = difflib.get_close_matches(str(key).lower(), in_lower_case, 1)
         hint = (
             f"did you mean {in_lower_case[close[0]]!r}?"

@@ -1,11 +1,17 @@
-"""Imports nflex-connector-utils without its parser of metric mappings, until somebody uses that.
+"""Imports nflex-connector-utils without what only some handlers need of it, until somebody uses that.
 
-Its ``__init__`` imports the parser, and so pyparsing, unittest and yaml: a sixth of a cold start, which only metrics
-need. Python imports a package's ``__init__`` before any of its modules, so no way of importing leaves that out.
-So the parser's place is taken while ``__init__`` runs; afterwards the names that it takes from the parser come from
-the real one, at their first use (PEP 562). Nothing else is changed.
+Its ``__init__`` imports its parser of metric mappings, and so pyparsing, unittest and yaml, and its ``rfc3339``
+dateutil and pytz: together a fourth of a cold start. Python imports a package's ``__init__`` before any of its
+modules, so no way of importing leaves that out. So others take their place while ``__init__`` runs:
+
+- the parser: afterwards the names that ``__init__`` takes from it come from the real one, at their first use (PEP 562)
+- dateutil, which only texts are parsed with: imported when the first one is
+- pytz, of which only ``utc`` is used: ``datetime.timezone.utc`` does the same
+
+Nothing else is changed, and nothing in whose place something stood remains in ``sys.modules``.
 """
 
+import datetime
 import importlib
 import sys
 import types
@@ -16,16 +22,23 @@ PARSER = f"{PACKAGE}.parser"
 NAMES = ("ParsedEntry", "VariableLookupError", "load_metric_mapping")  # what __init__ takes from it
 
 
-def import_without_parser() -> None:
+def import_lean() -> None:
     if PACKAGE in sys.modules:
         return
-    stand_in = types.ModuleType(PARSER)
-    vars(stand_in).update(dict.fromkeys(NAMES))
-    sys.modules[PARSER] = stand_in
+    in_place_of: dict[str, dict[str, Any]] = {
+        PARSER: dict.fromkeys(NAMES),
+        "dateutil": {"parser": types.SimpleNamespace(parse=_parse)},
+        "pytz": {"utc": datetime.timezone.utc},
+    }
+    absent = [name for name in in_place_of if name not in sys.modules]
+    for name in absent:
+        sys.modules[name] = types.ModuleType(name)
+        vars(sys.modules[name]).update(in_place_of[name])
     try:
         package = importlib.import_module(PACKAGE)
     finally:
-        del sys.modules[PARSER]
+        for name in absent:
+            del sys.modules[name]
     for name in NAMES:
         delattr(package, name)
     package.__getattr__ = _of_parser  # type: ignore[method-assign]
@@ -37,3 +50,9 @@ def _of_parser(name: str) -> Any:
     if name in NAMES:
         return getattr(importlib.import_module(PARSER), name)
     raise AttributeError(f"module {PACKAGE!r} has no attribute {name!r}")
+
+
+def _parse(text: str) -> datetime.datetime:
+    parser: Any = importlib.import_module("dateutil.parser")
+    time: datetime.datetime = parser.parse(text)
+    return time

@@ -41,7 +41,7 @@ from shared.engine.event import (
     text_credential,
 )
 from shared.records.fields import field
-from shared.transport import http
+from shared.transport import http, sessions
 
 ROOT = "/restconf"  # as in the examples of RFC 8040; controllers may choose another (OpenDaylight: /rests)
 LIBRARIES = ("ietf-yang-library:yang-library", "ietf-yang-library:modules-state")  # RFC 8525, 7895
@@ -126,7 +126,7 @@ class Session:
     def __init__(self, credentials: Credentials, poll: Poll):
         self.root = credentials.root
         tls = http.trust(credentials.cacert, credentials.verify)
-        self._web = http.session(poll.network, poll.traffic, verify=credentials.verify, tls=tls)
+        self._web = sessions.session(poll.network, poll.traffic, verify=credentials.verify, tls=tls)
         self._web.headers["Authorization"] = _authorization(credentials)
         self._web.headers["Accept"] = "application/yang-data+json, application/json;q=0.9"
         self._web.headers["User-Agent"] = "cmp-connectors"
@@ -143,11 +143,11 @@ class Session:
         if response.status_code == 204:
             return None
         if response.status_code == 200:
-            answer = http.json_of(response)
+            answer = sessions.json_of(response)
             if isinstance(answer, dict):
                 return answer
             raise UnexpectedResponse(f"{url} did not answer with a JSON object")
-        error = _first_error(http.json_or_none(response))
+        error = _first_error(sessions.json_or_none(response))
         if error and (response.status_code == 404 or error.tag == "data-missing"):
             return None
         raise _refusal(url, path, response, error)
@@ -266,7 +266,7 @@ def least_permissions(permissions: Iterable[str]) -> dict[str, Any]:
 
 def classify(error: Exception) -> Optional[ConnectorError]:
     """The error that an exception of requests means; None for any other exception."""
-    return http.classify(error, "the controller")
+    return sessions.classify(error, "the controller")
 
 
 # --- reading a response -----------------------------------------------------------------------------

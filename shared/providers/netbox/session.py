@@ -37,7 +37,7 @@ from shared.engine.event import (
 )
 from shared.providers.netbox.records import device_kinds
 from shared.records.fields import field, needed, objects
-from shared.transport import http
+from shared.transport import http, sessions
 
 PAGE_SIZE = (
     1000  # the default of MAX_PAGE_SIZE; servers that allow less silently send smaller pages
@@ -135,7 +135,7 @@ class Session:
         self.url = credentials.url
         self.device_kinds = device_kinds(poll.request.options.get("device_kinds"))
         tls = http.trust(credentials.cacert, credentials.verify)
-        self._web = http.session(poll.network, poll.traffic, verify=credentials.verify, tls=tls)
+        self._web = sessions.session(poll.network, poll.traffic, verify=credentials.verify, tls=tls)
         # v2 tokens (from 4.5) begin with nbt_; 3.7 and 4.1 refuse a v1 token after the word Bearer
         word = "Bearer" if credentials.token.startswith("nbt_") else "Token"
         self._web.headers["Authorization"] = f"{word} {credentials.token}"
@@ -167,8 +167,8 @@ class Session:
         if version and self._version is None:
             self._version = _version(version)
         if response.status_code != 200:
-            raise self._refusal(url, response, http.json_or_none(response), permission)
-        answer = http.json_of(response)
+            raise self._refusal(url, response, sessions.json_or_none(response), permission)
+        answer = sessions.json_of(response)
         if not isinstance(answer, dict):
             raise UnexpectedResponse(f"{url} did not answer with a JSON object")
         return answer
@@ -361,4 +361,4 @@ def least_permissions(permissions: Iterable[str]) -> dict[str, Any]:
 
 def classify(error: Exception) -> Optional[ConnectorError]:
     """The error that an exception of requests means; None for any other exception."""
-    return http.classify(error, "NetBox")
+    return sessions.classify(error, "NetBox")

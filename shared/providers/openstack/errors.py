@@ -13,7 +13,7 @@ from shared.engine.errors import (
     UnexpectedResponse,
     Unreachable,
 )
-from shared.transport import http
+from shared.transport import http, sessions
 
 BadRequest = ks_errors.BadRequest
 NotFound = ks_errors.NotFound
@@ -58,7 +58,7 @@ def by_status(error: Any) -> ConnectorError:
 
 def service_message(error: Any) -> str:
     """The message of the service: the services nest it under various names, and keystoneauth knows only some."""
-    body = http.json_or_none(error.response) if error.response is not None else None
+    body = sessions.json_or_none(error.response) if error.response is not None else None
     for name, value in body.items() if isinstance(body, dict) else ():
         message = value.get("message") if isinstance(value, dict) else None
         if isinstance(message, str):

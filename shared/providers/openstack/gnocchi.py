@@ -26,7 +26,7 @@ from shared.engine.interval import Interval, Span
 from shared.providers import openstack
 from shared.records import metrics
 from shared.records.fields import field, needed, objects, parse_time
-from shared.transport import http
+from shared.transport import sessions
 
 # Ceilometer measures each 5 minutes, and Gnocchi's workers take a minute or two.
 SPAN = Span(skew_s=600, longest_s=3600)
@@ -111,7 +111,7 @@ def _groups(
 def _cause(error: Any) -> Optional[str]:
     """Why Gnocchi refuses; None where it was not Gnocchi's /v1/aggregates that answered."""
     try:
-        description = http.json_or_none(error.response)["description"]
+        description = sessions.json_or_none(error.response)["description"]
         return description if isinstance(description, str) else str(description["cause"])
     except (AttributeError, KeyError, TypeError):
         return None

@@ -17,7 +17,7 @@ from shared.engine.errors import (
 from shared.providers.openstack.errors import BadRequest, NotFound, by_status, service_message
 from shared.providers.openstack.session import Scope
 from shared.records.fields import field, needed, objects
-from shared.transport import http
+from shared.transport import http, sessions
 
 PAGE_SIZE = 1000  # the largest page that the services answer with as shipped
 FEW = 20  # records that are requested one by one; for more, a listing is cheaper
@@ -150,7 +150,7 @@ def _answer(
         ) from error
     except ks_errors.Unauthorized as error:
         raise _refused_after_login(scope, service, method, urlsplit(url).path, error) from error
-    return http.json_of(response, nan=body is not None)
+    return sessions.json_of(response, nan=body is not None)
 
 
 def _refused_after_login(

@@ -1,11 +1,10 @@
 """OpenStack: credentials, the login to Keystone v3, and the regions of the project.
 
 keystoneauth1 keeps the token, renews it on a 401 and knows microversions; it sends its requests through
-shared/transport/http.py. Identity v2 is not supported: every release since Queens (2018) lacks it.
+shared/transport/sessions.py. Identity v2 is not supported: every release since Queens (2018) lacks it.
 """
 
 import dataclasses
-import difflib
 import functools
 import os
 from collections.abc import Iterable, Mapping
@@ -27,7 +26,7 @@ from shared.engine.event import (
 )
 from shared.providers.openstack.errors import by_status
 from shared.records.fields import field, objects
-from shared.transport import http
+from shared.transport import http, sessions
 
 # The policies that role reader does not cover as shipped (Octavia's: in older releases), by role.
 _NOT_FOR_READERS = {
@@ -124,7 +123,11 @@ def credentials(raw: Mapping[str, Any], ambient: bool) -> Credentials:
 def _refuse_unknown_keys(raw: Mapping[str, Any]) -> None:
     openrc = {f"OS_{name.upper()}" for name in CREDENTIAL_KEYS}
     variables = [name for name in map(str, raw) if name.startswith("OS_")]
-    slips = [name for name in variables if difflib.get_close_matches(name, openrc, 1, SLIP)]
+    slips = []
+    if variables:
+        import difflib  # not at each cold start
+
+        slips = [name for name in variables if difflib.get_close_matches(name, openrc, 1, SLIP)]
     refuse_unknown_keys("credentials", slips, openrc)
     refuse_unknown_keys("credentials", [n for n in raw if n not in variables], CREDENTIAL_KEYS)
 
@@ -181,7 +184,7 @@ class Session:
         self.log = poll.log
         verify = credentials.verify
         tls = http.trust(credentials.login["cacert"], verify)
-        web = http.session(poll.network, poll.traffic, verify=verify, tls=tls)
+        web = sessions.session(poll.network, poll.traffic, verify=verify, tls=tls)
         self.auth = _plugin(credentials)
         self.auth.get_auth_ref = functools.partial(_log_in, self.auth.get_auth_ref)
         self.keystone = keystoneauth1.session.Session(
@@ -279,7 +282,7 @@ def _log_in(get_auth_ref: Callable[..., Any], session: Any, **kwargs: Any) -> An
 
 def _is_from_keystone(error: Any) -> bool:
     """Whether Keystone itself answered, and not a web server that has nothing at this URL."""
-    body = http.json_or_none(error.response) if error.response is not None else None
+    body = sessions.json_or_none(error.response) if error.response is not None else None
     return isinstance(body, dict) and isinstance(body.get("error"), dict)
 
 

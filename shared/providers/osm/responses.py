@@ -12,7 +12,7 @@ from shared.engine.errors import (
     UnexpectedResponse,
     Unreachable,
 )
-from shared.transport import http
+from shared.transport import http, sessions
 
 LISTS = {
     "ns": "/nslcm/v1/ns_instances",
@@ -48,7 +48,7 @@ def check(response: requests.Response) -> None:
 
 def problem(response: requests.Response) -> dict[str, Any]:
     """NBI's or RO's error object; empty for other responses, such as a proxy's or an HTML page with a trace."""
-    body = http.json_or_none(response)
+    body = sessions.json_or_none(response)
     if not isinstance(body, dict):
         return {}
     if isinstance(body.get("error"), dict):  # RO's

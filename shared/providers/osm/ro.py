@@ -10,7 +10,7 @@ import requests
 from shared.engine.errors import InvalidEvent, UnexpectedResponse
 from shared.providers.osm import responses
 from shared.records.fields import field, needed, objects
-from shared.transport import http
+from shared.transport import sessions
 
 LIMIT = 100_000  # records of one list; there is no paging
 
@@ -33,7 +33,7 @@ class ResourceOrchestrator:
         if response.status_code == 404 and responses.problem(response):
             return None
         responses.check(response)
-        answer = http.json_of(response)
+        answer = sessions.json_of(response)
         if not isinstance(answer, dict):
             raise UnexpectedResponse(f"{responses.url_of(response)} should answer with an object")
         if answer.get("error") is not None:

@@ -38,6 +38,7 @@ from shared.providers.osm import responses
 from shared.providers.osm.ro import ResourceOrchestrator
 from shared.records.fields import field, needed, objects
 from shared.transport import http as web
+from shared.transport import sessions
 
 TOKENS = "/admin/v1/tokens"
 LOGOUT_S = 5.0
@@ -149,7 +150,7 @@ class Session:
                 f"with role {self.roles}: {responses.reason(response)}"
             )
         responses.check(response)
-        return web.json_of(response)
+        return sessions.json_of(response)
 
     def log_out(self) -> None:
         """Delete the token, which OSM would keep for an hour. A failure is only logged: it harms nobody."""
@@ -182,7 +183,7 @@ class Session:
                 f"OSM has no project {account.project!r} (credentials.project)"
             )
         responses.check(response)
-        answer = web.json_of(response)
+        answer = sessions.json_of(response)
         if not isinstance(answer, dict):
             raise UnexpectedResponse(f"{responses.url_of(response)} should answer with an object")
         if answer.get("message") == "change_password":
@@ -197,7 +198,7 @@ class Session:
     def _session(self, network: Network) -> requests.Session:
         verify = self.credentials.verify
         tls = web.trust(self.credentials.cacert, verify)
-        session = web.session(network, self._traffic, verify=verify, tls=tls)
+        session = sessions.session(network, self._traffic, verify=verify, tls=tls)
         session.headers["Accept"] = "application/json"
         # every response sets a cookie that would log in by itself
         session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
@@ -285,7 +286,7 @@ def least_permissions(permissions: Iterable[str]) -> dict[str, Any]:
 
 def classify(error: Exception) -> Optional[ConnectorError]:
     """The error that an exception of requests means; None for any other exception."""
-    return web.classify(error, "OSM")
+    return sessions.classify(error, "OSM")
 
 
 def _bearer(token: str) -> dict[str, str]:
