@@ -8,20 +8,23 @@ import pytest
 from botocore.exceptions import ClientError
 
 from modules.appliances import aws as appliances
+from modules.servers import main as servers
 from modules.wan_links import aws as wan_links
 from shared.engine.deadline import Deadline
 from shared.engine.network import Network
 from shared.engine.traffic import Traffic
 from shared.engine.workers import AT_ONCE
 from shared.providers import aws
-from shared.transport import http
+from shared.transport import http, throttle
+from shared.transport.throttle import Throttle
 from tests.fakes import ec2
 from tests.fakes.poll import a_poll
+from tests.test_throttle import Clock
 from tests.test_workers import Crowd
 
 REGION = "us-east-1"
-ARNS = [f"arn:aws:elasticloadbalancing:{REGION}:1:loadbalancer/app/{n}/0" for n in range(90)]
-NAMES = [f"classic-{n}" for n in range(90)]
+ARNS = [f"arn:aws:elasticloadbalancing:{REGION}:1:loadbalancer/app/{n}/0" for n in range(180)]
+NAMES = [f"classic-{n}" for n in range(180)]
 FIREWALLS = [f"arn:aws:network-firewall:{REGION}:1:firewall/{n}" for n in range(9)]
 FILES = [f"fs-{n:08d}" for n in range(9)]
 # Of each operation, by its name and that of its service where two have it
@@ -81,7 +84,7 @@ class Cloud:
     def __init__(self, one_each=(), wanted=AT_ONCE):
         self.calls = []
         self.crowds = {name: Crowd(wanted) for name in one_each}
-        self._parts = Crowd(wanted)
+        self._parts = Crowd(min(wanted, len(PARTS)))
         self._wanted = wanted
 
     def call(self, client, operation, params):
@@ -121,7 +124,7 @@ def fetched(monkeypatch, cell, what, cloud, spare):
 @pytest.mark.parametrize("cell, what", ONE_EACH)
 def test_a_few_at_a_time(monkeypatch, cell, what):
     cloud = Cloud(ONE_EACH[cell, what])
-    several = fetched(monkeypatch, cell, what, cloud, 7)
+    several = fetched(monkeypatch, cell, what, cloud, 100)
     assert {name: each.most for name, each in cloud.crowds.items()} == dict.fromkeys(
         ONE_EACH[cell, what], AT_ONCE
     )
@@ -136,26 +139,44 @@ def test_a_few_at_a_time(monkeypatch, cell, what):
     )  # without threads to spare: in an order that is always the same
 
 
+def test_thirty_regions_and_their_lookups_are_polled_together(monkeypatch):
+    regions = [f"us-test-{n}" for n in range(30)]
+    cloud = Cloud(("DescribeSubnets", "DescribeVolumes", "DescribeInstances"), wanted=30)
+    lists = {"DescribeRegions": {"Regions": [{"RegionName": name} for name in regions]}}
+    monkeypatch.setattr(
+        botocore.client.BaseClient,
+        "_make_api_call",
+        lambda client, operation, params: (
+            lists.get(operation) or cloud.call(client, operation, params)
+        ),
+    )
+    given = {"aws_access_key_id": ec2.KEY, "aws_secret_access_key": ec2.SECRET}
+    assert servers.get({"provider": "aws", "credentials": given}, None) == []
+    assert sorted(cloud.calls) == sorted(30 * list(cloud.crowds))
+    assert {each.most for each in cloud.crowds.values()} == {30}
+
+
 def test_what_is_throttled_holds_the_others_back(monkeypatch):
     """Of the same service in the same region; the pauses are noted, not slept."""
-    session = _session()
-    pauses = []
-    monkeypatch.setattr(session._network, "pause", pauses.append)
-    monkeypatch.setattr(aws.throttle.time, "monotonic", lambda: 100.0)
-    throttle, other = (
-        aws.throttle.Throttle(session._network),
-        aws.throttle.Throttle(session._network),
-    )
+    session, clock = _session(), Clock()
+    monkeypatch.setattr(session._network, "pause", clock.pause)
+    monkeypatch.setattr(throttle, "time", clock)
+    one, other = Throttle(session._network), Throttle(session._network)
     throttled = ClientError({"Error": {"Code": "Throttling", "Message": "slow"}}, "DescribeTags")
     broken = ClientError({"ResponseMetadata": {"HTTPStatusCode": 503}}, "DescribeTags")
     monkeypatch.setattr(http, "delay_before_retry", lambda *_: 7.0)
-    assert session._needs_retry(throttle, 1, broken) == 0
-    throttle.wait()
-    assert pauses == [7.0]  # of the one that broke
-    assert session._needs_retry(throttle, 1, throttled) == 0
-    throttle.wait()
+    assert session._needs_retry(one, 1, broken) == 0
+    one.wait()
+    assert clock.pauses == [7.0]  # of the one that broke
+    one.hold(5.0)  # of another thread
+    one.wait()
     other.wait()
-    assert pauses == [7.0, 7.0, 7.0]
+    assert clock.pauses == [7.0, 5.0]
+    assert session._needs_retry(one, 1, throttled) == 0
+    other.wait()
+    assert clock.pauses == [7.0, 5.0]
+    one.wait()
+    assert clock.pauses == [7.0, 5.0, 7.0]
 
 
 def _session():
@@ -176,10 +197,10 @@ def test_all_calls_of_a_client_wait_together(monkeypatch):
         }
         session = aws.Session(aws.credentials(given, False), poll)
         scope, held = aws.Scope(REGION, session), []
-        monkeypatch.setattr(aws.throttle.Throttle, "hold", lambda self, seconds: held.append(self))
+        monkeypatch.setattr(Throttle, "hold", lambda self, seconds: held.append(self))
         monkeypatch.setattr(http, "FIRST_DELAY_S", 0)
         waited = []
-        monkeypatch.setattr(aws.throttle.Throttle, "wait", lambda self: waited.append(self))
+        monkeypatch.setattr(Throttle, "wait", lambda self: waited.append(self))
         assert len(aws.listed(scope, "ec2", "describe_volumes", "Volumes")) == 3
         aws.listed(scope, "ec2", "describe_vpcs", "Vpcs")
         aws.account(session)

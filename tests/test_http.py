@@ -143,7 +143,7 @@ def test_retry_after_is_honoured(server, slept):
     server.answers = [(429, {"Retry-After": "33"}, b""), (503, {"Retry-After": later}, b""), OK]
     web, _ = session(seconds=7200)
     web.get(server.url)
-    assert slept[0] == 33
+    assert 32 < slept[0] <= 33  # the clock runs meanwhile
     assert 600 < slept[1] <= 3600
 
 

@@ -50,6 +50,7 @@ class Provider(types.ModuleType):
         self.planned = []
         self.logins = 0
         self.login_error = None
+        self.at_once = 8
 
     def change_cell(self, **parts):
         self._cell_module.CELL = dataclasses.replace(self._cell_module.CELL, **parts)
@@ -313,23 +314,28 @@ def test_unfinished_scopes_may_be_left_out_where_the_account_says_so(hanging, ru
     assert "OutOfTime: slow" in context.headers["x-poll-incomplete"]
 
 
-def test_at_most_eight_scopes_side_by_side(provider):
+@pytest.mark.parametrize(
+    "at_once, config, wanted", [(8, {}, 8), (32, {}, 32), (32, {"scopes_at_once": 3}, 3)]
+)
+def test_so_many_scopes_side_by_side_and_no_more(provider, at_once, config, wanted):
+    """As the provider says, or fewer if the operator says so."""
+    provider.at_once = at_once
     running, most, lock = set(), [0], threading.Lock()
-    full = threading.Barrier(8)
+    full = threading.Barrier(wanted)
 
     def tracked(scope):
         with lock:
             running.add(scope.name)
             most[0] = max(most[0], len(running))
-        full.wait(30)  # passes only when eight are here together
+        full.wait(30)  # passes only when so many are here together
         with lock:
             running.discard(scope.name)
         yield Page([], None)
 
     provider.change_cell(fetch=tracked)
-    provider.planned = [Scope(str(number)) for number in range(16)]
-    poll()
-    assert most[0] == 8
+    provider.planned = [Scope(str(number)) for number in range(2 * wanted)]
+    poll(Context(**config))
+    assert most[0] == wanted
 
 
 def test_progress_is_reported_by_scope(provider):

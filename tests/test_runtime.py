@@ -85,6 +85,7 @@ def provider(monkeypatch, tmp_path):
     provider.planned = [Scope("a"), Scope("b")]
     provider.scopes = lambda session: provider.planned
     provider.classify = lambda error: None
+    provider.at_once = 8
     monkeypatch.setitem(sys.modules, "modules.things", family)
     monkeypatch.setitem(sys.modules, "modules.things.fake", cell)
     monkeypatch.setitem(sys.modules, "shared.providers.fake", provider)

@@ -1,5 +1,6 @@
 """A function over items, a few at a time: order, bounds, errors, the end of the poll. Nothing here waits for time."""
 
+import functools
 import threading
 
 import pytest
@@ -78,10 +79,35 @@ def test_a_map_within_a_map_does_not_lock_up():
     assert found == [[n * m for m in range(5)] for n in range(5)]
 
 
+def test_threads_that_become_free_help():
+    pool, crowd, busy, left = workers(1), Crowd(2), threading.Event(), threading.Event()
+
+    def hold_the_spare_thread(item):
+        if threading.current_thread() is not other:
+            busy.set()
+            left.wait(60)
+        else:
+            busy.wait(60)
+
+    other = threading.Thread(target=pool.map, args=(hold_the_spare_thread, range(2)), daemon=True)
+    other.start()
+    assert busy.wait(60)
+
+    def work(item):
+        if item == 0:
+            left.set()
+            other.join(60)
+        else:
+            crowd(item)
+
+    pool.map(work, range(3))
+    assert crowd.most == 2
+
+
 def test_threads_are_given_back():
     pool = workers(AT_ONCE - 1)
     for _ in range(20):
-        assert pool.map(Crowd(AT_ONCE), range(AT_ONCE)) == [0, 10, 20, 30]
+        assert pool.map(Crowd(AT_ONCE), range(AT_ONCE)) == [10 * n for n in range(AT_ONCE)]
 
 
 @pytest.mark.parametrize("spare", [0, 7])
@@ -97,21 +123,104 @@ def test_an_error_ends_it_and_is_raised_as_it_is(spare):
     assert len(begun) <= AT_ONCE
 
 
-def test_nobody_waits_for_what_hangs_after_an_error():
+def test_nothing_waits_for_what_hangs_after_an_error():
     hang, hanging = threading.Event(), threading.Event()
+
     me = threading.current_thread()
 
     def work(item):
-        if threading.current_thread() is not me:
+        mine = threading.current_thread() is me
+        if item == 1 and not mine:
             hanging.set()
             hang.wait(60)
-        else:
-            hanging.wait(60)
+        elif item == 0:
+            assert not mine or hanging.wait(60)
             raise KeyError(item)
 
     with pytest.raises(KeyError):
         workers(1).map(work, range(2))
     hang.set()
+
+
+def test_of_several_errors_that_of_the_first_call():
+    """Whichever comes first."""
+    second_failed = threading.Event()
+
+    def work(item):
+        if item == 1:
+            second_failed.set()
+        assert second_failed.wait(60)
+        raise KeyError(item)
+
+    with pytest.raises(KeyError, match="0"):
+        workers(1).map(work, range(2))
+
+
+def test_results_before_an_error_are_given():
+    found = workers(0).ahead([lambda: 1, lambda: 2, lambda: [][0], lambda: 4])
+    assert [next(found), next(found)] == [1, 2]
+    with pytest.raises(IndexError):
+        next(found)
+
+
+def test_what_comes_after_an_abandoned_result_is_not_begun():
+    begun = []
+    found = workers(0).ahead(functools.partial(begun.append, n) for n in range(9))
+    next(found)
+    found.close()
+    assert begun == [0]
+
+
+def listing(begun, name, pages):
+    for number in range(pages):
+        begun.append((name, number))
+        yield f"{name}{number}"
+
+
+def test_pages_of_listings_in_their_order_and_only_first_ones_ahead():
+    crowd, begun = Crowd(3), []
+
+    def held(name):
+        crowd(0)
+        yield from listing(begun, name, 3)
+
+    found = workers(2).pages(held("a"), iter(()), held("b"), held("c"))
+    assert next(found) == "a0"
+    rest = list(found)
+    assert rest == ["a1", "a2", "b0", "b1", "b2", "c0", "c1", "c2"]
+    assert {page for page in begun if page[1] == 0} == set(begun[:3])
+
+
+def test_pages_without_spare_threads_are_fetched_when_they_are_needed():
+    begun = []
+    found = workers(0).pages(listing(begun, "a", 2), listing(begun, "b", 1))
+    assert [(page, list(begun)) for page in found] == [
+        ("a0", [("a", 0)]),
+        ("a1", [("a", 0), ("a", 1)]),
+        ("b0", [("a", 0), ("a", 1), ("b", 0)]),
+    ]
+
+
+@pytest.mark.parametrize("pages", [0, 1, 3])
+def test_a_listing_and_what_is_looked_up_before_it(pages):
+    crowd, begun = Crowd(3), []
+
+    def held():
+        crowd(0)
+        yield from listing(begun, "a", pages)
+
+    names, sizes, found = workers(2).before(held(), lambda: crowd(1), lambda: crowd(2))
+    assert (names, sizes) == (10, 20)
+    assert len(begun) == min(pages, 1)
+    assert list(found) == [f"a{n}" for n in range(pages)]
+
+
+def test_without_spare_threads_lookups_come_before_the_listing():
+    begun = []
+    lookups = [functools.partial(begun.append, n) for n in range(2)]
+    *_, found = workers(0).before(listing(begun, "a", 2), *lookups)
+    assert begun == [0, 1, ("a", 0)]
+    assert list(found) == ["a0", "a1"]
 
 
 def test_the_end_of_the_poll_ends_it():

@@ -51,14 +51,20 @@ class Lookups:
 
 
 def fetch(scope: aws.Scope) -> Iterator[Page[dict[str, Any], Lookups]]:
-    vpcs = aws.listed(scope, "ec2", "describe_vpcs", "Vpcs")
-    lookups = _look_up(scope, vpcs)
+    vpcs, (public_by_default, own_route), pages = scope.workers.before(
+        aws.pages(scope, "ec2", "describe_subnets", "Subnets"),
+        lambda: aws.listed(scope, "ec2", "describe_vpcs", "Vpcs"),
+        lambda: _routes(scope),
+    )
+    vpc_ids = {needed(vpc, "VpcId", str) for vpc in vpcs}
+    lookups = Lookups(vpc_ids, public_by_default, own_route)
     yield Page(vpcs, lookups)
-    for subnets in aws.pages(scope, "ec2", "describe_subnets", "Subnets"):
+    for subnets in pages:
         yield Page(subnets, lookups)
 
 
-def _look_up(scope: aws.Scope, vpcs: list[dict[str, Any]]) -> Lookups:
+def _routes(scope: aws.Scope) -> tuple[set[str], dict[str, bool]]:
+    """The VPCs whose main route table leads to the internet, and whether those of subnets do."""
     public_by_default, own_route = set(), {}
     for table in aws.listed(
         scope, "ec2", "describe_route_tables", "RouteTables", page_size=ROUTE_TABLES_A_CALL
@@ -70,7 +76,7 @@ def _look_up(scope: aws.Scope, vpcs: list[dict[str, Any]]) -> Lookups:
                 own_route[subnet] = public
             elif public and field(association, "Main", bool):
                 public_by_default.add(field(table, "VpcId", str) or "")
-    return Lookups({needed(vpc, "VpcId", str) for vpc in vpcs}, public_by_default, own_route)
+    return public_by_default, own_route
 
 
 def _to_internet(route: dict[str, Any]) -> bool:

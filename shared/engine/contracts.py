@@ -20,6 +20,7 @@ from shared.engine.network import Network
 from shared.engine.traffic import Traffic
 from shared.engine.workers import Workers
 
+SCOPES_AT_ONCE = 8  # of a provider that does not say otherwise
 HANDLERS = ("get", "get_status", "get_metrics", "get_logs")  # that fetch something
 Requested = Optional[frozenset[str]]  # ids; None: all of the account
 
@@ -177,6 +178,9 @@ class Provider(Generic[CredentialsT, SessionT, ScopeT]):
     - ``classify(error)``: the ConnectorError for an exception of the provider's client library, or None.
     - ``least_permissions(permissions)``: the cells' ``permissions`` in the form in which the provider's operator
       grants them (an IAM policy, roles, ...).
+    - ``at_once``: how many scopes are polled side by side, and one more than the number of threads that they may use
+      besides (``Workers``). Many, where each scope has servers and limits of its own; few, where one server answers
+      for all.
     """
 
     credential_keys: Collection[str]
@@ -186,3 +190,4 @@ class Provider(Generic[CredentialsT, SessionT, ScopeT]):
     account: Callable[[SessionT], str]
     classify: Callable[[Exception], Optional[ConnectorError]]
     least_permissions: Callable[[Iterable[str]], Any]
+    at_once: int = SCOPES_AT_ONCE

@@ -20,7 +20,6 @@ from shared.engine.errors import (
 from shared.engine.failures import classified
 from shared.engine.runtime import Runtime
 
-SCOPES_AT_ONCE = 8  # parsing holds the interpreter's lock: more threads cost memory, not time
 NOTICED_AFTER = 500  # records, until a conversion sees that the poll has ended
 
 T = TypeVar("T")
@@ -179,7 +178,7 @@ def _side_by_side(started: Started, task: Task, scopes: Sequence[Scope]) -> list
             except BaseException as bug:
                 done.put((number, _Raised(bug)))
 
-    for _ in range(min(runtime.scopes_at_once(SCOPES_AT_ONCE), len(scopes))):
+    for _ in range(min(runtime.scopes_at_once(started.provider.at_once), len(scopes))):
         threading.Thread(target=work, daemon=True).start()
     answers: dict[int, Answer] = {}
     reporting = platform.report_progress(runtime, poll, 0, len(scopes))

@@ -17,7 +17,7 @@ from shared.engine import event as events
 from shared.engine.contracts import Cell, Dropped, Page, Poll, Provider, Window
 from shared.engine.errors import ConnectorError
 from shared.engine.failures import guarded
-from shared.engine.gather import SCOPES_AT_ONCE, Key, Started, Task, Total, gather, within_deadline
+from shared.engine.gather import Key, Started, Task, Total, gather, within_deadline
 from shared.engine.interval import due
 from shared.engine.log import Log
 from shared.engine.network import Network
@@ -120,7 +120,7 @@ def _start(family: str, event: Any, runtime: Runtime, log: Log, **uses: bool) ->
     provider = load_provider(request.provider)
     credentials = provider.credentials(request.credentials, ambient)
     cell = load_cell(modules[request.provider])
-    workers = Workers(network, runtime.scopes_at_once(SCOPES_AT_ONCE) - 1)
+    workers = Workers(network, runtime.scopes_at_once(provider.at_once) - 1)
     poll = Poll(family, request, deadline, Traffic(), log, network, workers)
     return Started(poll, runtime, provider, cell, credentials)
 

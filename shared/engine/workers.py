@@ -1,22 +1,25 @@
-"""Runs a function on many items, a few at a time: for calls of one scope that don't depend on each other.
+"""Makes several calls of one scope at a time: those that need nothing of one another.
 
-Cells start no threads themselves; their provider offers them this.
+Cells start no threads themselves; their provider offers them this. What a cell gets does not depend on timing: results
+come in the order of the calls, and of several errors the one of the first call is raised. Without spare threads, the
+calls are made one after another, each when its result is needed.
 """
 
 import collections
-import queue
+import functools
 import threading
-from collections.abc import Iterable
-from typing import Any, Callable, TypeVar
+from collections.abc import Iterable, Iterator
+from typing import Any, Callable, Optional, TypeVar
 
 from shared.engine.errors import OutOfTime
 from shared.engine.network import Network
 
-AT_ONCE = 4  # in one scope: providers limit how many calls per second they answer
+AT_ONCE = 8  # of the same kind in one scope, where the poll has as many threads
 LONGEST_S = 24 * 3600.0  # longest wait for a thread, if the deadline leaves that much
 
 T = TypeVar("T")
 R = TypeVar("R")
+_Outcome = tuple[Any, Optional[BaseException]]
 
 
 class Workers:
@@ -27,50 +30,99 @@ class Workers:
         self._spare = threading.Semaphore(spare)
 
     def map(self, function: Callable[[T], R], items: Iterable[T]) -> list[R]:
-        """The function's result for each item, in the items' order; up to ``AT_ONCE`` calls run side by side.
+        """The function's result for each item, in the items' order. Raises the same errors as ``ahead``."""
+        return list(self.ahead(functools.partial(function, item) for item in items))
 
-        The calling thread takes part, so without a spare thread the calls run one after another. The first error
-        stops the rest and is raised without waiting for calls that still run. Raises OutOfTime if the poll ends
-        meanwhile.
+    def pages(self, *listings: Iterator[T]) -> Iterator[T]:
+        """The pages of all listings, one listing after another; the first page of each is fetched ahead."""
+        firsts = self.ahead(functools.partial(_first, listing) for listing in listings)
+        for listing in listings:
+            yield from _resumed(next(firsts), listing)
+
+    def before(self, listing: Iterator[T], *lookups: Callable[[], Any]) -> tuple[Any, ...]:
+        """What each lookup returns, and then the listing, whose first page is fetched together with them."""
+        actions: list[Callable[[], Any]] = [*lookups, functools.partial(_first, listing)]
+        *found, first = self.ahead(actions)
+        return (*found, _resumed(first, listing))
+
+    def ahead(self, actions: Iterable[Callable[[], R]]) -> Iterator[R]:
+        """The actions' results in their order; up to ``AT_ONCE`` actions run side by side.
+
+        The calling thread takes part. An error is raised in its place, after the results before it; no action is
+        begun after it, and it does not wait for later ones. Raises OutOfTime if the poll ends meanwhile.
         """
-        todo = collections.deque(enumerate(items))
+        todo = collections.deque(enumerate(actions))
         count = len(todo)
-        results: dict[int, R] = {}
-        errors: queue.SimpleQueue[Any] = queue.SimpleQueue()  # None: a helper is done
-        stopped = threading.Event()
+        outcomes: dict[int, _Outcome] = {}
+        helpers: set[threading.Thread] = set()
+        changed = threading.Condition()
 
-        def work() -> None:
-            while not stopped.is_set() and not self._network.ended:
-                try:
-                    number, item = todo.popleft()
-                except IndexError:
-                    return
-                try:
-                    results[number] = function(item)
-                except BaseException as error:
-                    errors.put(error)
-                    stopped.set()
+        def run_next() -> bool:
+            try:
+                number, action = todo.popleft()
+            except IndexError:
+                return False
+            outcome: _Outcome
+            try:
+                outcome = action(), None
+            except BaseException as error:
+                todo.clear()  # what is left comes after this action
+                outcome = None, error
+            with changed:
+                outcomes[number] = outcome
+                changed.notify_all()
+            return True
 
         def help_out() -> None:
             try:
-                work()
+                while not self._network.ended and run_next():
+                    pass
             finally:
                 self._spare.release()
-                errors.put(None)
+                with changed:
+                    helpers.discard(threading.current_thread())
+                    changed.notify_all()
 
-        helpers = 0
-        while helpers < min(AT_ONCE, count) - 1 and self._spare.acquire(blocking=False):
-            helpers += 1
-            threading.Thread(target=help_out, daemon=True).start()
-        work()
-        while helpers or not errors.empty():
-            try:
-                error = errors.get(timeout=self._network.deadline.timeout(LONGEST_S))
-            except queue.Empty:
-                break
-            if error is not None:
-                raise error
-            helpers -= 1
-        if len(results) < count:
-            raise OutOfTime(f"{len(results)} of {count} calls were made before the poll ended")
-        return [results[number] for number in range(count)]
+        def wait(arrived: Callable[[], bool]) -> bool:
+            with changed:
+                return changed.wait_for(arrived, self._network.deadline.timeout(LONGEST_S))
+
+        def find_help() -> None:
+            """Start as many threads as there may be; later ones where others of the poll have ended."""
+            while len(todo) > 1 and len(helpers) < min(AT_ONCE, count) - 1:
+                if not self._spare.acquire(blocking=False):
+                    return
+                helper = threading.Thread(target=help_out, daemon=True)
+                with changed:
+                    helpers.add(helper)
+                helper.start()
+
+        try:
+            for number in range(count):
+                while number not in outcomes:
+                    find_help()
+                    if self._network.ended or not (
+                        run_next() or wait(functools.partial(outcomes.__contains__, number))
+                    ):
+                        done = number + len(outcomes)
+                        raise OutOfTime(f"{done} of {count} calls were made before the poll ended")
+                error = outcomes[number][1]
+                if error is not None:
+                    raise error
+                yield outcomes.pop(number)[0]  # which may be large: no variable keeps it
+        finally:
+            todo.clear()
+        wait(lambda: not helpers)  # they have nothing left to do, and the next call may need them
+
+
+def _first(listing: Iterator[T]) -> list[T]:
+    """The first page of a listing, if it has one."""
+    for page in listing:
+        return [page]
+    return []
+
+
+def _resumed(first: list[T], listing: Iterator[T]) -> Iterator[T]:
+    while first:
+        yield first.pop()  # so that it is not kept longer than the other pages
+    yield from listing

@@ -16,6 +16,7 @@ from shared.engine.errors import ConnectorError, UnexpectedResponse, Unreachable
 from shared.engine.network import CONNECT_TIMEOUT_S, Network
 from shared.engine.traffic import Traffic
 from shared.transport import decode, http
+from shared.transport.throttle import Throttle
 
 PASSING = (
     requests.exceptions.ConnectionError,
@@ -91,6 +92,7 @@ class PollAdapter(requests.adapters.HTTPAdapter):
         self._traffic = traffic
         self._verify = verify
         self._tls = tls
+        self._throttles: dict[tuple[str, str, int], Throttle] = {}
         super().__init__(pool_connections=http.POOL, pool_maxsize=http.POOL, max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -116,12 +118,12 @@ class PollAdapter(requests.adapters.HTTPAdapter):
         return response
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:  # type: ignore[override]
-        if (
-            http.url_parts(request.url or "") is None
-        ):  # it may come from a provider's link or catalog
+        parts = http.url_parts(request.url or "")
+        if parts is None:  # it may come from a provider's link or catalog
             raise UnexpectedResponse(f"{request.url} is no URL to send a request to")
-        attempt = 0
+        attempt, throttle = 0, self._throttle(parts)
         while True:
+            throttle.wait()
             self._deadline.check(f"{request.method} {request.url}")
             attempt += 1
             self._traffic.count(retry=attempt > 1)
@@ -148,7 +150,14 @@ class PollAdapter(requests.adapters.HTTPAdapter):
                 delay = http.delay_before_retry(attempt, self._deadline, requested_s)
                 if delay is None:
                     return response
+                if response.status_code in http.THROTTLED:
+                    throttle.hold(delay)
+                    continue
             self._network.pause(delay)
+
+    def _throttle(self, url: SplitResult) -> Throttle:
+        """Of all calls to this server, whatever thread they come from."""
+        return self._throttles.setdefault(_origin(url), Throttle(self._network))
 
 
 def _refuse_foreign_redirect(

@@ -35,24 +35,27 @@ KINDS: dict[str, Kind] = {kind: how for part in _PARTS for kind, how in part.KIN
 
 def fetch(scope: aws.Scope) -> Iterator[Page[Record, Lookups]]:
     lookups = _look_up(scope)
-    yield from gateways.fetch(scope, lookups)
-    yield from load_balancers.fetch(scope, lookups)
-    yield from classic_load_balancers.fetch(scope, lookups)
-    yield from firewalls.fetch(scope, lookups)
-    yield from file_systems.fetch(scope, lookups)
+    yield from scope.workers.pages(
+        *gateways.listings(scope, lookups),
+        load_balancers.fetch(scope, lookups),
+        classic_load_balancers.fetch(scope, lookups),
+        firewalls.fetch(scope, lookups),
+        file_systems.fetch(scope, lookups),
+    )
 
 
 def _look_up(scope: aws.Scope) -> Lookups:
-    return Lookups(
-        networks={
-            needed(record, name, str)
-            for operation, key, name in (
-                ("describe_vpcs", "Vpcs", "VpcId"),
-                ("describe_subnets", "Subnets", "SubnetId"),
-            )
-            for record in aws.listed(scope, "ec2", operation, key)
-        }
+    def ids(operation: str, key: str, name: str) -> set[str]:
+        records = aws.listed(scope, "ec2", operation, key)
+        return {needed(record, name, str) for record in records}
+
+    vpcs, subnets = scope.workers.ahead(
+        (
+            lambda: ids("describe_vpcs", "Vpcs", "VpcId"),
+            lambda: ids("describe_subnets", "Subnets", "SubnetId"),
+        )
     )
+    return Lookups(networks=vpcs | subnets)
 
 
 def convert(record: Record, scope: aws.Scope, lookups: Lookups) -> Union[Appliance, Dropped]:
@@ -72,11 +75,13 @@ def _kind(record: Record) -> Kind:
 
 def fetch_status(scope: aws.Scope, requested: Requested) -> Iterator[Page[Record, Lookups]]:
     lookups = Lookups()  # the names of networks are not needed
-    yield from gateways.fetch(scope, lookups, requested)
-    yield from load_balancers.fetch_status(scope, lookups, requested)
-    yield from classic_load_balancers.fetch_status(scope, lookups, requested)
-    yield from firewalls.fetch(scope, lookups, requested)
-    yield from file_systems.fetch(scope, lookups, requested)
+    yield from scope.workers.pages(
+        *gateways.listings(scope, lookups, requested),
+        load_balancers.fetch_status(scope, lookups, requested),
+        classic_load_balancers.fetch_status(scope, lookups, requested),
+        firewalls.fetch(scope, lookups, requested),
+        file_systems.fetch(scope, lookups, requested),
+    )
 
 
 def status(record: Record, scope: aws.Scope, lookups: Lookups) -> Iterator[Point]:

@@ -64,12 +64,19 @@ def fetch(scope: aws.Scope, lookups: Lookups) -> Iterator[Page[Record, Lookups]]
             for record in page
             for instance in objects(record, "Instances")
         }
-        page_lookups = dataclasses.replace(
-            lookups,
-            tags=tags_of(scope, "elb", "LoadBalancerNames", names),
-            instances=existing_instances(scope, sorted(ids)),
-        )
+        tags, instances = _related(scope, names, sorted(ids))
+        page_lookups = dataclasses.replace(lookups, tags=tags, instances=instances)
         yield Page(aws.of_kind(KIND, page), page_lookups)
+
+
+def _related(scope: aws.Scope, names: list[str], ids: list[str]) -> Iterator[Any]:
+    """The tags of load balancers, and which of the instances still exist."""
+    return scope.workers.ahead(
+        (
+            lambda: tags_of(scope, "elb", "LoadBalancerNames", names),
+            lambda: existing_instances(scope, ids),
+        )
+    )
 
 
 def fetch_status(

@@ -214,11 +214,14 @@ KINDS = {
 TRAIL = tuple(gateway.trail for gateway in GATEWAYS)
 
 
-def fetch(
+def listings(
     scope: aws.Scope, lookups: Lookups, requested: Requested = None
-) -> Iterator[Page[Record, Lookups]]:
-    for gateway in GATEWAYS:
-        yield from pages_of_kind(gateway.kind, _pages(scope, gateway, requested), lookups)
+) -> list[Iterator[Page[Record, Lookups]]]:
+    """The pages of each kind of gateway."""
+    return [
+        pages_of_kind(gateway.kind, _pages(scope, gateway, requested), lookups)
+        for gateway in GATEWAYS
+    ]
 
 
 def _pages(scope: aws.Scope, gateway: Gateway, requested: Requested) -> Iterator[list[Record]]:

@@ -97,8 +97,6 @@ _ARN = re.compile(r"arn:[^:]+:elasticloadbalancing:([^:]+):\d+:loadbalancer/\w+/
 def fetch(scope: aws.Scope, lookups: Lookups) -> Iterator[Page[Record, Lookups]]:
     records = _all(scope)  # a load balancer may be the target of one on another page
     arns = [needed(record, "LoadBalancerArn", str) for record in records]
-    if arns:
-        lookups = _with_targets(scope, lookups)
 
     def listeners_of(arn: str) -> list[Record]:
         operation, size = "describe_listeners", PAGE_SIZE
@@ -106,22 +104,33 @@ def fetch(scope: aws.Scope, lookups: Lookups) -> Iterator[Page[Record, Lookups]]
             scope, "elbv2", operation, "Listeners", page_size=size, LoadBalancerArn=arn
         )
 
-    listeners = dict(aws.for_each_left(scope, listeners_of, arns))
-    tags = tags_of(scope, "elbv2", "ResourceArns", list(listeners))
-    lookups = dataclasses.replace(lookups, balancers={*arns}, listeners=listeners, tags=tags)
+    def listeners_and_tags() -> dict[str, Any]:
+        listeners = dict(aws.for_each_left(scope, listeners_of, arns))
+        tags = tags_of(scope, "elbv2", "ResourceArns", list(listeners))
+        return {"listeners": listeners, "tags": tags}
+
+    if arns:
+        targets, others = scope.workers.ahead((lambda: _targets_of_all(scope), listeners_and_tags))
+        lookups = dataclasses.replace(lookups, balancers={*arns}, **targets, **others)
     yield Page(aws.of_kind(KIND, records), lookups)
 
 
-def _with_targets(scope: aws.Scope, lookups: Lookups) -> Lookups:
+def _targets_of_all(scope: aws.Scope) -> dict[str, Any]:
+    """The fields of the lookups that describe what is behind all load balancers."""
     groups = target_groups(scope)
     targets = health_of_targets(scope, groups)
-    return dataclasses.replace(
-        lookups,
-        groups=by_balancer(groups),
-        targets=targets,
-        instances=existing_instances(scope, target_ids(groups, targets, "instance")),
-        addresses=instances_by_address(scope, groups, targets),
+    instances, addresses = scope.workers.ahead(
+        (
+            lambda: existing_instances(scope, target_ids(groups, targets, "instance")),
+            lambda: instances_by_address(scope, groups, targets),
+        )
     )
+    return {
+        "groups": by_balancer(groups),
+        "targets": targets,
+        "instances": instances,
+        "addresses": addresses,
+    }
 
 
 def fetch_status(

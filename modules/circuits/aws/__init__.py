@@ -54,34 +54,42 @@ STATE_LEVELS = {
 
 
 def fetch(scope: aws.Scope) -> Iterator[Page[Record, Lookups]]:
-    lookups = _look_up(scope)
-    lines = direct_connect.listed(scope)
-    lookups = direct_connect.look_up(scope, lines, lookups)
+    existing, (lines, of_lines), vpn_connections, peering_pages = scope.workers.before(
+        peerings.pages(scope),
+        lambda: _look_up(scope),
+        lambda: direct_connect.with_lookups(scope),
+        lambda: vpns.listed(scope),
+    )
+    lookups = Lookups(**existing, **of_lines)
     yield from direct_connect.pages(lines, lookups)
-    lookups = dataclasses.replace(lookups, vpns=vpns.listed(scope))
+    lookups = dataclasses.replace(lookups, vpns=vpn_connections)
     yield Page(aws.of_kind("vpn", lookups.vpns.values()), lookups)
-    for vpc_peerings in peerings.pages(scope):
+    for vpc_peerings in peering_pages:
         lookups = _with_owner(scope, lookups, vpc_peerings)
         yield Page(vpc_peerings, lookups)
-    lookups = dataclasses.replace(lookups, peerings=transit_gateways.peerings(scope))
+    found, attachments = scope.workers.before(
+        transit_gateways.attachments(scope), lambda: transit_gateways.peerings(scope)
+    )
+    lookups = dataclasses.replace(lookups, peerings=found)
     transit_peerings = aws.of_kind("transit_gateway_peering", lookups.peerings.values())
     lookups = _with_owner(scope, lookups, transit_peerings)
     yield Page(transit_peerings, lookups)
-    yield from transit_gateways.fetch_attachments(scope, lookups)
+    yield from transit_gateways.with_gateways(scope, attachments, lookups)
 
 
-def _look_up(scope: aws.Scope) -> Lookups:
-    """What several kinds of circuits need: the VPCs and gateways of the region."""
-    return Lookups(
-        vpcs=_existing(scope, "describe_vpcs", "Vpcs", "VpcId"),
-        customer_gateways=_existing(
-            scope, "describe_customer_gateways", "CustomerGateways", "CustomerGatewayId"
-        ),
-        vpn_gateways=_existing(scope, "describe_vpn_gateways", "VpnGateways", "VpnGatewayId"),
-        transit_gateways=_existing(
-            scope, "describe_transit_gateways", "TransitGateways", "TransitGatewayId"
-        ),
-    )
+# What several kinds of circuits need: the field of the lookups, and EC2's listing
+EXISTING = (
+    ("vpcs", "describe_vpcs", "Vpcs", "VpcId"),
+    ("customer_gateways", "describe_customer_gateways", "CustomerGateways", "CustomerGatewayId"),
+    ("vpn_gateways", "describe_vpn_gateways", "VpnGateways", "VpnGatewayId"),
+    ("transit_gateways", "describe_transit_gateways", "TransitGateways", "TransitGatewayId"),
+)
+
+
+def _look_up(scope: aws.Scope) -> dict[str, dict[str, Record]]:
+    """The VPCs and gateways of the region, by the lookups' field."""
+    found = aws.for_each(scope, lambda listing: _existing(scope, *listing[1:]), EXISTING)
+    return {listing[0]: records for listing, records in zip(EXISTING, found)}
 
 
 def _existing(scope: aws.Scope, operation: str, key: str, name: str) -> dict[str, Record]:
@@ -125,13 +133,22 @@ def _dropped(record: Record, kind: Kind, scope: aws.Scope, lookups: Lookups) -> 
 
 def fetch_status(scope: aws.Scope, requested: Requested) -> Iterator[Page[Record, Lookups]]:
     lookups = Lookups()  # no names are needed
-    yield from direct_connect.pages(direct_connect.listed(scope, requested), lookups)
-    yield Page(aws.of_kind("vpn", vpns.listed(scope, requested).values()), lookups)
-    for vpc_peerings in peerings.pages(scope, requested):
+    lines, vpn_connections, peering_pages = scope.workers.before(
+        peerings.pages(scope, requested),
+        lambda: direct_connect.listed(scope, requested),
+        lambda: vpns.listed(scope, requested),
+    )
+    yield from direct_connect.pages(lines, lookups)
+    yield Page(aws.of_kind("vpn", vpn_connections.values()), lookups)
+    for vpc_peerings in peering_pages:
         yield Page(vpc_peerings, lookups)
-    lookups = dataclasses.replace(lookups, peerings=transit_gateways.peerings(scope, requested))
+    found, attachments = scope.workers.before(
+        transit_gateways.attachments(scope, requested),
+        lambda: transit_gateways.peerings(scope, requested),
+    )
+    lookups = dataclasses.replace(lookups, peerings=found)
     yield Page(aws.of_kind("transit_gateway_peering", lookups.peerings.values()), lookups)
-    yield from transit_gateways.fetch_attachments_status(scope, lookups, requested)
+    yield from transit_gateways.pages(attachments, lookups)
 
 
 def status(record: Record, scope: aws.Scope, lookups: Lookups) -> Iterator[Point]:

@@ -6,7 +6,6 @@ https://docs.aws.amazon.com/directconnect/latest/APIReference/
 A virtual interface's record holds its BGP keys two or three times; those fields are never used.
 """
 
-import dataclasses
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Optional
@@ -132,20 +131,20 @@ LISTINGS = (
 )
 
 
-def look_up(scope: aws.Scope, lines: Mapping[str, Records], lookups: Lookups) -> Lookups:
-    """The lookups, with those that the ``lines`` need. The names of gateways only if one is named."""
+def with_lookups(scope: aws.Scope) -> tuple[dict[str, Records], dict[str, Any]]:
+    """All lines, and the fields of the lookups that they need. The names of gateways only if one is named."""
+    lines = listed(scope)
     ports = {**lines["direct_connect"], **lines["direct_connect_lag"]}
     interfaces = lines["virtual_interface"].values()
     locations = _locations(scope) if ports or interfaces else {}
     through_gateways = any(
         field(interface, "directConnectGatewayId", str) for interface in interfaces
     )
-    return dataclasses.replace(
-        lookups,
-        ports=ports,
-        locations=locations,
-        direct_connect_gateways=gateways(scope) if through_gateways else {},
-    )
+    return lines, {
+        "ports": ports,
+        "locations": locations,
+        "direct_connect_gateways": gateways(scope) if through_gateways else {},
+    }
 
 
 def pages(lines: Mapping[str, Records], lookups: Lookups) -> Iterator[Page[Record, Lookups]]:
@@ -160,21 +159,21 @@ def listed(scope: aws.Scope, requested: Requested = None) -> dict[str, Records]:
     and mostly one call lists them all.
     """
     names = [name for name in requested or () if not name.startswith(OTHER_PREFIXES)]
-    return {
-        kind: aws.keyed(
-            aws.listed(
-                scope,
-                "directconnect",
-                operation,
-                key,
-                walk=aws.offered_pages,
-                page_size=PAGE_SIZE,
-            ),
-            id_field,
+    listings = [
+        listing
+        for listing in LISTINGS
+        if requested is None or any(_may_be(name, listing[-1]) for name in names)
+    ]
+
+    def records_of(listing: tuple[str, str, str, str, str]) -> Records:
+        _, operation, key, id_field, _ = listing
+        records = aws.listed(
+            scope, "directconnect", operation, key, walk=aws.offered_pages, page_size=PAGE_SIZE
         )
-        for kind, operation, key, id_field, prefix in LISTINGS
-        if requested is None or any(_may_be(name, prefix) for name in names)
-    }
+        return aws.keyed(records, id_field)
+
+    found = aws.for_each(scope, records_of, listings)
+    return {listing[0]: records for listing, records in zip(listings, found)}
 
 
 def _may_be(name: str, prefix: str) -> bool:

@@ -70,22 +70,22 @@ def peerings(scope: aws.Scope, requested: Requested = None) -> dict[str, Record]
     }
 
 
-def fetch_attachments(scope: aws.Scope, lookups: Lookups) -> Iterator[Page[Record, Lookups]]:
-    """Attachments, with the names of the Direct Connect gateways that they need."""
-    for attachments in _attachments(scope, None):
-        if not lookups.direct_connect_gateways and _any(attachments, "direct-connect-gateway"):
-            lookups = dataclasses.replace(lookups, direct_connect_gateways=gateways(scope))
-        yield Page(aws.of_kind("transit_gateway_attachment", attachments), lookups)
-
-
-def fetch_attachments_status(
-    scope: aws.Scope, lookups: Lookups, requested: Requested
+def with_gateways(
+    scope: aws.Scope, listed: Iterable[list[Record]], lookups: Lookups
 ) -> Iterator[Page[Record, Lookups]]:
-    for attachments in _attachments(scope, requested):
-        yield Page(aws.of_kind("transit_gateway_attachment", attachments), lookups)
+    """The pages of attachments, with the names of the Direct Connect gateways that they need."""
+    for records in listed:
+        if not lookups.direct_connect_gateways and _any(records, "direct-connect-gateway"):
+            lookups = dataclasses.replace(lookups, direct_connect_gateways=gateways(scope))
+        yield Page(aws.of_kind("transit_gateway_attachment", records), lookups)
 
 
-def _attachments(scope: aws.Scope, requested: Requested) -> Iterator[list[Record]]:
+def pages(listed: Iterable[list[Record]], lookups: Lookups) -> Iterator[Page[Record, Lookups]]:
+    for records in listed:
+        yield Page(aws.of_kind("transit_gateway_attachment", records), lookups)
+
+
+def attachments(scope: aws.Scope, requested: Requested = None) -> Iterator[list[Record]]:
     return aws.requested_pages(
         scope,
         "describe_transit_gateway_attachments",

@@ -83,16 +83,15 @@ class Lookups:
 
 
 def fetch(scope: aws.Scope) -> Iterator[Page[Record, Lookups]]:
-    lookups = _look_up(scope)
-    for reservations in aws.pages(scope, "ec2", "describe_instances", "Reservations"):
+    (names, owners), volumes, pages = scope.workers.before(
+        aws.pages(scope, "ec2", "describe_instances", "Reservations"),
+        lambda: _subnets(scope),
+        lambda: dict(aws.listed(scope, "ec2", "describe_volumes", "Volumes", keep=_size)),
+    )
+    lookups = Lookups(names, owners, volumes)
+    for reservations in pages:
         instances = in_reservations(reservations)
-        types = _new(instances, "InstanceType", lookups.types)
-        images = _new(instances, "ImageId", lookups.images)
-        lookups = dataclasses.replace(
-            lookups,
-            types={**lookups.types, **_instance_types(scope, types)},
-            images={**lookups.images, **_images(scope, images)},
-        )
+        lookups = _with_new(scope, lookups, instances)
         yield Page(instances, lookups)
 
 
@@ -103,18 +102,34 @@ def in_reservations(reservations: Iterable[Record]) -> list[Record]:
     ]
 
 
-def _look_up(scope: aws.Scope) -> Lookups:
+def _subnets(scope: aws.Scope) -> tuple[dict[str, str], dict[str, Optional[str]]]:
+    """The names and the owners of subnets."""
     names, owners = {}, {}
     for subnet in aws.listed(scope, "ec2", "describe_subnets", "Subnets"):
         subnet_id = needed(subnet, "SubnetId", str)
         names[subnet_id] = aws.tags(subnet).get("Name") or subnet_id
         owners[subnet_id] = field(subnet, "OwnerId", str)
-    volumes = dict(aws.listed(scope, "ec2", "describe_volumes", "Volumes", keep=_size))
-    return Lookups(names, owners, volumes)
+    return names, owners
 
 
 def _size(volume: Record) -> tuple[str, int]:
     return needed(volume, "VolumeId", str), needed(volume, "Size", int)
+
+
+def _with_new(scope: aws.Scope, lookups: Lookups, instances: list[Record]) -> Lookups:
+    """The lookups, with the types and images of these instances."""
+    types = _new(instances, "InstanceType", lookups.types)
+    images = _new(instances, "ImageId", lookups.images)
+    if not (types or images):
+        return lookups
+    new_types, new_images = scope.workers.ahead(
+        (lambda: _instance_types(scope, types), lambda: _images(scope, images))
+    )
+    return dataclasses.replace(
+        lookups,
+        types={**lookups.types, **new_types},
+        images={**lookups.images, **new_images},
+    )
 
 
 def _new(

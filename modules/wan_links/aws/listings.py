@@ -41,19 +41,24 @@ class Network:
 def fetch(scope: aws.Scope) -> Iterator[Page[Record, Lookups]]:
     if not scope.asks_for_all:
         return
-    networks = _networks(scope)
+
+    def listed(operation: str, key: str) -> list[Record]:
+        return _listed(scope, operation, key, aws.offered_pages)
+
+    listings: tuple[Callable[[], Any], ...] = (
+        lambda: _networks(scope),
+        lambda: aws.keyed(listed("list_core_networks", "CoreNetworks"), "CoreNetworkId"),
+        lambda: listed("list_attachments", "Attachments"),
+        lambda: aws.for_each(
+            scope,
+            lambda peering: _peering_with_its_attachment(scope, peering),
+            listed("list_peerings", "Peerings"),
+        ),
+    )
+    networks, core_networks, attachments, peerings = scope.workers.ahead(listings)
     links = _joined(network.links for network in networks)
     gateways_of = _joined(network.gateways_of for network in networks)
-    core_networks = aws.keyed(
-        _listed(scope, "list_core_networks", "CoreNetworks", aws.offered_pages), "CoreNetworkId"
-    )
-    attachments = _listed(scope, "list_attachments", "Attachments", aws.offered_pages)
     attachment_ids = {needed(attachment, "AttachmentId", str) for attachment in attachments}
-    peerings = aws.for_each(
-        scope,
-        lambda peering: _peering_with_its_attachment(scope, peering),
-        _listed(scope, "list_peerings", "Peerings", aws.offered_pages),
-    )
     owner = None
     if attachments or peerings or gateways_of:
         owner = aws.account(scope.session)
@@ -105,11 +110,9 @@ def _global_networks(scope: aws.Scope) -> list[str]:
 
 def _networks(scope: aws.Scope) -> list[Network]:
     """The global networks, without those that were deleted since they were listed."""
-    networks = []
-    for name in _global_networks(scope):
-        with aws.may_be_gone():
-            networks.append(_network(scope, name))
-    return networks
+    names = _global_networks(scope)
+    found = aws.for_each_left(scope, lambda name: _network(scope, name), names)
+    return [network for _, network in found]
 
 
 def _network(scope: aws.Scope, name: str) -> Network:

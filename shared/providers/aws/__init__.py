@@ -86,4 +86,5 @@ PROVIDER = Provider(
     account=account,
     classify=classify,
     least_permissions=least_permissions,
+    at_once=32,  # a region has hosts and limits of its own, and there are some 30
 )

@@ -217,7 +217,7 @@ def call(scope: Scope, service: str, operation: str, **params: Any) -> dict[str,
 
 def for_each(scope: Scope, function: Callable[[T], R], items: Iterable[T]) -> list[R]:
     """The function's result for each item, in their order. A few run at a time: each makes a call or more."""
-    return scope.session.workers.map(function, items)
+    return scope.workers.map(function, items)
 
 
 def for_each_left(

@@ -47,9 +47,9 @@ from shared.providers.aws import boto3_session
 from shared.providers.aws.errors import classify, is_unknown_key, refusal
 from shared.providers.aws.models import Events, Models
 from shared.providers.aws.responses import ENVELOPES, Parsers, complete, timestamp, use_json
-from shared.providers.aws.throttle import Throttle
 from shared.records.fields import needed, objects
 from shared.transport import http
+from shared.transport.throttle import Throttle
 
 # The region of calls about the whole account, by partition.
 _HOME = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
@@ -266,7 +266,7 @@ class Session:
         caught_exception: Optional[Exception],
         **_: Any,
     ) -> Optional[float]:
-        """0 where botocore should try again, None where not; after the delay, which the end of the poll cuts short."""
+        """0 where botocore should try again, None where not; after a delay, which the end of the poll cuts short."""
         error = classify(caught_exception) if caught_exception is not None else None
         if error is None or error.action != "retry":
             return None
@@ -276,8 +276,9 @@ class Session:
         if delay is None:
             return None
         if isinstance(error, Throttled):
-            throttle.hold(delay)
-        self._network.pause(delay)
+            throttle.hold(delay)  # before_send waits, with all other calls of this client
+        else:
+            self._network.pause(delay)
         return 0
 
 
@@ -287,6 +288,10 @@ class Scope:
 
     name: str
     session: Session = dataclasses.field(repr=False, compare=False)
+
+    @property
+    def workers(self) -> Workers:
+        return self.session.workers
 
     @property
     def asks_for_all(self) -> bool:

@@ -97,4 +97,5 @@ PROVIDER = Provider(
     account=account,
     classify=classify,
     least_permissions=least_permissions,
+    at_once=4,  # there is one scope, and as shipped NetBox has some 5 processes that answer
 )
