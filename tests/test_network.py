@@ -360,3 +360,10 @@ def test_an_untrusted_server_gets_no_further_than_the_handshake():
         with pytest.raises((urllib3.exceptions.HTTPError, OSError, ssl.SSLError)):
             web.get(f"https://127.0.0.1:{listening.getsockname()[1]}/")
         assert dict(opened._handshakes) == {}
+
+
+def test_a_body_that_was_read_streams_in_one_part():
+    response = urllib3.HTTPResponse(body=Body(b"a" * 100_000), headers={}, preload_content=False)
+    read = network._whole(response, "GET", "http://h.example/x")
+    assert list(read.stream(10 * 1024, decode_content=True)) == [b"a" * 100_000]
+    assert list(read.stream()) == []

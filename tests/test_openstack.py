@@ -16,6 +16,7 @@ from shared.engine.errors import (
     Unreachable,
 )
 from shared.providers import openstack
+from shared.providers.openstack import listings
 from shared.transport import http
 from tests.fakes import openstack as fakes
 from tests.fakes.context import Context
@@ -765,3 +766,17 @@ def test_the_least_permissions():
     rights = openstack.least_permissions(("get_port", "get_network", "get_port"))
     assert "reader" in json.dumps(rights) and "admin" in json.dumps(rights)
     assert rights["policies"] == ["get_network", "get_port"]
+
+
+@pytest.mark.parametrize("by", [("id",), ("id", "mac")])
+@pytest.mark.parametrize(
+    "page",
+    [
+        [],
+        [{"id": "a", "mac": "1"}, {"id": "b", "mac": "2"}],
+        [{"id": "a", "mac": 1}, {"id": "b"}, {"id": "", "mac": "2"}, {"id": 0}, {"mac": None}],
+    ],
+)
+def test_the_identities_of_a_page_are_those_of_its_records(page, by):
+    each = {listings._identity(record, by) for record in page}
+    assert listings._identities(page, by) == each - {None}

@@ -23,7 +23,7 @@ import threading
 import time
 import weakref
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from typing import Any, Callable, ClassVar, Optional, Union
 
 import urllib3
@@ -42,7 +42,7 @@ LARGEST_ANSWER = 64 * 1024**2  # bytes, decoded
 MOST_LOOKUPS = (
     64  # at the same time, in the whole process: nothing can end the thread of one that hangs
 )
-PART = 16 * 1024  # bytes that are read at once; decompressing may multiply them by 1,000
+PART = 64 * 1024  # bytes that are read at once; decompressing may multiply them by 1,000
 LONGEST_LINE = 64 * 1024  # bytes of a line between the parts of a chunked body
 NOTICED_S = 0.25  # how soon a thread that waits for a look-up notices the end of the poll
 
@@ -428,7 +428,7 @@ def _whole(response: Any, method: str, where: str) -> urllib3.HTTPResponse:
         raise ProtocolError(f"the answer ends after {len(body)} bytes, within its JSON")
     for name in ("Content-Encoding", "Content-Length", "Transfer-Encoding"):
         headers.discard(name)
-    return urllib3.HTTPResponse(
+    return _Read(
         io.BytesIO(body),
         headers,
         status=response.status,
@@ -436,6 +436,17 @@ def _whole(response: Any, method: str, where: str) -> urllib3.HTTPResponse:
         preload_content=False,
         original_response=getattr(response, "_original_response", None),
     )
+
+
+class _Read(urllib3.HTTPResponse):
+    """A response whose body has been read. It streams in one part: requests would ask for 10 KiB at a time."""
+
+    def stream(
+        self, amt: Optional[int] = None, decode_content: Optional[bool] = None
+    ) -> Generator[bytes, None, None]:
+        part = self.read(decode_content=decode_content)
+        if part:
+            yield part
 
 
 def _too_large(where: str) -> UnexpectedResponse:

@@ -4,6 +4,7 @@ Nested objects are brief: a name, but neither a site's coordinates nor a locatio
 and counts are never used: the url is built from the request's Host, and the counts are wrong.
 """
 
+import functools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Optional
@@ -85,6 +86,7 @@ STATES = {
     "staged": "pending",
 }
 MEGABYTES_SINCE = (4, 1)
+LONGEST_NAME = 100  # characters of a role's name or slug in NetBox
 
 # --- fields -------------------------------------------------------------------------------------
 
@@ -93,16 +95,19 @@ def brief(value: Any) -> Any:
     """A value for people: a choice's value, a nested object's name, anything else unchanged."""
     if isinstance(value, list):
         return [brief(item) for item in value]
-    if isinstance(value, dict) and "value" in value and "label" in value:
-        return value["value"]
-    if isinstance(value, dict) and "display" in value:
-        return value.get("name") or value["display"]
+    if isinstance(value, dict):
+        if "value" in value and "label" in value:
+            return value["value"]
+        if "display" in value:
+            return value.get("name") or value["display"]
     return value
 
 
-def shown(record: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+def shown(record: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
     """The record's fields of these names, made brief."""
-    return {name: brief(record.get(name)) for name in names}
+    values = zip(names, map(record.get, names))
+    # most are texts or absent
+    return {n: v if v is None or type(v) is str else brief(v) for n, v in values}
 
 
 def tags(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -301,7 +306,8 @@ def device_kind(record: Mapping[str, Any], given: Mapping[str, str]) -> str:
         if own in given:
             return given[own]
     for text in (role_slug, (field(role, "name", str) or "").lower()):
-        kind = _by_last_words(text)
+        # NetBox's own names are kept; anything longer is not
+        kind = (_by_last_words if len(text) <= LONGEST_NAME else _by_last_words.__wrapped__)(text)
         if kind:
             return kind
     maker = (nested(device_type, "manufacturer", "slug") or "").lower()
@@ -312,6 +318,7 @@ def device_kind(record: Mapping[str, Any], given: Mapping[str, str]) -> str:
     return "unknown"
 
 
+@functools.lru_cache(maxsize=256)
 def _by_last_words(text: str) -> Optional[str]:
     words = re.findall(r"[^\W_]+", text)
     for first in range(len(words)):

@@ -270,7 +270,7 @@ def _pages_once(
         if marker in markers:
             raise UnexpectedResponse(f"{service} {path} pages in a loop (marker {marker})")
         markers.add(marker)
-        seen.update(filter(None, (_identity(record, by) for record in page)))
+        seen.update(_identities(page, by))
 
 
 def _records(
@@ -285,6 +285,14 @@ def _identity(record: Mapping[str, Any], by: Sequence[str]) -> Optional[tuple[st
     """The fields that distinguish a record from others of its list; None where one is missing."""
     values = tuple(str(record.get(name) or "") for name in by)
     return values if all(values) else None
+
+
+def _identities(page: Sequence[Mapping[str, Any]], by: Sequence[str]) -> set[tuple[str, ...]]:
+    """Those of a page's records."""
+    columns = [[record.get(name) for record in page] for name in by]
+    if all(type(value) is str and value for column in columns for value in column):
+        return set(zip(*columns))  # the usual case
+    return set(filter(None, (_identity(record, by) for record in page)))
 
 
 def _last_id(page: Sequence[Mapping[str, Any]]) -> Optional[str]:
@@ -370,9 +378,10 @@ def listed(
     for page in walk(
         scope, service, path, key, params, microversion, restarted=records.clear, **more
     ):
-        for record in page:
-            names = tuple(needed(record, name, str) for name in by)
-            records[names if len(names) > 1 else names[0]] = record
+        if len(by) == 1:
+            records.update((needed(record, by[0], str), record) for record in page)
+        else:
+            records.update((tuple(needed(record, n, str) for n in by), record) for record in page)
     return records
 
 
