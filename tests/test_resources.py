@@ -60,6 +60,7 @@ OF_CLASS = {
         "image_detail": IMAGES,
         "ip_addresses": ADDRESSES,
     },
+    nflex.ServiceOffering: {"type_id": TEXTS},
     nflex.Volume: {
         "size_b": NUMBERS,
         "encrypted": st.sampled_from([None, True, False]),

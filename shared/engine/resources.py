@@ -13,6 +13,7 @@ from nflex_connector_utils import (
     Network,
     Resource,
     Server,
+    ServiceOffering,
     Volume,
     convert_datetime,
 )
@@ -95,8 +96,8 @@ def _volume(volume: Any) -> dict[str, Any]:
     return details
 
 
-def _appliance(appliance: Any) -> dict[str, Any]:
-    return {"type_id": appliance._type_id}
+def _of_a_type(resource: Any) -> dict[str, Any]:
+    return {"type_id": resource._type_id}
 
 
 def _circuit(circuit: Any) -> dict[str, Any]:
@@ -110,9 +111,10 @@ def _circuit(circuit: Any) -> dict[str, Any]:
 
 
 _DETAILS: dict[type[Resource], Callable[[Any], dict[str, Any]]] = {
-    Appliance: _appliance,
+    Appliance: _of_a_type,
     Circuit: _circuit,
     Network: _network,
     Server: _server,
+    ServiceOffering: _of_a_type,
     Volume: _volume,
 }

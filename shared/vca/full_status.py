@@ -129,6 +129,8 @@ def _has(record: Mapping[str, Any], name: str) -> bool:
 def _get(record: Mapping[str, Any], name: str, kind: Any) -> Any:
     """The field by Juju's name, by that of OSM's dump, or from its ``unknown_fields``; None if absent."""
     if type(record) is dict:  # the usual cases first: there are a hundred fields to a unit
+        if not record:
+            return None
         value = record.get(name)
         if type(value) is kind and kind is not int:  # ``field`` looks at how large a number is
             return value

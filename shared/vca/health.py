@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import functools
 import re
 from collections.abc import Iterable
 from typing import Any, Optional
@@ -234,19 +235,23 @@ def status_facts(kind: str, status: Status, moment: Optional[datetime.datetime])
 # --- times ----------------------------------------------------------------------------------------
 
 _FRACTION = re.compile(r"(\.[0-9]{1,6})[0-9]*")
-_MICROSECONDS = re.compile(r"([^.]{19}\.[0-9]{6})[0-9]*Z")
+_MICROSECONDS = re.compile(r"[^.]{19}\.[0-9]{6,9}Z")
 
 
 def parse_since(text: Optional[str]) -> Optional[datetime.datetime]:
     """Juju's times have up to nine digits after the point; Python before 3.11 takes only three or six."""
     if not text:
         return None
-    usual = _MICROSECONDS.fullmatch(text)
-    if usual:
-        return parse_time(usual[1] + "Z")
+    if len(text) <= 30 and _MICROSECONDS.fullmatch(text):
+        return _parse_usual(text)
     if "." in text:
         text = _FRACTION.sub(lambda match: match[1].ljust(7, "0"), text.strip(), count=1)
     return parse_time(text)
+
+
+@functools.lru_cache(maxsize=4096)  # each record is read some three times
+def _parse_usual(text: str) -> Optional[datetime.datetime]:
+    return parse_time(text[:26] + "Z")
 
 
 def parse_epoch(value: Any) -> Optional[datetime.datetime]:
