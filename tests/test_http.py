@@ -1,10 +1,13 @@
 """The HTTP session against a loopback server: bounded, retried where it helps, true to its host."""
 
 import concurrent.futures
+import contextlib
 import datetime
 import email.utils
 import http.server
 import ipaddress
+import socket
+import socketserver
 import ssl
 import threading
 import time
@@ -390,6 +393,67 @@ def test_what_does_not_verify_leaves_the_shared_context_alone(tls_server, create
             assert trusts(tls_server.url, verify=False)
         assert not trusts(tls_server.url)
     assert [context.verify_mode for context in created] == [ssl.CERT_REQUIRED]
+
+
+class Tunnel(socketserver.BaseRequestHandler):
+    """A proxy that connects to where it should, for CONNECT."""
+
+    def handle(self):
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += self.request.recv(1)
+        host, _, port = head.split()[1].decode().rpartition(":")
+        self.server.asked.append(f"{host}:{port}")
+        with socket.create_connection((host, int(port))) as there:
+            self.request.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            back = threading.Thread(target=self.relay, args=(there, self.request))
+            back.start()
+            self.relay(self.request, there)
+            back.join()
+
+    @staticmethod
+    def relay(source, target):
+        with contextlib.suppress(OSError):
+            for part in iter(lambda: source.recv(65536), b""):
+                target.sendall(part)
+        with contextlib.suppress(OSError):
+            target.shutdown(socket.SHUT_WR)
+
+
+@pytest.fixture
+def proxy(monkeypatch):
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Tunnel) as running:
+        running.asked, running.daemon_threads = [], True
+        threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True).start()
+        for name in ("no_proxy", "NO_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{running.server_address[1]}")
+        yield running
+        running.shutdown()
+        running.block_on_close = False
+
+
+def test_behind_a_proxy_too_the_cas_are_loaded_once(
+    tls_server, own_ca, created, monkeypatch, proxy
+):
+    loads = []
+    load = ssl.SSLContext.load_verify_locations
+    monkeypatch.setattr(
+        ssl.SSLContext,
+        "load_verify_locations",
+        lambda self, *of, **given: (loads.append(of), load(self, *of, **given))[1],
+    )
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", own_ca[1])
+    assert all(trusts(tls_server.url) for _ in range(3))
+    assert (len(created), len(loads)) == (1, 1)
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE")
+    assert not trusts(tls_server.url)  # certifi's
+    assert trusts(tls_server.url, tls=our_http.trusting(own_ca[0]))
+    with pytest.warns(urllib3.exceptions.InsecureRequestWarning):
+        assert trusts(tls_server.url, verify=False)
+    assert not trusts(tls_server.url)
+    assert len(created) == 2
+    assert set(proxy.asked) == {tls_server.url.split("/")[2]}
 
 
 def test_few_contexts_are_kept(tmp_path, own_ca, created):

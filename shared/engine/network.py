@@ -356,14 +356,23 @@ class _Pool:
 
     def _validate_conn(self, connection: Any) -> None:
         """urllib3 calls this before a request; over TLS it connects here, except through a proxy."""
-        prepared: Any = contextlib.nullcontext()
-        if self.scheme == "https" and self.proxy is None:  # type: ignore[attr-defined]
-            prepared = tls.loaded(connection, self.own_tls, self.create_tls)
         try:
-            with prepared:
+            with self._loaded(connection):
                 super()._validate_conn(connection)  # type: ignore[misc]
         finally:
             self.network.secured(connection, getattr(connection, "sock", None))
+
+    def _prepare_proxy(self, connection: Any) -> None:
+        """urllib3 calls this before the first request through a proxy; TLS connects here."""
+        with self._loaded(connection):
+            super()._prepare_proxy(connection)  # type: ignore[misc]
+
+    def _loaded(self, connection: Any) -> Any:
+        """``tls.loaded`` for TLS; not with a proxy that has TLS too: urllib3 verifies both with the same file."""
+        proxy = self.proxy  # type: ignore[attr-defined]
+        if self.scheme != "https" or (proxy is not None and proxy.scheme != "http"):  # type: ignore[attr-defined]
+            return contextlib.nullcontext()
+        return tls.loaded(connection, self.own_tls, self.create_tls)
 
     def urlopen(self, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
         if (
