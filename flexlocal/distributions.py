@@ -1,4 +1,5 @@
-"""The libraries that modules require, ready for shipping: pure Python, compiled, without what no module uses.
+"""The libraries that modules require, ready for shipping: pure Python, compiled, without what no module uses, and
+without the comments of their sources.
 
 The wheels of requirements.lock are downloaded once, and unpacked once per manifest into a "site": a folder per
 distribution, and ``requires.json``, which says what each distribution requires. Both stay in dist/.cache.
@@ -23,7 +24,7 @@ from packaging.metadata import parse_email
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from flexlocal import service_models
+from flexlocal import bare, service_models
 from flexlocal.accounts import ROOT
 from flexlocal.manifest import Manifest, Module
 
@@ -52,6 +53,7 @@ def site(known: Manifest, module: Module, interpreters: Sequence[str]) -> Path:
         LOCK.read_text(encoding="utf-8"),
         Path(__file__).read_text(encoding="utf-8"),
         BYTECODE.read_text(encoding="utf-8"),
+        Path(bare.__file__).read_text(encoding="utf-8"),
         Path(service_models.__file__).read_text(encoding="utf-8"),
         importlib.metadata.version(NFLEX),
         [subprocess.check_output([item, "-VV"], text=True) for item in interpreters],
@@ -75,7 +77,11 @@ def site(known: Manifest, module: Module, interpreters: Sequence[str]) -> Path:
         sources = {file: "lib/" + below(file, fresh, 1) for file in sorted(fresh.rglob("*.py"))}
         compile_files(sources, interpreters)
         (fresh / "requires.json").write_text(json.dumps(requires), encoding="utf-8")
-        os.replace(fresh, site_folder)
+        try:
+            os.replace(fresh, site_folder)
+        except OSError:
+            if not site_folder.exists():  # which another process made meanwhile, the same
+                raise
     for old in sorted(CACHE.glob("site-*"), key=os.path.getmtime)[:-SITES_KEPT]:
         shutil.rmtree(old)
     return site_folder
@@ -135,6 +141,9 @@ def _unpack(wheel: Path, folder: Path, shipped: Callable[[str], bool], oldest: s
                 if fnmatch.fnmatchcase(name, SERVICE_MODELS):
                     model = folder / name
                     model.write_bytes(service_models.without_documentation(model.read_bytes()))
+                if name.endswith(".py"):
+                    source = folder / name
+                    source.write_bytes(bare.bare(source.read_bytes()))
     return requires
 
 
@@ -143,7 +152,7 @@ def _copy_nflex(folder: Path, shipped: Callable[[str], bool]) -> None:
         name = file.as_posix()
         if name.startswith("nflex_connector_utils/") and name.endswith(".py") and shipped(name):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(str(file.locate()), folder / name)
+            (folder / name).write_bytes(bare.bare(Path(str(file.locate())).read_bytes()))
 
 
 def _is_shipped(known: Manifest, services: Collection[str], name: str) -> bool:
