@@ -73,7 +73,8 @@ class _Planned(botocore.parsers.BaseXMLResponseParser):  # type: ignore[misc]
         by_botocore = super()._handle_structure
 
         def read(node: Any) -> Any:
-            tags = tuple(map(_tag, node))
+            children = list(node)
+            tags = tuple(map(_tag, children))
             plan = plans.get(tags, plans)  # None is one, too
             if plan is plans:
                 plan = self._plan(shape, tags)
@@ -86,9 +87,9 @@ class _Planned(botocore.parsers.BaseXMLResponseParser):  # type: ignore[misc]
             template, texts, others = plan
             record = template.copy()
             for name, number in texts:
-                record[name] = node[number].text or ""
+                record[name] = children[number].text or ""
             for name, reader, number in others:
-                record[name] = reader(node[number])
+                record[name] = reader(children[number])
             return record
 
         return read
