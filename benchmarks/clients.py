@@ -18,6 +18,7 @@ from typing import Any, Callable
 Ids = list[str]
 PAGE = 1000
 INSTANCE_TYPE, IMAGE = "m5.large", "ami-0abcdef0123456789"
+LISTED: list[list[dict[str, Any]]] = []  # what ours returned
 FIRST: list[float] = []  # CPU seconds of the process when the first response began
 
 
@@ -77,7 +78,28 @@ def _ours(provider: str, credentials: dict[str, Any]) -> list[dict[str, Any]]:
 
     event = {"provider": provider, "credentials": credentials}
     resources: list[dict[str, Any]] = main.get(event, Context())
+    LISTED.append(resources)
     return resources
+
+
+def write_list(path: str) -> None:
+    """Write what ours listed, a resource a line, for ``output_list``; after the measurement, and once."""
+    import os
+
+    if LISTED and not os.path.exists(path):
+        with open(path, "w", encoding="utf-8") as file:
+            file.writelines(json.dumps(resource) + "\n" for resource in LISTED[0])
+
+
+def output_list(connection: dict[str, Any]) -> Callable[[], Ids]:
+    """The list that ours returned, and nothing else; as in ours, all resources share their keys."""
+
+    def shared(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        return {sys.intern(name): value for name, value in pairs}
+
+    with open(connection["list"], encoding="utf-8") as file:
+        resources = [json.loads(line, object_pairs_hook=shared) for line in file]
+    return lambda: [each["id"] for each in resources]
 
 
 def _keys(connection: dict[str, Any]) -> dict[str, str]:
@@ -317,11 +339,14 @@ CLIENTS: dict[str, Callable[[dict[str, Any]], Callable[[], Ids]]] = {
             juju_client,
         ),
         floor,
+        output_list,
     )
 }
 
 
-def run(client: str, path: list[str], connection: dict[str, Any]) -> dict[str, Any]:
+def run(
+    client: str, path: list[str], connection: dict[str, Any], keep_list: str = ""
+) -> dict[str, Any]:
     sys.path[:0] = path
     note_first_response()
     if "ca" in connection:
@@ -331,6 +356,8 @@ def run(client: str, path: list[str], connection: dict[str, Any]) -> dict[str, A
     import hashlib
 
     ids = ids_of()
+    if keep_list:
+        write_list(keep_list)
     return {
         "cpu_s": used.ru_utime + used.ru_stime,
         "first_s": FIRST[0] if FIRST else None,

@@ -45,6 +45,7 @@ LABELS = {
     "keystoneauth1": "keystoneauth1",
     "libcloud": "libcloud, without ports",
     "openstacksdk": "openstacksdk",
+    "output_list": "the list alone",
     "ours_aws": "ours",
     "ours_juju": "ours",
     "ours_netbox": "ours",
@@ -93,7 +94,7 @@ WORKS = (
         "EC2, 100,000 instances",
         "ec2",
         {"size": 100_000},
-        ("ours_aws", "floor"),
+        ("ours_aws", "floor", "output_list"),
         large=True,
     ),
     Work(
@@ -102,6 +103,13 @@ WORKS = (
         "ec2",
         REGIONS,
         ("ours_aws", "boto3_same_calls", "floor"),
+    ),
+    Work(
+        "aws-region",
+        "EC2, 1 region x 10 instances, TLS, 50 ms a call",
+        "ec2",
+        {**REGIONS, "regions": 1},
+        ("ours_aws",),
     ),
     Work(
         "openstack-1000", "Nova, 1,000 servers with ports", "openstack", {"size": 1000}, OPENSTACK
@@ -119,7 +127,7 @@ WORKS = (
         "Nova, 100,000 servers with ports",
         "openstack",
         {"size": 100_000},
-        ("ours_openstack", "floor"),
+        ("ours_openstack", "floor", "output_list"),
         large=True,
     ),
     Work("netbox-1000", "NetBox, 1,000 devices", "netbox", {"size": 1000}, NETBOX),
@@ -129,7 +137,7 @@ WORKS = (
         "NetBox, 100,000 devices",
         "netbox",
         {"size": 100_000},
-        ("ours_netbox", "floor"),
+        ("ours_netbox", "floor", "output_list"),
         large=True,
     ),
     Work(
@@ -186,6 +194,13 @@ TARGETS: dict[str, tuple[float, str]] = {
         1.15,
         "cold process with 10 servers to the first response: OpenStack against keystoneauth1",
     ),
+    "aws-regions/aws-region, wall": (
+        1.5,
+        "wall time of 30 regions at 50 ms a call, against one region",
+    ),
+    "aws-100000, memory": (1.6, "peak memory with 100,000 EC2 instances, against the list alone"),
+    "openstack-100000, memory": (1.6, "the same with 100,000 servers of Nova"),
+    "netbox-100000, memory": (1.6, "the same with 100,000 devices of NetBox"),
     "zip: aws": (2.5, "zip of servers, AWS alone, MB"),
     "zip: all": (3.5, "zip of servers, all providers, MB"),
     "zip: without aws": (1.8, "zip of servers, without AWS, MB"),
@@ -250,7 +265,11 @@ def measured(work: Work, client: str, stand_in: StandIn, home: str) -> Figures:
     connection = stand_in.about["connection"]
     if client == "floor":
         connection = {**connection, "requests": stand_in.requests}
+    elif client == "output_list":
+        connection = {"list": str(Path(home, "list"))}
     given = {"client": client, "path": path, "connection": connection}
+    if "output_list" in work.clients:
+        given["keep_list"] = str(Path(home, "list"))
     command = [sys.executable, "-I", "-S", "-B", str(ROOT / "benchmarks" / "clients.py")]
     begun = time.monotonic()
     done = subprocess.run(  # noqa: S603 - ours
@@ -306,7 +325,7 @@ def ratios(results: Results) -> dict[str, float]:
         of = results.get(work.name, {})
         ours, *others = work.clients
         for client in others:
-            if ours in of and client in of:
+            if ours in of and client in of and client != "output_list":
                 ratio = of[ours][work.measure] / of[client][work.measure]
                 found[f"{work.name}/{client}"] = round(ratio, 4)
     for kind, client in (("aws", AWS[0]), ("openstack", OPENSTACK[0]), ("netbox", NETBOX[0])):
@@ -314,6 +333,21 @@ def ratios(results: Results) -> dict[str, float]:
         if large and small:
             ratio = large[client]["cpu_s"] / small[client]["cpu_s"]
             found[f"{kind}-100000/{kind}-10000"] = round(ratio, 2)
+    return found
+
+
+def wall_and_memory(results: Results) -> dict[str, float]:
+    """Ratios that depend on what else the machine does, or are not of CPU: they are shown, but not checked."""
+    found = {}
+    many, one = results.get("aws-regions"), results.get("aws-region")
+    if many and one:
+        ratio = many["ours_aws"]["wall_s"] / one["ours_aws"]["wall_s"]
+        found["aws-regions/aws-region, wall"] = round(ratio, 2)
+    for work in WORKS:
+        of = results.get(work.name, {})
+        if "output_list" in of:
+            ratio = of[work.clients[0]]["peak_mb"] / of["output_list"]["peak_mb"]
+            found[f"{work.name}, memory"] = round(ratio, 2)
     return found
 
 
@@ -536,7 +570,7 @@ def main(arguments: Optional[list[str]] = None) -> int:
     for work in works:
         print(f"{work.name} ...", file=sys.stderr, flush=True)
         results[work.name] = run(work, given.runs, _clients(work, given.check))
-    found = ratios(results)
+    found = {**ratios(results), **wall_and_memory(results)}
     print(text(rows(results)))
     if given.write:
         with tempfile.TemporaryDirectory(dir=ROOT / "dist") as folder:

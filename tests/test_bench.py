@@ -126,7 +126,27 @@ def test_each_target_is_shown_beside_what_was_measured():
     assert shown["zip of servers, AWS alone, MB"] == ("2.5", "not measured", "")
     ratios = {f"{work.name}/{client}" for work in speed.WORKS for client in work.clients[1:]}
     growths = {name for name in speed.TARGETS if re.fullmatch(r"(\w+)-100000/\1-10000", name)}
-    assert {name for name in speed.TARGETS if not name.startswith("zip: ")} <= ratios | growths
+    peaks = {f"{work.name}, memory" for work in speed.WORKS if "output_list" in work.clients}
+    others = {"aws-regions/aws-region, wall", *peaks}
+    known = ratios | growths | others
+    assert {name for name in speed.TARGETS if not name.startswith("zip: ")} <= known
+
+
+def test_wall_time_and_memory_are_compared_where_both_were_measured():
+    def of(wall_s, peak_mb):
+        return {"cpu_s": 1.0, "wall_s": wall_s, "peak_mb": peak_mb}
+
+    results = {
+        "aws-regions": {"ours_aws": of(1.2, 50.0)},
+        "aws-region": {"ours_aws": of(0.8, 40.0)},
+        "netbox-100000": {"ours_netbox": of(9.0, 450.0), "output_list": of(5.0, 300.0)},
+        "aws-100000": {"ours_aws": of(9.0, 450.0)},
+    }
+    assert speed.wall_and_memory(results) == {
+        "aws-regions/aws-region, wall": 1.5,
+        "netbox-100000, memory": 1.5,
+    }
+    assert "netbox-100000/output_list" not in speed.ratios(results)
 
 
 def test_the_page_and_the_plot_have_every_client(monkeypatch, tmp_path):

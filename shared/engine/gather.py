@@ -208,6 +208,7 @@ def _poll_scope(started: Started, task: Task, scope: Scope) -> Answer:
             task.total.add(len(page.records))
             poll.deadline.check(f"page {answer.pages}")
             _convert_page(started, task, page, scope, answer)
+            del page  # before the next one is fetched
     except Exception as error:
         answer.error = classified(started.provider, error, poll.log.mask)
         if answer.error.scope is None:
