@@ -73,7 +73,8 @@ def _handler(server: CassetteServer) -> type[BaseHTTPRequestHandler]:
 
         def _answer(self) -> None:
             if self.headers.get("Upgrade", "").lower() == "websocket":
-                self._talk()
+                with contextlib.suppress(ConnectionError):  # the client may go away at any time
+                    self._talk()
                 return
             # the client was led here whatever host it asked for: that is in the Host header
             uri = f"http://{self.headers['Host']}{self.path}"
@@ -106,8 +107,7 @@ def _handler(server: CassetteServer) -> type[BaseHTTPRequestHandler]:
             accepted = base64.b64encode(hashlib.sha1(key.encode()).digest())  # noqa: S324
             self.send_header("Sec-WebSocket-Accept", accepted.decode())
             self.end_headers()
-            read: Any = self.rfile.read1  # its type is told wrongly by some releases
-            frames = websocket.frame_buffer(read, skip_utf8_validation=True)
+            frames = websocket.frame_buffer(self._read, skip_utf8_validation=True)
             while (frame := frames.recv_frame()).opcode != websocket.ABNF.OPCODE_CLOSE:
                 try:
                     player.send(json.loads(frame.data))
@@ -118,6 +118,13 @@ def _handler(server: CassetteServer) -> type[BaseHTTPRequestHandler]:
                     answer = json.dumps(player.receive()).encode()
                     self._send(websocket.ABNF.OPCODE_TEXT, answer)
             self._send(websocket.ABNF.OPCODE_CLOSE, frame.data)
+
+        def _read(self, size: int) -> bytes:
+            file: Any = self.rfile  # some type stubs don't know its read1
+            data: bytes = file.read1(size)
+            if not data:  # websocket-client would ask for more for ever
+                raise ConnectionResetError("the client went away")
+            return data
 
         def _send(self, opcode: int, data: Any) -> None:
             self.wfile.write(websocket.ABNF(1, 0, 0, 0, opcode, 0, data).format())

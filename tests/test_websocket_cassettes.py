@@ -4,6 +4,7 @@ import importlib
 import json
 import socket
 import ssl
+import threading
 
 import pytest
 import requests
@@ -292,6 +293,21 @@ def test_a_server_answers_from_the_cassette(family, monkeypatch):
         assert "wss://127.0.0.1:17071/api is not in" in server.missing[0]
     golden = json.loads(expected.path(family, "juju").read_text(encoding="utf-8"))
     assert [each["id"] for each in found] == [each["id"] for each in golden]
+
+
+def test_a_client_that_goes_away_leaves_nothing_behind():
+    """Its connection was read for ever, which took a whole core."""
+    before = set(threading.enumerate())
+    with cassette_server.serving(cassettes.path("vca_status", "juju")) as server:
+        with socket.create_connection(("127.0.0.1", server.port)) as client:
+            upgrade = "GET /api HTTP/1.1\r\nHost: 127.0.0.1:17071\r\nUpgrade: websocket\r\n"
+            client.sendall(f"{upgrade}Sec-WebSocket-Key: x\r\n\r\n".encode())
+            assert client.recv(1000).startswith(b"HTTP/1.1 101")
+            serving = set(threading.enumerate()) - before - {server._thread}
+            assert len(serving) == 1
+        for thread in serving:
+            thread.join(20)
+            assert not thread.is_alive()
 
 
 def live(family):
