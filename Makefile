@@ -12,7 +12,7 @@ CHECKED := benchmarks flexlocal modules shared tests tools
 ACCOUNTS := demo-aws demo-openstack demo-netbox demo-juju demo-osm demo-tapi demo-ietf_l2vpn
 FAMILIES := servers networks volumes appliances circuits vca_status wan_links
 
-.PHONY: bench bench-check bench-write benchmark build coverage demo docs test test-pythons vendor-test lint format test-openstack record-aws record-openstack record-netbox record-simulated expected readme lock clean
+.PHONY: bench bench-check bench-write benchmark build coverage demo docs test test-faults test-pythons vendor-test lint format test-openstack record-aws record-openstack record-netbox record-simulated expected readme lock clean
 
 demo: $(VENV)/.demo
 	@for account in $(ACCOUNTS); do for family in $(FAMILIES); do \
@@ -34,6 +34,10 @@ test: lint build $(VENV)/juju-3/.done $(VENV)/juju-29/.done
 coverage: build $(VENV)/juju-3/.done $(VENV)/juju-29/.done
 	$(PY) -m pytest -n auto --dist loadfile --cov --cov-report=
 	@$(VENV)/bin/coverage report --sort=cover | sed -n '1,12p; $$p'
+
+# The whole fault matrix, an hour or two: FAULTS="--share 0.1" runs a tenth.
+test-faults: $(VENV)/.test
+	$(PY) -m tests.faults $(FAULTS)
 
 # Each built module on each Python that this host has, with nothing installed beside it.
 test-pythons: $(VENV)/.test build

@@ -255,11 +255,11 @@ def stopped_clock(moment: Optional[datetime.datetime]) -> Iterator[None]:
         yield
 
 
-def read(file: Path) -> Any:
-    """The vcrpy cassette, to look answers up in; nothing in this process is patched."""
+def read(file: Path, credentials: Any = None) -> Any:
+    """The vcrpy cassette, to look answers up in; nothing in this process is patched. See ``replay`` for the rest."""
     _must_exist(file)
     known = inspect.signature(vcr.cassette.Cassette).parameters
-    config = _vcr(Scrubber()).get_merged_config(record_mode="none", path=str(file))
+    config = _vcr(Scrubber(credentials)).get_merged_config(record_mode="none", path=str(file))
     return vcr.cassette.Cassette.load(
         **{name: value for name, value in config.items() if name in known}
     )
@@ -418,10 +418,16 @@ class Scrubber:
 Learn = Callable[[str], None]
 
 
+def signed_for(authorization: str) -> str:
+    """The region and service of an AWS signature ("eu-west-1/ec2"); empty for any other."""
+    found = _SIGNED_FOR.search(authorization)
+    return "/".join(found.groups()) if found else ""
+
+
 def _scrub_request(request: Any, learn: Learn) -> Any:
-    signature = _SIGNED_FOR.search(_text(request.headers.get("Authorization") or ""))
-    if signature:
-        request.headers["Signed-For"] = "/".join(signature.groups())
+    scope = signed_for(_text(request.headers.get("Authorization") or ""))
+    if scope:
+        request.headers["Signed-For"] = scope
     kept = {name.lower(): name for name in _REQUEST_HEADERS}
     for name in list(request.headers):
         value = request.headers.pop(name)

@@ -111,7 +111,7 @@ class Cassette:
     def __init__(self, name: str, connections: list[dict[str, Any]]):
         self._name = name
         self._lock = threading.Lock()
-        self._connections = connections
+        self.connections = connections
         self._total = sum("sent" in each for one in connections for each in one["messages"])
         self.rewind()
 
@@ -121,7 +121,7 @@ class Cassette:
 
     def rewind(self) -> None:
         """As if nothing had been asked for yet."""
-        self._left = list(self._connections)
+        self._left = list(self.connections)
         self.play_count = 0
 
     def open(self, endpoint: str, path: str) -> "Player":

@@ -6,11 +6,9 @@ that of a hostile server on loopback.
 
 import base64
 import contextlib
-import datetime
 import gzip
 import hashlib
 import importlib
-import ipaddress
 import queue
 import re
 import socket
@@ -19,9 +17,6 @@ import threading
 import types
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from flexlocal import accounts
 from flexlocal.__main__ import families
@@ -37,6 +32,7 @@ from shared.engine.errors import (
 )
 from shared.providers.aws import session as aws_session
 from shared.transport import http, sessions, websocket
+from tests.fakes import certificates
 from tests.fakes.context import Context
 
 FAMILY = {provider: family for family, cells in families().items() for provider in cells}
@@ -58,31 +54,8 @@ def quick(monkeypatch):
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
     """PEM text and file of a certificate that is its own CA, also for the name that Juju's have."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "hostile")])
-    now = datetime.datetime.now(datetime.timezone.utc)
-    names = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("juju-apiserver")]
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .add_extension(x509.SubjectAlternativeName(names), False)
-        .sign(key, hashes.SHA256())
-    )
-    pem = made.public_bytes(serialization.Encoding.PEM)
-    private = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
     file = tmp_path_factory.mktemp("tls") / "both.pem"
-    file.write_bytes(pem + private)
-    return pem.decode(), str(file)
+    return certificates.write(file), str(file)
 
 
 class Hostile:

@@ -1,0 +1,66 @@
+"""Runs the fault matrix and prints a line for each family and provider: ``python -m tests.faults`` (make test-faults).
+
+    --share 0.1      a tenth of the cases, by chance
+    --seed TEXT      what the choice depends on; by default it is today
+    --only TEXT      only handlers whose name (family/provider/handler) has this in it
+
+Ends with exit status 1 if a case ends in anything but the complete answer or a documented error.
+"""
+
+import argparse
+import collections
+import concurrent.futures
+import datetime
+import multiprocessing
+import sys
+import time
+
+from tests.faults import matrix
+
+SHOWN = 20  # bad cases
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.faults", description="Run the fault matrix."
+    )
+    parser.add_argument("--share", type=float, default=1.0)
+    parser.add_argument("--seed", default=str(datetime.date.today()))
+    parser.add_argument("--only", default="")
+    options = parser.parse_args()
+    chosen = [polled for polled in matrix.all_polled() if options.only in str(polled)]
+    counts: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
+    bad: list[str] = []
+    started = time.monotonic()
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(mp_context=context) as pool:
+        runs = {
+            pool.submit(matrix.run, polled, options.share, options.seed): polled
+            for polled in chosen
+        }
+        for done in concurrent.futures.as_completed(runs):
+            polled = runs[done]
+            for case, outcome in done.result():
+                counts[f"{polled.family}/{polled.provider}"][outcome.kind] += 1
+                if outcome.kind in matrix.BAD:
+                    bad.append(f"{outcome.kind}: {case}\n    {outcome.detail}")
+    total: collections.Counter[str] = collections.Counter()
+    for name, found in sorted(counts.items()):
+        total += found
+        print(line(name, found))
+    print(line("all", total))
+    print(f"seed {options.seed}, {time.monotonic() - started:.0f} s")
+    for text in bad[:SHOWN]:
+        print(text, file=sys.stderr)
+    return 1 if bad or not total else 0
+
+
+def line(name: str, found: "collections.Counter[str]") -> str:
+    kinds = (*matrix.GOOD, *matrix.BAD)
+    return f"{name}: {sum(found.values())} cases, " + ", ".join(
+        f"{kind} {found[kind]}" for kind in kinds
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

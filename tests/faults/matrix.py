@@ -1,0 +1,317 @@
+"""The cases, made from what is there: each handler of each cell, each call that it makes with its cassette, at the first,
+a middle and the last request, with each fault that fits.
+
+A case ends well with the complete answer, which is that without a fault, or with a documented error. What it must not
+end with is counted by kind (``BAD``). The clock stands at the moment of the recording; pauses pass at once.
+"""
+
+import contextlib
+import dataclasses
+import functools
+import gc
+import importlib
+import io
+import json
+import os
+import random
+import socket
+import tempfile
+import threading
+import time
+import traceback
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import botocore.loaders
+import botocore.session
+
+from flexlocal import accounts, cassettes
+from flexlocal.__main__ import families
+from shared.engine import errors, network
+from shared.transport import http, websocket
+from tests.fakes import canaries, certificates
+from tests.fakes.context import Context
+from tests.faults import faults
+from tests.faults.proxy import Call, Exchange, Proxy
+from tests.faults.upstream import Recorded
+
+HANDLERS = ("get", "get_status", "get_metrics", "get_logs", "validate_credentials")
+GOOD = ("complete", "failed", "as answered")
+BAD = ("silent loss", "undocumented", "hang", "leak", "left open", "elsewhere", "not met")
+TRIES = 3
+LIMIT = 1024**2  # bytes of an answer; the largest in a cassette has some hundred thousand
+DEADLINE_S, SHORT_S = 20.0, 1.0
+PATIENCE_S = 10.0  # for what a poll leaves behind; what hangs would hang for ever
+HANGS_S = 60.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Polled:
+    """A handler of a cell."""
+
+    family: str
+    provider: str
+    handler: str
+
+    def __str__(self) -> str:
+        return f"{self.family}/{self.provider}/{self.handler}"
+
+    @property
+    def file(self) -> Path:
+        """The cassette; of a login that calls nothing else, that of ``get``."""
+        own = cassettes.path(self.family, self.provider, self.handler)
+        of_all = cassettes.path(self.handler, self.provider)
+        of_get = cassettes.path(self.family, self.provider)
+        return next(each for each in (own, of_all, of_get) if each.exists())
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    polled: Polled
+    call: Call
+    fault: faults.Fault
+
+    def __str__(self) -> str:
+        return f"{self.polled}: {self.call.name} ({self.call.number}): {self.fault}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    kind: str
+    detail: str = ""
+
+
+def all_polled() -> list[Polled]:
+    """Each handler that a family has, for each of its providers."""
+    return [
+        Polled(family, provider, handler)
+        for family, cells in families().items()
+        for provider in sorted(cells)
+        for handler in HANDLERS
+        if hasattr(importlib.import_module(f"modules.{family}.main"), handler)
+    ]
+
+
+def chosen(cases: Iterable[Case], share: float, seed: str) -> list[Case]:
+    """About this share of the cases, by chance: each by its own name, so that others don't change the choice."""
+    return [case for case in cases if random.Random(f"{seed} {case}").random() < share]
+
+
+class Subject:
+    """A handler with its honest upstream behind a proxy. ``close`` ends the proxy."""
+
+    def __init__(self, polled: Polled, certificate: str):
+        self.polled = polled
+        self._credentials = canaries.secret_credentials(polled.provider)
+        if polled.provider == "juju":
+            self._credentials = {**self._credentials, "verify": False}
+            del self._credentials["ca_cert"]
+        self._secrets = canaries.secrets_of(self._credentials)
+        self._upstream = Recorded(polled.file, self._credentials)
+        self._proxy = Proxy(self._upstream, certificate, tuple(self._secrets))
+        self._moment = cassettes.recorded_at(polled.file)
+        module = importlib.import_module(f"modules.{polled.family}.main")
+        self._function = getattr(module, polled.handler)
+        self._whole, _ = self._call()
+        self.exchanges: list[Exchange] = self._proxy.exchanges
+        if self._upstream.missing:
+            raise AssertionError(f"{polled}: not recorded: {self._upstream.missing}")
+
+    def close(self) -> None:
+        self._proxy.stop()
+
+    def cases(self) -> Iterator[Case]:
+        by_name: dict[str, list[Exchange]] = {}
+        for exchange in self.exchanges:
+            by_name.setdefault(exchange.call.name, []).append(exchange)
+        for found in by_name.values():
+            for number in sorted({0, len(found) // 2, len(found) - 1}):
+                for fault in faults.fitting(found[number]):
+                    yield Case(self.polled, found[number].call, fault)
+
+    def outcome(self, case: Case) -> Outcome:
+        """How the case ends; its kind is one of GOOD or BAD."""
+        before, sockets = set(threading.enumerate()), _sockets()
+        self._upstream.rewind()
+        self._proxy.begin(case.fault, case.call)
+        answer, shown = self._call(case.fault.slow)
+        if not self._proxy.faulty:
+            return Outcome("not met")
+        if answer is _HANGS:
+            return Outcome("hang")
+        leaked = ", ".join(canaries.leaked(shown, self._secrets)[:3])
+        if leaked:
+            return Outcome("leak", leaked)
+        left = self._left(before, sockets)
+        if left:
+            return Outcome("left open", left)
+        if self._elsewhere:
+            return Outcome("elsewhere", ", ".join(self._elsewhere))
+        return self._judged(case, answer)
+
+    def _judged(self, case: Case, answer: Any) -> Outcome:
+        if isinstance(answer, BaseException):
+            known = isinstance(answer, errors.ConnectorError) and type(answer) in DOCUMENTED
+            trace = "".join(traceback.format_exception(type(answer), answer, answer.__traceback__))
+            name = type(answer).__name__
+            return Outcome("failed", name) if known else Outcome("undocumented", trace)
+        try:
+            json.dumps(answer, allow_nan=False)
+        except ValueError as error:
+            return Outcome("undocumented", f"no JSON: {error}")
+        if answer == self._whole:
+            return Outcome("complete")
+        if self.polled.handler == "validate_credentials" and answer["ok"] is False:
+            name = answer["reason"].partition(":")[0]
+            documented = name in {kind.__name__ for kind in DOCUMENTED}
+            return Outcome("failed", name) if documented else Outcome("undocumented", str(answer))
+        return Outcome(
+            "as answered" if case.fault.lies else "silent loss", _difference(self._whole, answer)
+        )
+
+    def _left(self, before: "set[threading.Thread]", sockets: int) -> str:
+        for thread in set(threading.enumerate()) - before:
+            if thread.name != "proxy":
+                thread.join(PATIENCE_S)
+                if thread.is_alive():
+                    return f"the thread {thread.name}"
+        still = self._proxy.open_connections(PATIENCE_S)
+        if still:
+            return f"{still} connections"
+        if _sockets() > sockets:
+            gc.collect()
+        more = _sockets() - sockets
+        return f"{more} sockets" if more > 0 else ""
+
+    def _call(self, slow: bool = False) -> "tuple[Any, str]":
+        """The handler's answer or error, and all else that came out of it."""
+        event = accounts.demo()[f"demo-{self.polled.provider}"].event()
+        event["credentials"] = self._credentials
+        deadline = SHORT_S if slow else DEADLINE_S
+        context = Context(**cassettes.CONFIG, deadline_s=deadline)
+        printed = io.StringIO()
+        result: list[Any] = [_HANGS]
+
+        def work() -> None:
+            try:
+                result[0] = self._function(event, context)
+            except BaseException as error:
+                result[0] = error
+
+        thread = threading.Thread(target=work, daemon=True)
+        with (
+            self._led_here(slow),
+            contextlib.redirect_stdout(printed),
+            contextlib.redirect_stderr(printed),
+        ):
+            thread.start()
+            thread.join(HANGS_S)
+        answer = _comparable(result[0])
+        shown = [printed.getvalue(), *context.lines, repr(context.headers), repr(context.state)]
+        shown += [repr(context.api.posts), repr(answer)]
+        if isinstance(answer, BaseException):
+            shown += traceback.format_exception(type(answer), answer, answer.__traceback__)
+            shown += [repr(vars(answer))]
+            traceback.clear_frames(
+                answer.__traceback__
+            )  # which would keep connections from being closed
+        return answer, "\n".join(shown)
+
+    @contextlib.contextmanager
+    def _led_here(self, slow: bool) -> Iterator[None]:
+        """All connections lead to the proxy; waiting is quick, and time-outs are short where one is waited for."""
+        own = {
+            exchange.request.host.rpartition(":")[0] for exchange in getattr(self, "exchanges", [])
+        }
+        self._elsewhere: list[str] = []
+
+        def look_up(host: str, port: int) -> list[Any]:
+            if own and host not in own:
+                self._elsewhere.append(host)
+            address = ("127.0.0.1", self._proxy.port)
+            return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", address)]
+
+        def delay(attempt: int, *_: Any) -> Any:
+            return 0.0 if attempt < TRIES else None
+
+        with contextlib.ExitStack() as stack:
+
+            def patch(place: Any, name: str, value: Any) -> None:
+                stack.enter_context(mock.patch.object(place, name, value))
+
+            patch(network, "_getaddrinfo", look_up)
+            patch(network, "LARGEST_ANSWER", LIMIT)
+            patch(websocket, "LARGEST_ANSWER", LIMIT)
+            patch(http, "delay_before_retry", delay)
+            patch(network.Network, "pause", _no_pause)
+            patch(time, "sleep", lambda seconds: None)  # botocore's
+            patch(botocore.session, "create_loader", _loader)
+            if slow:
+                patch(http, "READ_TIMEOUT_S", 0.3)
+                patch(websocket, "ANSWER_S", 0.3)
+                patch(websocket, "CONNECT_S", 0.3)
+            stack.enter_context(cassettes.stopped_clock(self._moment))
+            yield
+
+
+def run(polled: Polled, share: float, seed: str) -> "list[tuple[str, Outcome]]":
+    """This share of the handler's cases, by name, with their outcomes."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "both.pem"
+        certificates.write(file)
+        subject = Subject(polled, str(file))
+        try:
+            cases = chosen(subject.cases(), share, seed)
+            return [(str(case), subject.outcome(case)) for case in cases]
+        finally:
+            subject.close()
+
+
+_HANGS = object()
+DOCUMENTED = {
+    kind
+    for kind in vars(errors).values()
+    if isinstance(kind, type)
+    and issubclass(kind, errors.ConnectorError)
+    and kind is not errors.ConnectorError
+}
+
+
+def _comparable(answer: Any) -> Any:
+    """Without the moment at which nflex made a resource: that is the host's clock."""
+    if isinstance(answer, list):
+        for each in answer:
+            each["base"].pop("last_seen_at", None)
+    return answer
+
+
+def _no_pause(self: Any, seconds: float) -> None:
+    self.deadline.check("a pause")
+
+
+@functools.cache
+def _shared_loader() -> Any:
+    return botocore.loaders.Loader()
+
+
+def _loader(*_: Any, **__: Any) -> Any:
+    return _shared_loader()
+
+
+def _sockets() -> int:
+    """How many this process has; 0 where there is no /proc."""
+    found = 0
+    with contextlib.suppress(OSError):
+        for name in os.listdir("/proc/self/fd"):
+            with contextlib.suppress(OSError):
+                found += os.readlink(f"/proc/self/fd/{name}").startswith("socket:")
+    return found
+
+
+def _difference(whole: Any, answer: Any) -> str:
+    if isinstance(whole, list) and isinstance(answer, list):
+        ids = {each.get("id") for each in whole} - {each.get("id") for each in answer}
+        return f"{len(answer)} of {len(whole)} resources; missing: {sorted(map(str, ids))[:5]}"
+    return f"{answer!r:.300} in place of {whole!r:.300}"

@@ -1,0 +1,207 @@
+"""A part of the fault matrix (tests/faults), which `make test-faults` runs whole; and that the matrix sees what is bad."""
+
+import contextlib
+import http.server
+import os
+import socket
+import threading
+import urllib.request
+
+import pytest
+
+from tests.fakes import canaries, certificates
+from tests.faults import faults, matrix
+from tests.faults.proxy import Proxy
+from tests.faults.upstream import Forwarded
+
+SHARE = float(os.environ.get("SHARE", "0.005"))
+SEED = os.environ.get("SEED", "cmp")
+POLLED = matrix.all_polled()
+ONE = matrix.Polled("volumes", "netbox", "get")
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    file = tmp_path_factory.mktemp("tls") / "both.pem"
+    certificates.write(file)
+    return str(file)
+
+
+@pytest.fixture
+def subject(certificate):
+    """Gives the subject of a handler."""
+    with contextlib.ExitStack() as stack:
+
+        def of(polled):
+            made = matrix.Subject(polled, certificate)
+            stack.callback(made.close)
+            return made
+
+        yield of
+
+
+@pytest.mark.parametrize("polled", POLLED, ids=str)
+def test_a_poll_with_a_fault_is_complete_or_fails_as_documented(subject, polled):
+    whole = subject(polled)
+    for case in matrix.chosen(whole.cases(), SHARE, SEED):
+        outcome = whole.outcome(case)
+        assert outcome.kind in matrix.GOOD, f"{case}: {outcome.kind}: {outcome.detail}"
+
+
+def test_every_handler_that_calls_something_is_in_the_matrix(subject):
+    for polled in POLLED:
+        own = matrix.cassettes.path(polled.family, polled.provider, polled.handler)
+        if own.exists() or polled.handler == "validate_credentials":
+            cases = {case.call.name for case in subject(polled).cases()}
+            assert cases, polled
+
+
+def test_each_fault_fits_some_call(subject):
+    met = {str(case.fault) for polled in POLLED for case in subject(polled).cases()}
+    known = {str(fault) for fault in (*faults.HTTP, *faults.OPENING, *faults.MESSAGES)}
+    assert known - met == set()
+
+
+def test_the_choice_of_a_case_does_not_depend_on_others(subject):
+    cases = list(subject(ONE).cases())
+    chosen = matrix.chosen(cases, 0.2, "a")
+    assert 0 < len(chosen) < len(cases) / 2
+    assert matrix.chosen(cases[::2], 0.2, "a") == [case for case in cases[::2] if case in chosen]
+    assert matrix.chosen(cases, 0.2, "b") != chosen
+
+
+# --- what the matrix must see ---------------------------------------------------------------------
+
+
+def loses(answer, context):
+    return answer[1:]
+
+
+def invents(answer, context):
+    return [*answer, {**answer[0], "id": "another"}]
+
+
+def crashes(answer, context):
+    raise KeyError("name")
+
+
+def answers_with_no_json(answer, context):
+    return [{**answer[0], "size": float("nan")}]
+
+
+def leaks_in_the_log(answer, context):
+    context.lines.append(f"info token {canaries.TOKEN[:20]}")
+    return answer
+
+
+def leaks_in_the_state(answer, context):
+    context.state.set("login", canaries.FORMS["hex"](canaries.TOKEN))
+    return answer
+
+
+LEFT = []  # what ends it
+
+
+def leaves_a_thread(answer, context):
+    stop = threading.Event()
+    threading.Thread(target=stop.wait, args=(60,), daemon=True, name="left").start()
+    LEFT.append(stop.set)
+    return answer
+
+
+def leaves_a_socket(answer, context):
+    LEFT.append(socket.socket().close)
+    return answer
+
+
+@pytest.mark.parametrize(
+    "does, kind",
+    [
+        (loses, "silent loss"),
+        (invents, "silent loss"),
+        (crashes, "undocumented"),
+        (answers_with_no_json, "undocumented"),
+        (leaks_in_the_log, "leak"),
+        (leaks_in_the_state, "leak"),
+        (leaves_a_thread, "left open"),
+        (leaves_a_socket, "left open"),
+    ],
+)
+def test_what_is_bad_is_seen(subject, monkeypatch, does, kind):
+    monkeypatch.setattr(matrix, "PATIENCE_S", 0.01)
+    whole = subject(ONE)
+    case = next(case for case in whole.cases() if str(case.fault) == "status 503")
+    assert whole.outcome(case).kind == "complete"
+    handler = whole._function
+    monkeypatch.setattr(
+        whole, "_function", lambda event, context: does(handler(event, context), context)
+    )
+    try:
+        assert whole.outcome(case).kind == kind
+    finally:
+        while LEFT:
+            LEFT.pop()()
+
+
+def test_a_fault_that_no_request_met_is_no_success(subject):
+    whole = subject(ONE)
+    case = next(whole.cases())
+    never = matrix.dataclasses.replace(case, call=matrix.Call(case.call.name, 99))
+    assert whole.outcome(never).kind == "not met"
+
+
+def test_another_host_is_seen(subject, monkeypatch):
+    whole = subject(ONE)
+    handler = whole._function
+
+    def elsewhere(event, context):
+        matrix.network._getaddrinfo("elsewhere.invalid", 443)
+        return handler(event, context)
+
+    monkeypatch.setattr(whole, "_function", elsewhere)
+    case = next(case for case in whole.cases() if str(case.fault) == "status 503")
+    assert whole.outcome(case) == matrix.Outcome("elsewhere", "elsewhere.invalid")
+
+
+# --- in front of a server that is really there ------------------------------------------------------
+
+
+class Hello(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "5")
+        self.end_headers()
+        self.wfile.write(b"hello")
+
+    def log_message(self, *_):
+        pass
+
+
+def test_the_proxy_forwards_to_a_server_and_does_what_a_fault_says(certificate):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hello)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    proxy = Proxy(Forwarded(), certificate)
+    try:
+
+        def get():
+            host = f"127.0.0.1:{server.server_address[1]}"
+            request = urllib.request.Request(
+                f"http://127.0.0.1:{proxy.port}/a/1", headers={"Host": host}
+            )
+            with urllib.request.urlopen(request, timeout=30) as response:
+                return response.read()
+
+        assert get() == b"hello"
+        (exchange,) = proxy.exchanges
+        assert exchange.call.name == "GET /a/{}"
+        cut = next(fault for fault in faults.HTTP if str(fault) == "cut by a byte")
+        proxy.begin(cut, exchange.call)
+        with pytest.raises(http.client.IncompleteRead):
+            get()
+        assert get() == b"hello"
+    finally:
+        proxy.stop()
+        server.shutdown()
+        server.server_close()
+        thread.join()
