@@ -63,6 +63,7 @@ def site(known: Manifest, module: Module, interpreters: Sequence[str]) -> Path:
     )
     site_folder = CACHE / f"site-{hashlib.sha256(repr(inputs).encode()).hexdigest()[:16]}"
     if site_folder.exists():
+        os.utime(site_folder)  # the least recently used are removed
         return site_folder
     shipped = functools.partial(_is_shipped, known, services)
     requires: dict[str, list[str]] = {}
@@ -77,14 +78,19 @@ def site(known: Manifest, module: Module, interpreters: Sequence[str]) -> Path:
         sources = {file: "lib/" + below(file, fresh, 1) for file in sorted(fresh.rglob("*.py"))}
         compile_files(sources, interpreters)
         (fresh / "requires.json").write_text(json.dumps(requires), encoding="utf-8")
-        try:
-            os.replace(fresh, site_folder)
-        except OSError:
-            if not site_folder.exists():  # which another process made meanwhile, the same
-                raise
+        _keep(fresh, site_folder)
     for old in sorted(CACHE.glob("site-*"), key=os.path.getmtime)[:-SITES_KEPT]:
-        shutil.rmtree(old)
+        shutil.rmtree(old, ignore_errors=True)  # another build may remove it, too
     return site_folder
+
+
+def _keep(fresh: Path, place: Path) -> None:
+    """Move the folder to its place, unless another build that runs beside this one was first: they are alike."""
+    try:
+        os.replace(fresh, place)
+    except OSError:
+        if not place.is_dir():
+            raise
 
 
 def _wheels(oldest: str) -> Path:
@@ -103,7 +109,7 @@ def _wheels(oldest: str) -> Path:
         _download(
             impure, oldest, fresh, "--platform=manylinux2014_x86_64", "--implementation=cp", cpython
         )
-        os.replace(fresh, wheels)
+        _keep(fresh, wheels)
     return wheels
 
 

@@ -558,6 +558,19 @@ def at_a_terminal():
         signal.signal(each, handler)
 
 
+def test_of_two_builds_that_fill_the_cache_at_once_both_go_on(tmp_path):
+    """Tests build side by side, and so may people."""
+    place = tmp_path / "site"
+    for number in range(2):
+        fresh = tmp_path / f"fresh-{number}"
+        fresh.mkdir()
+        (fresh / "requires.json").write_text("{}")
+        distributions._keep(fresh, place)
+    assert [each.name for each in place.iterdir()] == ["requires.json"]
+    with pytest.raises(FileNotFoundError):
+        distributions._keep(tmp_path / "missing", tmp_path / "nowhere")
+
+
 @pytest.mark.usefixtures("at_a_terminal")
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("where", ["_check", "_zip", "_take_over"])
