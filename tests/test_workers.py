@@ -236,6 +236,17 @@ def test_the_end_of_the_poll_ends_it():
     assert made == [0]
 
 
+def test_a_poll_that_has_ended_starts_no_thread(monkeypatch):
+    """They ended at once without taking a call, so the next was started, for ever."""
+    network = Network(Deadline(600))
+    network.end()
+    started = []
+    monkeypatch.setattr(threading.Thread, "start", lambda thread: started.append(thread))
+    with pytest.raises(OutOfTime, match="0 of 20 calls"):
+        Workers(network, 7).map(str, range(20))
+    assert started == []
+
+
 def test_the_deadline_ends_it_whatever_hangs():
     hang, hanging = threading.Event(), threading.Event()
     me = threading.current_thread()

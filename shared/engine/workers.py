@@ -90,8 +90,8 @@ class Workers:
         def find_help() -> None:
             """Start as many threads as there may be; later ones where others of the poll have ended."""
             while len(todo) > 1 and len(helpers) < min(AT_ONCE, count) - 1:
-                if not self._spare.acquire(blocking=False):
-                    return
+                if self._network.ended or not self._spare.acquire(blocking=False):
+                    return  # once the poll has ended, helpers end without taking an action
                 helper = threading.Thread(target=help_out, daemon=True)
                 with changed:
                     helpers.add(helper)
