@@ -27,12 +27,12 @@ build: $(VENV)/.demo
 	$(VENV)/bin/flexlocal build
 
 test: lint build $(VENV)/juju-3/.done $(VENV)/juju-29/.done
-	$(PY) -m pytest -n auto --dist loadfile
+	$(PY) -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 # All tests again, with the branch coverage of modules/ and shared/ at the end: the ten least covered files, and all
 # together. What runs in processes of its own is not counted. It takes half as long again as the tests alone.
 coverage: build $(VENV)/juju-3/.done $(VENV)/juju-29/.done
-	$(PY) -m pytest -n auto --dist loadfile --cov --cov-report=
+	$(PY) -m pytest -n auto --dist loadfile --no-loadscope-reorder --cov --cov-report=
 	@$(VENV)/bin/coverage report --sort=cover | sed -n '1,12p; $$p'
 
 # The whole fault matrix, an hour or two: FAULTS="--share 0.1" runs a tenth.

@@ -11,7 +11,13 @@ import urllib3
 
 from shared.engine.deadline import Deadline
 
+# Few tests that take long: begun first, so that no worker is left alone with them at the end.
+LONGEST = ("test_build.py", "test_zips.py", "test_vendor.py", "test_publish.py", "test_make.py")
 CONNECTION, HTTP_CONNECTION = urllib3.HTTPConnectionPool.ConnectionCls, http.client.HTTPConnection
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 @pytest.fixture
