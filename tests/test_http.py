@@ -2,10 +2,8 @@
 
 import concurrent.futures
 import contextlib
-import datetime
 import email.utils
 import http.server
-import ipaddress
 import socket
 import socketserver
 import ssl
@@ -18,9 +16,6 @@ import certifi
 import pytest
 import requests
 import urllib3
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from shared.engine import tls
 from shared.engine.deadline import Deadline
@@ -29,6 +24,7 @@ from shared.engine.network import Network
 from shared.engine.traffic import Traffic
 from shared.transport import http as our_http
 from shared.transport import sessions
+from tests.fakes import certificates
 
 
 class Server:
@@ -262,32 +258,8 @@ def test_a_retry_after_that_says_nothing(value):
 @pytest.fixture(scope="module")
 def own_ca(tmp_path_factory):
     """A self-signed certificate for 127.0.0.1, made for this run: (PEM text, path of cert and key)."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "loopback")])
-    now = datetime.datetime.now(datetime.timezone.utc)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False
-        )
-        .sign(key, hashes.SHA256())
-    )
-    pem = made.public_bytes(serialization.Encoding.PEM)
-    private = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
     file = tmp_path_factory.mktemp("tls") / "both.pem"
-    file.write_bytes(pem + private)
-    return pem.decode(), str(file)
+    return certificates.write(file), str(file)
 
 
 @pytest.fixture
