@@ -114,8 +114,9 @@ class Subject:
         self._moment = cassettes.recorded_at(polled.file)
         module = importlib.import_module(f"modules.{polled.family}.main")
         self._function = getattr(module, polled.handler)
-        self._whole, _ = self._call()
-        self.exchanges: list[Exchange] = self._proxy.exchanges
+        self.exchanges: list[Exchange] = []
+        self._whole, _ = self._call()  # without a fault
+        self.exchanges = self._proxy.exchanges
         if self._upstream.missing:
             raise AssertionError(f"{polled}: not recorded: {self._upstream.missing}")
 
@@ -222,9 +223,7 @@ class Subject:
     @contextlib.contextmanager
     def _led_here(self, slow: bool) -> Iterator[None]:
         """All connections lead to the proxy; waiting is quick, and time-outs are short where one is waited for."""
-        own = {
-            exchange.request.host.rpartition(":")[0] for exchange in getattr(self, "exchanges", [])
-        }
+        own = {exchange.request.host.rpartition(":")[0] for exchange in self.exchanges}
         self._elsewhere: list[str] = []
 
         def look_up(host: str, port: int) -> list[Any]:
