@@ -107,7 +107,8 @@ def _handler(server: CassetteServer) -> type[BaseHTTPRequestHandler]:
             accepted = base64.b64encode(hashlib.sha1(key.encode()).digest())  # noqa: S324
             self.send_header("Sec-WebSocket-Accept", accepted.decode())
             self.end_headers()
-            frames = websocket.frame_buffer(self._read, skip_utf8_validation=True)
+            read: Any = self._read  # some releases of websocket-client state another type
+            frames = websocket.frame_buffer(read, skip_utf8_validation=True)
             while (frame := frames.recv_frame()).opcode != websocket.ABNF.OPCODE_CLOSE:
                 try:
                     player.send(json.loads(frame.data))
