@@ -6,6 +6,7 @@ import fnmatch
 import gzip
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -374,12 +375,13 @@ def test_a_wheel_that_is_not_the_locked_one(tmp_path, monkeypatch):
 
 
 def test_the_command_says_what_it_built(capsys, monkeypatch):
-    monkeypatch.setattr(shipping.build, "build", lambda known, family, _: module(family))
+    built = module("servers")
+    monkeypatch.setattr(shipping.build, "build", lambda known, family, _: built)
     assert main(["build", "servers"]) == 0
     out = capsys.readouterr().out
-    size = module("servers").zip.stat().st_size / MB
+    size = built.zip.stat().st_size / MB
     assert f"servers: {size:.2f} MB zip, " in out
-    assert "botocore 3." in out
+    assert re.search(r"^  botocore \d\.\d\d, ", out, re.MULTILINE)
     assert "on its own it replays 24 of aws, 7 of juju, 40 of netbox, 24 of openstack" in out
 
 
