@@ -26,6 +26,7 @@ from flexlocal.websocket_cassettes import NotRecorded
 from shared.engine import network
 from shared.engine.errors import ConnectorError, UnexpectedResponse
 from shared.transport import websocket
+from tests.faults.faults import ALIASES
 from tools.expected import SEEN_AT
 
 HANDLERS = ("get", "get_status", "get_metrics", "get_logs", "validate_credentials")
@@ -43,10 +44,6 @@ pytestmark = pytest.mark.usefixtures("no_network", "fast")
 # --- what is sent ---------------------------------------------------------------------------------
 
 DEEP = b"[" * 600 + b"]" * 600
-BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
-    f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n"
-    for before, name in zip("abcdefgh", "bcdefghi")
-)
 # In place of one value of a JSON answer: what is no JSON, what JSON can't hold, and other types.
 VALUES = (
     b"NaN",
@@ -65,7 +62,7 @@ VALUES = (
     b'"http://[::1"',
     b'"https://host:99999/"',
     b'"http://' + b"a" * 70 + b'.invalid/"',
-    json.dumps(BOMB).encode(),
+    json.dumps(ALIASES).encode(),
     b'"&a {b: *a}"',
     json.dumps("[" * 3000).encode(),
     DEEP,
