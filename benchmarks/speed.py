@@ -241,13 +241,13 @@ class StandIn:
 
     def tell(self, what: str) -> Any:
         """ "count": how many requests came since the last time; "requests": which had an answer of their own."""
-        assert self._process.stdin
+        assert self._process.stdin  # noqa: S101 - for mypy: it is a pipe
         self._process.stdin.write(f"{what}\n")
         self._process.stdin.flush()
         return json.loads(self._line())
 
     def close(self) -> None:
-        assert self._process.stdin
+        assert self._process.stdin  # noqa: S101 - for mypy: it is a pipe
         self._process.stdin.close()
         try:
             self._process.wait(10)

@@ -105,7 +105,8 @@ def _read(file: Path, demo: bool) -> dict[str, Account]:
     try:
         if not demo:
             _check_mode(file)
-        content = yaml.load(file.read_text(encoding="utf-8"), Loader=UniqueKeys)  # noqa: S506
+        text = file.read_text(encoding="utf-8")
+        content = yaml.load(text, Loader=UniqueKeys)  # noqa: S506 - a SafeLoader
     except OSError as error:
         raise AccountsError(f"{file}: {error.strerror}") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:

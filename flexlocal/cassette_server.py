@@ -104,7 +104,8 @@ def _handler(server: CassetteServer) -> type[BaseHTTPRequestHandler]:
             self.send_response(101)
             self.send_header("Upgrade", "websocket")
             self.send_header("Connection", "Upgrade")
-            accepted = base64.b64encode(hashlib.sha1(key.encode()).digest())  # noqa: S324
+            digest = hashlib.sha1(key.encode()).digest()  # noqa: S324 - as RFC 6455 has it
+            accepted = base64.b64encode(digest)
             self.send_header("Sec-WebSocket-Accept", accepted.decode())
             self.end_headers()
             read: Any = self._read  # some releases of websocket-client state another type

@@ -65,7 +65,8 @@ class Manifest:
 def load(file: Path = FILE) -> Manifest:
     """The manifest. Raises ManifestError naming the key, what it holds and what was expected."""
     try:
-        content = yaml.load(file.read_text(encoding="utf-8"), Loader=UniqueKeys)  # noqa: S506
+        text = file.read_text(encoding="utf-8")
+        content = yaml.load(text, Loader=UniqueKeys)  # noqa: S506 - a SafeLoader
     except OSError as error:
         raise ManifestError(f"{file.name}: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:

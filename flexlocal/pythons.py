@@ -39,7 +39,7 @@ def _candidates(version: str) -> Iterator[str]:
 def _interpreter(python: str, version: str, environment: dict[str, str]) -> Optional[str]:
     """The interpreter behind this command; None if it does not run or has another version."""
     try:
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603 - a Python of this host
             [python, "-c", _SAY],
             capture_output=True,
             text=True,

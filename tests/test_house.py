@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -311,6 +312,23 @@ def test_no_package_index_is_named_in_any_file():
     for name in listed:
         text = (ROOT / name).read_text(encoding="utf-8", errors="replace")
         assert not [host for host in hosts if host in text], name
+
+
+def test_each_exception_from_a_security_rule_has_its_reason():
+    """Of ruff's S rules: on its line in code; in pyproject.toml there are none but the tests'."""
+    rule = re.compile(r"# noqa: (?!S\d+ - \w)[^#]*\bS\d+")
+    for folder in ("benchmarks", "flexlocal", "modules", "shared", "tests", "tools"):
+        for file in sorted((ROOT / folder).rglob("*.py")):
+            for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+                assert not rule.search(line), f"{file.relative_to(ROOT)}:{number}"
+    settings = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    lint = settings.partition("[tool.ruff.lint]")[2].partition("[tool.mypy]")[0]
+    everywhere, _, by_file = lint.partition("[tool.ruff.lint.per-file-ignores]")
+    assert '"S"' in everywhere.partition("ignore = [")[0]
+    ignored = everywhere.partition("ignore = [")[2]
+    assert not re.search(r'"S\d*"', ignored)
+    assert {line.split("/")[0] for line in re.findall(r'^"(.*)" =', by_file, re.M)} == {"tests"}
+    assert '"S"' not in by_file
 
 
 def test_no_absolute_path_of_a_machine_in_any_file():

@@ -45,7 +45,7 @@ def test_anything_but_link_local_is_allowed_where_nothing_is_said(config):
         (
             {"denied_networks": ["127.0.0.0/8", "::1/128"]},
             ["10.0.0.1"],
-            ["127.0.0.1", "127.9.9.9", "::ffff:127.0.0.1", "0.0.0.0", "::1", "::"],
+            ["127.0.0.1", "127.9.9.9", "::ffff:127.0.0.1", "0.0.0.0", "::1", "::"],  # noqa: S104 - not bound
         ),
         (
             {

@@ -26,7 +26,7 @@ def serve(port: int, credentials: dict[str, Any]) -> fakes.Osm:
 def fill(osm: fakes.Osm) -> None:
     vca, tokyo, osaka = (fakes.identifier(each) for each in ("vca", "tokyo", "osaka"))
     juju = {"endpoints": ["192.0.2.9:17070"], "user": "vnf-manager", "cacert": CA}
-    juju["secret"] = "invented-secret-of-juju"  # noqa: S105
+    juju["secret"] = "invented-secret-of-juju"  # noqa: S105 - invented
     osm.add("vca", {"_id": vca, "name": "juju-tokyo", "schema_version": "1.11", **juju}, PROJECT)
     for each, name in ((tokyo, "vim-tokyo"), (osaka, "vim-osaka")):
         login = {"vim_user": "osm", "vim_password": "invented-secret-of-vim"}

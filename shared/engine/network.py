@@ -58,7 +58,7 @@ LINK_LOCAL: Networks = (
 )
 # Linux connects to this host itself for these addresses.
 _UNSPECIFIED: dict[Address, Address] = {
-    ipaddress.IPv4Address("0.0.0.0"): ipaddress.IPv4Address("127.0.0.1"),  # noqa: S104
+    ipaddress.IPv4Address("0.0.0.0"): ipaddress.IPv4Address("127.0.0.1"),  # noqa: S104 - not bound
     ipaddress.IPv6Address("::"): ipaddress.IPv6Address("::1"),
 }
 

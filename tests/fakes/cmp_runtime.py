@@ -26,14 +26,14 @@ class Api:
         self.url, self.token = url, token
 
     def call(self, method, path, data=None):
-        asked = urllib.request.Request(
+        asked = urllib.request.Request(  # noqa: S310 - on loopback
             self.url + path,
             method=method,
             data=None if data is None else json.dumps(data).encode(),
             headers={"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"},
         )
         try:
-            with urllib.request.urlopen(asked) as answer:
+            with urllib.request.urlopen(asked) as answer:  # noqa: S310 - on loopback
                 status, content = answer.status, answer.read()
         except urllib.error.HTTPError as refused:
             status, content = refused.code, refused.read()
