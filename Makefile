@@ -12,7 +12,7 @@ CHECKED := benchmarks flexlocal modules shared tests tools
 ACCOUNTS := demo-aws demo-openstack demo-netbox demo-juju demo-osm demo-tapi demo-ietf_l2vpn
 FAMILIES := servers networks volumes appliances circuits vca_status wan_links
 
-.PHONY: bench bench-check bench-write benchmark build coverage demo docs test test-faults test-pythons vendor-test lint format test-openstack record-aws record-openstack record-netbox record-simulated expected readme lock clean
+.PHONY: audit bench bench-check bench-write benchmark build coverage demo docs test test-faults test-pythons vendor-test lint format test-openstack record-aws record-openstack record-netbox record-simulated expected readme lock sbom sign verify clean
 
 demo: $(VENV)/.demo
 	@for account in $(ACCOUNTS); do for family in $(FAMILIES); do \
@@ -113,6 +113,26 @@ readme: $(VENV)/.test build
 docs: $(VENV)/.docs
 	$(VENV)/bin/zensical build --strict
 
+# What each zip carries, as CycloneDX: dist/<family>.cdx.json, validated against its schema.
+sbom: build $(VENV)/audit/.done
+	$(PY) -m tools.sbom
+	$(VENV)/audit/bin/python tools/validate_sbom.py dist/*.cdx.json
+
+# Asks the package index which locked versions have known vulnerabilities; AUDIT="--vulnerability-service osv" asks
+# another service. What the service does not know fails too: nothing counts as audited that was not.
+audit: sbom
+	$(VENV)/audit/bin/pip-audit --strict --progress-spinner off --require-hashes --disable-pip $(AUDIT) \
+	  -r requirements.lock -r requirements/nflex.lock || \
+	  { echo "audit: vulnerabilities were found, or not everything could be audited: see above" >&2; exit 1; }
+
+# Writes dist/SHA256SUMS of the zips and SBOMs, and its signature by the SSH key in the file KEY.
+sign: sbom
+	$(PY) -m tools.sign "$(KEY)"
+
+# Whether one of the keys in the file SIGNERS signed what lies in dist/: see docs/operate/upload.md.
+verify: $(VENV)/.demo
+	$(PY) -m tools.sign --verify "$(SIGNERS)"
+
 # Writes all lock files anew: newest versions of what requirements.txt and requirements/*.txt name.
 lock: $(VENV)/.test
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m tools.lock
@@ -156,6 +176,12 @@ $(VENV)/.docs: $(VENV)/.test requirements/docs.lock
 
 # What make bench compares with.
 $(VENV)/bench/.done: requirements/bench.lock | $(VENV)/bin/python
+	$(PY) -m venv --clear $(@D)
+	$(@D)/bin/pip --disable-pip-version-check $(LOCKED) $<
+	touch $@
+
+# What make audit and make sbom use.
+$(VENV)/audit/.done: requirements/audit.lock | $(VENV)/bin/python
 	$(PY) -m venv --clear $(@D)
 	$(@D)/bin/pip --disable-pip-version-check $(LOCKED) $<
 	touch $@

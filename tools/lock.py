@@ -61,6 +61,11 @@ LOCKS = (
         ("requirements/bench.txt",),
     ),
     Lock(
+        "requirements/audit.lock",
+        "What `make audit` and `make sbom` use, in an environment of its own",
+        ("requirements/audit.txt",),
+    ),
+    Lock(
         "requirements/juju-29.lock",
         "Juju 2.9's client, in an environment of its own",
         ("requirements/juju-29.txt",),
