@@ -156,6 +156,21 @@ def test_links_and_named_files_exist(page):
             assert (ROOT / name).exists(), name
 
 
+@pytest.mark.parametrize("page", sorted(TEXTS))
+def test_named_tests_exist(page):
+    for file, name in re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", TEXTS[page]):
+        assert f"\ndef {name}(" in (ROOT / file).read_text(encoding="utf-8"), f"{file}::{name}"
+
+
+def test_the_threat_model_names_a_test_for_each_promise():
+    text = TEXTS["docs/operate/threat-model.md"]
+    promised = text.partition("## What is promised")[2].partition("## What is not promised")[0]
+    rows = [line for line in promised.splitlines() if line.startswith("| ")]
+    promises = [row for row in rows if not row.startswith(("| promise |", "| --- |"))]
+    assert len(promises) > 10
+    assert [row for row in promises if "`tests/" not in row] == []
+
+
 def test_the_picture_of_the_architecture_has_every_room():
     picture = (ROOT / "docs" / "develop" / "architecture.svg").read_text(encoding="utf-8")
     rooms = {file.parent.name for file in (ROOT / "shared").glob("*/__init__.py")}
