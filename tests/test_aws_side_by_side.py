@@ -163,7 +163,7 @@ def test_what_is_throttled_holds_the_others_back(monkeypatch):
     monkeypatch.setattr(throttle, "time", clock)
     one, other = Throttle(session._network), Throttle(session._network)
     throttled = ClientError({"Error": {"Code": "Throttling", "Message": "slow"}}, "DescribeTags")
-    broken = ClientError({"ResponseMetadata": {"HTTPStatusCode": 503}}, "DescribeTags")
+    broken = ClientError({"ResponseMetadata": {"HTTPStatusCode": 500}}, "DescribeTags")
     monkeypatch.setattr(http, "delay_before_retry", lambda *_: 7.0)
     assert session._needs_retry(one, 1, broken) == 0
     one.wait()

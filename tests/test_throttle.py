@@ -99,6 +99,18 @@ def test_a_server_that_allows_so_many_a_second_gets_little_more(calls, clock):
     assert clock.now - 100 < 2.0 * served / rate
 
 
+def test_where_nothing_was_served_the_first_call_that_gives_up_does_so_for_all(calls, clock):
+    calls.served()
+    clock.now += throttle.PATIENCE_S
+    calls.give_up()
+    assert not calls.hopeless  # others were served meanwhile
+    clock.now += 1
+    calls.give_up()
+    assert calls.hopeless
+    calls.served()
+    assert not calls.hopeless
+
+
 def test_the_end_of_the_poll_ends_the_wait():
     network = Network(Deadline(600))
     calls = Throttle(network)

@@ -29,6 +29,8 @@ POOL = 8  # connections kept per host: as many as scopes run side by side
 # Nova's old rate limiter sent 413 with Retry-After instead of 429.
 THROTTLED = (429, 413)
 TRANSIENT = (408, 500, 502, 503, 504)
+# A server that is overloaded sends 503, with Retry-After or without (RFC 9110, 15.6.4); so do many that throttle.
+SLOW_DOWN = (*THROTTLED, 503)
 
 
 def delay_before_retry(

@@ -145,14 +145,18 @@ class PollAdapter(requests.adapters.HTTPAdapter):
             else:
                 _refuse_foreign_redirect(request, response)
                 if not http.should_retry(response.status_code, response.headers):
+                    throttle.served()
                     return response
                 requested_s = http.retry_after(response.headers.get("Retry-After"))
                 delay = http.delay_before_retry(attempt, self._deadline, requested_s)
-                if delay is None:
-                    return response
-                if response.status_code in http.THROTTLED:
+                if response.status_code in http.SLOW_DOWN:
+                    if delay is None or throttle.hopeless:
+                        throttle.give_up()
+                        return response
                     throttle.hold(delay)
                     continue
+                if delay is None:
+                    return response
             self._network.pause(delay)
 
     def _throttle(self, url: SplitResult) -> Throttle:

@@ -9,6 +9,7 @@ FIRST_GAP_S = 0.05  # between two calls, after the first that was throttled
 LONGEST_GAP_S = 2.0
 RECOVERY = 0.95  # of the gap is left after each call
 NO_GAP_S = 0.001
+PATIENCE_S = 20.0  # without a served call, until one that is refused at all its attempts stands for all others
 
 
 class Throttle:
@@ -17,6 +18,9 @@ class Throttle:
     While a throttled call waits for its retry, no other call is sent. Afterwards the calls keep a gap between them,
     so that those that waited are not sent together: it doubles each time that calls are throttled, and shrinks with
     each call that is sent.
+
+    A server that is down may refuse calls in the same words. If they all waited for one another through all of their
+    attempts, the poll would last until its deadline before it fails; so the first to give up does so for all.
     """
 
     def __init__(self, network: Network):
@@ -25,6 +29,17 @@ class Throttle:
         self._next = 0.0  # when a call may be sent
         self._held_until = 0.0
         self._gap = 0.0
+        self._served_at = time.monotonic()
+        self.hopeless = False  # whether no refused call should be sent again
+
+    def served(self) -> None:
+        """A call was not throttled."""
+        self._served_at = time.monotonic()
+        self.hopeless = False
+
+    def give_up(self) -> None:
+        """A call was throttled, and won't be sent again."""
+        self.hopeless = time.monotonic() - self._served_at > PATIENCE_S
 
     def hold(self, seconds: float) -> None:
         """A call was throttled, and may be sent again after this time."""

@@ -269,17 +269,28 @@ class Session:
         """0 where botocore should try again, None where not; after a delay, which the end of the poll cuts short."""
         error = classify(caught_exception) if caught_exception is not None else None
         if error is None or error.action != "retry":
+            throttle.served()
             return None
         if isinstance(caught_exception, aws_errors.SSLError):
             return None  # a certificate won't become valid
         delay = http.delay_before_retry(attempts, self._poll.deadline, error.retry_after)
+        if isinstance(error, Throttled) or _is_503(caught_exception):
+            if delay is None or throttle.hopeless:
+                throttle.give_up()
+                return None
+            throttle.hold(delay)  # before_send waits, with all other calls of this client
+            return 0
         if delay is None:
             return None
-        if isinstance(error, Throttled):
-            throttle.hold(delay)  # before_send waits, with all other calls of this client
-        else:
-            self._network.pause(delay)
+        self._network.pause(delay)
         return 0
+
+
+def _is_503(error: Optional[Exception]) -> bool:
+    """Whether the service is overloaded, whatever code it says so with."""
+    if not isinstance(error, aws_errors.ClientError):
+        return False
+    return bool(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 503)
 
 
 @dataclasses.dataclass(frozen=True)
