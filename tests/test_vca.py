@@ -1,6 +1,8 @@
 """The pure logic that the Juju view and the OSM view of the VCA share."""
 
 import collections
+import copy
+import dataclasses
 import datetime
 import json
 import re
@@ -791,6 +793,36 @@ def test_a_cut_reads_as_the_whole_does():
         assert vca.observations_of_application(
             same_application, vca.units_of(cut, name), vca.all_machines(cut)
         ) == vca.observations_of_application(application, vca.units_of(model, name), machines)
+
+
+@pytest.mark.parametrize("spelling", [a_status, lambda: as_osm_dumps_it(a_status())])
+def test_what_is_known_of_a_cut_is_not_read_again_and_is_the_same(spelling):
+    known = vca.Known()
+    model = vca.read_model(spelling(), known)
+    machines = vca.all_machines(model)
+    units = vca.all_units(model)
+    assert any(unit.principal for unit in units) and any(unit.subordinates for unit in units)
+    cuts = [vca.unit_extract(unit, machines) for unit in units]
+    cuts += [vca.application_extract(model, each) for each in model.applications.values()]
+    for cut in cuts:
+        once, again = vca.read_model(cut, known), vca.read_model(cut, known)
+        copied = vca.read_model(copy.deepcopy(cut), known)
+        expected = dataclasses.asdict(vca.read_model(cut))  # with the records, which == leaves out
+        assert expected == dataclasses.asdict(once) == dataclasses.asdict(copied)
+        of_cut = vca.all_units(once)
+        shared = [(one, each) for one in of_cut for each in units if one.record is each.record]
+        assert shared and all(one is each for one, each in shared)
+        assert all(machine is again.machines[name] for name, machine in once.machines.items())
+
+
+def test_known_units_of_one_name_are_told_apart_by_their_principals():
+    record = {"workload-status": {"status": "active"}}
+    known = vca.Known()
+    for principal, machine in (("a/0", "1"), ("b/0", "2")):
+        within = {"machine": machine, "subordinates": {"s/0": record}}
+        applications = {principal[0]: {"units": {principal: within}}}
+        _, unit = vca.all_units(vca.read_model({"applications": applications}, known))
+        assert (unit.principal, unit.machine) == (principal, machine)
 
 
 def test_a_cut_holds_nothing_else():

@@ -34,9 +34,9 @@ def full_status(controller, monkeypatch):
     taken = []
     read_model = vca.read_model
 
-    def noted(status):
+    def noted(status, *known):
         taken.append(status)
-        return read_model(status)
+        return read_model(status, *known)
 
     monkeypatch.setattr(vca, "read_model", noted)
     juju_poll(controller, "admin", family="vca_status")

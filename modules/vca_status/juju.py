@@ -57,15 +57,17 @@ class Lookups:
 
     model_status: Status
     now: datetime.datetime  # the controller's time
+    known: vca.Known  # what ``fetch`` has read of the records
 
 
 def fetch(scope: juju.Scope) -> Iterator[Page[dict[str, Any], Lookups]]:
     """A page of applications and one of units. A record holds its extract of the full status."""
     full_status = scope.status()
-    model = vca.read_model(full_status)
+    known = vca.Known()
+    model = vca.read_model(full_status, known)
     offered = _offered_ids(scope, model)
     now = model.moment or clock.now()
-    lookups = Lookups(model.status, now)
+    lookups = Lookups(model.status, now, known)
     timestamp = {"controller-timestamp": field(full_status, "controller-timestamp", str)}
     applications = []
     for name, application in model.applications.items():
@@ -170,7 +172,7 @@ def status(record: dict[str, Any], scope: juju.Scope, lookups: Lookups) -> Itera
 
 
 def _read(record: dict[str, Any], scope: juju.Scope, lookups: Lookups) -> _Entity:
-    model = vca.read_model(needed(record, "status", dict))
+    model = vca.read_model(needed(record, "status", dict), lookups.known)
     if needed(record, "type_id", str) == APPLICATION:
         return _application(record, model, scope, lookups)
     return _unit(record, model, scope)

@@ -17,6 +17,7 @@ from shared.vca.extracts import (
     unit_facts,
 )
 from shared.vca.full_status import (
+    Known,
     read_model,
     unreadable,
 )
@@ -72,6 +73,7 @@ __all__ = [
     "EeId",
     "FAILED",
     "HEALTH",
+    "Known",
     "Machine",
     "Model",
     "Namespace",

@@ -56,10 +56,7 @@ def application_extract(model: Model, application: Application) -> dict[str, Any
 def _records_of(machines: Mapping[str, Machine], units: Iterable[Unit]) -> dict[str, Any]:
     """The records of the machines that these units are on, without the containers in them."""
     ids = {unit.machine for unit in units if unit.machine in machines}
-    return {
-        id_: {k: v for k, v in machines[id_].record.items() if k != "containers"}
-        for id_ in sorted(filter(None, ids))
-    }
+    return {id_: machines[id_].own_record for id_ in sorted(filter(None, ids))}
 
 
 # --- facts: what a resource's metadata says beyond its status -------------------------------------

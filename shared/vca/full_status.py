@@ -9,7 +9,7 @@ response must have none; a dump may.
 import functools
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Optional
+from typing import Any, Callable, Optional, TypeVar
 
 from shared.engine.errors import UnexpectedResponse
 from shared.records.fields import field, items, objects
@@ -25,21 +25,43 @@ from shared.vca.model import (
     Unit,
 )
 
+T = TypeVar("T")
 
-def read_model(full_status: Mapping[str, Any]) -> Model:
+
+class Known:
+    """Applications, units and machines that were read, for a full status that has the same records, such as an extract.
+
+    What is read depends on the record and on the arguments beside it. The records must not be changed meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self._read: dict[Any, Any] = {}
+
+    def read(self, function: Callable[..., T], record: Mapping[str, Any], *of: Any) -> T:
+        """``function(record, *of, self)``, or what it returned for this very record before."""
+        key = function, id(record), of  # what was read holds its record: no other gets that id
+        if key not in self._read:
+            self._read[key] = function(record, *of, self)
+        result: T = self._read[key]
+        return result
+
+
+def read_model(full_status: Mapping[str, Any], known: Optional[Known] = None) -> Model:
     """The model that a full status in either spelling describes. Null is the same as absent.
 
     Entries of ``applications`` that are not objects are left out, for OSM stores a list there. So are units,
-    machines and offers that are null. Callers that must not lose any call ``unreadable`` first.
+    machines and offers that are null. Callers that must not lose any call ``unreadable`` first. What is ``known``
+    is not read again, and what is read becomes known.
     """
+    known = known or Known()
     model = _get(full_status, "model", dict) or {}
     applications = _get(full_status, "applications", dict) or {}
     readable = {
-        name: _application(name, applications[name])
+        name: known.read(_application, applications[name], name)
         for name in sorted(applications)
         if isinstance(applications[name], dict)
     }
-    machines = _machines(full_status, "machines", None)
+    machines = _machines(full_status, "machines", None, known)
     return Model(
         name=_text(model, "name"),
         kind=_text(model, "type"),
@@ -205,7 +227,7 @@ def _relations(record: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     return {name: applications for name, applications in related.items() if applications}
 
 
-def _application(name: str, record: Mapping[str, Any]) -> Application:
+def _application(record: Mapping[str, Any], name: str, known: Known) -> Application:
     units = _objects(record, "units")
     return Application(
         name=name,
@@ -217,12 +239,19 @@ def _application(name: str, record: Mapping[str, Any]) -> Application:
         relations=_relations(record),
         subordinate_to=_texts(record, "subordinate-to"),
         scale=_get(record, "int", int),
-        units=tuple(_unit(unit, units[unit], None) for unit in sorted(units, key=_numerically)),
+        units=tuple(
+            known.read(_unit, units[unit], unit, None) for unit in sorted(units, key=_numerically)
+        ),
         record=record,
     )
 
 
-def _unit(name: str, record: Mapping[str, Any], principal: Optional[tuple[str, Any]]) -> Unit:
+def _unit(
+    record: Mapping[str, Any],
+    name: str,
+    principal: Optional[tuple[str, Optional[str]]],  # its name and machine
+    known: Known,
+) -> Unit:
     application, _, number = name.rpartition("/")
     if not application or not number:
         raise UnexpectedResponse(f"unit {name!r} is not named application/number")
@@ -240,19 +269,24 @@ def _unit(name: str, record: Mapping[str, Any], principal: Optional[tuple[str, A
         ports=_texts(record, "opened-ports"),
         principal=principal[0] if principal else None,
         subordinates=tuple(
-            _unit(subordinate, subordinates[subordinate], (name, machine))
+            known.read(_unit, subordinates[subordinate], subordinate, (name, machine))
             for subordinate in sorted(subordinates, key=_numerically)
         ),
         record=record,
     )
 
 
-def _machines(record: Mapping[str, Any], name: str, parent: Optional[str]) -> tuple[Machine, ...]:
+def _machines(
+    record: Mapping[str, Any], name: str, parent: Optional[str], known: Known
+) -> tuple[Machine, ...]:
     machines = _objects(record, name)
-    return tuple(_machine(id_, machines[id_], parent) for id_ in sorted(machines, key=_numerically))
+    return tuple(
+        known.read(_machine, machines[id_], id_, parent)
+        for id_ in sorted(machines, key=_numerically)
+    )
 
 
-def _machine(id_: str, record: Mapping[str, Any], parent: Optional[str]) -> Machine:
+def _machine(record: Mapping[str, Any], id_: str, parent: Optional[str], known: Known) -> Machine:
     instance = _text(record, "instance-id")
     base = _get(record, "base", dict) or {}
     channel = (_text(base, "channel") or "").partition("/")[0]
@@ -272,7 +306,7 @@ def _machine(id_: str, record: Mapping[str, Any], parent: Optional[str]) -> Mach
         hardware=_text(record, "hardware"),
         constraints=_text(record, "constraints"),
         parent=above or parent,
-        containers=_machines(record, "containers", id_),
+        containers=_machines(record, "containers", id_, known),
         record=record,
     )
 

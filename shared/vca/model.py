@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import functools
 from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 
@@ -63,6 +64,11 @@ class Machine:
     parent: Optional[str]
     containers: tuple["Machine", ...]
     record: Mapping[str, Any] = dataclasses.field(repr=False, compare=False)
+
+    @functools.cached_property
+    def own_record(self) -> dict[str, Any]:
+        """The record without those of the containers in it; one dict for all extracts."""
+        return {name: value for name, value in self.record.items() if name != "containers"}
 
 
 @dataclasses.dataclass(frozen=True)
