@@ -305,7 +305,7 @@ def floor(connection: dict[str, Any]) -> Callable[[], Ids]:
         else:
             answer = json.loads(content)
             listed = answer.get("servers", [])
-            if target.startswith("/api/dcim/devices/"):
+            if target.startswith(("/api/dcim/devices/", "/api/circuits/circuits/")):
                 listed = answer["results"]
             ids += [str(each["id"]) for each in listed]
     return lambda: ids

@@ -141,6 +141,15 @@ WORKS = (
         large=True,
     ),
     Work(
+        "netbox-circuits-100000",
+        "NetBox, 100,000 circuits with two terminations each",
+        "netbox",
+        {"size": 100_000, "listing": "circuits/circuits"},
+        ("ours_netbox", "floor", "output_list"),
+        family="circuits",
+        large=True,
+    ),
+    Work(
         "juju-5000",
         "Juju, 100 models x 50 units",
         "juju",
@@ -201,6 +210,7 @@ TARGETS: dict[str, tuple[float, str]] = {
     "aws-100000, memory": (1.6, "peak memory with 100,000 EC2 instances, against the list alone"),
     "openstack-100000, memory": (1.6, "the same with 100,000 servers of Nova"),
     "netbox-100000, memory": (1.6, "the same with 100,000 devices of NetBox"),
+    "netbox-circuits-100000, memory": (1.6, "the same with 100,000 circuits of NetBox"),
     "zip: aws": (2.5, "zip of servers, AWS alone, MB"),
     "zip: all": (3.5, "zip of servers, all providers, MB"),
     "zip: without aws": (1.8, "zip of servers, without AWS, MB"),

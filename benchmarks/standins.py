@@ -481,12 +481,18 @@ def _nothing(number: int) -> dict[str, Any]:
 
 
 class NetBox:
-    """``size`` devices, all of them servers, at three sites. Records and release are those of a recorded NetBox 4.6."""
+    """``size`` devices, all of them servers, or circuits with two terminations each, at three sites.
 
-    def __init__(self, size: int):
+    Records and release are those of a recorded NetBox 4.6.
+    """
+
+    def __init__(self, size: int, listing: str = "dcim/devices"):
         from tests.fakes import netbox as fake
 
         self.size = size
+        self.counts = {listing: size, "dcim/sites": 3}
+        if listing == "circuits/circuits":
+            self.counts["circuits/circuit-terminations"] = 2 * size
         self.server = Server(self.answer, self.key)
         self.url = f"http://127.0.0.1:{self.server.port}"
         self.token = fake.V1
@@ -494,6 +500,8 @@ class NetBox:
         self.sites = [
             self._named(fake.sample("dcim/sites"), "dcim/sites", n, f"Site {n}") for n in (1, 2, 3)
         ]
+        self._circuit = fake.sample("circuits/circuits")
+        self._termination = fake.sample("circuits/circuit-terminations")
         self._device = fake.sample("dcim/devices")
         role = {"id": 1, "url": f"{self.url}/api/dcim/device-roles/1/", "display": "Server"}
         self._device["role"] = {**role, "name": "Server", "slug": "server"}
@@ -507,9 +515,13 @@ class NetBox:
     def _record(self, listing: str, number: int) -> dict[str, Any]:
         if listing == "dcim/sites":
             return self.sites[number - 1]
+        if listing == "circuits/circuits":
+            cid = f"CID-{number:06d}"
+            return {**self._circuit, "id": number, "cid": cid, "display": cid}
+        if listing == "circuits/circuit-terminations":
+            return self._end(number)
         device = self._named(self._device, listing, number, f"server-{number}")
-        site = self.sites[number % 3]
-        device["site"] = {name: site[name] for name in ("id", "url", "display", "name", "slug")}
+        device["site"] = self._brief_site(number % 3)
         device["primary_ip4"] = {
             "id": number,
             "url": f"{self.url}/api/ipam/ip-addresses/{number}/",
@@ -519,13 +531,32 @@ class NetBox:
         }
         return device
 
+    def _end(self, number: int) -> dict[str, Any]:
+        """Side A of a circuit, and then side Z, each at a site and without a cable."""
+        site = self._brief_site(number % 3)
+        return {
+            **self._termination,
+            "id": number,
+            "circuit": {**self._termination["circuit"], "id": (number + 1) // 2},
+            "term_side": "A" if number % 2 else "Z",
+            "termination_type": "dcim.site",
+            "termination_id": site["id"],
+            "termination": site,
+            "link_peers": [],
+            "link_peers_type": None,
+        }
+
+    def _brief_site(self, number: int) -> dict[str, Any]:
+        names = ("id", "url", "display", "name", "slug")
+        return {name: self.sites[number][name] for name in names}
+
     def key(self, request: Request) -> Any:
         return request.path, request.query
 
     def answer(self, request: Request) -> Answer:
         listing = request.path[len("/api/") : -1]
         given = {name: values[0] for name, values in parse_qs(request.query).items()}
-        count = {"dcim/devices": self.size, "dcim/sites": len(self.sites)}.get(listing, 0)
+        count = self.counts.get(listing, 0)
         limit = min(int(given.get("limit", 50)) or PAGE, PAGE)
         first = int(given.get("id__gt", 0)) + int(given.get("offset", 0)) + 1
         numbers = range(first, min(first + limit, count + 1))

@@ -508,7 +508,7 @@ def test_a_wrong_token(start, family, release):
     with pytest.raises(InvalidCredentials, match="403: Invalid (v1 )?token") as caught:
         poll(family, netbox, wrong, context)
     assert wrong not in shown_by(caught.value, context)
-    assert sum(netbox.counts.values()) == 1
+    assert 1 <= sum(netbox.counts.values()) <= provider.PROVIDER.at_once
 
 
 @pytest.mark.parametrize(
@@ -529,7 +529,7 @@ def test_why_a_token_is_refused_is_said(netbox, said):
     with pytest.raises(InvalidCredentials) as caught:
         poll("circuits", netbox)
     assert said.rstrip(".") in str(caught.value)
-    assert sum(netbox.counts.values()) == 1
+    assert 1 <= sum(netbox.counts.values()) <= provider.PROVIDER.at_once
 
 
 def needed_rights(family):

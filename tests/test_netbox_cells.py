@@ -20,6 +20,7 @@ from modules.servers import netbox as servers
 from modules.volumes import netbox as volumes
 from shared.engine.contracts import Dropped
 from shared.engine.errors import InvalidEvent, UnexpectedResponse
+from shared.providers import netbox as provider
 from shared.providers.netbox import LISTINGS, records
 from tests.fakes import netbox as fakes
 
@@ -78,7 +79,18 @@ def circuit_lookups(**changed):
             72: {**device_record(72, "switch"), "site": None},
         },
     }
-    return circuits.Lookups(**{**made, **changed})
+    made.update(changed)
+    for name, pack in (("terminations", packed), ("virtual_terminations", all_packed)):
+        made[name] = {key: pack(value) for key, value in made[name].items()}
+    return circuits.Lookups(**made)
+
+
+def packed(record):
+    return provider.packed(record, record)
+
+
+def all_packed(records):
+    return [packed(record) for record in records]
 
 
 def lookups_of(cell, release=fakes.NEWEST):

@@ -8,7 +8,7 @@ import pytest
 from shared.engine.deadline import Deadline
 from shared.engine.errors import OutOfTime
 from shared.engine.network import Network
-from shared.engine.workers import AT_ONCE, Workers
+from shared.engine.workers import AT_ONCE, Workers, once
 
 
 def workers(spare, seconds=600):
@@ -267,3 +267,38 @@ def test_the_deadline_ends_it_whatever_hangs():
 def test_threads_are_daemons():
     kinds = workers(3).map(lambda _: threading.current_thread(), range(AT_ONCE))
     assert all(each.daemon for each in kinds if each is not threading.current_thread())
+
+
+def test_what_several_threads_need_is_made_once():
+    begun, go_on = [], threading.Event()
+
+    def action():
+        begun.append(1)
+        assert go_on.wait(60)
+        return object()
+
+    shared = once(action)
+
+    def use(number):
+        if number:
+            go_on.set()
+        return shared()
+
+    first, second = workers(1).map(use, range(2))
+    assert first is second
+    assert begun == [1]
+
+
+def test_what_failed_once_is_made_again():
+    answers = [KeyError, "answer"]
+
+    def action():
+        answer = answers.pop(0)
+        if answer is KeyError:
+            raise KeyError
+        return answer
+
+    shared = once(action)
+    with pytest.raises(KeyError):
+        shared()
+    assert [shared(), shared()] == ["answer", "answer"]

@@ -21,10 +21,11 @@ Sites = dict[int, dict[str, Any]]  # by id; they have the coordinates
 
 
 def fetch(scope: netbox.Scope) -> Iterator[Page[dict[str, Any], Sites]]:
-    sites = netbox.listed(scope, "dcim/sites", netbox.SITE_FIELDS)
-    for devices in netbox.pages(
-        scope, "dcim/devices", netbox.DEVICE_FIELDS, exclude="config_context"
-    ):
+    sites, pages = scope.workers.before(
+        netbox.pages(scope, "dcim/devices", netbox.DEVICE_FIELDS, exclude="config_context"),
+        lambda: netbox.listed(scope, "dcim/sites", netbox.SITE_FIELDS),
+    )
+    for devices in pages:
         yield Page(devices, sites)
 
 

@@ -7,7 +7,7 @@ https://netboxlabs.com/docs/netbox/models/circuits/circuit/
 Circuits are requested without their two terminations, which cost NetBox a query each; the list of all
 terminations costs it a few queries a page, and includes what is at the other side of the cable. Terminations
 are read after the circuits, and what they refer to after them, so that a circuit created in between is
-complete. A circuit has 0, 1 or 2 terminations. NetBox has no model of a cloud: a cloud is a provider network.
+complete; until then the circuits wait (shared/providers/netbox/packed.py). A circuit has 0, 1 or 2 terminations. NetBox has no model of a cloud: a cloud is a provider network.
 
 A virtual circuit terminates at interfaces: its endpoints are the sites of their devices, the hub before the
 spokes. Where NetBox has one termination only, the other endpoint is the provider network that carries it.
@@ -18,7 +18,8 @@ those of virtual circuits, which NetBox also numbers from 1, get the prefix "vir
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Optional
+from itertools import chain
+from typing import Any, Callable, Optional
 
 from nflex_connector_utils import Circuit, Connections, Locations
 
@@ -43,10 +44,7 @@ FIELDS = (
     "distance_unit",
     *netbox.COMMON_FIELDS,
 )
-TERMINATION_FIELDS = (
-    "id",
-    "circuit",
-    "term_side",
+TERMINATION_DETAILS = (
     "termination_type",
     "termination",
     "site",  # up to 4.1, as provider_network
@@ -59,6 +57,7 @@ TERMINATION_FIELDS = (
     "link_peers",
     "link_peers_type",
 )
+TERMINATION_FIELDS = ("id", "circuit", "term_side", *TERMINATION_DETAILS)
 VIRTUAL_FIELDS = (
     "id",
     "cid",
@@ -69,7 +68,8 @@ VIRTUAL_FIELDS = (
     "tenant",
     *netbox.COMMON_FIELDS,
 )
-VIRTUAL_TERMINATION_FIELDS = ("id", "virtual_circuit", "role", "interface", "description")
+VIRTUAL_TERMINATION_DETAILS = ("role", "interface", "description")
+VIRTUAL_TERMINATION_FIELDS = ("id", "virtual_circuit", *VIRTUAL_TERMINATION_DETAILS)
 NETWORK_FIELDS = ("id", "name", "provider", "service_id")
 DETAILS = (
     "provider_account",
@@ -93,10 +93,10 @@ STATES = {
 
 @dataclasses.dataclass(frozen=True)
 class Lookups:
-    """What circuits refer to, by NetBox's ids. It is read after the circuits."""
+    """What circuits refer to, by NetBox's ids. It is read after the circuits. Terminations are packed."""
 
-    terminations: Mapping[tuple[int, str], dict[str, Any]]  # of (circuit, "A" or "Z")
-    virtual_terminations: Mapping[int, list[dict[str, Any]]]  # of each virtual circuit
+    terminations: Mapping[tuple[int, str], bytes]  # of (circuit, "A" or "Z")
+    virtual_terminations: Mapping[int, list[bytes]]  # of each virtual circuit
     networks: Mapping[int, dict[str, Any]]  # of providers
     devices: Mapping[int, dict[str, Any]]
     locations: Mapping[int, dict[str, Any]]
@@ -104,62 +104,74 @@ class Lookups:
 
 
 def fetch(scope: netbox.Scope) -> Iterator[Page[dict[str, Any], Lookups]]:
-    circuits = list(netbox.pages(scope, "circuits/circuits", FIELDS))
-    terminations = _terminations(scope)
-    virtual_circuits = _virtual_circuits(scope)
-    virtual_terminations = _virtual_terminations(scope) if any(virtual_circuits) else {}
+    kinds = (lambda: _circuits(scope), lambda: _virtual_circuits(scope))
+    (circuits, terminations), (virtual_circuits, virtual_terminations) = scope.workers.ahead(kinds)
     lookups = _look_up(scope, terminations, virtual_terminations)
     for page in (*circuits, *virtual_circuits):
-        yield Page(page, lookups)
+        yield Page(netbox.unpacked_page(page), lookups)
 
 
-def _terminations(scope: netbox.Scope) -> dict[tuple[int, str], dict[str, Any]]:
-    terminations = {}
+def _circuits(scope: netbox.Scope) -> tuple[list[bytes], dict[Any, Any]]:
+    """The pages, and then the terminations by (circuit, side)."""
+    circuits = netbox.packed_pages(netbox.pages(scope, "circuits/circuits", FIELDS))
+    terminations: dict[tuple[int, str], bytes] = {}
     for page in netbox.pages(scope, "circuits/circuit-terminations", TERMINATION_FIELDS):
-        for (
-            termination
-        ) in page:  # in the order of ids, so one that was recreated replaces the old one
+        for termination in page:  # by id, so that one that was recreated replaces the old one
             circuit = needed(needed(termination, "circuit", dict), "id", int)
-            terminations[circuit, needed(termination, "term_side", str)] = termination
-    return terminations
+            side = needed(termination, "term_side", str)
+            terminations[circuit, side] = netbox.packed(termination, TERMINATION_DETAILS)
+    return circuits, terminations
 
 
-def _virtual_circuits(scope: netbox.Scope) -> list[list[dict[str, Any]]]:
+def _virtual_circuits(scope: netbox.Scope) -> tuple[list[bytes], dict[Any, Any]]:
+    """The pages, and then the terminations by virtual circuit, if there is one."""
+    circuits = _virtual_pages(scope)
+    return circuits, _virtual_terminations(scope) if any(circuits) else {}
+
+
+def _virtual_pages(scope: netbox.Scope) -> list[bytes]:
+    pages = netbox.pages(scope, "circuits/virtual-circuits", VIRTUAL_FIELDS)
     try:
-        return list(netbox.pages(scope, "circuits/virtual-circuits", VIRTUAL_FIELDS))
+        return netbox.packed_pages(pages)
     except netbox.NotOffered:
         if scope.version >= VIRTUAL_CIRCUITS:
             raise
         return []
 
 
-def _virtual_terminations(scope: netbox.Scope) -> dict[int, list[dict[str, Any]]]:
-    terminations: dict[int, list[dict[str, Any]]] = {}
+def _virtual_terminations(scope: netbox.Scope) -> dict[int, list[bytes]]:
+    terminations: dict[int, list[bytes]] = {}
     listing = "circuits/virtual-circuit-terminations"
     for page in netbox.pages(scope, listing, VIRTUAL_TERMINATION_FIELDS):
         for termination in page:
             circuit = needed(needed(termination, "virtual_circuit", dict), "id", int)
-            terminations.setdefault(circuit, []).append(termination)
+            packed = netbox.packed(termination, VIRTUAL_TERMINATION_DETAILS)
+            terminations.setdefault(circuit, []).append(packed)
     return terminations
 
 
 def _look_up(
     scope: netbox.Scope,
-    terminations: Mapping[tuple[int, str], dict[str, Any]],
-    virtual_terminations: Mapping[int, list[dict[str, Any]]],
+    terminations: Mapping[tuple[int, str], bytes],
+    virtual_terminations: Mapping[int, list[bytes]],
 ) -> Lookups:
     """Reads what the terminations refer to."""
-    networks = netbox.listed(scope, "circuits/provider-networks", NETWORK_FIELDS)
-    ports = [peer for one in terminations.values() for peer in objects(one, "link_peers")]
-    ports += [
-        field(one, "interface", dict) or {} for of in virtual_terminations.values() for one in of
-    ]
-    devices = netbox.listed_by_ids(
-        scope, "dcim/devices", set(_devices(ports)), netbox.DEVICE_AT_ENDPOINT_FIELDS
+    device_ids = {
+        device
+        for one in map(netbox.unpacked, terminations.values())
+        for device in _devices(objects(one, "link_peers"))
+    }
+    for one in map(netbox.unpacked, chain.from_iterable(virtual_terminations.values())):
+        device_ids.update(_devices([field(one, "interface", dict) or {}]))
+    listings: tuple[Callable[[], dict[int, dict[str, Any]]], ...] = (
+        lambda: netbox.listed(scope, "circuits/provider-networks", NETWORK_FIELDS),
+        lambda: netbox.listed_by_ids(
+            scope, "dcim/devices", device_ids, netbox.DEVICE_AT_ENDPOINT_FIELDS
+        ),
+        lambda: netbox.listed(scope, "dcim/locations", netbox.LOCATION_FIELDS),
+        lambda: netbox.listed(scope, "dcim/sites", netbox.SITE_FIELDS),
     )
-    locations = netbox.listed(scope, "dcim/locations", netbox.LOCATION_FIELDS)
-    sites = netbox.listed(scope, "dcim/sites", netbox.SITE_FIELDS)
-    return Lookups(terminations, virtual_terminations, networks, devices, locations, sites)
+    return Lookups(terminations, virtual_terminations, *scope.workers.ahead(listings))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -201,7 +213,8 @@ def _virtual_circuit(
     carried_by = needed(record, "provider_network", dict)
     network = lookups.networks.get(needed(carried_by, "id", int)) or {}
     records = sorted(
-        lookups.virtual_terminations.get(number, ()), key=lambda one: _role(one) != "hub"
+        map(netbox.unpacked, lookups.virtual_terminations.get(number, ())),
+        key=lambda one: _role(one) != "hub",
     )
     terminations = [_virtual_termination(one, lookups) for one in records]
     hubs = sum(_role(one) == "hub" for one in records) or 1
@@ -292,9 +305,10 @@ def _bps(record: dict[str, Any], name: str) -> Optional[int]:
 # --- terminations ---------------------------------------------------------------------------------
 
 
-def _termination(record: Optional[dict[str, Any]], lookups: Lookups) -> Optional[Termination]:
-    if record is None:
+def _termination(packed: Optional[bytes], lookups: Lookups) -> Optional[Termination]:
+    if packed is None:
         return None
+    record = netbox.unpacked(packed)
     kind, target = _target(record)
     name, location = _name_and_location(kind, target, lookups)
     peers = objects(record, "link_peers")

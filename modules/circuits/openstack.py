@@ -94,18 +94,23 @@ def fetch(scope: openstack.Scope) -> Iterator[Page[Record, Lookups]]:
     if extensions.isdisjoint(EXTENSIONS):
         return
     lookups = _look_up(scope, extensions)
+    kinds = []
     if "vpnaas" in extensions:
-        yield from _sites(scope, lookups, with_groups="vpn-endpoint-groups" in extensions)
+        kinds.append(_sites(scope, lookups, with_groups="vpn-endpoint-groups" in extensions))
     if "bgpvpn" in extensions:
-        yield from _bgpvpns(scope, lookups)
+        kinds.append(_bgpvpns(scope, lookups))
     if "l2-gateway-connection" in extensions:
-        yield from _l2_connections(scope, lookups)
+        kinds.append(_l2_connections(scope, lookups))
+    yield from scope.workers.pages(*kinds)
 
 
 def _look_up(scope: openstack.Scope, extensions: Container[str]) -> Lookups:
-    networks, routers = openstack.networks(scope), {}
+    listings: list[Callable[[], dict[str, Record]]] = [lambda: openstack.networks(scope)]
     if "router" in extensions:
-        routers = _listed(scope, "/routers", "routers", fields=("id", "name", "project_id"))
+        fields = ("id", "name", "project_id")
+        listings.append(lambda: _listed(scope, "/routers", "routers", fields))
+    networks, *more = scope.workers.ahead(listings)
+    routers = more[0] if more else {}
     # Only these prove the permission: what the extensions list follows other rules.
     openstack.require_network_permissions(scope, chain(routers.values(), networks.values()))
     return Lookups(networks, routers)
@@ -133,12 +138,17 @@ def _sites(
 
 
 def _with_services(scope: openstack.Scope, lookups: Lookups, with_groups: bool) -> Lookups:
-    services, groups = _listed(scope, "/vpn/vpnservices", "vpnservices"), {}
-    if with_groups:
-        groups = _listed(scope, "/vpn/endpoint-groups", "endpoint_groups")
     # All subnets that the login sees: an endpoint can be one that another project shares.
     query = {"fields": ("id", "name", "cidr", "network_id")}
-    subnets = openstack.listed(scope, "network", "/subnets", "subnets", query)
+    services, groups, subnets = scope.workers.ahead(
+        (
+            lambda: _listed(scope, "/vpn/vpnservices", "vpnservices"),
+            lambda: (
+                _listed(scope, "/vpn/endpoint-groups", "endpoint_groups") if with_groups else {}
+            ),
+            lambda: openstack.listed(scope, "network", "/subnets", "subnets", query),
+        )
+    )
     return dataclasses.replace(lookups, services=services, groups=groups, subnets=subnets)
 
 

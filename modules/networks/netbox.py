@@ -9,7 +9,7 @@ site). VLANs are listed first: a prefix connects only to a VLAN that was listed.
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from nflex_connector_utils import Connections, Locations, Network
@@ -54,25 +54,28 @@ PREFIX_DETAILS = (*DETAILS, "vrf", "vlan", "is_pool", "mark_utilized")
 
 @dataclasses.dataclass(frozen=True)
 class Lookups:
-    """Sites and locations by id. ``vlans``: the ids of all VLANs, which only the pages of prefixes need."""
+    """Sites and locations by id. ``vlans``: the ids of all VLANs, complete when the pages of prefixes come."""
 
     sites: dict[int, dict[str, Any]]
     locations: dict[int, dict[str, Any]]
-    vlans: frozenset[int] = frozenset()
+    vlans: Collection[int] = frozenset()
 
 
 def fetch(scope: netbox.Scope) -> Iterator[Page[dict[str, Any], Lookups]]:
-    lookups = Lookups(
-        netbox.listed(scope, "dcim/sites", netbox.SITE_FIELDS),
-        netbox.listed(scope, "dcim/locations", netbox.LOCATION_FIELDS),
+    listings = scope.workers.pages(
+        netbox.pages(scope, "ipam/vlans", VLAN_FIELDS),
+        netbox.pages(scope, "ipam/prefixes", PREFIX_FIELDS),
     )
-    vlan_ids: set[int] = set()
-    for vlans in netbox.pages(scope, "ipam/vlans", VLAN_FIELDS):
-        vlan_ids.update(vlan["id"] for vlan in vlans)
-        yield Page(vlans, lookups)
-    lookups = dataclasses.replace(lookups, vlans=frozenset(vlan_ids))
-    for prefixes in netbox.pages(scope, "ipam/prefixes", PREFIX_FIELDS):
-        yield Page(prefixes, lookups)
+    sites, locations, pages = scope.workers.before(
+        listings,
+        lambda: netbox.listed(scope, "dcim/sites", netbox.SITE_FIELDS),
+        lambda: netbox.listed(scope, "dcim/locations", netbox.LOCATION_FIELDS),
+    )
+    vlans: set[int] = set()
+    lookups = Lookups(sites, locations, vlans)
+    for records in pages:
+        vlans.update(record["id"] for record in records if record["object_type"] == VLAN)
+        yield Page(records, lookups)
 
 
 def convert(record: dict[str, Any], scope: netbox.Scope, lookups: Lookups) -> Network:

@@ -76,11 +76,18 @@ class Lookups:
 def fetch(scope: openstack.Scope) -> Iterator[Page[dict[str, Any], Lookups]]:
     if not openstack.offers(scope, "network"):  # a cloud without Neutron has no networks
         return
-    lookups = Lookups(_subnets(scope), _routers(scope))
+    found: Iterator[Any] = scope.workers.ahead(
+        (
+            lambda: _subnets(scope),
+            lambda: _routers(scope),
+            lambda: openstack.listed(scope, "network", "/networks", "networks"),
+        )
+    )
+    subnets, routers, listed = found
     # The whole list in one page: only all of it shows whether the login may see the project's networks.
-    networks = list(openstack.listed(scope, "network", "/networks", "networks").values())
+    networks = list(listed.values())
     openstack.require_network_permissions(scope, networks)
-    yield Page(networks, lookups)
+    yield Page(networks, Lookups(subnets, routers))
 
 
 def _subnets(scope: openstack.Scope) -> dict[str, list[dict[str, Any]]]:
@@ -93,8 +100,15 @@ def _subnets(scope: openstack.Scope) -> dict[str, list[dict[str, Any]]]:
 def _routers(scope: openstack.Scope) -> dict[str, set[str]]:
     on_network: dict[str, set[str]] = defaultdict(set)
     own = openstack.own(scope)
+    query = {**own, "device_owner": ROUTER_PORTS, "fields": ("id", "device_id", "network_id")}
+    found = scope.workers.ahead(
+        (
+            lambda: openstack.listed(scope, "network", "/routers", "routers", own),
+            lambda: openstack.listed(scope, "network", "/ports", "ports", query),
+        )
+    )
     try:
-        routers = openstack.listed(scope, "network", "/routers", "routers", own)
+        routers = next(found)
     except openstack.NotFound:
         return on_network  # a cloud without routers
     for router_id, router in routers.items():
@@ -102,8 +116,7 @@ def _routers(scope: openstack.Scope) -> dict[str, set[str]]:
         external = field(gateway, "network_id", str)
         if external:
             on_network[external].add(router_id)
-    query = {**own, "device_owner": ROUTER_PORTS, "fields": ("id", "device_id", "network_id")}
-    for port in openstack.listed(scope, "network", "/ports", "ports", query).values():
+    for port in next(found).values():
         on_network[needed(port, "network_id", str)].add(needed(port, "device_id", str))
     return on_network
 

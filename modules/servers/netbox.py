@@ -60,7 +60,7 @@ DETAILS = (
 class Lookups:
     """Sites by id, the ids of each virtual machine's disks, and NetBox's release.
 
-    ``device_kinds``: kind of each device, which only the pages of virtual machines need.
+    ``device_kinds``: kind of each device, complete when the pages of virtual machines come.
     """
 
     sites: dict[int, dict[str, Any]]
@@ -69,29 +69,36 @@ class Lookups:
     device_kinds: Mapping[int, str] = dataclasses.field(default_factory=dict)
 
 
-def _look_up(scope: netbox.Scope) -> Lookups:
-    sites, version = netbox.listed(scope, "dcim/sites", netbox.SITE_FIELDS), scope.version
+def _sites(scope: netbox.Scope) -> tuple[dict[int, dict[str, Any]], tuple[int, int]]:
+    """The sites, and the release: newer releases send it with them, others need a call."""
+    return netbox.listed(scope, "dcim/sites", netbox.SITE_FIELDS), scope.version
+
+
+def _disks(scope: netbox.Scope) -> dict[int, list[str]]:
     disks: dict[int, list[str]] = {}
     for page in netbox.pages(scope, "virtualization/virtual-disks", ("id", "virtual_machine")):
         for disk in page:
             machine = needed(needed(disk, "virtual_machine", dict), "id", int)
             disks.setdefault(machine, []).append(str(disk["id"]))
-    return Lookups(sites, disks, version)
+    return disks
 
 
 def fetch(scope: netbox.Scope) -> Iterator[Page[dict[str, Any], Lookups]]:
-    lookups, kinds = _look_up(scope), {}
-    for devices in netbox.pages(
-        scope, "dcim/devices", netbox.DEVICE_FIELDS, exclude="config_context"
-    ):
-        for device in devices:
-            kinds[needed(device, "id", int)] = netbox.device_kind(device, scope.device_kinds)
-        yield Page(devices, lookups)
-    lookups = dataclasses.replace(lookups, device_kinds=kinds)
-    for machines in netbox.pages(
-        scope, "virtualization/virtual-machines", FIELDS, exclude="config_context"
-    ):
-        yield Page(machines, lookups)
+    # All devices before the machines that run on them
+    listings = scope.workers.pages(
+        netbox.pages(scope, "dcim/devices", netbox.DEVICE_FIELDS, exclude="config_context"),
+        netbox.pages(scope, "virtualization/virtual-machines", FIELDS, exclude="config_context"),
+    )
+    (sites, version), disks, pages = scope.workers.before(
+        listings, lambda: _sites(scope), lambda: _disks(scope)
+    )
+    kinds: dict[int, str] = {}
+    lookups = Lookups(sites, disks, version, kinds)
+    for records in pages:
+        for record in records:
+            if record["object_type"] == DEVICE:
+                kinds[record["id"]] = netbox.device_kind(record, scope.device_kinds)
+        yield Page(records, lookups)
 
 
 def convert(

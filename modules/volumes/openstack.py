@@ -18,7 +18,7 @@ only a volume's size, and counts a disk's reads and writes with its server.
 import dataclasses
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Optional
 
 from nflex_connector_utils import Connections, Region, Volume
@@ -121,10 +121,14 @@ class Lookups:
 def fetch(scope: openstack.Scope) -> Iterator[Page[dict[str, Any], Lookups]]:
     if not openstack.offers(scope, "volume"):  # a cloud without Cinder has no volumes
         return
-    specs = _qos_specs(scope)
-    iops = _iops_of_types(scope, specs or {})
+    specs, types, pages = scope.workers.before(
+        _pages(scope),
+        lambda: _qos_specs(scope),
+        lambda: openstack.listed(scope, "volume", "/types", "volume_types"),
+    )
+    iops = _iops_of_types(types.values(), specs or {})
     reserved: Optional[dict[str, set[str]]] = None  # listed once, where some volume is reserved
-    for volumes in _volumes(scope, sees_qos=specs is not None):
+    for volumes in _volumes(scope, pages, sees_qos=specs is not None):
         if reserved is None and any(volume.get("status") == "reserved" for volume in volumes):
             reserved = _reserved(scope)
         yield Page(volumes, Lookups(iops, reserved or {}))
@@ -139,11 +143,13 @@ def _qos_specs(scope: openstack.Scope) -> Optional[dict[str, dict[str, Any]]]:
         return None
 
 
-def _iops_of_types(scope: openstack.Scope, specs: Mapping[str, dict[str, Any]]) -> dict[str, int]:
+def _iops_of_types(
+    types: Iterable[dict[str, Any]], specs: Mapping[str, dict[str, Any]]
+) -> dict[str, int]:
     """IOPS by the name of the volume type, where its QoS spec limits them."""
     by_spec = {spec_id: _iops(spec) for spec_id, spec in specs.items()}
     by_type = {}
-    for volume_type in openstack.listed(scope, "volume", "/types", "volume_types").values():
+    for volume_type in types:
         iops = by_spec.get(field(volume_type, "qos_specs_id", str) or "")
         if iops is not None:
             by_type[needed(volume_type, "name", str)] = iops
@@ -160,12 +166,16 @@ def _iops(spec: dict[str, Any]) -> Optional[int]:
     return None
 
 
-def _volumes(scope: openstack.Scope, *, sees_qos: bool) -> Iterator[list[dict[str, Any]]]:
-    """All volumes. Raises InsufficientPermission where the login does not see all projects, but should."""
+def _pages(scope: openstack.Scope) -> Iterator[list[dict[str, Any]]]:
+    return openstack.pages(scope, "volume", "/volumes/detail", "volumes", params=scope.all_tenants)
+
+
+def _volumes(
+    scope: openstack.Scope, pages: Iterator[list[dict[str, Any]]], *, sees_qos: bool
+) -> Iterator[list[dict[str, Any]]]:
+    """The volumes of these pages, which are all. Raises InsufficientPermission where the login does not see all projects, but should."""
     sees_all = sees_qos or not scope.all_projects
-    for volumes in openstack.pages(
-        scope, "volume", "/volumes/detail", "volumes", params=scope.all_tenants
-    ):
+    for volumes in pages:
         sees_all = sees_all or any(_of_another_project(volume, scope) for volume in volumes)
         yield volumes
     if not sees_all:
@@ -230,8 +240,10 @@ def fetch_status(
             yield Page([each for each in volumes if not _of_another_project(each, scope)], None)
         return
     # Where the login sees the QoS specs, it may list the volumes of all projects.
-    sees_qos = scope.all_projects and _qos_specs(scope) is not None
-    for volumes in _volumes(scope, sees_qos=sees_qos):
+    specs, pages = scope.workers.before(
+        _pages(scope), lambda: _qos_specs(scope) if scope.all_projects else None
+    )
+    for volumes in _volumes(scope, pages, sees_qos=specs is not None):
         yield Page(volumes, None)
 
 

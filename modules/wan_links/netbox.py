@@ -4,7 +4,7 @@ API: GET /api/vpn/tunnels/, /tunnel-terminations/, /l2vpns/ and /l2vpn-terminati
 as the server allows. https://netboxlabs.com/docs/netbox/models/vpn/tunnel/
 
 Terminations are read after the links, and what they refer to after them, so that a link created in between is
-complete. A tunnel terminates at an interface of a device or a virtual machine; an L2VPN also at a VLAN. A link
+complete; until then the links wait (shared/providers/netbox/packed.py). A tunnel terminates at an interface of a device or a virtual machine; an L2VPN also at a VLAN. A link
 has any number of endpoints: hubs first, then sorted by name.
 
 NetBox numbers tunnels and L2VPNs from 1, as it does circuits, so an id gets the prefix "tunnel:" or "l2vpn:".
@@ -13,9 +13,10 @@ which is never requested.
 """
 
 import dataclasses
+import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 from nflex_connector_utils import Circuit, Connections, Locations
 
@@ -82,7 +83,8 @@ KINDS = (
     Kind("l2vpn", "vpn/l2vpns", L2VPN_FIELDS, "vpn/l2vpn-terminations", L2VPN_TERMINATION_FIELDS),
 )
 
-Terminations = dict[tuple[str, int], list[dict[str, Any]]]  # of ("vpn.tunnel" or "vpn.l2vpn", id)
+# Of ("vpn.tunnel" or "vpn.l2vpn", id), packed
+Terminations = dict[tuple[str, int], list[bytes]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,16 +102,20 @@ Pages = Iterator[Page[dict[str, Any], Lookups]]
 
 
 def fetch(scope: netbox.Scope) -> Pages:
-    links: list[list[dict[str, Any]]] = []
+    pages: list[bytes] = []
     terminations: Terminations = {}
-    for kind in KINDS:
-        listed = list(netbox.pages(scope, kind.listing, kind.fields))
-        links += listed
-        if any(listed):
-            terminations.update(_terminations(scope, kind))
+    for listed, their_terminations in scope.workers.map(lambda kind: _links(scope, kind), KINDS):
+        pages += listed
+        terminations.update(their_terminations)
     lookups = _look_up(scope, terminations)
-    for page in links:
-        yield Page(page, lookups)
+    for page in pages:
+        yield Page(netbox.unpacked_page(page), lookups)
+
+
+def _links(scope: netbox.Scope, kind: Kind) -> tuple[list[bytes], Terminations]:
+    """The pages, and then the terminations, if there is a link."""
+    pages = netbox.packed_pages(netbox.pages(scope, kind.listing, kind.fields))
+    return pages, _terminations(scope, kind) if any(pages) else {}
 
 
 def fetch_status(scope: netbox.Scope, requested: Requested) -> Pages:
@@ -117,13 +123,20 @@ def fetch_status(scope: netbox.Scope, requested: Requested) -> Pages:
     if requested is None or len(requested) > MOST_REQUESTED:
         yield from fetch(scope)
         return
-    for kind in KINDS:
-        ids = _numbers(requested, f"{kind.name}:")
-        links = netbox.listed_by_ids(scope, kind.listing, ids, kind.fields) if ids else {}
-        terminations: Terminations = {}
-        if links:
-            terminations = _terminations(scope, kind, **{f"{kind.name}_id": sorted(links)})
-        yield Page(list(links.values()), Lookups(terminations))
+    yield from scope.workers.ahead(
+        functools.partial(_requested_links, scope, kind, requested) for kind in KINDS
+    )
+
+
+def _requested_links(
+    scope: netbox.Scope, kind: Kind, requested: Iterable[str]
+) -> Page[dict[str, Any], Lookups]:
+    ids = _numbers(requested, f"{kind.name}:")
+    links = netbox.listed_by_ids(scope, kind.listing, ids, kind.fields) if ids else {}
+    terminations: Terminations = {}
+    if links:
+        terminations = _terminations(scope, kind, **{f"{kind.name}_id": sorted(links)})
+    return Page(list(links.values()), Lookups(terminations))
 
 
 def _numbers(link_ids: Iterable[str], prefix: str) -> set[int]:
@@ -137,7 +150,8 @@ def _terminations(scope: netbox.Scope, kind: Kind, **query: Any) -> Terminations
     for page in netbox.pages(scope, kind.terminations, kind.termination_fields, **query):
         for termination in page:
             link = needed(needed(termination, kind.name, dict), "id", int)
-            terminations.setdefault((f"vpn.{kind.name}", link), []).append(termination)
+            packed = netbox.packed(termination, kind.termination_fields)
+            terminations.setdefault((f"vpn.{kind.name}", link), []).append(packed)
     return terminations
 
 
@@ -145,20 +159,21 @@ def _look_up(scope: netbox.Scope, terminations: Terminations) -> Lookups:
     """Reads what the terminations are at."""
     ids: dict[str, set[int]] = {"device": set(), "virtual_machine": set(), "vlan": set()}
     for of_link in terminations.values():
-        for termination in of_link:
+        for termination in map(netbox.unpacked, of_link):
             for kind, number in _at(termination).items():
                 ids[kind].add(number)
-    return Lookups(
-        terminations,
-        devices=netbox.listed_by_ids(
+    listings: tuple[Callable[[], dict[int, dict[str, Any]]], ...] = (
+        lambda: netbox.listed_by_ids(
             scope, "dcim/devices", ids["device"], netbox.DEVICE_AT_ENDPOINT_FIELDS
         ),
-        machines=netbox.listed_by_ids(
+        lambda: netbox.listed_by_ids(
             scope, "virtualization/virtual-machines", ids["virtual_machine"], MACHINE_FIELDS
         ),
-        vlans=netbox.listed_by_ids(scope, "ipam/vlans", ids["vlan"], VLAN_FIELDS),
-        sites=netbox.listed(scope, "dcim/sites", netbox.SITE_FIELDS) if terminations else {},
+        lambda: netbox.listed_by_ids(scope, "ipam/vlans", ids["vlan"], VLAN_FIELDS),
+        lambda: netbox.listed(scope, "dcim/sites", netbox.SITE_FIELDS) if terminations else {},
     )
+    devices, machines, vlans, sites = scope.workers.ahead(listings)
+    return Lookups(terminations, devices, machines, vlans, sites)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -246,7 +261,7 @@ def _endpoints(record: dict[str, Any], lookups: Lookups) -> list[Endpoint]:
     link = needed(record, "object_type", str), needed(record, "id", int)
     numbered = [
         (needed(termination, "id", int), _endpoint(termination, lookups))
-        for termination in lookups.terminations.get(link, ())
+        for termination in map(netbox.unpacked, lookups.terminations.get(link, ()))
     ]
 
     def order(pair: tuple[int, Endpoint]) -> tuple[bool, str, int]:

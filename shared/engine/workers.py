@@ -115,6 +115,17 @@ class Workers:
         wait(lambda: not helpers)  # they have nothing left to do, and the next call may need them
 
 
+def once(action: Callable[[], R]) -> Callable[[], R]:
+    """The action, for several calls that may need its result: the first one runs it, the others wait for that."""
+    lock, run = threading.Lock(), functools.cache(action)
+
+    def result() -> R:
+        with lock:
+            return run()
+
+    return result
+
+
 def _first(listing: Iterator[T]) -> list[T]:
     """The first page of a listing, if it has one."""
     for page in listing:

@@ -10,8 +10,7 @@ are named in the metadata only. CMP's appliances have no state: the provider's i
 Status comes from the same lists.
 """
 
-import functools
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import Any, Optional, Union
 
 from nflex_connector_utils import Appliance, Region
@@ -19,6 +18,7 @@ from nflex_connector_utils import Appliance, Region
 from modules.appliances.openstack import firewalls, load_balancers, networks, routers, shares
 from modules.appliances.openstack.records import Kind, Record
 from shared.engine.contracts import Cell, Dropped, Page, Requested, Status
+from shared.engine.workers import once
 from shared.providers import openstack
 from shared.records.fields import needed, time
 from shared.records.status import Point
@@ -29,18 +29,27 @@ KINDS: dict[str, Kind[Any]] = {kind.name: kind for kind in _KINDS}
 
 def fetch(scope: openstack.Scope) -> Iterator[Page[Record, Any]]:
     """Pages of one kind each, with the lookups of that kind."""
-    extensions = openstack.extensions(scope)
-    network = networks.look_up(scope)
-    list_servers = functools.cache(lambda: networks.servers(scope))  # where a kind needs them
-    router_ids: Collection[str] = ()
+    extensions, network = _look_up(scope)
+    list_servers = once(lambda: networks.servers(scope))  # where a kind needs them
+    router_ids: set[str] = set()
+    kinds: list[Iterator[Page[Record, Any]]] = []
     if "router" in extensions:
-        router_ids = yield from routers.fetch(scope, network)
+        kinds.append(routers.fetch(scope, network, router_ids))
     if "fwaas_v2" in extensions:  # after the routers, which firewall groups connect to
-        yield from firewalls.fetch(scope, network, router_ids, list_servers)
+        kinds.append(firewalls.fetch(scope, network, router_ids, list_servers))
     if openstack.offers(scope, "load-balancer"):
-        yield from load_balancers.fetch(scope, network, list_servers)
+        kinds.append(load_balancers.fetch(scope, network, list_servers))
     if openstack.offers(scope, "shared-file-system"):
-        yield from shares.fetch(scope, network)
+        kinds.append(shares.fetch(scope, network))
+    yield from scope.workers.pages(*kinds)
+
+
+def _look_up(scope: openstack.Scope) -> tuple[set[str], networks.NetworkLookups]:
+    found: Iterator[Any] = scope.workers.ahead(
+        (lambda: openstack.extensions(scope), lambda: networks.look_up(scope))
+    )
+    extensions, network = found
+    return extensions, network
 
 
 def convert(record: Record, scope: openstack.Scope, lookups: Any) -> Union[Appliance, Dropped]:

@@ -37,7 +37,10 @@ DETAILS = (
 
 @dataclasses.dataclass(frozen=True)
 class Lookups:
-    """``servers``: none where no port of the page's firewall groups has a server."""
+    """``servers``: none where no port of the page's firewall groups has a server.
+
+    ``routers``: the ids of all routers, complete when the pages of firewall groups come.
+    """
 
     network: NetworkLookups
     routers: Collection[str]

@@ -12,6 +12,7 @@ The status of a load balancer covers all its parts: ``operating_status`` is DEGR
 import dataclasses
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any, Optional
 
 from nflex_connector_utils import Connections
@@ -140,16 +141,11 @@ def _pages(scope: openstack.Scope, **filters: str) -> Iterator[list[Record]]:
 
 def _with_parts(scope: openstack.Scope, lookups: Lookups) -> Lookups:
     """With the listeners, pools and members of all load balancers."""
-    listeners = _by_balancer(scope, "listeners")
-    pools = _by_balancer(scope, "pools")
-    return dataclasses.replace(
-        lookups,
-        listeners=listeners,
-        pools=pools,
-        members=_members_of_all(
-            scope, (pool for of_balancer in pools.values() for pool in of_balancer)
-        ),
+    listeners, pools = scope.workers.ahead(
+        (lambda: _by_balancer(scope, "listeners"), lambda: _by_balancer(scope, "pools"))
     )
+    members = _members_of_all(scope, chain.from_iterable(pools.values()))
+    return dataclasses.replace(lookups, listeners=listeners, pools=pools, members=members)
 
 
 def _by_balancer(scope: openstack.Scope, key: str) -> dict[str, list[Record]]:
@@ -163,18 +159,19 @@ def _by_balancer(scope: openstack.Scope, key: str) -> dict[str, list[Record]]:
 
 def _members_of_all(scope: openstack.Scope, pools: Iterable[Record]) -> dict[str, list[Record]]:
     """By pool: one call for each that has members, though several load balancers may share it."""
-    members: dict[str, list[Record]] = {}
-    for pool in pools:
-        pool_id = needed(pool, "id", str)
-        if pool_id in members or not objects(pool, "members"):
-            continue
-        path = f"/lbaas/pools/{pool_id}/members"
-        try:
-            listed = openstack.listed(scope, "load-balancer", path, "members")
-        except openstack.NotFound:  # the pool was deleted just now
-            listed = {}
-        members[pool_id] = list(listed.values())
-    return members
+    pool_ids = list(
+        dict.fromkeys(needed(pool, "id", str) for pool in pools if objects(pool, "members"))
+    )
+    found = scope.workers.map(lambda pool_id: _members_of(scope, pool_id), pool_ids)
+    return dict(zip(pool_ids, found))
+
+
+def _members_of(scope: openstack.Scope, pool_id: str) -> list[Record]:
+    path = f"/lbaas/pools/{pool_id}/members"
+    try:
+        return list(openstack.listed(scope, "load-balancer", path, "members").values())
+    except openstack.NotFound:  # the pool was deleted just now
+        return []
 
 
 def _subnets(scope: openstack.Scope) -> dict[str, Record]:

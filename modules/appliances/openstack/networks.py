@@ -45,10 +45,14 @@ class NetworkLookups:
 def look_up(scope: openstack.Scope) -> NetworkLookups:
     if not openstack.offers(scope, "network"):
         return NetworkLookups()
-    networks = openstack.networks(scope)
     fields = ("id", "network_id", "device_id", "device_owner", "fixed_ips", "project_id")
     query = {**openstack.own(scope), "fields": fields}
-    ports = openstack.listed(scope, "network", "/ports", "ports", query)
+    networks, ports = scope.workers.ahead(
+        (
+            lambda: openstack.networks(scope),
+            lambda: openstack.listed(scope, "network", "/ports", "ports", query),
+        )
+    )
     openstack.require_network_permissions(scope, ports.values())
     return NetworkLookups(networks, ports, _interfaces(ports.values()), _devices(ports.values()))
 

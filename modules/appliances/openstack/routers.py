@@ -9,7 +9,7 @@ to admins (rule get_agent), and answers others as if there were none.
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Collection, Generator, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Optional
 
 from nflex_connector_utils import Connections
@@ -54,17 +54,15 @@ DETAILS = (
 
 
 def fetch(
-    scope: openstack.Scope, lookups: NetworkLookups
-) -> Generator[Page[Record, NetworkLookups], None, set[str]]:
-    """The pages; returns the ids of all routers."""
-    ids: set[str] = set()
+    scope: openstack.Scope, lookups: NetworkLookups, ids: set[str]
+) -> Iterator[Page[Record, NetworkLookups]]:
+    """The pages. Puts the ids of their routers into ``ids``."""
     query = openstack.own(scope)
     for routers in openstack.pages(
         scope, "network", "/routers", "routers", query, restarted=ids.clear
     ):
         ids.update(needed(router, "id", str) for router in routers)
         yield Page(openstack.of_kind(KIND.name, routers), lookups)
-    return ids
 
 
 def _convert(record: Record, lookups: NetworkLookups) -> dict[str, Any]:

@@ -106,24 +106,30 @@ class Lookups:
 
 def fetch(scope: openstack.Scope) -> Iterator[Page[dict[str, Any], Lookups]]:
     microversion = openstack.nova_microversion(scope)
-    lookups = _look_up(scope, microversion)
-    for servers in listings.servers(scope, microversion):
+    *found, pages = scope.workers.before(
+        listings.servers(scope, microversion),
+        lambda: networks.look_up(scope),
+        lambda: _volumes(scope),
+        lambda: _images(scope),
+        lambda: listings.flavors(scope, microversion),
+    )
+    lookups = Lookups(*found)
+    for servers in pages:
         lookups = _with_missing(scope, servers, lookups, microversion)
         yield Page(servers, lookups)
 
 
-def _look_up(scope: openstack.Scope, microversion: listings.Microversion) -> Lookups:
-    lookups = Lookups()
-    if openstack.offers(scope, "network"):
-        lookups = dataclasses.replace(lookups, networks=networks.look_up(scope))
-    if openstack.offers(scope, "volume"):
-        path, query = "/volumes/detail", scope.all_tenants
-        volumes = openstack.listed(scope, "volume", path, "volumes", query)
-        lookups = dataclasses.replace(lookups, volumes=volumes)
-    if openstack.offers(scope, "image"):
-        listed = openstack.listed(scope, "image", "/images", "images")
-        lookups = dataclasses.replace(lookups, images=listed)
-    return dataclasses.replace(lookups, flavors=listings.flavors(scope, microversion))
+def _volumes(scope: openstack.Scope) -> dict[str, dict[str, Any]]:
+    if not openstack.offers(scope, "volume"):
+        return {}
+    query = scope.all_tenants
+    return openstack.listed(scope, "volume", "/volumes/detail", "volumes", query)
+
+
+def _images(scope: openstack.Scope) -> dict[str, dict[str, Any]]:
+    if not openstack.offers(scope, "image"):
+        return {}
+    return openstack.listed(scope, "image", "/images", "images")
 
 
 def _with_missing(
@@ -133,35 +139,38 @@ def _with_missing(
     microversion: listings.Microversion,
 ) -> Lookups:
     """The lookups with those images and flavors of the servers that the listings lack."""
+    image_ids: list[str] = []
+    flavor_ids: list[str] = []
     if openstack.offers(scope, "image"):
-        ids = [images.image_id(server) for server in servers]
-        missing = _missing(scope, "image", "/images/", ids, lookups.images)
-        if missing:
-            lookups = dataclasses.replace(lookups, images={**lookups.images, **missing})
+        image_ids = _new(map(images.image_id, servers), lookups.images)
     if microversion < listings.FLAVOR_EMBEDDED:
-        ids = [listings.flavor_id(server) for server in servers]
-        missing = _missing(scope, "compute", "/flavors/", ids, lookups.flavors)
-        if missing:
-            lookups = dataclasses.replace(lookups, flavors={**lookups.flavors, **missing})
-    return lookups
+        flavor_ids = _new(map(listings.flavor_id, servers), lookups.flavors)
+    if not (image_ids or flavor_ids):
+        return lookups
+    calls = [
+        *(("image", f"/images/{image_id}") for image_id in image_ids),
+        *(("compute", f"/flavors/{flavor_id}") for flavor_id in flavor_ids),
+    ]
+    found = scope.workers.map(lambda call: _record(scope, *call), calls)
+    return dataclasses.replace(
+        lookups,
+        images={**lookups.images, **dict(zip(image_ids, found))},
+        flavors={**lookups.flavors, **dict(zip(flavor_ids, found[len(image_ids) :]))},
+    )
 
 
-def _missing(
-    scope: openstack.Scope,
-    service: str,
-    path: str,
-    ids: Iterable[Optional[str]],
-    listed: Mapping[str, Any],
-) -> dict[str, Optional[dict[str, Any]]]:
-    """The records that a list lacks (hidden images, private flavors): one request each; None: deleted."""
-    records: dict[str, Optional[dict[str, Any]]] = {}
-    for record_id in sorted({each for each in ids if each and each not in listed}):
-        try:
-            response = openstack.get(scope, service, path + record_id)
-            records[record_id] = field(response, "flavor", dict) or response
-        except openstack.NotFound:
-            records[record_id] = None
-    return records
+def _new(ids: Iterable[Optional[str]], listed: Mapping[str, Any]) -> list[str]:
+    """The ids that a list lacks: of hidden images, of private flavors, and of deleted ones."""
+    return sorted({each for each in ids if each and each not in listed})
+
+
+def _record(scope: openstack.Scope, service: str, path: str) -> Optional[dict[str, Any]]:
+    """An image or a flavor, by a request of its own; None: deleted."""
+    try:
+        response = openstack.get(scope, service, path)
+    except openstack.NotFound:
+        return None
+    return field(response, "flavor", dict) or response
 
 
 def convert(record: dict[str, Any], scope: openstack.Scope, lookups: Lookups) -> Server:

@@ -8,7 +8,7 @@ for no resource of that id is reported; the metadata name it.
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from nflex_connector_utils import IpAddress
@@ -38,6 +38,18 @@ class NetworkLookups:
 
 
 def look_up(scope: openstack.Scope) -> NetworkLookups:
+    """Empty where the region has no Neutron."""
+    if not openstack.offers(scope, "network"):
+        return NetworkLookups()
+    found: Iterator[Any] = scope.workers.ahead(
+        (lambda: _on_ports(scope), lambda: _names(scope), lambda: _floating(scope))
+    )
+    (by_mac, by_ip, of_servers), names, floating = found
+    return NetworkLookups(by_mac, by_ip, of_servers, floating, names)
+
+
+def _on_ports(scope: openstack.Scope) -> tuple[Any, ...]:
+    """The networks of MAC addresses, of fixed addresses and of servers, as the ports tell."""
     fields = ("device_id", "mac_address", "network_id", "project_id")
     query = {"fields": fields, **openstack.own(scope)}
     ports = openstack.listed(
@@ -45,13 +57,7 @@ def look_up(scope: openstack.Scope) -> NetworkLookups:
     )
     openstack.require_network_permissions(scope, ports.values())
     by_mac, several = _networks_of_macs(ports)
-    return NetworkLookups(
-        by_mac=by_mac,
-        by_ip=_networks_of_addresses(scope, several),
-        of_servers=_networks_of_servers(ports),
-        names=_names(scope),
-        floating=_floating(scope),
-    )
+    return by_mac, _networks_of_addresses(scope, several), _networks_of_servers(ports)
 
 
 def _networks_of_macs(ports: Ports) -> tuple[dict[ServerAddress, str], set[ServerAddress]]:

@@ -1,9 +1,10 @@
-"""NetBox: token, listings and permissions (session), and reading of its records (records).
+"""NetBox: token, listings and permissions (session), reading of its records (records), and those that wait (packed).
 
 This is the face that cells and the engine use.
 """
 
 from shared.engine.contracts import Provider
+from shared.providers.netbox.packed import packed, packed_pages, unpacked, unpacked_page
 from shared.providers.netbox.records import (
     COMMON_DETAILS,
     COMMON_FIELDS,
@@ -81,12 +82,16 @@ __all__ = [
     "login",
     "name_of",
     "nested",
+    "packed",
+    "packed_pages",
     "pages",
     "place",
     "scopes",
     "shown",
     "state",
     "tags",
+    "unpacked",
+    "unpacked_page",
 ]
 
 PROVIDER = Provider(

@@ -35,6 +35,7 @@ from shared.engine.event import (
     refuse_unknown_keys,
     text_credential,
 )
+from shared.engine.workers import Workers
 from shared.providers.netbox.records import device_kinds
 from shared.records.fields import field, needed, objects
 from shared.transport import http, sessions
@@ -133,6 +134,7 @@ class Session:
 
     def __init__(self, credentials: Credentials, poll: Poll):
         self.url = credentials.url
+        self.workers: Workers = poll.workers
         self.device_kinds = device_kinds(poll.request.options.get("device_kinds"))
         tls = http.trust(credentials.cacert, credentials.verify)
         self._web = sessions.session(poll.network, poll.traffic, verify=credentials.verify, tls=tls)
@@ -236,6 +238,10 @@ class Scope:
         return self.session.url
 
     @property
+    def workers(self) -> Workers:
+        return self.session.workers
+
+    @property
     def device_kinds(self) -> Mapping[str, str]:
         """The account's option of that name: slug of a role or of a device type -> kind."""
         return self.session.device_kinds
@@ -326,17 +332,17 @@ def listed_by_ids(
     scope: Scope, listing: str, ids: Iterable[int], names: Iterable[str] = ()
 ) -> dict[int, dict[str, Any]]:
     """The existing objects with these ids, some 400 a call."""
-    records: dict[int, dict[str, Any]] = {}
-    batch: list[int] = []
-    room = ROOM_FOR_IDS
+    batches: list[list[int]] = []
+    room = 0
     for number in sorted(ids):
         room -= len(f"&id={number}")
         if room < 0:
-            records.update(listed(scope, listing, names, id=batch))
-            batch, room = [], ROOM_FOR_IDS - len(f"&id={number}")
-        batch.append(number)
-    if batch:
-        records.update(listed(scope, listing, names, id=batch))
+            batches.append([])
+            room = ROOM_FOR_IDS - len(f"&id={number}")
+        batches[-1].append(number)
+    records: dict[int, dict[str, Any]] = {}
+    for found in scope.workers.map(lambda batch: listed(scope, listing, names, id=batch), batches):
+        records.update(found)
     return records
 
 

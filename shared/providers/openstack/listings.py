@@ -1,5 +1,6 @@
 """OpenStack's services: their URLs in the catalog, one request, and listings page by page."""
 
+import functools
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Callable, Optional
@@ -404,9 +405,12 @@ def one_by_one(
     microversion: Optional[tuple[int, int]] = None,
 ) -> Iterator[list[dict[str, Any]]]:
     """The records with these ids that exist, one a page; ``key`` names the record in an answer."""
-    for record_id in ids:
+
+    def one(record_id: str) -> list[dict[str, Any]]:
         try:
             answer = get(scope, service, f"{path}/{record_id}", None, microversion)
         except NotFound:
-            continue
-        yield [needed(answer, key, dict)]
+            return []
+        return [needed(answer, key, dict)]
+
+    return filter(None, scope.workers.ahead(functools.partial(one, each) for each in ids))

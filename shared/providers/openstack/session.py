@@ -7,6 +7,7 @@ shared/transport/sessions.py. Identity v2 is not supported: every release since 
 import dataclasses
 import functools
 import os
+import threading
 from collections.abc import Iterable, Mapping
 from typing import Any, Callable, Optional
 
@@ -24,6 +25,7 @@ from shared.engine.event import (
     refuse_unknown_keys,
     text_credential,
 )
+from shared.engine.workers import Workers
 from shared.providers.openstack.errors import by_status
 from shared.records.fields import field, objects
 from shared.transport import http, sessions
@@ -182,11 +184,13 @@ class Session:
     def __init__(self, credentials: Credentials, poll: Poll):
         self.credentials = credentials
         self.log = poll.log
+        self.workers: Workers = poll.workers
         verify = credentials.verify
         tls = http.trust(credentials.login["cacert"], verify)
         web = sessions.session(poll.network, poll.traffic, verify=verify, tls=tls)
         self.auth = _plugin(credentials)
         self.auth.get_auth_ref = functools.partial(_log_in, self.auth.get_auth_ref)
+        _renew_once(self.auth)
         self.keystone = keystoneauth1.session.Session(
             auth=self.auth, session=web, verify=verify, user_agent="cmp-connectors"
         )
@@ -280,6 +284,29 @@ def _log_in(get_auth_ref: Callable[..., Any], session: Any, **kwargs: Any) -> An
     return access
 
 
+def _renew_once(auth: Any) -> None:
+    """Let threads share the token, of which several requests may be refused at once.
+
+    The first thread renews it and the others take the new one. By itself keystoneauth takes the refusal as
+    final in a thread that finds the token already forgotten.
+    """
+    get_access, invalidate = auth.get_access, auth.invalidate
+    lock, used = threading.Lock(), threading.local()
+
+    def access(session: Any, **kwargs: Any) -> Any:
+        with lock:
+            used.access = get_access(session, **kwargs)
+        return used.access
+
+    def forget() -> bool:
+        with lock:
+            if auth.auth_ref is used.access:
+                invalidate()
+        return True  # so that the request is sent again
+
+    auth.get_access, auth.invalidate = access, forget
+
+
 def _is_from_keystone(error: Any) -> bool:
     """Whether Keystone itself answered, and not a web server that has nothing at this URL."""
     body = sessions.json_or_none(error.response) if error.response is not None else None
@@ -300,6 +327,10 @@ class Scope:
     name: str
     region: str
     session: Session = dataclasses.field(repr=False, compare=False)
+
+    @property
+    def workers(self) -> Workers:
+        return self.session.workers
 
     @property
     def all_projects(self) -> bool:

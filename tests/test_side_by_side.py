@@ -1,0 +1,213 @@
+"""OpenStack and NetBox: the calls of a scope that need nothing of one another are made side by side.
+
+Nothing here waits for time: the simulator answers none of such calls until all of them are in flight, and then in an
+order that the test chooses. tests/test_aws_side_by_side.py does the same for AWS.
+"""
+
+import re
+import threading
+import types
+
+import pytest
+
+from flexlocal.__main__ import families
+from shared.engine import poll as engine
+from shared.engine.contracts import Dropped
+from shared.engine.errors import UnexpectedResponse
+from shared.engine.resources import serialized
+from shared.engine.workers import AT_ONCE
+from shared.providers import netbox, openstack
+from tests.fakes import netbox as netbox_fakes
+from tests.fakes import openstack as openstack_fakes
+from tests.fakes.poll import a_poll
+
+# Of each cell: the calls that are in flight together, in the order in which they are made without spare threads.
+TOGETHER = {
+    ("servers", "openstack"): (
+        ("/ports", "/networks", "/floatingips", "/volumes/detail", "/images", "/servers/detail"),
+    ),
+    ("networks", "openstack"): (("/subnets", "/routers", "/ports", "/networks"),),
+    ("volumes", "openstack"): (("/qos-specs", "/types", "/volumes/detail"),),
+    ("appliances", "openstack"): (
+        ("/extensions", "/networks", "/ports"),
+        ("/routers", "/firewall_groups", "/loadbalancers", "/shares/detail"),
+        ("/listeners", "/pools"),
+    ),
+    ("circuits", "openstack"): (
+        ("/networks", "/routers"),
+        ("/ipsec-site-connections", "/bgpvpns", "/l2-gateway-connections"),
+        ("/vpnservices", "/endpoint-groups", "/subnets"),
+    ),
+    ("servers", "netbox"): (("/sites", "/virtual-disks", "/devices", "/virtual-machines"),),
+    ("networks", "netbox"): (("/sites", "/locations", "/vlans", "/prefixes"),),
+    ("volumes", "netbox"): (),  # one listing
+    ("appliances", "netbox"): (("/sites", "/devices"),),
+    ("circuits", "netbox"): (
+        ("/circuits", "/virtual-circuits"),
+        ("/circuit-terminations", "/virtual-circuit-terminations"),
+        ("/provider-networks", "/devices", "/locations", "/sites"),
+    ),
+    ("wan_links", "netbox"): (
+        ("/tunnels", "/l2vpns"),
+        ("/tunnel-terminations", "/l2vpn-terminations"),
+        ("/devices", "/virtual-machines", "/vlans", "/sites"),
+    ),
+}
+CASES = [
+    pytest.param(cell, calls, id=f"{'/'.join(cell)} {calls[0][1:]}")
+    for cell, groups in TOGETHER.items()
+    for calls in groups
+]
+
+
+class Gate:
+    """Holds the first call of each path until all are in flight; lets them go on in the order of the paths."""
+
+    def __init__(self, paths, body=None):
+        self.passed = []
+        self._paths, self._body = paths, body
+        self._arrived = set()
+        self._changed = threading.Condition()
+
+    def at(self, path):
+        """For the simulator: gets the body of the response, and returns the one to send."""
+
+        def hold(body):
+            with self._changed:
+                self._arrived.add(path)
+                self._changed.notify_all()
+                assert self._changed.wait_for(lambda: self._is_next(path), 60)
+                self.passed.append(path)
+                self._changed.notify_all()
+            return body if self._body is None else self._body
+
+        return hold
+
+    def _is_next(self, path):
+        all_in_flight = self._arrived == set(self._paths)
+        return all_in_flight and self._paths[len(self.passed)] == path
+
+
+@pytest.fixture
+def cloud(monkeypatch):
+    """Something of everything, on several pages."""
+    monkeypatch.setattr(openstack.listings, "PAGE_SIZE", 3)
+    simulator = openstack_fakes.Cloud().fill(servers=4, networks=4, volumes=4)
+    simulator.extensions |= {
+        *("bgpvpn", "fwaas_v2", "l2-gateway", "l2-gateway-connection"),
+        *("vpn-endpoint-groups", "vpnaas"),
+    }
+    simulator.also = {"load-balancer", "sharev2"}
+    lists, four = simulator.lists, range(4)
+    lists["network", "routers"] = [openstack_fakes.router(n) for n in four]
+    lists["network", "ports"] += [openstack_fakes.interface(n, n, n) for n in four]
+    for service, key, make in (
+        ("network", "firewall_groups", openstack_fakes.firewall_group),
+        ("network", "ipsec_site_connections", openstack_fakes.site_connection),
+        ("network", "bgpvpns", openstack_fakes.bgpvpn),
+        ("network", "l2_gateway_connections", openstack_fakes.l2_connection),
+        ("load-balancer", "loadbalancers", openstack_fakes.load_balancer),
+        ("share", "shares", openstack_fakes.share),
+    ):
+        lists[service, key] = [make(n) for n in four]
+    port = openstack_fakes.identifier("port", 1)
+    lists["network", "firewall_groups"][0]["ports"] = [port]
+    lists["network", "bgpvpns"][0]["ports"] = [port]
+    members = [openstack_fakes.member(n) for n in (1, 2)]
+    lists["load-balancer", "listeners"] = [openstack_fakes.listener(n, n) for n in four]
+    lists["load-balancer", "pools"] = [openstack_fakes.pool(n, n, members) for n in four]
+    simulator.members = {openstack_fakes.identifier("pool", n): members for n in four}
+    yield simulator
+    simulator.stop()
+
+
+@pytest.fixture
+def box():
+    simulator = netbox_fakes.NetBox(cap=3)
+    simulator.fill(circuits=7, devices=7, machines=4, networks=4, virtual=4, links=4)
+    simulator.tunnel(9, (simulator.lists["virtualization/virtual-machines"][0], "peer"))
+    simulator.l2vpn(9, simulator.lists["ipam/vlans"][0])
+    yield simulator
+    simulator.stop()
+
+
+@pytest.fixture
+def simulators(cloud, box):
+    return {"openstack": cloud, "netbox": box}
+
+
+def fetched(cell, simulator, spare):
+    """The resources of the simulator's one scope in the order in which they come."""
+    family, name = cell
+    provider = {"openstack": openstack, "netbox": netbox}[name].PROVIDER
+    given = simulator.credentials(**({"user": "admin"} if name == "openstack" else {}))
+    log = types.SimpleNamespace(info=lambda *_, **__: None)
+    poll = a_poll(family, request=types.SimpleNamespace(options={}), log=log, spare=spare)
+    (scope,) = provider.scopes(provider.login(provider.credentials(given, False), poll))
+    code = engine.load_cell(f"modules.{family}.{name}")
+    try:
+        converted = [
+            code.convert(record, scope, page.lookups)
+            for page in code.fetch(scope)
+            for record in page.records
+        ]
+    finally:
+        poll.network.end()
+    return [each if isinstance(each, Dropped) else serialized(each, None) for each in converted]
+
+
+def spare(cell):
+    return {"openstack": openstack, "netbox": netbox}[cell[1]].PROVIDER.at_once - 1
+
+
+def calls_of(simulator):
+    if isinstance(simulator, openstack_fakes.Cloud):
+        return [path for path, _ in simulator.queries]
+    return [path.rstrip("/") for path, _, _ in simulator.requests]
+
+
+def held(simulator, gate, paths):
+    for path in paths:
+        simulator.fault(f"(?<!tokens){re.escape(path)}/?$", gate.at(path), times=1)
+
+
+def test_every_cell_is_here():
+    cells = {(family, name) for family in families() for name in engine.cells(family)}
+    assert set(TOGETHER) == {cell for cell in cells if cell[1] in ("openstack", "netbox")}
+    assert {openstack.PROVIDER.at_once, AT_ONCE} == {8}
+
+
+@pytest.mark.parametrize("backwards", [False, True], ids=["in order", "backwards"])
+@pytest.mark.parametrize("cell, calls", CASES)
+def test_in_flight_together_whichever_is_answered_first(simulators, cell, calls, backwards):
+    simulator = simulators[cell[1]]
+    alone = fetched(cell, simulator, 0)
+    one_by_one = calls_of(simulator)
+    gate = Gate(calls[::-1] if backwards else calls)
+    held(simulator, gate, calls)
+    assert fetched(cell, simulator, spare(cell)) == alone
+    assert set(gate.passed) == set(calls)
+    assert sorted(calls_of(simulator)) == sorted(2 * one_by_one)  # no other calls than alone
+    firsts = [next(n for n, path in enumerate(one_by_one) if path.endswith(call)) for call in calls]
+    assert firsts == sorted(firsts)  # and alone always in this order
+
+
+@pytest.mark.parametrize("cell, calls", CASES)
+def test_of_several_errors_that_of_the_first_call(simulators, cell, calls):
+    gate = Gate(calls[::-1], body={})
+    held(simulators[cell[1]], gate, calls)
+    with pytest.raises(UnexpectedResponse, match=rf"{re.escape(calls[0])}/? has no "):
+        fetched(cell, simulators[cell[1]], spare(cell))
+
+
+@pytest.mark.parametrize("family", [family for family, name in TOGETHER if name == "openstack"])
+def test_a_token_that_several_calls_are_refused_is_renewed_once(cloud, family):
+    def expire(body):
+        cloud.expire_tokens()
+        return body
+
+    alone = fetched((family, "openstack"), cloud, 0)
+    cloud.counts.clear()
+    cloud.fault("/auth/tokens$", expire, times=1)
+    assert fetched((family, "openstack"), cloud, AT_ONCE - 1) == alone
+    assert cloud.counts["/identity/v3/auth/tokens"] == 2
