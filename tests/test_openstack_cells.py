@@ -12,7 +12,9 @@ from modules.servers.openstack.networks import NetworkLookups
 from modules.volumes import openstack as volumes
 from shared.engine.contracts import Dropped
 from shared.engine.errors import UnexpectedResponse
+from shared.providers import openstack
 from tests.fakes import openstack as fakes
+from tests.fakes.poll import a_poll
 
 GIB = 1024**3
 SCOPE = types.SimpleNamespace(
@@ -438,3 +440,19 @@ def test_drift_gives_an_answer_or_a_named_refusal(family):
             except UnexpectedResponse:
                 pass
     assert tried > 300
+
+
+def test_of_volumes_servers_keep_what_they_read_of_them():
+    cloud = fakes.Cloud().fill(servers=2, volumes=2)
+    credentials = openstack.credentials(cloud.credentials(), False)
+    try:
+        (scope,) = openstack.scopes(openstack.login(credentials, a_poll("servers")))
+        (page,) = servers.fetch(scope)
+    finally:
+        cloud.stop()
+    assert {frozenset(kept) for kept in page.lookups.volumes.values()} <= {
+        frozenset(servers.VOLUME_FIELDS),
+        frozenset(servers.VOLUME_FIELDS) - {"volume_image_metadata"},
+    }
+    sizes = {volume["id"]: volume["size"] for volume in cloud.lists["volume", "volumes"]}
+    assert {key: kept["size"] for key, kept in page.lookups.volumes.items()} == sizes

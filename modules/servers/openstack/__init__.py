@@ -92,6 +92,8 @@ DETAILS = (
     "updated",
     "user_id",
 )
+# What a server needs of its volumes: its size, and the image that it boots from
+VOLUME_FIELDS = ("size", *images.VOLUME_FIELDS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,8 +124,8 @@ def fetch(scope: openstack.Scope) -> Iterator[Page[dict[str, Any], Lookups]]:
 def _volumes(scope: openstack.Scope) -> dict[str, dict[str, Any]]:
     if not openstack.offers(scope, "volume"):
         return {}
-    query = scope.all_tenants
-    return openstack.listed(scope, "volume", "/volumes/detail", "volumes", query)
+    path, query = "/volumes/detail", scope.all_tenants
+    return openstack.listed(scope, "volume", path, "volumes", query, keep=VOLUME_FIELDS)
 
 
 def _images(scope: openstack.Scope) -> dict[str, dict[str, Any]]:

@@ -14,6 +14,7 @@ from nflex_connector_utils import ImageDetail
 
 from shared.records.fields import field, needed, objects
 
+VOLUME_FIELDS = ("attachments", "bootable", "volume_image_metadata")
 FIRST_DISK = re.compile(r"[a-z]*da")  # vda, sda, xvda, hda
 
 

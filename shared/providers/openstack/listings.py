@@ -364,13 +364,15 @@ def listed(
     microversion: Optional[tuple[int, int]] = None,
     *,
     by: Sequence[str] = BY_ID,
+    keep: Collection[str] = (),
     walk: Callable[..., Iterator[list[dict[str, Any]]]] = pages,
     **more: Any,
 ) -> dict[Any, dict[str, Any]]:
     """A whole listing, as lookups need it: each record once, by its id.
 
     A listing that starts again replaces what was read before, so that nothing that was deleted meanwhile stays.
-    Where ``by`` names several fields, the keys are tuples of them. ``walk`` is ``pages``, which gets
+    Where ``by`` names several fields, the keys are tuples of them. ``keep`` names the fields to keep of each
+    record, where the service can't be asked for these alone; all by default. ``walk`` is ``pages``, which gets
     ``more``, or ``offset_pages``.
     """
     records: dict[Any, dict[str, Any]] = {}
@@ -380,9 +382,12 @@ def listed(
         scope, service, path, key, params, microversion, restarted=records.clear, **more
     ):
         if len(by) == 1:
-            records.update((needed(record, by[0], str), record) for record in page)
+            keys: list[Any] = [needed(record, by[0], str) for record in page]
         else:
-            records.update((tuple(needed(record, n, str) for n in by), record) for record in page)
+            keys = [tuple(needed(record, name, str) for name in by) for record in page]
+        if keep:
+            page = [{name: record[name] for name in keep if name in record} for record in page]
+        records.update(zip(keys, page))
     return records
 
 
