@@ -12,7 +12,7 @@ CHECKED := benchmarks flexlocal modules shared tests tools
 ACCOUNTS := demo-aws demo-openstack demo-netbox demo-juju demo-osm demo-tapi demo-ietf_l2vpn
 FAMILIES := servers networks volumes appliances circuits vca_status wan_links
 
-.PHONY: audit bench bench-check bench-write benchmark build coverage demo docs test test-faults test-pythons vendor-test lint format test-openstack record-aws record-openstack record-netbox record-simulated expected readme lock sbom sign verify clean
+.PHONY: audit bench bench-check bench-write benchmark build coverage demo docs fuzz fuzz-guided test test-faults test-pythons vendor-test lint format test-openstack record-aws record-openstack record-netbox record-simulated expected readme lock sbom sign verify clean
 
 demo: $(VENV)/.demo
 	@for account in $(ACCOUNTS); do for family in $(FAMILIES); do \
@@ -38,6 +38,15 @@ coverage: build $(VENV)/juju-3/.done $(VENV)/juju-29/.done
 # The whole fault matrix, an hour or two: FAULTS="--share 0.1" runs a tenth.
 test-faults: $(VENV)/.test
 	$(PY) -m tests.faults $(FAULTS)
+
+# A million inputs for everything that reads what arrives: half an hour. FUZZ="--inputs 50000 --seed x --only osm"
+# does less.
+fuzz: $(VENV)/.test
+	$(PY) -m tests.fuzz $(FUZZ)
+
+# One target, guided by coverage, until it is interrupted: TARGET=json INPUTS=100000. Linux, Python 3.11 to 3.13.
+fuzz-guided: $(VENV)/.fuzz
+	$(PY) -m tests.fuzz.guided "$(TARGET)" $(INPUTS)
 
 # Each built module on each Python that this host has, with nothing installed beside it.
 test-pythons: $(VENV)/.test build
@@ -166,6 +175,10 @@ $(VENV)/.test: $(VENV)/.demo requirements/test.lock requirements/flexer.lock
 
 $(VENV)/.lab: $(VENV)/.test requirements/lab.lock
 	$(PIP) $(LOCKED) requirements/lab.lock
+	touch $@
+
+$(VENV)/.fuzz: $(VENV)/.test requirements/fuzz.lock
+	$(PIP) $(LOCKED) requirements/fuzz.lock
 	touch $@
 
 $(VENV)/.docs: $(VENV)/.test requirements/docs.lock

@@ -26,7 +26,7 @@ from flexlocal.websocket_cassettes import NotRecorded
 from shared.engine import network
 from shared.engine.errors import ConnectorError, UnexpectedResponse
 from shared.transport import websocket
-from tests.faults.faults import ALIASES
+from tests.fuzz.inputs import TEXTS, VALUES, holders
 from tools.expected import SEEN_AT
 
 HANDLERS = ("get", "get_status", "get_metrics", "get_logs", "validate_credentials")
@@ -43,43 +43,6 @@ pytestmark = pytest.mark.usefixtures("no_network", "fast")
 
 # --- what is sent ---------------------------------------------------------------------------------
 
-DEEP = b"[" * 600 + b"]" * 600
-# In place of one value of a JSON answer: what is no JSON, what JSON can't hold, and other types.
-VALUES = (
-    b"NaN",
-    b"-Infinity",
-    b"1e999",
-    b"9" * 5000,
-    b"9" * 400,
-    b"-1e308",
-    b'"' + b"9" * 5000 + b'"',
-    b'"\\ud800"',
-    b'"\\udfff\\ud800"',
-    b'"\xff"',
-    b'"\xed\xa0\x80"',
-    b'"0001-01-01T00:00:00+14:00"',
-    b'"9999-12-31T23:59:59-14:00"',
-    b'"http://[::1"',
-    b'"https://host:99999/"',
-    b'"http://' + b"a" * 70 + b'.invalid/"',
-    json.dumps(ALIASES).encode(),
-    b'"&a {b: *a}"',
-    json.dumps("[" * 3000).encode(),
-    DEEP,
-    b'{"a":' * 600 + b"1" + b"}" * 600,
-    b"[" * 100_000,
-    b"null",
-    b"true",
-    b"-1",
-    b"7.5",
-    b'""',
-    b'"text"',
-    b"[]",
-    b"[7]",
-    b"[[]]",
-    b"{}",
-    b'{"x": 7}',
-)
 # In place of a whole JSON answer.
 DOCUMENTS = (
     b"",
@@ -103,21 +66,6 @@ DOCUMENTS = (
     b"[" * 100_000,
     b'{"a":' * 100_000,
     b"<html><body>hello</body></html>",
-)
-# In place of one text of an XML answer.
-TEXTS = (
-    b"9" * 5000,
-    b"NaN",
-    b"1e999",
-    b"0001-01-01T00:00:00+14:00",
-    b"9999-99-99",
-    b"",
-    b"\xff",
-    b"&#xD800;",
-    b"&undefined;",
-    b"<item/>",
-    b"<item>x</item>" * 3,
-    b"<a>" * 50_000 + b"</a>" * 50_000,
 )
 # In place of a whole XML answer.
 XML_DOCUMENTS = (
@@ -190,13 +138,6 @@ def with_value(body, rng):
     holder, key = rng.choice(places)
     holder[key] = "HOSTILE"
     return json.dumps(document).encode().replace(b'"HOSTILE"', rng.choice(VALUES), 1)
-
-
-def holders(value):
-    if isinstance(value, (dict, list)):
-        for key in value if isinstance(value, dict) else range(len(value)):
-            yield value, key
-            yield from holders(value[key])
 
 
 def with_text(body, rng):

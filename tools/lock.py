@@ -56,6 +56,12 @@ LOCKS = (
         BESIDE_TEST,
     ),
     Lock(
+        "requirements/fuzz.lock",
+        "What `make fuzz-guided` installs besides",
+        ("requirements/fuzz.txt",),
+        BESIDE_TEST,
+    ),
+    Lock(
         "requirements/bench.lock",
         "What `make bench` compares with, in an environment of its own",
         ("requirements/bench.txt",),

@@ -1,0 +1,1 @@
+"""Fuzzing: whatever arrives, an answer or a documented error, without a secret, soon. See docs/develop/testing.md."""
