@@ -52,6 +52,7 @@ def test_openstack_is_told_by_its_credentials(key):
         ({"credentials": AWS, "options": {"deadline_s": "9"}}, "deadline_s' should be a"),
         ({"credentials": AWS, "options": {"deadline_s": True}}, "deadline_s' should be a"),
         ({"credentials": AWS, "options": {"deadline_s": 0}}, "number of seconds above 0"),
+        ({"credentials": AWS, "options": {"deadline_s": 10**400}}, "deadline_s' is too large"),
         ({"credentials": AWS, "account_id": 7}, "'account_id' should be text"),
         ({"credentials": AWS, "task_id": {}}, "'task_id' should be text"),
     ],
@@ -79,7 +80,7 @@ def test_credentials_may_be_left_out_only_where_the_operator_says_so():
     assert Runtime(None).ambient_credentials is False
 
 
-@pytest.mark.parametrize("given", ["600", True, -1, 0, float("nan")])
+@pytest.mark.parametrize("given", ["600", True, -1, 0, float("nan"), 10**400])
 def test_a_runtime_with_a_wrong_deadline_is_told(given):
     request = parse({"credentials": AWS})
     with pytest.raises(InvalidEvent, match="context.config.deadline_s"):
@@ -150,6 +151,13 @@ def test_the_span_of_time():
         "2026-01-31T11:30:00+00:00",
         60,
     )
+
+
+@pytest.mark.parametrize("given", ["60", True, 0, -1, float("inf"), float("nan"), 10**400])
+def test_an_interval_that_is_none(given):
+    for event in ({"poll_interval": given}, {"resource": {"id": "a", "poll_interval": given}}):
+        with pytest.raises(InvalidEvent, match="poll_interval' "):
+            parse({"credentials": AWS, **event}, span=True)
 
 
 def test_what_a_handler_does_not_use_is_the_platforms_business():

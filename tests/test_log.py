@@ -90,6 +90,23 @@ def test_the_header_names_the_resource(capsys):
     assert capsys.readouterr().out == "info\tTarget(customer: c,account: a, resource: i-1): hm\n"
 
 
+def test_the_header_is_masked_and_one_line(capsys):
+    """The event is not checked yet when its values get there."""
+
+    class Broken:
+        def __str__(self):
+            raise RecursionError
+
+    event = {"customer_id": f"c\nd {SECRET}", "account_id": {"password": SECRET}}
+    with Log(
+        Runtime(None), origin({**event, "resource": {"id": Broken()}}), Masker([SECRET])
+    ) as log:
+        log.info("hm")
+    assert capsys.readouterr().out == (
+        "info\tTarget(customer: c d ***,account: {'password': '***'}, resource: RecursionError): hm\n"
+    )
+
+
 def test_a_value_that_can_not_be_shown(context):
     class Broken:
         def __str__(self):

@@ -346,6 +346,7 @@ def test_an_unknown_state_is_unknown(kind):
         ),
         ("connection", "PENDING", [], "warning", "PENDING"),
         ("connection", None, [], "unknown", "Network Manager tells no state"),
+        ("connection", " ", [], "unknown", "Network Manager tells no state"),
     ],
 )
 def test_status(kind, state, errors, level, message):

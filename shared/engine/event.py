@@ -181,7 +181,10 @@ def seconds(name: str, value: Any) -> Optional[float]:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
         raise InvalidEvent(f"{name!r} should be a number of seconds above 0")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:  # a whole number of more than 308 digits
+        raise InvalidEvent(f"{name!r} is too large a number of seconds") from None
 
 
 def _text(event: dict[str, Any], name: str) -> Optional[str]:
@@ -217,10 +220,9 @@ def _poll_interval(event: Mapping[str, Any]) -> Optional[float]:
         value, name = resource.get("poll_interval"), "resource.poll_interval"
     if value is None:
         return None
-    good = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not good or not 0 < value < math.inf:
+    if value == math.inf:
         raise InvalidEvent(f"{name!r} should be a number of seconds above 0")
-    return float(value)
+    return seconds(name, value)
 
 
 def _moment(name: str, value: Any) -> Optional[datetime.datetime]:

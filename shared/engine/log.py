@@ -35,9 +35,9 @@ class Log:
         self._sender = _Sender(runtime)
         logger = Logger(
             self._sender,
-            customer_id=origin.customer_id,
-            account_id=origin.account_id,
-            resource_id=origin.resource_id,
+            customer_id=_header(origin.customer_id, mask),
+            account_id=_header(origin.account_id, mask),
+            resource_id=_header(origin.resource_id, mask),
         )
         self.handler = _Handler(logger, mask)
         self._records = logging.Logger("poll", logging.INFO)
@@ -75,6 +75,14 @@ class Log:
 
 def _one_line(text: str) -> str:
     return visible(text.replace("\r", " ").replace("\n", " "))
+
+
+def _header(value: Any, mask: Masker) -> Any:
+    """A value of the header on one line, masked: events are not checked before they are logged."""
+    try:
+        return value and _one_line(mask(str(value)))
+    except Exception as error:  # too many levels or digits to be shown
+        return type(error).__name__
 
 
 def _print(line: str) -> None:

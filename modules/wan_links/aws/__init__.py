@@ -55,7 +55,7 @@ def status(record: Record, scope: aws.Scope, lookups: None) -> Iterable[Point]:
     """Network Manager's state, and the errors of the last change where it lists any."""
     state = field(record, "State", str)
     level = LEVELS.get(STATES.get(state or "", "unknown"), "warning")
-    message = state or "Network Manager tells no state"
+    message = (state or "").strip() or "Network Manager tells no state"
     errors = [
         " ".join(filter(None, (field(error, "Code", str), field(error, "Message", str))))
         for error in objects(record, "LastModificationErrors")
