@@ -4,6 +4,7 @@ Nothing here waits for time: the simulator answers none of such calls until all 
 order that the test chooses. tests/test_aws_side_by_side.py does the same for AWS.
 """
 
+import importlib
 import re
 import threading
 import types
@@ -19,7 +20,9 @@ from shared.engine.workers import AT_ONCE
 from shared.providers import netbox, openstack
 from tests.fakes import netbox as netbox_fakes
 from tests.fakes import openstack as openstack_fakes
+from tests.fakes.context import Context
 from tests.fakes.poll import a_poll
+from tests.test_workers import Crowd
 
 # Of each cell: the calls that are in flight together, in the order in which they are made without spare threads.
 TOGETHER = {
@@ -211,3 +214,77 @@ def test_a_token_that_several_calls_are_refused_is_renewed_once(cloud, family):
     cloud.fault("/auth/tokens$", expire, times=1)
     assert fetched((family, "openstack"), cloud, AT_ONCE - 1) == alone
     assert cloud.counts["/identity/v3/auth/tokens"] == 2
+
+
+# --- one call for each of many ----------------------------------------------------------------------
+
+SERVERS = [openstack_fakes.identifier("server", number) for number in range(4)]
+
+
+def with_hidden_images(cloud):
+    cloud.lists["image", "images"] = []
+    cloud.unlisted = [openstack_fakes.image(9, id=f"hidden-{number}") for number in range(4)]
+    for server, image in zip(cloud.lists["compute", "servers"], cloud.unlisted):
+        server["image"] = {"id": image["id"]}
+
+
+def on_hosts_of_their_own(cloud):
+    for server in cloud.lists["compute", "servers"]:
+        server["hostId"] = server["id"]
+        cloud.diagnostics[server["id"]] = openstack_fakes.diagnostics()
+
+
+def with_gnocchi(cloud):
+    cloud.also = {"metric"}
+
+
+def with_many_servers(cloud):
+    """Of which each poll reads a twelfth."""
+    cloud.lists["compute", "servers"] = [openstack_fakes.server(number) for number in range(48)]
+
+
+# The handler, how the cloud is prepared for it, the calls, and how many of them are in flight together
+ONE_EACH = {
+    "images": ("servers", "get", with_hidden_images, "/images/hidden-", 4),
+    "pools": ("appliances", "get", lambda cloud: None, "/members$", 4),
+    "status": ("servers", "get_status", lambda cloud: None, "/servers/[0-9a-f]{8}-[^/]*$", 3),
+    "diagnostics": ("servers", "get_metrics", on_hosts_of_their_own, "/diagnostics$", 4),
+    "gnocchi": ("servers", "get_metrics", with_gnocchi, "/aggregates$", 3),
+    "actions": ("servers", "get_logs", with_many_servers, "/os-instance-actions$", 4),
+}
+
+
+@pytest.mark.parametrize("family, handler, prepare, path, wanted", ONE_EACH.values(), ids=ONE_EACH)
+def test_a_few_at_a_time(cloud, family, handler, prepare, path, wanted):
+    prepare(cloud)
+    crowd = Crowd(wanted)
+
+    def hold(body):
+        crowd(0)
+        return body
+
+    cloud.fault(path, hold)
+    event = {"provider": "openstack", "credentials": cloud.credentials("admin"), "account_id": "a"}
+    if handler == "get_status":
+        event["resources"] = SERVERS[:wanted]
+    main = importlib.import_module(f"modules.{family}.main")
+    assert getattr(main, handler)(event, Context())
+    assert crowd.most == wanted
+
+
+def test_the_servers_of_a_host_one_after_the_other(cloud):
+    """So that a host that fails is noticed once, whatever other hosts do meanwhile."""
+    on_hosts_of_their_own(cloud)
+    for server in cloud.lists["compute", "servers"]:
+        server["hostId"] = "h" * 56
+    crowd = Crowd(1)
+
+    def hold(body):
+        crowd(0)
+        return body
+
+    cloud.fault("/diagnostics$", hold)
+    event = {"provider": "openstack", "credentials": cloud.credentials("admin"), "account_id": "a"}
+    answer = importlib.import_module("modules.servers.main").get_metrics(event, Context())
+    assert {point["resource_id"] for point in answer["metrics"]} == set(SERVERS)
+    assert crowd.most == 1

@@ -11,6 +11,7 @@ Status comes from the same lists.
 """
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any, Optional, Union
 
 from nflex_connector_utils import Appliance, Region
@@ -91,13 +92,14 @@ def fetch_status(scope: openstack.Scope, requested: Requested) -> Iterator[Page[
 
 def _status_pages(scope: openstack.Scope, ids: Optional[list[str]]) -> Iterator[Page[Record, Any]]:
     extensions = openstack.extensions(scope)
-    yield from routers.fetch_status(scope, extensions, ids)
+    kinds: list[Iterator[Page[Record, Any]]] = [routers.fetch_status(scope, extensions, ids)]
     if "fwaas_v2" in extensions:
-        yield from firewalls.fetch_status(scope, ids)
+        kinds.append(firewalls.fetch_status(scope, ids))
     if openstack.offers(scope, "load-balancer"):
-        yield from load_balancers.fetch_status(scope, ids)
+        kinds.append(load_balancers.fetch_status(scope, ids))
     if openstack.offers(scope, "shared-file-system"):
-        yield from shares.fetch_status(scope)
+        kinds.append(shares.fetch_status(scope))
+    yield from scope.workers.pages(*kinds) if ids is None else chain.from_iterable(kinds)
 
 
 def status(record: Record, scope: openstack.Scope, lookups: Any) -> Iterator[Point]:

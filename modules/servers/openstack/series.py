@@ -13,8 +13,10 @@ from shared.records.fields import field
 def metrics(scope: openstack.Scope, window: Window) -> Iterator[list[dict[str, Any]]]:
     """From Gnocchi where the catalog has it; else Nova's diagnostics, which are of now, not of the interval."""
     microversion = openstack.nova_microversion(scope)
-    flavors = listings.flavors(scope, microversion)
-    servers = openstack.by_id(listings.servers(scope, microversion))
+    flavors, pages = scope.workers.before(
+        listings.servers(scope, microversion), lambda: listings.flavors(scope, microversion)
+    )
+    servers = openstack.by_id(pages)
     capacities = {
         server_id: _capacity(listings.flavor(server, flavors))
         for server_id, server in servers.items()
@@ -42,6 +44,8 @@ def logs(scope: openstack.Scope, window: Window) -> Iterator[list[dict[str, Any]
         openstack.note(scope, "no logs", why="this Nova is older than Queens")
         return
     since = server_actions.changed_since(window.interval)
-    changed = openstack.by_id(listings.servers(scope, microversion, **since))
-    listed = openstack.by_id(listings.servers(scope, microversion))
+    changed, listed = scope.workers.map(
+        lambda filters: openstack.by_id(listings.servers(scope, microversion, **filters)),
+        (since, {}),
+    )
     yield from server_actions.events(scope, listed, changed, window)

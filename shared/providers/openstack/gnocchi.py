@@ -17,6 +17,7 @@ own resources whatever the role, and does not distinguish what it hides from wha
 """
 
 import datetime
+import functools
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Optional
@@ -58,16 +59,18 @@ def points(
     ``servers``: by id, what the mapping's expressions need (``vcpus``, ``memory``). Raises the same errors as
     ``openstack.get``; UnexpectedResponse where Gnocchi is too old.
     """
-    by_type: dict[str, list[metrics.Metric]] = defaultdict(list)
+    by_type: dict[str, dict[str, metrics.Metric]] = defaultdict(dict)
     for metric in metrics.of("openstack.gnocchi"):
         kind = next(kind for start, kind in TYPES.items() if metric.metric.startswith(start))
-        by_type[kind].append(metric)
+        by_type[kind][metric.metric] = metric
     ids = sorted(servers)
     for first in range(0, len(ids), SERVERS_A_CALL):
         chunk = ids[first : first + SERVERS_A_CALL]
-        for kind, of_kind in by_type.items():
-            by_name = {metric.metric: metric for metric in of_kind}
-            groups = _groups(scope, kind, list(by_name), chunk, interval)
+        found = scope.workers.ahead(
+            functools.partial(_groups, scope, kind, list(by_name), chunk, interval)
+            for kind, by_name in by_type.items()
+        )
+        for (kind, by_name), groups in zip(by_type.items(), found):
             yield [
                 point for group in groups for point in _of(group, kind, by_name, servers, interval)
             ]

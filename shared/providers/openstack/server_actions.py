@@ -18,6 +18,7 @@ reported twice, but what leaves no trace in the list may be reported that much l
 """
 
 import datetime
+import functools
 import json
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -60,9 +61,14 @@ def events(
     for gone in state.keys() - servers.keys():
         del state[gone]
     requested = [server_id for server_id in servers if window.wants(server_id)]
-    for server_id in _due(requested, servers, changed, window):
+    due = _due(requested, servers, changed, window)
+
+    def read(server_id: str) -> list[dict[str, Any]]:
         since = min(_read_until(state, server_id) or interval.start, interval.start)
-        yield list(_of_server(scope, server_id, Interval(since, interval.end)))
+        return list(_of_server(scope, server_id, Interval(since, interval.end)))
+
+    for server_id, page in zip(due, scope.workers.ahead(functools.partial(read, n) for n in due)):
+        yield page
         state[server_id] = [interval.end.isoformat(), _fingerprint(servers[server_id])]
     for server_id in requested:
         state.setdefault(server_id, [interval.start.isoformat(), _fingerprint(servers[server_id])])

@@ -9,7 +9,11 @@ was restarted has new counters; where its volumes changed, its disks, which have
 differently.
 """
 
-from collections.abc import Iterator, Mapping
+import dataclasses
+import datetime
+import functools
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Optional
 
 from shared.engine import clock
@@ -42,42 +46,71 @@ def points(
     state = window.state
     for gone in state.keys() - servers.keys():
         del state[gone]
-    answered, failure = False, None
-    failed_hosts = set()  # each failure of a host takes a minute and a few retries to notice
+    last, by_host = {}, defaultdict(list)
     for server_id, record in sorted(servers.items()):
-        if not window.wants(server_id):
-            continue
-        last = state.pop(server_id, None)
-        host = field(record, "hostId", str)
-        if not _reachable(record) or host in failed_hosts:
-            continue
+        if window.wants(server_id):
+            last[server_id] = state.pop(server_id, None)
+            if _reachable(record):
+                by_host[field(record, "hostId", str)].append(server_id)
+    answered, failure = False, None
+    for host in scope.workers.ahead(
+        functools.partial(_read_host, scope, server_ids) for server_ids in by_host.values()
+    ):
+        answered = answered or host.answered
+        failure = host.failure or failure
+        for server_id, now, diagnostics in host.diagnostics:
+            page, state[server_id] = _measured(
+                server_id,
+                now,
+                diagnostics,
+                capacities[server_id],
+                _counted_by(servers[server_id]),
+                last[server_id],
+            )
+            yield page
+    if failure is not None and not answered:
+        raise failure  # it is not just one server's
+
+
+@dataclasses.dataclass
+class _Host:
+    """The diagnostics of a host's servers: id, when they were read, and what Nova answered."""
+
+    diagnostics: list[tuple[str, datetime.datetime, dict[str, Any]]] = dataclasses.field(
+        default_factory=list
+    )
+    answered: bool = False
+    failure: Optional[Exception] = None
+
+
+def _read_host(scope: openstack.Scope, server_ids: Sequence[str]) -> _Host:
+    """One server after the other, up to the first failure: each takes a minute and a few retries to notice."""
+    host = _Host()
+    for server_id in server_ids:
         try:
             diagnostics = _read(scope, server_id)
         except openstack.ServiceFailed as error:
             openstack.note(
                 scope, "not measured", server=server_id, why="Nova failed; nor others on its host"
             )
-            failed_hosts.add(host)
-            failure = error
-            continue
-        answered = True
+            host.failure = error
+            break
+        host.answered = True
         if diagnostics is not None:
-            capacity, counted_by = capacities[server_id], _counted_by(record)
-            page, state[server_id] = _measured(server_id, diagnostics, capacity, counted_by, last)
-            yield page
-    if failure is not None and not answered:
-        raise failure  # it is not just one server's
+            host.diagnostics.append((server_id, clock.now(), diagnostics))
+    return host
 
 
 def _measured(
     server_id: str,
+    now: datetime.datetime,
     diagnostics: dict[str, Any],
     capacity: Capacity,
     counted_by: list[Any],
     last: Optional[dict[str, Any]],
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """The points of a server, and what the state keeps of it. ``last``: what it kept in the last poll."""
-    now, page = clock.now(), []
+    page = []
     counters: dict[str, float] = {}
     before: dict[str, metrics.Point] = {}
     if last and last["of"] == counted_by:
