@@ -167,7 +167,7 @@ def polled(provider, event, **config):
     before = set(threading.enumerate())
     main = importlib.import_module(f"modules.{FAMILY[provider]}.main")
     with pytest.raises(ConnectorError) as caught:
-        main.get(event, Context(**config))
+        main.get(event, Context(scopes_at_once=1, **config))  # one call after another
     for thread in set(threading.enumerate()) - before:
         if thread.name not in ("hostile", "look-up"):
             thread.join(PATIENCE_S)
