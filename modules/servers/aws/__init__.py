@@ -25,9 +25,20 @@ def metrics(scope: aws.Scope, window: Window) -> Iterator[list[dict[str, Any]]]:
     return cloudwatch.points(scope, window, _queries(scope, window))
 
 
+READS_OF_MONITORING = {
+    "Reservation": ("Instances",),
+    "Instance": ("InstanceId", "Monitoring"),
+}
+
+
 def _queries(scope: aws.Scope, window: Window) -> Iterator[cloudwatch.Query]:
     for reservations in aws.requested_pages(
-        scope, "describe_instances", "Reservations", "instance-id", window.resources
+        scope,
+        "describe_instances",
+        "Reservations",
+        "instance-id",
+        window.resources,
+        reads=READS_OF_MONITORING,
     ):
         for instance in in_reservations(reservations):
             name = needed(instance, "InstanceId", str)

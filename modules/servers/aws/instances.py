@@ -67,6 +67,34 @@ DETAILS = (
     "VpcId",
 )
 
+# What is read of instances, and of volumes: much else is in their records.
+READS = {
+    "Reservation": ("Instances",),
+    "Instance": (
+        *DETAILS,
+        "BlockDeviceMappings",
+        "CpuOptions",
+        "ImageId",
+        "InstanceId",
+        "InstanceType",
+        "Ipv6Address",
+        "NetworkInterfaces",
+        "Platform",
+        "PrivateIpAddress",
+        "PublicIpAddress",
+        "State",
+        "Tags",
+    ),
+    "InstanceNetworkInterface": (
+        "Attachment",
+        "Ipv6Addresses",
+        "OwnerId",
+        "PrivateIpAddresses",
+        "SubnetId",
+        "VpcId",
+    ),
+}
+READS_OF_VOLUMES = {"Volume": ("Size", "VolumeId")}
 
 Record = dict[str, Any]
 
@@ -84,9 +112,9 @@ class Lookups:
 
 def fetch(scope: aws.Scope) -> Iterator[Page[Record, Lookups]]:
     (names, owners), volumes, pages = scope.workers.before(
-        aws.pages(scope, "ec2", "describe_instances", "Reservations"),
+        aws.pages(scope, "ec2", "describe_instances", "Reservations", reads=READS),
         lambda: _subnets(scope),
-        lambda: dict(aws.listed(scope, "ec2", "describe_volumes", "Volumes", keep=_size)),
+        lambda: _sizes(scope),
     )
     lookups = Lookups(names, owners, volumes)
     for reservations in pages:
@@ -110,6 +138,12 @@ def _subnets(scope: aws.Scope) -> tuple[dict[str, str], dict[str, Optional[str]]
         names[subnet_id] = aws.tags(subnet).get("Name") or subnet_id
         owners[subnet_id] = field(subnet, "OwnerId", str)
     return names, owners
+
+
+def _sizes(scope: aws.Scope) -> dict[str, int]:
+    """The volumes' sizes in GiB, by id."""
+    operation, key = "describe_volumes", "Volumes"
+    return dict(aws.listed(scope, "ec2", operation, key, keep=_size, reads=READS_OF_VOLUMES))
 
 
 def _size(volume: Record) -> tuple[str, int]:

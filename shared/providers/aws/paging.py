@@ -6,6 +6,7 @@ from typing import Any, Callable, Optional, TypeVar
 import botocore.exceptions as aws_errors
 
 from shared.engine.errors import UnexpectedResponse
+from shared.providers.aws import plans
 from shared.providers.aws.errors import (
     error_code,
     is_missing_id,
@@ -42,12 +43,24 @@ def pages(
     key: str,
     *,
     page_size: int = PAGE_SIZE,
+    reads: plans.Reads = plans.ALL,
     restarted: Callable[[], None] = _nothing,
     **params: Any,
 ) -> Iterator[list[dict[str, Any]]]:
-    """A listing, page by page: the list under ``key`` of each response."""
+    """A listing, page by page: the list under ``key`` of each response.
+
+    ``reads`` names the members that the caller reads, where the records have many others (plans.py). It is for EC2's
+    and query responses; all members are there nevertheless in records that no plan can read.
+    """
     for page in answers(
-        scope, service, operation, key, page_size=page_size, restarted=restarted, **params
+        scope,
+        service,
+        operation,
+        key,
+        page_size=page_size,
+        reads=reads,
+        restarted=restarted,
+        **params,
     ):
         yield objects(page, key)
 
@@ -80,6 +93,7 @@ def answers(
     key: str,
     *,
     page_size: int = PAGE_SIZE,
+    reads: plans.Reads = plans.ALL,
     restarted: Callable[[], None] = _nothing,
     **params: Any,
 ) -> Iterator[dict[str, Any]]:
@@ -101,7 +115,8 @@ def answers(
         more: dict[str, str] = {}
         try:
             while True:
-                page = getattr(client, operation)(**params, **more)
+                with plans.reading(reads):
+                    page = getattr(client, operation)(**params, **more)
                 if key not in page:
                     raise UnexpectedResponse(f"{_where(client)}: {operation} gave no {key}")
                 yield page

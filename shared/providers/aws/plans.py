@@ -4,10 +4,17 @@ botocore looks every member of a structure up in every record: EC2's instances h
 Records of one listing differ little in which elements they have, so a plan is made for each tuple of child elements
 that occurs, and kept: which child is which member, and how it is read. Whatever is not plain (elements that repeat,
 flattened lists, maps, attributes, unions, exceptions, ...) is left to botocore's own method.
+
+A caller may name those members of a structure that it reads (``reading``). The others are then skipped with all that
+is in them, right or wrong. Structures that are not named are read whole: those of whole responses, with their page
+tokens, never should be.
 """
 
+import contextlib
 import functools
 import operator
+import threading
+from collections.abc import Iterator, Mapping
 from typing import Any, Callable, NamedTuple, Optional
 
 import botocore.parsers
@@ -17,7 +24,29 @@ ROOM = (
     500_000  # characters of elements' names that a parser's plans may keep, whatever a server sends
 )
 
+Reads = Mapping[
+    str, tuple[str, ...]
+]  # a structure's name in the service model -> its members that are read
+ALL: Reads = {}
+
 _tag = operator.attrgetter("tag")
+_of_thread = threading.local()
+
+
+@contextlib.contextmanager
+def reading(reads: Reads) -> Iterator[None]:
+    """Around a call of a client: these members of its response are read, of these structures."""
+    before, _of_thread.reads = now_reading(), reads
+    try:
+        yield
+    finally:
+        _of_thread.reads = before
+
+
+def now_reading() -> Reads:
+    """What ``reading`` is around, in this thread."""
+    reads: Reads = getattr(_of_thread, "reads", ALL)
+    return reads
 
 
 class _Plan(NamedTuple):
@@ -31,8 +60,9 @@ class _Plan(NamedTuple):
 class _Planned(botocore.parsers.BaseXMLResponseParser):  # type: ignore[misc]
     """In front of one of botocore's parsers. Threads may share it, as they share botocore's."""
 
-    def __init__(self, *args: Any, **kwargs: Any):
+    def __init__(self, *args: Any, reads: Reads = ALL, **kwargs: Any):
         super().__init__(*args, **kwargs)
+        self._reads = reads
         self._readers: dict[Any, Callable[[Any], Any]] = {}  # by shape
         self._room = ROOM
 
@@ -100,7 +130,10 @@ class _Planned(botocore.parsers.BaseXMLResponseParser):  # type: ignore[misc]
         for number, tag in enumerate(tags):
             positions.setdefault(self._namespace_re.sub("", tag), []).append(number)
         plan = _Plan({}, [], [])
+        read = self._reads.get(shape.name, shape.members)
         for name, member in shape.members.items():
+            if name not in read:
+                continue
             found = positions.get(self._member_key_name(member, name))
             if found is None:
                 continue

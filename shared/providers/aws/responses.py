@@ -53,19 +53,27 @@ def complete(
 class Parsers(botocore.parsers.ResponseParserFactory):  # type: ignore[misc]
     """botocore's parsers, which by themselves trust a response to be as the service's model describes it.
 
-    One of each protocol, though botocore asks for one with each response: what a parser planned is planned once.
+    One of each protocol and of what its caller reads, though botocore asks for one with each response: what a parser
+    planned is planned once.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._parsers: dict[str, _Parser] = {}
+        self._parsers: dict[tuple[str, int], _Parser] = {}
 
     def create_parser(self, protocol_name: str) -> Any:
-        if protocol_name not in self._parsers:
-            planned = plans.PARSERS.get(protocol_name)
-            parser = planned(**self._defaults) if planned else super().create_parser(protocol_name)
-            self._parsers[protocol_name] = _Parser(parser)
-        return self._parsers[protocol_name]
+        planned, reads = plans.PARSERS.get(protocol_name), plans.now_reading()
+        key = (
+            protocol_name,
+            id(reads) if planned else 0,
+        )  # the parser keeps the reads, and so their id
+        if key not in self._parsers:
+            self._parsers[key] = _Parser(
+                planned(reads=reads, **self._defaults)
+                if planned
+                else super().create_parser(protocol_name)
+            )
+        return self._parsers[key]
 
 
 class _Parser:
