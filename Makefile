@@ -12,7 +12,7 @@ CHECKED := benchmarks flexlocal modules shared tests tools
 ACCOUNTS := demo-aws demo-openstack demo-netbox demo-juju demo-osm demo-tapi demo-ietf_l2vpn
 FAMILIES := servers networks volumes appliances circuits vca_status wan_links
 
-.PHONY: audit bench bench-check bench-write benchmark build coverage demo docs fuzz fuzz-guided test test-faults test-pythons vendor-test lint format test-openstack record-aws record-openstack record-netbox record-simulated expected readme lock sbom sign verify clean
+.PHONY: audit bench bench-check bench-write benchmark build coverage demo docs fuzz fuzz-guided mutants test test-faults test-pythons vendor-test lint format test-openstack record-aws record-openstack record-netbox record-simulated expected readme lock sbom sign verify clean
 
 demo: $(VENV)/.demo
 	@for account in $(ACCOUNTS); do for family in $(FAMILIES); do \
@@ -47,6 +47,13 @@ fuzz: $(VENV)/.test
 # One target, guided by coverage, until it is interrupted: TARGET=json INPUTS=100000. Linux, Python 3.11 to 3.13.
 fuzz-guided: $(VENV)/.fuzz
 	$(PY) -m tests.fuzz.guided "$(TARGET)" $(INPUTS)
+
+# Changes code of [tool.mutmut] in pyproject.toml in many small ways, one at a time, and lists the changes that no test
+# of those there notices; .venv/bin/mutmut show NAME shows one. Python 3.10 and newer.
+mutants: $(VENV)/.mutants
+	rm -rf mutants
+	$(VENV)/bin/mutmut run --max-children 2
+	$(VENV)/bin/mutmut results
 
 # Each built module on each Python that this host has, with nothing installed beside it.
 test-pythons: $(VENV)/.test build
@@ -147,7 +154,7 @@ lock: $(VENV)/.test
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m tools.lock
 
 clean:
-	rm -rf $(VENV) dist .coverage .coverage.* .hypothesis .pytest_cache .ruff_cache .mypy_cache
+	rm -rf $(VENV) dist mutants .coverage .coverage.* .hypothesis .pytest_cache .ruff_cache .mypy_cache
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 9) <= sys.version_info < (3, 14))' || \
@@ -179,6 +186,10 @@ $(VENV)/.lab: $(VENV)/.test requirements/lab.lock
 
 $(VENV)/.fuzz: $(VENV)/.test requirements/fuzz.lock
 	$(PIP) $(LOCKED) requirements/fuzz.lock
+	touch $@
+
+$(VENV)/.mutants: $(VENV)/.test requirements/mutants.lock
+	$(PIP) $(LOCKED) requirements/mutants.lock
 	touch $@
 
 $(VENV)/.docs: $(VENV)/.test requirements/docs.lock

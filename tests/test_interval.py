@@ -143,9 +143,9 @@ def test_a_poll_interval_that_is_none(value):
 def test_other_wrong_events():
     with pytest.raises(InvalidEvent, match="'resource' should be an object, but is str"):
         due({"resource": "i-1"})
-    with pytest.raises(InvalidEvent, match="'poll_interval' is longer than time"):
+    with pytest.raises(InvalidEvent, match="^'poll_interval' is longer than time itself[.] "):
         due({"poll_interval": 1e300})
-    with pytest.raises(InvalidEvent, match="'poll_interval' is longer than time"):
+    with pytest.raises(InvalidEvent, match="^'poll_interval' is longer than time itself[.] "):
         due({"poll_interval": 1e11})
 
 
@@ -334,3 +334,27 @@ def test_any_time_as_rfc_3339(moment, offset, separator, digits):
     told += datetime.timedelta(microseconds=int((fraction[1:7] or "0").ljust(6, "0")))
     assert events._moment("last_update", text) == told.replace(tzinfo=zone)
     assert events._moment("last_update", text).tzinfo is UTC
+
+
+# --- at the edges ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "start, end, words",
+    [
+        (NOON.replace(tzinfo=None), NOON, "an interval is in UTC"),
+        (NOON, NOON.replace(tzinfo=None), "an interval is in UTC"),
+        (NOON, NOON - MINUTE, "an interval does not end before its start"),
+    ],
+)
+def test_what_is_no_interval(start, end, words):
+    with pytest.raises(ValueError, match=f"^{words}$"):
+        Interval(start, end)
+
+
+def test_a_poll_that_starts_now_is_not_in_the_future():
+    """Its provider's points are not complete yet: the interval is empty, and nobody has to look at anything."""
+    log = mock.Mock()
+    found = due({"last_update": "2026-01-31T12:00:00Z"}, log, skew_s=600)
+    assert found == Interval(NOON, NOON)
+    assert log.warn.mock_calls == []

@@ -70,7 +70,7 @@ def test_a_lock_satisfies_its_requirements(each):
                     assert found in wanted.specifier, f"{line} in {each.name} on {python}"
 
 
-@pytest.mark.parametrize("name", ["flexlocal", "docs", "fuzz", "lab"])
+@pytest.mark.parametrize("name", ["flexlocal", "docs", "fuzz", "lab", "mutants"])
 def test_what_is_installed_together_has_the_same_versions(name):
     (each,) = (each for each in lock.LOCKS if each.name == f"requirements/{name}.lock")
     for python in pythons(each):

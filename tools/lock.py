@@ -62,6 +62,12 @@ LOCKS = (
         BESIDE_TEST,
     ),
     Lock(
+        "requirements/mutants.lock",
+        "What `make mutants` installs besides",
+        ("requirements/mutants.txt",),
+        BESIDE_TEST,
+    ),
+    Lock(
         "requirements/bench.lock",
         "What `make bench` compares with, in an environment of its own",
         ("requirements/bench.txt",),
