@@ -19,6 +19,7 @@ from shared.engine.errors import (
 )
 from shared.engine.failures import classified
 from shared.engine.runtime import Runtime
+from shared.engine.threads import thread
 
 NOTICED_AFTER = 500  # records, until a conversion sees that the poll has ended
 
@@ -133,7 +134,7 @@ def within_deadline(started: Started, doing: str, action: Callable[[], T]) -> T:
         except BaseException as error:
             done.put(_Raised(error))
 
-    threading.Thread(target=work, daemon=True).start()
+    thread(work).start()
     try:
         result = done.get(timeout=poll.deadline.timeout(threading.TIMEOUT_MAX))
     except queue.Empty:
@@ -179,7 +180,7 @@ def _side_by_side(started: Started, task: Task, scopes: Sequence[Scope]) -> list
                 done.put((number, _Raised(bug)))
 
     for _ in range(min(runtime.scopes_at_once(started.provider.at_once), len(scopes))):
-        threading.Thread(target=work, daemon=True).start()
+        thread(work).start()
     answers: dict[int, Answer] = {}
     reporting = platform.report_progress(runtime, poll, 0, len(scopes))
     while len(answers) < len(scopes):

@@ -6,10 +6,11 @@ during a poll goes the same way, so that it is masked too. A log that can't be w
 """
 
 import contextlib
+import contextvars
 import logging
 import threading
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, Optional
 
 from nflex_connector_utils import Logger
 
@@ -45,9 +46,11 @@ class Log:
 
     def __enter__(self) -> "Log":
         _libraries.begin(self)
+        self._before = _of_thread.set(self)
         return self
 
     def __exit__(self, *_: Any) -> None:
+        _of_thread.reset(self._before)
         _libraries.end(self)
         self._sender.close()
 
@@ -122,8 +125,9 @@ def _severity(level: int) -> str:
 class _Libraries(logging.Handler):
     """The root logger's only handler while polls run: passes on to their logs what libraries log.
 
-    The runtime runs one poll at a time. If several run in one process, nothing shows which of them a library's
-    line belongs to: it goes to the poll that began last, with the secrets of all of them masked.
+    The runtime runs one poll at a time. If several run in one process, a line belongs to the poll whose thread logs
+    it, with the secrets of all of them masked. Where that is unknown, the line is dropped: another customer must not
+    see it.
     """
 
     def __init__(self) -> None:
@@ -151,19 +155,22 @@ class _Libraries(logging.Handler):
 
     def handle(self, record: logging.LogRecord) -> bool:
         logs = self._logs
-        if logs:
+        log = _of_thread.get() or (logs[0] if len(logs) == 1 else None)
+        if log is not None and log in logs:  # not from a thread that outlives its poll
             try:
                 text = f"{record.name}: {self.format(record)}"
             except Exception as error:  # the arguments do not match the format
                 text = f"{record.name}: {type(error).__name__} in {record.module}:{record.lineno}"
-            for log in logs:
-                text = log.mask(text)
+            for other in logs:
+                text = other.mask(text)
             masked = logging.LogRecord(record.name, record.levelno, "", 0, "%s", (text,), None)
-            logs[-1].handler.handle(masked)
+            log.handler.handle(masked)
         return True
 
 
 _libraries = _Libraries()
+# The log of the poll that a thread works for. Threads of a poll are started in a copy of the context of their starter.
+_of_thread: contextvars.ContextVar[Optional[Log]] = contextvars.ContextVar("log", default=None)
 
 
 # --- the CMP logs API -------------------------------------------------------------------------------

@@ -7,7 +7,6 @@ briefly, and after a call that hung, no more calls of its kind are made: the pla
 
 import functools
 import queue
-import threading
 from collections.abc import Mapping
 from typing import Any, Callable, NoReturn, Optional, TypeVar
 
@@ -16,6 +15,7 @@ from nflex_connector_utils import set_task_percentage
 from shared.engine.deadline import Deadline
 from shared.engine.event import Request, seconds
 from shared.engine.network import Policy, policy
+from shared.engine.threads import thread
 
 DEADLINE_S = 600.0  # if neither the runtime nor the account sets a limit
 CALL_S = 3.0  # longest wait for one call
@@ -135,7 +135,7 @@ class Runtime:
             except BaseException as error:
                 done.put(functools.partial(_raise, error))
 
-        threading.Thread(target=work, daemon=True).start()
+        thread(work).start()
         left = self._deadline.remaining() / SHARE if self._deadline else CALL_S
         wait = max(at_least_s, min(CALL_S, left))
         try:

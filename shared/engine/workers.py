@@ -13,6 +13,7 @@ from typing import Any, Callable, Optional, TypeVar
 
 from shared.engine.errors import OutOfTime
 from shared.engine.network import Network
+from shared.engine.threads import thread
 
 AT_ONCE = 8  # of the same kind in one scope, where the poll has as many threads
 LONGEST_S = 24 * 3600.0  # longest wait for a thread, if the deadline leaves that much
@@ -92,7 +93,7 @@ class Workers:
             while len(todo) > 1 and len(helpers) < min(AT_ONCE, count) - 1:
                 if self._network.ended or not self._spare.acquire(blocking=False):
                     return  # once the poll has ended, helpers end without taking an action
-                helper = threading.Thread(target=help_out, daemon=True)
+                helper = thread(help_out)
                 with changed:
                     helpers.add(helper)
                 helper.start()
