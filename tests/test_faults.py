@@ -1,6 +1,7 @@
 """A part of the fault matrix (tests/faults), which `make test-faults` runs whole; and that the matrix sees what is bad."""
 
 import contextlib
+import functools
 import http.server
 import os
 import socket
@@ -27,11 +28,12 @@ def certificate(tmp_path_factory):
     return str(file)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def subject(certificate):
     """Gives the subject of a handler."""
     with contextlib.ExitStack() as stack:
 
+        @functools.cache
         def of(polled):
             made = matrix.Subject(polled, certificate)
             stack.callback(made.close)
@@ -52,15 +54,35 @@ def test_every_handler_and_every_fault_is_in_the_matrix(subject):
     """Of handlers, all that call something: those with a cassette of their own, and all logins."""
     met = set()
     for polled in POLLED:
-        whole = subject(polled)
-        cases = list(whole.cases())
-        whole.close()
+        cases = list(subject(polled).cases())
         own = matrix.cassettes.path(polled.family, polled.provider, polled.handler)
         calls = own.exists() or (polled.handler == "validate_credentials")
         assert bool(cases) == calls, polled
         met.update(str(case.fault) for case in cases)
     known = {str(fault) for fault in (*faults.HTTP, *faults.OPENING, *faults.MESSAGES)}
     assert known == met
+
+
+@pytest.mark.parametrize("polled", POLLED, ids=str)
+def test_short_pages_change_nothing_but_the_number_of_requests(
+    subject, certificate, monkeypatch, polled
+):
+    short = subject(polled)
+    monkeypatch.setattr(matrix, "PAGE", 1000)
+    whole = matrix.Subject(polled, certificate)
+    whole.close()
+    assert whole.answer == short.answer or not whole.exchanges  # then the time of the poll differs
+    assert len(whole.exchanges) <= len(short.exchanges)
+
+
+def test_most_families_of_a_provider_that_pages_have_several_pages(subject):
+    for provider in ("aws", "netbox", "openstack"):
+        paged = {
+            p.family
+            for p in POLLED
+            if p.provider == provider and any(e.earlier for e in subject(p).exchanges)
+        }
+        assert len(paged) >= 4, provider
 
 
 def test_the_choice_of_a_case_does_not_depend_on_others(subject):

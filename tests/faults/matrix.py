@@ -34,6 +34,7 @@ from shared.transport import http, websocket
 from tests.fakes import canaries, certificates
 from tests.fakes.context import Context
 from tests.faults import faults
+from tests.faults.paged import Paged
 from tests.faults.proxy import Call, Exchange, Proxy
 from tests.faults.upstream import Recorded
 
@@ -41,6 +42,7 @@ HANDLERS = ("get", "get_status", "get_metrics", "get_logs", "validate_credential
 GOOD = ("complete", "failed", "as answered")
 BAD = ("silent loss", "undocumented", "hang", "leak", "left open", "elsewhere", "not met")
 TRIES = 3
+PAGE = 2  # records in a response, so that most listings have several
 LIMIT = 1024**2  # bytes of an answer; the largest in a cassette has some hundred thousand
 DEADLINE_S, SHORT_S = 20.0, 1.0
 PATIENCE_S = 10.0  # for what a poll leaves behind; what hangs would hang for ever
@@ -109,16 +111,18 @@ class Subject:
             self._credentials = {**self._credentials, "verify": False}
             del self._credentials["ca_cert"]
         self._secrets = canaries.secrets_of(self._credentials)
-        self._upstream = Recorded(polled.file, self._credentials)
+        self._upstream = Paged(Recorded(polled.file, self._credentials), polled.provider, PAGE)
         self._proxy = Proxy(self._upstream, certificate, tuple(self._secrets))
         self._moment = cassettes.recorded_at(polled.file)
         module = importlib.import_module(f"modules.{polled.family}.main")
         self._function = getattr(module, polled.handler)
         self.exchanges: list[Exchange] = []
-        self._whole, _ = self._call()  # without a fault
+        self.answer, _ = self._call()  # without a fault
         self.exchanges = self._proxy.exchanges
         if self._upstream.missing:
             raise AssertionError(f"{polled}: not recorded: {self._upstream.missing}")
+        if isinstance(self.answer, BaseException):
+            raise self.answer
 
     def close(self) -> None:
         self._proxy.stop()
@@ -162,14 +166,14 @@ class Subject:
             json.dumps(answer, allow_nan=False)
         except ValueError as error:
             return Outcome("undocumented", f"no JSON: {error}")
-        if answer == self._whole:
+        if answer == self.answer:
             return Outcome("complete")
         if self.polled.handler == "validate_credentials" and answer["ok"] is False:
             name = answer["reason"].partition(":")[0]
             documented = name in {kind.__name__ for kind in DOCUMENTED}
             return Outcome("failed", name) if documented else Outcome("undocumented", str(answer))
         return Outcome(
-            "as answered" if case.fault.lies else "silent loss", _difference(self._whole, answer)
+            "as answered" if case.fault.lies else "silent loss", _difference(self.answer, answer)
         )
 
     def _left(self, before: "set[threading.Thread]", sockets: int) -> str:

@@ -55,7 +55,7 @@ class Recorded:
         self.missing.clear()
 
     def response(self, request: Request) -> Response:
-        key = self._key(request)
+        key = self.key(request)
         with self._lock:
             if key not in self._responses:
                 self._responses[key] = self._recorded(request)
@@ -69,10 +69,10 @@ class Recorded:
 
     def taken_back(self, request: Request) -> None:
         with self._lock:
-            self._given[self._key(request)] -= 1
+            self._given[self.key(request)] -= 1
 
     @staticmethod
-    def _key(request: Request) -> Any:
+    def key(request: Request) -> Any:
         """What differs from one request to the next of the same call, but says nothing, is the signature's."""
         signed_for = cassettes.signed_for(request.headers.get("Authorization", ""))
         target = request.headers.get("X-Amz-Target")
