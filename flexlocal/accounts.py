@@ -3,8 +3,10 @@
 A file is ``{version: 1, accounts: {NAME: {provider, credentials, options?}}}``.
 """
 
+import copy
 import dataclasses
 import errno
+import functools
 import os
 import stat
 from pathlib import Path
@@ -55,8 +57,13 @@ class Account:
 
 
 def demo() -> dict[str, Account]:
-    """The demo accounts by name."""
-    return _read(DEMO, demo=True)
+    """The demo accounts by name. They are parsed once; callers may change what they get."""
+    return copy.deepcopy(_demo(DEMO, DEMO.stat().st_mtime_ns))
+
+
+@functools.cache
+def _demo(file: Path, changed: int) -> dict[str, Account]:
+    return _read(file, demo=True)
 
 
 def load(path: Optional[str] = None) -> dict[str, Account]:

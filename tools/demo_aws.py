@@ -8,6 +8,7 @@ Connect (in part ours: tools/direct_connect.py), VPNs, peerings, and two transit
 global network with sites, and a core network (in part ours: tools/network_manager.py).
 """
 
+import functools
 from typing import Any
 
 import botocore.session
@@ -72,9 +73,17 @@ def client(
     endpoint_url: str, service: str, region: str, key: str = KEY, secret: str = SECRET
 ) -> Any:
     """botocore's own client of the server."""
+    return _session(key, secret).create_client(
+        service, region_name=region, endpoint_url=endpoint_url
+    )
+
+
+@functools.cache
+def _session(key: str, secret: str) -> botocore.session.Session:
+    """One for all clients of a user: it keeps the services' models, which take long to read."""
     session = botocore.session.Session(session_vars={"profile": (None, None, None, None)})
     session.set_credentials(key, secret)
-    return session.create_client(service, region_name=region, endpoint_url=endpoint_url)
+    return session
 
 
 def _seed(endpoint_url: str) -> None:

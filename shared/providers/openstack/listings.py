@@ -211,6 +211,7 @@ def pages(
     - with nothing, as if this were the end: FWaaS, VPNaaS, BGP VPN and L2 gateways of Neutron. Where
       nothing follows a marker of Neutron, one more request shows whether the marker still exists.
     """
+    why = ""
     for restart in range(RESTARTS + 1):
         if restart:
             restarted()
@@ -218,19 +219,19 @@ def pages(
             yield from _pages_once(scope, service, path, key, params, microversion, by, links)
             return
         except _MarkerDeleted as deleted:
-            if restart == RESTARTS and deleted.error:
-                raise deleted.error from None
+            why = deleted.why
+    # Not the service's own 404, which callers take for a service without this listing.
     raise UnexpectedResponse(
-        f"{service} {path} pages in a loop, or each marker is deleted before it is used"
+        f"{service} {path} pages in a loop, or each marker is deleted before it is used{why}"
     )
 
 
 class _MarkerDeleted(Exception):
-    """``error``: the service's own, where it answered with one."""
+    """``why``: the service's own words, where it answered with an error."""
 
-    def __init__(self, error: Optional[Exception] = None):
+    def __init__(self, why: str = ""):
         super().__init__("a marker was deleted between two pages")
-        self.error = error
+        self.why = why
 
 
 def _pages_once(
@@ -256,7 +257,7 @@ def _pages_once(
         except (BadRequest, NotFound) as error:
             if marker is None:
                 raise
-            raise _MarkerDeleted(error) from error
+            raise _MarkerDeleted(f": {service_message(error)}") from error
         page = _records(response, service, path, key)
         if marker and not page and service == "network":
             still = get(scope, service, path, {"id": marker, "fields": "id"})
@@ -341,7 +342,13 @@ def offset_pages(
         last, offset = None, 0
         while True:
             query = {**(params or {}), "limit": PAGE_SIZE, "offset": offset}
-            page = _records(get(scope, service, path, query, microversion), service, path, key)
+            try:
+                response = get(scope, service, path, query, microversion)
+            except NotFound:
+                if last is None:
+                    raise
+                break  # a later page can't be what shows that there is no such listing
+            page = _records(response, service, path, key)
             if last is not None:
                 if not page or needed(page[0], "id", str) != last:
                     break
