@@ -12,7 +12,7 @@ CHECKED := benchmarks flexlocal modules shared tests tools
 ACCOUNTS := demo-aws demo-openstack demo-netbox demo-juju demo-osm demo-tapi demo-ietf_l2vpn
 FAMILIES := servers networks volumes appliances circuits vca_status wan_links
 
-.PHONY: audit bench bench-check bench-write benchmark build coverage demo docs fuzz fuzz-guided mutants test test-faults test-long test-pythons vendor-test lint format test-openstack record-aws record-openstack record-netbox record-simulated expected readme lock sbom sign verify clean
+.PHONY: audit bench bench-check bench-write benchmark build coverage demo docs fuzz fuzz-guided mutants test test-faults test-long test-pythons vendor-test wheels lint format test-openstack record-aws record-openstack record-netbox record-simulated expected readme lock sbom sign verify clean
 
 demo: $(VENV)/.demo
 	@for account in $(ACCOUNTS); do for family in $(FAMILIES); do \
@@ -26,12 +26,12 @@ demo: $(VENV)/.demo
 build: $(VENV)/.demo
 	$(VENV)/bin/flexlocal build
 
-test: lint build $(VENV)/juju-3/.done $(VENV)/juju-29/.done
+test: lint wheels $(VENV)/juju-3/.done $(VENV)/juju-29/.done
 	$(PY) -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 # All tests again, with the branch coverage of modules/ and shared/ at the end: the ten least covered files, and all
 # together. What runs in processes of its own is not counted. It takes half as long again as the tests alone.
-coverage: build $(VENV)/juju-3/.done $(VENV)/juju-29/.done
+coverage: wheels $(VENV)/juju-3/.done $(VENV)/juju-29/.done
 	$(PY) -m pytest -n auto --dist loadfile --no-loadscope-reorder --cov --cov-report=
 	@$(VENV)/bin/coverage report --sort=cover | sed -n '1,12p; $$p'
 
@@ -68,6 +68,9 @@ vendor-test: $(VENV)/.test build
 	@$(PY) -c 'import sys; sys.exit(sys.version_info >= (3, 12))' || \
 	  { echo "flexer 1.8.0 needs Python 3.9 to 3.11: make clean; make PYTHON=python3.11 vendor-test" >&2; exit 1; }
 	$(PY) -m pytest -v tests/test_vendor.py
+
+wheels: $(VENV)/.test
+	$(PY) -m tools.wheels
 
 lint: $(VENV)/.test
 	$(VENV)/bin/ruff check $(CHECKED)

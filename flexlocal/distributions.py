@@ -73,7 +73,7 @@ def site(known: Manifest, module: Module, interpreters: Sequence[str]) -> Path:
     CACHE.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=CACHE, prefix=".site-") as temporary:
         fresh = Path(temporary) / "site"
-        for wheel in sorted(_wheels(module.oldest).glob("*.whl")):
+        for wheel in sorted(wheels(module.oldest).glob("*.whl")):
             name = canonicalize_name(wheel.name.split("-")[0])
             requires[name] = _unpack(wheel, fresh / name, shipped, module.oldest)
         requires[NFLEX] = []
@@ -96,12 +96,12 @@ def _keep(fresh: Path, place: Path) -> None:
             raise
 
 
-def _wheels(oldest: str) -> Path:
+def wheels(oldest: str) -> Path:
     """The wheels of the lock file, downloaded once."""
     digest = hashlib.sha256(LOCK.read_bytes()).hexdigest()[:16]
-    wheels = CACHE / f"wheels-{digest}"
-    if wheels.exists():
-        return wheels
+    folder = CACHE / f"wheels-{digest}"
+    if folder.exists():
+        return folder
     impure = [line for line in _locked() if line.startswith(NO_PURE_WHEEL)]
     pure = [line for line in _locked() if line not in impure]
     cpython = f"--abi=cp{oldest.replace('.', '')}"
@@ -112,8 +112,8 @@ def _wheels(oldest: str) -> Path:
         _download(
             impure, oldest, fresh, "--platform=manylinux2014_x86_64", "--implementation=cp", cpython
         )
-        _keep(fresh, wheels)
-    return wheels
+        _keep(fresh, folder)
+    return folder
 
 
 def _download(lines: list[str], oldest: str, folder: Path, *which: str) -> None:

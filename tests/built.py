@@ -1,8 +1,10 @@
 """What the tests of built modules share: the builds themselves, made once a test run."""
 
+import fcntl
 import functools
 import json
 import os
+import pickle
 from pathlib import Path
 
 from flexlocal import build, distributions, manifest
@@ -11,16 +13,27 @@ from flexlocal.__main__ import families
 ROOT = build.ROOT
 MANIFEST = manifest.load()
 CELLS = [(family, provider) for family, cells in families().items() for provider in sorted(cells)]
-# One for each of the processes that run tests side by side.
-DIST = build.DIST / f".tests{os.environ.get('PYTEST_XDIST_WORKER', '')}"
+DIST = build.DIST / ".tests"
+# The same in all processes that run tests side by side.
+RUN = os.environ.get("PYTEST_XDIST_TESTRUNUID") or str(os.getpid())
 
 
 @functools.cache
 def module(family):
     """The family's module with all its cells, built beside what `make build` built."""
     wheels = list(distributions.CACHE.glob("wheels-*"))
-    assert wheels, "run `make build` first: the tests get nothing from the network"
-    return build.build(MANIFEST, family, dist=DIST)
+    assert wheels, "run `make wheels` first: the tests get nothing from the network"
+    DIST.mkdir(parents=True, exist_ok=True)
+    with open(DIST / f"{family}.pickle", "a+b") as kept:
+        fcntl.flock(kept, fcntl.LOCK_EX)  # until it is closed: one process builds, the others wait
+        kept.seek(0)
+        content = kept.read()
+        run, built = pickle.loads(content) if content else (None, None)
+        if run != RUN:
+            built = build.build(MANIFEST, family, dist=DIST)
+            kept.truncate(0)
+            pickle.dump((RUN, built), kept)
+    return built
 
 
 def expected(family, provider):
