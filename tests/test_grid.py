@@ -492,7 +492,7 @@ def shape_of(value):
 
 def copied(value):
     """A deep copy; many times as fast as copy.deepcopy, which would take most of these tests' time."""
-    return pickle.loads(pickle.dumps(value, pickle.HIGHEST_PROTOCOL))
+    return pickle.loads(pickle.dumps(value, pickle.HIGHEST_PROTOCOL))  # noqa: S301 - just dumped
 
 
 def damage(record, path=()):
