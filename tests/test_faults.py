@@ -1,8 +1,10 @@
 """A part of the fault matrix (tests/faults), which `make test-faults` runs whole; and that the matrix sees what is bad."""
 
 import contextlib
+import dataclasses
 import functools
 import http.server
+import importlib
 import os
 import socket
 import threading
@@ -28,6 +30,24 @@ def certificate(tmp_path_factory):
     return str(file)
 
 
+@contextlib.contextmanager
+def watched_pages(polled):
+    """A list of the lookups of each page of the cell's listing, with what they were when the page came."""
+    module = importlib.import_module(f"modules.{polled.family}.{polled.provider}")
+    cell, carried = module.CELL, []
+
+    def fetch(scope):
+        for page in cell.fetch(scope):
+            carried.append((page.lookups, repr(page.lookups)))
+            yield page
+
+    module.CELL = dataclasses.replace(cell, fetch=fetch)
+    try:
+        yield carried
+    finally:
+        module.CELL = cell
+
+
 @pytest.fixture(scope="module")
 def subject(certificate):
     """Gives the subject of a handler."""
@@ -35,8 +55,10 @@ def subject(certificate):
 
         @functools.cache
         def of(polled):
-            made = matrix.Subject(polled, certificate)
+            with watched_pages(polled) as carried:
+                made = matrix.Subject(polled, certificate)
             stack.callback(made.close)
+            made.carried = carried
             return made
 
         yield of
@@ -73,6 +95,15 @@ def test_short_pages_change_nothing_but_the_number_of_requests(
     whole.close()
     assert whole.answer == short.answer or not whole.exchanges  # then the time of the poll differs
     assert len(whole.exchanges) <= len(short.exchanges)
+
+
+@pytest.mark.parametrize("polled", [each for each in POLLED if each.handler == "get"], ids=str)
+def test_a_page_carries_its_lookups_complete(subject, polled):
+    """What converts a record must not depend on the pages that come after it."""
+    carried = subject(polled).carried
+    assert carried
+    for lookups, before in carried:
+        assert repr(lookups) == before
 
 
 def test_most_families_of_a_provider_that_pages_have_several_pages(subject):

@@ -122,7 +122,7 @@ def test_a_routers_tags():
 def firewall(known_ports=(), scope=SCOPE, **changed):
     """Router 0 and server 1 are listed."""
     known = network(ports={port["id"]: port for port in known_ports})
-    lookups = firewalls.Lookups(known, {id_("router", 0)}, SERVERS)
+    lookups = firewalls.Lookups(known, SERVERS, {id_("router", 0)})
     record = fakes.firewall_group(0, **changed)
     return converted("firewall_group", record, lookups, scope)
 

@@ -7,7 +7,8 @@ https://netboxlabs.com/docs/netbox/models/circuits/circuit/
 Circuits are requested without their two terminations, which cost NetBox a query each; the list of all
 terminations costs it a few queries a page, and includes what is at the other side of the cable. Terminations
 are read after the circuits, and what they refer to after them, so that a circuit created in between is
-complete; until then the circuits wait (shared/providers/netbox/packed.py). A circuit has 0, 1 or 2 terminations. NetBox has no model of a cloud: a cloud is a provider network.
+complete; until then the circuits wait (shared/providers/netbox/packed.py). A circuit has 0, 1 or 2
+terminations. NetBox has no model of a cloud: a cloud is a provider network.
 
 A virtual circuit terminates at interfaces: its endpoints are the sites of their devices, the hub before the
 spokes. Where NetBox has one termination only, the other endpoint is the provider network that carries it.

@@ -9,7 +9,7 @@ site). VLANs are listed first: a prefix connects only to a VLAN that was listed.
 """
 
 import dataclasses
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from nflex_connector_utils import Connections, Locations, Network
@@ -54,11 +54,11 @@ PREFIX_DETAILS = (*DETAILS, "vrf", "vlan", "is_pool", "mark_utilized")
 
 @dataclasses.dataclass(frozen=True)
 class Lookups:
-    """Sites and locations by id. ``vlans``: the ids of all VLANs, complete when the pages of prefixes come."""
+    """Sites and locations by id. ``vlans``: the ids of all VLANs, which only the pages of prefixes need."""
 
     sites: dict[int, dict[str, Any]]
     locations: dict[int, dict[str, Any]]
-    vlans: Collection[int] = frozenset()
+    vlans: frozenset[int] = frozenset()
 
 
 def fetch(scope: netbox.Scope) -> Iterator[Page[dict[str, Any], Lookups]]:
@@ -71,10 +71,12 @@ def fetch(scope: netbox.Scope) -> Iterator[Page[dict[str, Any], Lookups]]:
         lambda: netbox.listed(scope, "dcim/sites", netbox.SITE_FIELDS),
         lambda: netbox.listed(scope, "dcim/locations", netbox.LOCATION_FIELDS),
     )
-    vlans: set[int] = set()
-    lookups = Lookups(sites, locations, vlans)
+    lookups, vlans = Lookups(sites, locations), set()
     for records in pages:
-        vlans.update(record["id"] for record in records if record["object_type"] == VLAN)
+        found = {record["id"] for record in records if record["object_type"] == VLAN}
+        vlans |= found
+        if not found and len(vlans) != len(lookups.vlans):  # prefixes, which come after all VLANs
+            lookups = dataclasses.replace(lookups, vlans=frozenset(vlans))
         yield Page(records, lookups)
 
 

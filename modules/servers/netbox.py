@@ -60,7 +60,7 @@ DETAILS = (
 class Lookups:
     """Sites by id, the ids of each virtual machine's disks, and NetBox's release.
 
-    ``device_kinds``: kind of each device, complete when the pages of virtual machines come.
+    ``device_kinds``: kind of each device, which only the pages of virtual machines need.
     """
 
     sites: dict[int, dict[str, Any]]
@@ -84,7 +84,6 @@ def _disks(scope: netbox.Scope) -> dict[int, list[str]]:
 
 
 def fetch(scope: netbox.Scope) -> Iterator[Page[dict[str, Any], Lookups]]:
-    # All devices before the machines that run on them
     listings = scope.workers.pages(
         netbox.pages(scope, "dcim/devices", netbox.DEVICE_FIELDS, exclude="config_context"),
         netbox.pages(scope, "virtualization/virtual-machines", FIELDS, exclude="config_context"),
@@ -93,11 +92,17 @@ def fetch(scope: netbox.Scope) -> Iterator[Page[dict[str, Any], Lookups]]:
         listings, lambda: _sites(scope), lambda: _disks(scope)
     )
     kinds: dict[int, str] = {}
-    lookups = Lookups(sites, disks, version, kinds)
+    lookups = Lookups(sites, disks, version)
     for records in pages:
-        for record in records:
-            if record["object_type"] == DEVICE:
-                kinds[record["id"]] = netbox.device_kind(record, scope.device_kinds)
+        found = {
+            record["id"]: netbox.device_kind(record, scope.device_kinds)
+            for record in records
+            if record["object_type"] == DEVICE
+        }
+        kinds.update(found)
+        # virtual machines come after all devices
+        if not found and len(kinds) != len(lookups.device_kinds):
+            lookups = dataclasses.replace(lookups, device_kinds=dict(kinds))
         yield Page(records, lookups)
 
 

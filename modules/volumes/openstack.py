@@ -173,7 +173,10 @@ def _pages(scope: openstack.Scope) -> Iterator[list[dict[str, Any]]]:
 def _volumes(
     scope: openstack.Scope, pages: Iterator[list[dict[str, Any]]], *, sees_qos: bool
 ) -> Iterator[list[dict[str, Any]]]:
-    """The volumes of these pages, which are all. Raises InsufficientPermission where the login does not see all projects, but should."""
+    """The volumes of these pages, which are all.
+
+    Raises InsufficientPermission where the login does not see all projects, but should.
+    """
     sees_all = sees_qos or not scope.all_projects
     for volumes in pages:
         sees_all = sees_all or any(_of_another_project(volume, scope) for volume in volumes)

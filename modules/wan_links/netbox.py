@@ -4,8 +4,9 @@ API: GET /api/vpn/tunnels/, /tunnel-terminations/, /l2vpns/ and /l2vpn-terminati
 as the server allows. https://netboxlabs.com/docs/netbox/models/vpn/tunnel/
 
 Terminations are read after the links, and what they refer to after them, so that a link created in between is
-complete; until then the links wait (shared/providers/netbox/packed.py). A tunnel terminates at an interface of a device or a virtual machine; an L2VPN also at a VLAN. A link
-has any number of endpoints: hubs first, then sorted by name.
+complete; until then the links wait (shared/providers/netbox/packed.py). A tunnel terminates at an interface of
+a device or a virtual machine; an L2VPN also at a VLAN. A link has any number of endpoints: hubs first, then
+sorted by name.
 
 NetBox numbers tunnels and L2VPNs from 1, as it does circuits, so an id gets the prefix "tunnel:" or "l2vpn:".
 Neither has a carrier. L2VPNs have a status from 4.3 on. The pre-shared key of a tunnel is in its IKE policy,

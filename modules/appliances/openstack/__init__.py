@@ -10,6 +10,7 @@ are named in the metadata only. CMP's appliances have no state: the provider's i
 Status comes from the same lists.
 """
 
+import dataclasses
 from collections.abc import Iterator
 from itertools import chain
 from typing import Any, Optional, Union
@@ -37,12 +38,16 @@ def fetch(scope: openstack.Scope) -> Iterator[Page[Record, Any]]:
     if "router" in extensions:
         kinds.append(routers.fetch(scope, network, router_ids))
     if "fwaas_v2" in extensions:  # after the routers, which firewall groups connect to
-        kinds.append(firewalls.fetch(scope, network, router_ids, list_servers))
+        kinds.append(firewalls.fetch(scope, network, list_servers))
     if openstack.offers(scope, "load-balancer"):
         kinds.append(load_balancers.fetch(scope, network, list_servers))
     if openstack.offers(scope, "shared-file-system"):
         kinds.append(shares.fetch(scope, network))
-    yield from scope.workers.pages(*kinds)
+    for page in scope.workers.pages(*kinds):
+        if isinstance(page.lookups, firewalls.Lookups):
+            lookups = dataclasses.replace(page.lookups, routers=frozenset(router_ids))
+            page = Page(page.records, lookups)
+        yield page
 
 
 def _look_up(scope: openstack.Scope) -> tuple[set[str], networks.NetworkLookups]:

@@ -37,26 +37,22 @@ DETAILS = (
 
 @dataclasses.dataclass(frozen=True)
 class Lookups:
-    """``servers``: none where no port of the page's firewall groups has a server.
-
-    ``routers``: the ids of all routers, complete when the pages of firewall groups come.
-    """
+    """``servers``: none where no port of the page's firewall groups has a server. ``routers``: the ids of all."""
 
     network: NetworkLookups
-    routers: Collection[str]
     servers: Collection[str]
+    routers: Collection[str] = ()
 
 
 def fetch(
     scope: openstack.Scope,
     network: NetworkLookups,
-    routers: Collection[str],
     list_servers: Callable[[], Collection[str]],
 ) -> Iterator[Page[Record, Lookups]]:
     for groups in _pages(scope):
         ports = [port for group in groups for port in _known_ports(group, network)]
         servers = list_servers() if any(map(server_of, ports)) else ()
-        yield Page(openstack.of_kind(KIND.name, groups), Lookups(network, routers, servers))
+        yield Page(openstack.of_kind(KIND.name, groups), Lookups(network, servers))
 
 
 def _pages(scope: openstack.Scope, **filters: Any) -> Iterator[list[Record]]:

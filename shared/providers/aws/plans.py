@@ -20,13 +20,10 @@ from typing import Any, Callable, NamedTuple, Optional
 import botocore.parsers
 
 PLANS_A_SHAPE = 128
-ROOM = (
-    500_000  # characters of elements' names that a parser's plans may keep, whatever a server sends
-)
-
-Reads = Mapping[
-    str, tuple[str, ...]
-]  # a structure's name in the service model -> its members that are read
+# Characters of elements' names that a parser's plans may keep, whatever a server sends
+ROOM = 500_000
+# A structure's name in the service model -> its members that are read
+Reads = Mapping[str, tuple[str, ...]]
 ALL: Reads = {}
 
 _tag = operator.attrgetter("tag")

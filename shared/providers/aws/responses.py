@@ -63,10 +63,8 @@ class Parsers(botocore.parsers.ResponseParserFactory):  # type: ignore[misc]
 
     def create_parser(self, protocol_name: str) -> Any:
         planned, reads = plans.PARSERS.get(protocol_name), plans.now_reading()
-        key = (
-            protocol_name,
-            id(reads) if planned else 0,
-        )  # the parser keeps the reads, and so their id
+        # a parser keeps its reads, so that no others get their id
+        key = protocol_name, id(reads) if planned else 0
         if key not in self._parsers:
             self._parsers[key] = _Parser(
                 planned(reads=reads, **self._defaults)

@@ -11,9 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 Record = dict[str, Any]
-QUICK = (
-    1  # zlib's level: the records of a page repeat one another, which the quickest finds as well
-)
+QUICK = 1  # zlib's level: that a page's records repeat one another, the quickest finds as well
 
 
 def packed_pages(pages: Iterable[list[Record]]) -> list[bytes]:
