@@ -245,7 +245,7 @@ def with_many_servers(cloud):
 
 # The handler, how the cloud is prepared for it, the calls, and how many of them are in flight together
 ONE_EACH = {
-    "images": ("servers", "get", with_hidden_images, "/images/hidden-", 4),
+    "images": ("servers", "get", with_hidden_images, "/images/hidden-", 3),
     "pools": ("appliances", "get", lambda cloud: None, "/members$", 4),
     "status": ("servers", "get_status", lambda cloud: None, "/servers/[0-9a-f]{8}-[^/]*$", 3),
     "diagnostics": ("servers", "get_metrics", on_hosts_of_their_own, "/diagnostics$", 4),

@@ -30,9 +30,10 @@ class Crowd:
             self.most = max(self.most, self.inside)
             if self.inside >= self._wanted:
                 self._together.set()
-        assert self._together.wait(60)
+        together = self._together.wait(60)
         with self._lock:
             self.inside -= 1
+        assert together
         return item * 10
 
 
