@@ -58,7 +58,8 @@ class Account:
 
 def demo() -> dict[str, Account]:
     """The demo accounts by name. They are parsed once; callers may change what they get."""
-    return copy.deepcopy(_demo(DEMO, DEMO.stat().st_mtime_ns))
+    changed = DEMO.stat().st_mtime_ns if DEMO.exists() else 0
+    return copy.deepcopy(_demo(DEMO, changed))
 
 
 @functools.cache
