@@ -25,6 +25,7 @@ from shared.providers import aws
 from shared.providers.aws import plans, responses
 from tests.fakes import ec2
 from tests.fakes.poll import a_poll
+from tests.test_aws_plans import structures
 
 REGION = "us-east-1"
 MODEL = botocore.session.Session().get_service_model("ec2")
@@ -191,21 +192,11 @@ def test_each_member_that_is_named_is_read(polled, name):
             assert shows, f"{structure}.{member}"
 
 
-def _structures(shape, known):
-    if shape.type_name == "list":
-        _structures(shape.member, known)
-    elif shape.type_name == "structure" and shape.name not in known:
-        known[shape.name] = shape
-        for member in shape.members.values():
-            _structures(member, known)
-    return known
-
-
 def test_reads_are_of_records_and_never_of_responses():
     """A response's own structure holds the page token. ResponseMetadata is no member of any."""
     for _, operation, reads in HANDLERS.values():
         output = MODEL.operation_model(operation).output_shape
-        known = _structures(output, {})
+        known = structures(output, {})
         for structure, members in reads.items():
             assert structure != output.name
             assert {*members} <= {*known[structure].members}

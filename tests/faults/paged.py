@@ -163,14 +163,13 @@ def _json(whole: Response, token: str, start: int, size: int) -> Any:
     names = [name for name, value in document.items() if isinstance(value, list)]
     if len(names) != 1:
         return None
-    if names[0][
-        0
-    ].isupper():  # Network Manager: nextToken in the request, NextToken in the response
+    (name,) = names
+    if name[0].isupper():  # Network Manager: nextToken in the request, NextToken in the response
         token = token[0].upper() + token[1:]
     if document.get(token):
         return None
-    records = document[names[0]]
-    document[names[0]] = records[start : start + size]
+    records = document[name]
+    document[name] = records[start : start + size]
     if start + size < len(records):
         document[token] = str(start + size)
     return dataclasses.replace(whole, body=json.dumps(document).encode())
