@@ -10,7 +10,9 @@ import pytest
 import urllib3
 
 from shared.engine.deadline import Deadline
+from shared.transport import decode
 
+decode.orjson = None  # the zips have none; tests/test_decode.py reads JSON both ways
 # Few tests that take long: begun first, so that no worker is left alone with them at the end.
 LONGEST = ("test_build.py", "test_zips.py", "test_vendor.py", "test_publish.py", "test_make.py")
 CONNECTION, HTTP_CONNECTION = urllib3.HTTPConnectionPool.ConnectionCls, http.client.HTTPConnection

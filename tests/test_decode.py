@@ -2,9 +2,13 @@
 
 import datetime
 import json
+from unittest import mock
 
 import botocore.session
+import orjson
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from shared.engine import failures
 from shared.engine.errors import UnexpectedResponse
@@ -13,6 +17,12 @@ from shared.records import fields
 from shared.transport import decode
 
 URL = "https://host.invalid/v3/things"
+
+
+@pytest.fixture(params=["json", "orjson"], autouse=True)
+def reader(request, monkeypatch):
+    """All tests here with and without orjson, which is an option."""
+    monkeypatch.setattr(decode, "orjson", orjson if request.param == "orjson" else None)
 
 
 @pytest.mark.parametrize(
@@ -30,6 +40,45 @@ def test_json_is_read_as_python_reads_it(text):
     assert decode.json_value(text) == json.loads(text)
     assert decode.json_answer(text.encode(), URL) == json.loads(text)
     assert decode.json_answer(b"\xef\xbb\xbf" + text.encode(), URL) == json.loads(text)
+
+
+def read(text):
+    try:
+        return repr(decode.json_value(text))
+    except decode.Unusable as error:
+        return f"refused: {error}"
+
+
+@pytest.mark.parametrize("value", [0, 10**17, 10**18, 2**63 - 1, 2**63, 2**64 - 1, 2**64, 10**30])
+@pytest.mark.parametrize("sign", ["", "-"])
+@pytest.mark.parametrize("form", ["%s", "[%s]", '{"a": %s}', "%s.5", "%se3", "%s.0e-2"])
+def test_numbers_are_what_python_reads(value, sign, form):
+    text = form % f"{sign}{value}"
+    assert read(text) == repr(json.loads(text))
+
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    value=VALUES, cut=st.integers(0, 200), other=st.sampled_from(['"', "}", "-", "1e", "\\u", "N"])
+)
+def test_both_readers_give_the_same(value, cut, other):
+    whole = json.dumps(value)
+    for text in (whole, whole[:cut], whole[:cut] + other + whole[cut:]):
+        found = []
+        for reader in (None, orjson):
+            with mock.patch.object(decode, "orjson", reader):
+                found.append(read(text))
+        assert found[0] == found[1]
 
 
 @pytest.mark.parametrize(
