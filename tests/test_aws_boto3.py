@@ -83,7 +83,7 @@ def test_clients_are_made_by_boto3s_session(monkeypatch):
     for service in OPERATIONS:
         session.client(service, REGION)
     assert made == list(OPERATIONS)
-    assert request("ec2")[2]["user-agent"].startswith("Boto3/")
+    assert request("ec2")[2]["user-agent"].startswith("cmp-connectors Botocore/")
 
 
 @pytest.mark.parametrize("service", OPERATIONS)

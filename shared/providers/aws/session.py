@@ -164,6 +164,7 @@ class Session:
             endpoint_url=self.credentials.endpoint_url,
             verify=self.credentials.verify,
             config=botocore.config.Config(
+                user_agent="cmp-connectors",  # botocore's own is built anew at each request
                 connect_timeout=deadline.timeout(CONNECT_TIMEOUT_S),
                 read_timeout=deadline.timeout(http.READ_TIMEOUT_S),
                 max_pool_connections=http.POOL,
