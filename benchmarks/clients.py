@@ -174,6 +174,28 @@ def boto3_same_calls(connection: dict[str, Any]) -> Callable[[], Ids]:
     return lambda: [each["InstanceId"] for record in reservations for each in record["Instances"]]
 
 
+def boto3_load_balancers(connection: dict[str, Any]) -> Callable[[], Ids]:
+    """Load balancers with their listeners, tags, target groups and targets, one call after another."""
+    import boto3
+
+    client = boto3.client("elbv2", region_name="us-east-1", **_keys(connection))
+
+    def listed(operation: str, key: str) -> list[Any]:
+        pages = client.get_paginator(operation).paginate(PaginationConfig={"PageSize": 400})
+        return [record for page in pages for record in page[key]]
+
+    arns = [each["LoadBalancerArn"] for each in listed("describe_load_balancers", "LoadBalancers")]
+    found = [client.describe_listeners(LoadBalancerArn=arn)["Listeners"] for arn in arns]
+    found += [
+        client.describe_target_health(TargetGroupArn=group["TargetGroupArn"])
+        for group in listed("describe_target_groups", "TargetGroups")
+    ]
+    most = 20  # resources that DescribeTags takes
+    for start in range(0, len(arns), most):
+        found.append(client.describe_tags(ResourceArns=arns[start : start + most]))
+    return lambda: arns
+
+
 # --- OpenStack ----------------------------------------------------------------------------------
 
 LOGIN: dict[str, Any] = {
@@ -240,6 +262,18 @@ def pynetbox(connection: dict[str, Any]) -> Callable[[], Ids]:
 
     devices = list(pynetbox.api(**connection).dcim.devices.all(limit=PAGE))
     return lambda: [str(device.id) for device in devices]
+
+
+def pynetbox_circuits(connection: dict[str, Any]) -> Callable[[], Ids]:
+    """Circuits, and the terminations that belong to them."""
+    import pynetbox
+
+    api = pynetbox.api(**connection)
+    circuits = list(api.circuits.circuits.all(limit=PAGE))
+    terminations = list(api.circuits.circuit_terminations.all(limit=PAGE))
+    if len(terminations) != 2 * len(circuits):
+        raise SystemExit(f"{len(terminations)} terminations of {len(circuits)} circuits")
+    return lambda: [str(circuit.id) for circuit in circuits]
 
 
 # --- Juju ---------------------------------------------------------------------------------------
@@ -331,11 +365,13 @@ CLIENTS: dict[str, Callable[[dict[str, Any]], Callable[[], Ids]]] = {
         *(ours_aws, ours_openstack, ours_netbox, ours_juju),
         *(
             boto3_count,
+            boto3_load_balancers,
             boto3_same_calls,
             openstacksdk,
             libcloud,
             keystoneauth1,
             pynetbox,
+            pynetbox_circuits,
             juju_client,
         ),
         floor,

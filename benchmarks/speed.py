@@ -39,6 +39,7 @@ WORSE = 1.15
 
 LABELS = {
     "boto3_count": "boto3's paginator that counts",
+    "boto3_load_balancers": "boto3, one call after another",
     "boto3_same_calls": "boto3, the same calls",
     "floor": "floor",
     "juju_client": "official client",
@@ -51,6 +52,7 @@ LABELS = {
     "ours_netbox": "ours",
     "ours_openstack": "ours",
     "pynetbox": "pynetbox",
+    "pynetbox_circuits": "pynetbox",
 }
 BENCH, JUJU = "bench", "juju-3"  # environments in .venv
 DISTRIBUTIONS = {
@@ -112,6 +114,15 @@ WORKS = (
         ("ours_aws",),
     ),
     Work(
+        "aws-load-balancers",
+        "EC2, 500 load balancers with a target each, 50 ms a call",
+        "elb",
+        {"size": 500, "delay_s": 0.05},
+        ("ours_aws", "boto3_load_balancers"),
+        family="appliances",
+        slow=("boto3_load_balancers",),
+    ),
+    Work(
         "openstack-1000", "Nova, 1,000 servers with ports", "openstack", {"size": 1000}, OPENSTACK
     ),
     Work(
@@ -139,6 +150,14 @@ WORKS = (
         {"size": 100_000},
         ("ours_netbox", "floor", "output_list"),
         large=True,
+    ),
+    Work(
+        "netbox-circuits-10000",
+        "NetBox, 10,000 circuits with two terminations each",
+        "netbox",
+        {"size": 10_000, "listing": "circuits/circuits"},
+        ("ours_netbox", "pynetbox_circuits", "floor"),
+        family="circuits",
     ),
     Work(
         "netbox-circuits-100000",
@@ -214,6 +233,9 @@ TARGETS: dict[str, tuple[float, str]] = {
     "zip: aws": (2.5, "zip of servers, AWS alone, MB"),
     "zip: all": (3.5, "zip of servers, all providers, MB"),
     "zip: without aws": (1.8, "zip of servers, without AWS, MB"),
+    "zip, one Python: aws": (2.5, "the same with byte code for one Python: AWS alone"),
+    "zip, one Python: all": (3.5, "the same: all providers"),
+    "zip, one Python: without aws": (1.8, "the same: without AWS"),
 }
 
 Figures = dict[str, float]  # median of each measure; and "runs"
@@ -362,18 +384,24 @@ def wall_and_memory(results: Results) -> dict[str, float]:
 
 
 def zips(folder: Path) -> dict[str, float]:
-    """Sizes in MB of the zip of servers with some of its providers."""
+    """Sizes in MB of the zip of servers with some of its providers; as it is, and with byte code for one Python."""
     from flexlocal import build, manifest
 
     known = manifest.load()
+    servers = known.modules["servers"]
+    one = dataclasses.replace(servers, pythons=servers.pythons[:1])
+    compiled = {
+        "zip": known,
+        "zip, one Python": dataclasses.replace(known, modules={**known.modules, "servers": one}),
+    }
     cells = set(build.poll.cells("servers"))
     chosen = {"aws": {"aws"}, "all": cells, "without aws": cells - {"aws"}}
-    return {
-        f"zip: {name}": round(
-            build.build(known, "servers", providers, folder).zip.stat().st_size / 1e6, 2
-        )
-        for name, providers in chosen.items()
-    }
+    sizes = {}
+    for how, manifest_ in compiled.items():
+        for name, providers in chosen.items():
+            built = build.build(manifest_, "servers", providers, folder)
+            sizes[f"{how}: {name}"] = round(built.zip.stat().st_size / 1e6, 2)
+    return sizes
 
 
 def worse(found: Mapping[str, float], kept: Mapping[str, float]) -> dict[str, float]:

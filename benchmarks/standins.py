@@ -21,7 +21,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Optional, Union
@@ -315,6 +315,119 @@ class EC2:
 
     def stop(self) -> None:
         self.server.stop()
+
+
+NAME_OF_SERVICE = re.compile(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/")
+BALANCER_ARN = f"arn:aws:elasticloadbalancing:{WHERE}:210987654321:loadbalancer/app/lb-{NUMBER}/50dc6c495c0c9188"
+GROUP_ARN = (
+    f"arn:aws:elasticloadbalancing:{WHERE}:210987654321:targetgroup/tg-{NUMBER}/73e2d6bc24d8a067"
+)
+# As ELBv2 writes an application load balancer, its listener, its target group, a healthy target, and its tags.
+BALANCER = f"""
+<member><LoadBalancerArn>{BALANCER_ARN}</LoadBalancerArn>
+<DNSName>lb-{NUMBER}.{WHERE}.elb.amazonaws.com</DNSName><CanonicalHostedZoneId>Z35SXDOTRQ7X7K</CanonicalHostedZoneId>
+<CreatedTime>{TIME}</CreatedTime><LoadBalancerName>lb-{NUMBER}</LoadBalancerName><Scheme>internal</Scheme>
+<VpcId>vpc-{WHERE}</VpcId><State><Code>active</Code></State><Type>application</Type><AvailabilityZones><member>
+<ZoneName>{WHERE}a</ZoneName><SubnetId>subnet-{WHERE}</SubnetId><LoadBalancerAddresses/></member></AvailabilityZones>
+<SecurityGroups><member>sg-0123456789abcdef0</member></SecurityGroups><IpAddressType>ipv4</IpAddressType></member>"""
+LISTENER = f"""
+<member><ListenerArn>{BALANCER_ARN}/listener</ListenerArn><LoadBalancerArn>{BALANCER_ARN}</LoadBalancerArn>
+<Port>80</Port><Protocol>HTTP</Protocol><DefaultActions><member><Type>forward</Type>
+<TargetGroupArn>{GROUP_ARN}</TargetGroupArn></member></DefaultActions></member>"""
+GROUP = f"""
+<member><TargetGroupArn>{GROUP_ARN}</TargetGroupArn><TargetGroupName>tg-{NUMBER}</TargetGroupName>
+<Protocol>HTTP</Protocol><Port>80</Port><VpcId>vpc-{WHERE}</VpcId><HealthCheckProtocol>HTTP</HealthCheckProtocol>
+<HealthCheckPort>traffic-port</HealthCheckPort><HealthCheckPath>/</HealthCheckPath><LoadBalancerArns>
+<member>{BALANCER_ARN}</member></LoadBalancerArns><TargetType>instance</TargetType></member>"""
+HEALTH = f"""
+<member><Target><Id>i-{WHERE}-{NUMBER}</Id><Port>80</Port></Target><HealthCheckPort>80</HealthCheckPort>
+<TargetHealth><State>healthy</State></TargetHealth></member>"""
+TAGS = f"""
+<member><ResourceArn>{BALANCER_ARN}</ResourceArn><Tags><member><Key>env</Key><Value>production</Value></member></Tags>
+</member>"""
+
+
+class LoadBalancers(EC2):
+    """``size`` application load balancers in us-east-1, each with a listener and a target group with one target.
+
+    Of all that an account can have besides, it has nothing.
+    """
+
+    def __init__(self, size: int, delay_s: float = 0.0):
+        import botocore.session
+
+        super().__init__(size, delay_s=delay_s)
+        self._botocore = botocore.session.get_session()
+
+    def key(self, request: Request) -> Any:
+        return request.path, self._service(request), request.body
+
+    def _service(self, request: Request) -> str:
+        found = NAME_OF_SERVICE.search(request.authorization)
+        if not found:
+            raise ValueError("the request is not signed")
+        return found[1]
+
+    def answer(self, request: Request) -> Answer:
+        service, region = self._service(request), self._region(request)
+        if service == "elasticfilesystem":
+            return _json({"FileSystems": []})
+        if service == "network-firewall":
+            return _json({"Firewalls": []})
+        given = dict(parse_qsl(request.body))
+        operation = given["Action"]
+        if operation == "DescribeRegions":
+            return super().answer(request)
+        if service == "elasticloadbalancing" and given["Version"] == "2015-12-01":
+            inside = self._balancing(operation, given, region)
+        elif operation == "DescribeInstances":  # those that are targets
+            names = [value for name, value in given.items() if name.startswith("Filter.1.Value.")]
+            items = (_item(INSTANCE, region, int(name.rpartition("-")[2])) for name in names)
+            inside = f"<reservationSet>{''.join(items)}</reservationSet>"
+        else:
+            inside = self._nothing(service, given["Version"], operation)
+        return Answer(200, f"<{operation}Response>{inside}</{operation}Response>".encode(), XML)
+
+    def _nothing(self, service: str, version: str, operation: str) -> str:
+        """An answer without records, by botocore's model."""
+        name = {"elasticloadbalancing": "elb"}.get(service, service)
+        model = self._botocore.get_service_model(name, version).operation_model(operation)
+        members = model.output_shape.members.items()
+        lists = [
+            shape.serialization.get("name", member)
+            for member, shape in members
+            if shape.type_name == "list"
+        ]
+        inside = "".join(f"<{each}/>" for each in lists)
+        wrapper = model.output_shape.serialization.get("resultWrapper")
+        return f"<{wrapper}>{inside}</{wrapper}>" if wrapper else inside
+
+    def _balancing(self, operation: str, given: dict[str, str], region: str) -> str:
+        key, item = BALANCING[operation]
+        numbers: Sequence[int]
+        more = ""
+        if operation in ("DescribeLoadBalancers", "DescribeTargetGroups"):
+            start, limit = int(given.get("Marker", 0)), min(int(given.get("PageSize", 400)), 400)
+            numbers = range(start, min(start + limit, self.size))
+            if numbers.stop < self.size:
+                more = f"<NextMarker>{numbers.stop}</NextMarker>"
+        else:  # of those that are named
+            arns = [value for value in given.values() if value.startswith("arn:")]
+            numbers = [int(arn.rpartition("-")[2].partition("/")[0]) for arn in arns]
+        items = "".join(_item(item, region, number) for number in numbers)
+        return f"<{operation}Result><{key}>{items}</{key}>{more}</{operation}Result>"
+
+    def ids(self) -> list[str]:
+        return [_item(BALANCER_ARN, "us-east-1", number) for number in range(self.size)]
+
+
+BALANCING = {
+    "DescribeListeners": ("Listeners", LISTENER),
+    "DescribeLoadBalancers": ("LoadBalancers", BALANCER),
+    "DescribeTags": ("TagDescriptions", TAGS),
+    "DescribeTargetGroups": ("TargetGroups", GROUP),
+    "DescribeTargetHealth": ("TargetHealthDescriptions", HEALTH),
+}
 
 
 def _item(template: str, region: str, number: int) -> str:
@@ -633,6 +746,7 @@ class Juju:
 StandIn = Union[EC2, OpenStack, NetBox, Juju]
 KINDS: dict[str, Callable[..., StandIn]] = {
     "ec2": EC2,
+    "elb": LoadBalancers,
     "openstack": OpenStack,
     "netbox": NetBox,
     "juju": Juju,

@@ -3,7 +3,9 @@
 import json
 import re
 import types
+from collections import Counter
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -29,17 +31,22 @@ def from_checkout(monkeypatch):
     return use
 
 
+CIRCUITS = {"size": 10, "listing": "circuits/circuits"}
 CASES = {
-    "aws": ("ec2", {"size": 10}, "servers"),
+    "ec2": ("aws", {"size": 10}, "servers"),
+    "elb": ("aws", {"size": 10}, "appliances"),
     "openstack": ("openstack", {"size": 10}, "servers"),
     "netbox": ("netbox", {"size": 10}, "servers"),
+    "netbox circuits": ("netbox", CIRCUITS, "circuits"),
     "juju": ("juju", {"models": 2, "units": 5}, "vca_status"),
 }
+NO_FLOOR = ("elb", "juju")
 
 
-@pytest.mark.parametrize("provider", CASES)
-def test_the_handlers_read_the_stand_ins_completely(provider, from_checkout):
-    kind, arguments, family = CASES[provider]
+@pytest.mark.parametrize("case", CASES)
+def test_the_handlers_read_the_stand_ins_completely(case, from_checkout):
+    provider, arguments, family = CASES[case]
+    kind = case.partition(" ")[0]
     stand_in = standins.KINDS[kind](**arguments)
     try:
         from_checkout(family)
@@ -47,7 +54,7 @@ def test_the_handlers_read_the_stand_ins_completely(provider, from_checkout):
         assert len(ids) == 10
         assert sorted(ids) == sorted(stand_in.ids())
         assert stand_in.requests() > 3
-        if provider != "juju":
+        if case not in NO_FLOOR:
             floor = clients.floor({**stand_in.connection(), "requests": stand_in.seen()})
             assert sorted(floor()) == sorted(ids)
     finally:
@@ -129,7 +136,7 @@ def test_each_target_is_shown_beside_what_was_measured():
     peaks = {f"{work.name}, memory" for work in speed.WORKS if "output_list" in work.clients}
     others = {"aws-regions/aws-region, wall", *peaks}
     known = ratios | growths | others
-    assert {name for name in speed.TARGETS if not name.startswith("zip: ")} <= known
+    assert {name for name in speed.TARGETS if not name.startswith("zip")} <= known
 
 
 def test_wall_time_and_memory_are_compared_where_both_were_measured():
@@ -168,3 +175,22 @@ def test_every_client_has_a_label_and_is_there():
     named = {client for work in speed.WORKS for client in work.clients}
     assert named == set(speed.LABELS) == set(clients.CLIENTS)
     assert {work.stand_in for work in speed.WORKS} == set(standins.KINDS)
+
+
+def test_a_load_balancer_of_the_stand_in_has_what_takes_a_call_each(from_checkout):
+    stand_in = standins.LoadBalancers(2)
+    try:
+        from_checkout("appliances")
+        clients.LISTED.clear()
+        clients.ours_aws(stand_in.connection())
+        (resources,) = clients.LISTED
+        calls = Counter(dict(parse_qsl(body)).get("Action") for _, _, body, _ in stand_in.seen())
+    finally:
+        clients.LISTED.clear()
+        stand_in.stop()
+    assert calls["DescribeListeners"] == calls["DescribeTargetHealth"] == 2
+    for each in resources:
+        details = each["metadata"]["provider_specific"]
+        assert len(details["listeners"]) == len(details["target_groups"]) == 1
+        assert each["connections"]["server"] == [{"id": f"i-us-east-1-{details['DNSName'][3:15]}"}]
+        assert each["metadata"]["provider_metadata"] == {"env": "production"}
