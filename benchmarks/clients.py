@@ -122,6 +122,19 @@ def ours_netbox(connection: dict[str, Any]) -> Callable[[], Ids]:
     return lambda: [each["id"] for each in resources]
 
 
+def ours_openstack_orjson(connection: dict[str, Any]) -> Callable[[], Ids]:
+    """With orjson on the path, which the zips do without."""
+    import orjson  # noqa: F401 - ends the run where it is missing
+
+    return ours_openstack(connection)
+
+
+def ours_netbox_orjson(connection: dict[str, Any]) -> Callable[[], Ids]:
+    import orjson  # noqa: F401 - as above
+
+    return ours_netbox(connection)
+
+
 def ours_juju(connection: dict[str, Any]) -> Callable[[], Ids]:
     resources = _ours("juju", connection["credentials"])
     units = (each["id"] for each in resources if ":unit:" in each["id"])
@@ -363,6 +376,7 @@ CLIENTS: dict[str, Callable[[dict[str, Any]], Callable[[], Ids]]] = {
     each.__name__: each
     for each in (
         *(ours_aws, ours_openstack, ours_netbox, ours_juju),
+        *(ours_openstack_orjson, ours_netbox_orjson),
         *(
             boto3_count,
             boto3_load_balancers,

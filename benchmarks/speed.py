@@ -50,7 +50,9 @@ LABELS = {
     "ours_aws": "ours",
     "ours_juju": "ours",
     "ours_netbox": "ours",
+    "ours_netbox_orjson": "ours, with orjson",
     "ours_openstack": "ours",
+    "ours_openstack_orjson": "ours, with orjson",
     "pynetbox": "pynetbox",
     "pynetbox_circuits": "pynetbox",
 }
@@ -85,8 +87,8 @@ class Work:
 
 
 AWS = ("ours_aws", "boto3_count", "floor")
-OPENSTACK = ("ours_openstack", "openstacksdk", "libcloud", "floor")
-NETBOX = ("ours_netbox", "pynetbox", "floor")
+OPENSTACK = ("ours_openstack", "ours_openstack_orjson", "openstacksdk", "libcloud", "floor")
+NETBOX = ("ours_netbox", "ours_netbox_orjson", "pynetbox", "floor")
 REGIONS = {"size": 10, "regions": 30, "tls": True, "delay_s": 0.05}
 WORKS = (
     Work("aws-1000", "EC2, 1,000 instances", "ec2", {"size": 1000}, AWS),
@@ -138,7 +140,7 @@ WORKS = (
         "Nova, 100,000 servers with ports",
         "openstack",
         {"size": 100_000},
-        ("ours_openstack", "floor", "output_list"),
+        ("ours_openstack", "ours_openstack_orjson", "floor", "output_list"),
         large=True,
     ),
     Work("netbox-1000", "NetBox, 1,000 devices", "netbox", {"size": 1000}, NETBOX),
@@ -209,7 +211,10 @@ TARGETS: dict[str, tuple[float, str]] = {
         2.5,
         "the same against the floor (servers and ports fetched and decoded)",
     ),
+    "openstack-10000/openstacksdk, orjson": (0.02, "with orjson, against openstacksdk"),
+    "openstack-10000/floor, orjson": (2.5, "with orjson, against the floor (without)"),
     "netbox-10000/floor": (2.0, "NetBox devices, 10,000, against the floor"),
+    "netbox-10000/floor, orjson": (2.0, "the same with orjson"),
     "juju-5000/juju_client": (0.4, "Juju, 100 models x 50 units, against the official client"),
     "aws-100000/aws-10000": (10.5, "EC2, 100,000 against 10,000"),
     "openstack-100000/openstack-10000": (10.5, "Nova, 100,000 against 10,000"),
@@ -292,6 +297,7 @@ def measured(work: Work, client: str, stand_in: StandIn, home: str) -> Figures:
     """One run of a client. Raises SystemExit if it fails or its list is incomplete."""
     if client.startswith("ours"):
         path = [str(ROOT / "dist" / work.family), str(ROOT / "dist" / work.family / "lib")]
+        path += [_orjson_alone(home)] if client.endswith("_orjson") else []
     else:
         path = [site_packages(JUJU if client == "juju_client" else BENCH)]
     connection = stand_in.about["connection"]
@@ -331,6 +337,20 @@ def measured(work: Work, client: str, stand_in: StandIn, home: str) -> Figures:
     }
 
 
+def _orjson_alone(home: str) -> str:
+    """A folder with orjson, as the environment of the tests has it, and nothing else."""
+    import importlib.util
+
+    found = importlib.util.find_spec("orjson")
+    if found is None or found.origin is None:
+        raise SystemExit("orjson is not installed: make .venv/.test")
+    folder = Path(home, "orjson-alone")
+    if not folder.exists():
+        folder.mkdir()
+        (folder / "orjson").symlink_to(Path(found.origin).parent)
+    return str(folder)
+
+
 def run(work: Work, runs: int, clients: Collection[str]) -> dict[str, Figures]:
     """The medians of these clients of a work."""
     samples: dict[str, list[Figures]] = {client: [] for client in work.clients if client in clients}
@@ -351,15 +371,15 @@ def _medians(samples: list[Figures]) -> Figures:
 
 
 def ratios(results: Results) -> dict[str, float]:
-    """Ours to each other client, by "work/client", and of each kind 100,000 to 10,000."""
+    """Ours to each other client, by "work/client" or "work/client, orjson", and of each kind 100,000 to 10,000."""
     found = {}
     for work in WORKS:
         of = results.get(work.name, {})
-        ours, *others = work.clients
-        for client in others:
-            if ours in of and client in of and client != "output_list":
-                ratio = of[ours][work.measure] / of[client][work.measure]
-                found[f"{work.name}/{client}"] = round(ratio, 4)
+        ours = [client for client in of if client.startswith("ours_")]
+        for client in of.keys() - {*ours, "output_list"}:
+            for each in ours:
+                name = f"{work.name}/{client}" + (", orjson" if each.endswith("_orjson") else "")
+                found[name] = round(of[each][work.measure] / of[client][work.measure], 4)
     for kind, client in (("aws", AWS[0]), ("openstack", OPENSTACK[0]), ("netbox", NETBOX[0])):
         large, small = results.get(f"{kind}-100000"), results.get(f"{kind}-10000")
         if large and small:
@@ -524,7 +544,8 @@ def plot(results: Results) -> str:
         y += BAR + 2
         for client, figures in of.items():
             label = LABELS[client]
-            color = {"ours": "#1f6feb", "floor": "#57ab5a"}.get(label, "#8b949e")
+            colors = {"ours": "#1f6feb", "ours, with orjson": "#1f6feb", "floor": "#57ab5a"}
+            color = colors.get(label, "#8b949e")
             length = max(math.log10(figures["cpu_s"] / low) * scale, 1)
             parts += [
                 f'<text x="{LEFT - 6}" y="{y + 11}" text-anchor="end">{label}</text>',
