@@ -1,4 +1,4 @@
-"""OpenStack and NetBox: the calls of a scope that need nothing of one another are made side by side.
+"""OpenStack, NetBox and OSM: the calls of a scope that need nothing of one another are made side by side.
 
 Nothing here waits for time: the simulator answers none of such calls until all of them are in flight, and then in an
 order that the test chooses. tests/test_aws_side_by_side.py does the same for AWS.
@@ -17,13 +17,18 @@ from shared.engine.contracts import Dropped
 from shared.engine.errors import UnexpectedResponse
 from shared.engine.resources import serialized
 from shared.engine.workers import AT_ONCE
-from shared.providers import netbox, openstack
+from shared.providers import netbox, openstack, osm
 from tests.fakes import netbox as netbox_fakes
+from tests.fakes import openmano
 from tests.fakes import openstack as openstack_fakes
+from tests.fakes import osm as osm_fakes
 from tests.fakes.context import Context
 from tests.fakes.poll import a_poll
 from tests.test_workers import Crowd
 
+PROVIDERS = {"netbox": netbox.PROVIDER, "openstack": openstack.PROVIDER, "osm": osm.PROVIDER}
+SERVICES = ("north", "south")
+RO_INSTANCES = tuple(f"/instances/{osm_fakes.identifier('instance', name)}" for name in SERVICES)
 # Of each cell: the calls that are in flight together, in the order in which they are made without spare threads.
 TOGETHER = {
     ("servers", "openstack"): (
@@ -54,6 +59,13 @@ TOGETHER = {
         ("/tunnels", "/l2vpns"),
         ("/tunnel-terminations", "/l2vpn-terminations"),
         ("/devices", "/virtual-machines", "/vlans", "/sites"),
+    ),
+    ("vca_status", "osm"): (("/vim_accounts", "/ns_instances"),),
+    ("wan_links", "osm"): (
+        ("/wim_accounts", "/vim_accounts", "/ns_instances"),
+        ("/datacenters", "/any/wims"),
+        tuple(f"/wims/{osm_fakes.identifier('ro-wim', name)}" for name in SERVICES),
+        RO_INSTANCES,
     ),
 }
 CASES = [
@@ -135,15 +147,34 @@ def box():
 
 
 @pytest.fixture
-def simulators(cloud, box):
-    return {"openstack": cloud, "netbox": box}
+def mano():
+    """Two services in classic RO, each with a WAN link of its own WIM."""
+    with osm_fakes.Osm().standard() as simulator:
+        services = openmano.Services(simulator)
+        for site in "ab":
+            services.site(site, ro=True)
+        for name in SERVICES:
+            services.wim(name, ro=True, a=[("sw-a", name)], b=[("sw-b", name)])
+            networks = [("data", "a"), ("data", "b")]
+            services.instance(services.service(name), *networks, links=[("data", name, {})])
+        yield simulator
+
+
+@pytest.fixture
+def simulators(cloud, box, mano):
+    return {"openstack": cloud, "netbox": box, "osm": mano}
+
+
+def credentials(name, simulator):
+    if name == "osm":
+        return simulator.credentials(ro_url=simulator.ro_url)
+    return simulator.credentials(**({"user": "admin"} if name == "openstack" else {}))
 
 
 def fetched(cell, simulator, spare):
     """The resources of the simulator's one scope in the order in which they come."""
     family, name = cell
-    provider = {"openstack": openstack, "netbox": netbox}[name].PROVIDER
-    given = simulator.credentials(**({"user": "admin"} if name == "openstack" else {}))
+    provider, given = PROVIDERS[name], credentials(name, simulator)
     log = types.SimpleNamespace(info=lambda *_, **__: None)
     poll = a_poll(family, request=types.SimpleNamespace(options={}), log=log, spare=spare)
     (scope,) = provider.scopes(provider.login(provider.credentials(given, False), poll))
@@ -160,12 +191,14 @@ def fetched(cell, simulator, spare):
 
 
 def spare(cell):
-    return {"openstack": openstack, "netbox": netbox}[cell[1]].PROVIDER.at_once - 1
+    return PROVIDERS[cell[1]].at_once - 1
 
 
 def calls_of(simulator):
     if isinstance(simulator, openstack_fakes.Cloud):
         return [path for path, _ in simulator.queries]
+    if isinstance(simulator, osm_fakes.Osm):
+        return [path for _, path, _, _ in simulator.requests]
     return [path.rstrip("/") for path, _, _ in simulator.requests]
 
 
@@ -176,7 +209,7 @@ def held(simulator, gate, paths):
 
 def test_every_cell_is_here():
     cells = {(family, name) for family in families() for name in engine.cells(family)}
-    assert set(TOGETHER) == {cell for cell in cells if cell[1] in ("openstack", "netbox")}
+    assert set(TOGETHER) == {cell for cell in cells if cell[1] in PROVIDERS}
     assert {openstack.PROVIDER.at_once, AT_ONCE} == {8}
 
 
@@ -199,7 +232,8 @@ def test_in_flight_together_whichever_is_answered_first(simulators, cell, calls,
 def test_of_several_errors_that_of_the_first_call(simulators, cell, calls):
     gate = Gate(calls[::-1], body={})
     held(simulators[cell[1]], gate, calls)
-    with pytest.raises(UnexpectedResponse, match=rf"{re.escape(calls[0])}/? has no "):
+    name = re.escape(calls[0].rpartition("/")[2])
+    with pytest.raises(UnexpectedResponse, match=rf"{name}(: field|/? has n| should answer)"):
         fetched(cell, simulators[cell[1]], spare(cell))
 
 
@@ -214,6 +248,20 @@ def test_a_token_that_several_calls_are_refused_is_renewed_once(cloud, family):
     cloud.fault("/auth/tokens$", expire, times=1)
     assert fetched((family, "openstack"), cloud, AT_ONCE - 1) == alone
     assert cloud.counts["/identity/v3/auth/tokens"] == 2
+
+
+@pytest.mark.parametrize("family", [family for family, name in TOGETHER if name == "osm"])
+def test_osms_token_that_several_calls_are_refused_is_renewed_once(mano, family):
+    alone = fetched((family, "osm"), mano, 0)
+    assert alone or family == "vca_status"
+    (calls, *_) = TOGETHER[family, "osm"]
+    gate = Gate(calls)
+    held(mano, gate, calls)
+    mano.fault("/tokens$", lambda token: mano.expire() or token, times=1)
+    before = mano.counts["POST /osm/admin/v1/tokens"]
+    assert fetched((family, "osm"), mano, osm.PROVIDER.at_once - 1) == alone
+    assert set(gate.passed) == set(calls)  # all of them were refused
+    assert mano.counts["POST /osm/admin/v1/tokens"] == before + 2
 
 
 # --- one call for each of many ----------------------------------------------------------------------

@@ -21,6 +21,7 @@ from shared.transport import http
 from tests.fakes import openmano
 from tests.fakes import osm as fakes
 from tests.fakes.context import Context
+from tests.fakes.poll import a_poll
 from tests.test_grid import damage
 
 id_ = fakes.identifier
@@ -906,6 +907,7 @@ def test_damaged_records_are_read_or_refused(classic, monkeypatch):
     record = json.loads(json.dumps(ns))
     lists = {"vim": classic.osm.lists["vim_accounts"], "wim": classic.osm.lists["wim_accounts"]}
     session = mock.create_autospec(provider.Session, options={"report_missing": True})
+    session.workers = a_poll("wan_links").workers
     scope = provider.Scope("p", session)
     monkeypatch.setattr(provider, "has_ro", lambda scope: False)
     monkeypatch.setattr(provider, "log_out", lambda scope: None)

@@ -23,7 +23,7 @@ and the parameters of instances may hold secrets, and are not read.
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Callable
 
 from modules.vca_status.osm import records
 from modules.vca_status.osm.records import Lookups
@@ -35,8 +35,11 @@ from shared.providers import osm
 
 def fetch(scope: osm.Scope) -> Iterator[Page[dict[str, Any], Lookups]]:
     """A page for each NS."""
-    lookups = records.look_up(scope)
-    services = osm.listed(scope, "ns")
+    listings: tuple[Callable[[], Any], ...] = (
+        lambda: records.look_up(scope),
+        lambda: osm.listed(scope, "ns"),
+    )
+    lookups, services = scope.workers.ahead(listings)
     osm.log_out(scope)
     models = []
     for ns in services:

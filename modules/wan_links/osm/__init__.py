@@ -32,8 +32,8 @@ Pages = Iterator[Page[dict[str, Any], Lookups]]
 
 
 def fetch(scope: osm.Scope) -> Pages:
-    lookups = services.look_up(scope)
-    found = services.read(scope, lookups.accounts)
+    lookups, listed = services.look_up(scope)
+    found = services.read(scope, listed, lookups.accounts)
     yield Page(found.links, lookups)
     if scope.session.options.get("report_missing"):
         yield Page(needs.missing(found, lookups.accounts), lookups)
@@ -41,8 +41,8 @@ def fetch(scope: osm.Scope) -> Pages:
 
 def fetch_status(scope: osm.Scope, requested: Requested) -> Pages:
     """The links, the needs that no link satisfies (whatever the options say), and the WIMs."""
-    lookups = services.look_up(scope)
-    found = services.read(scope, lookups.accounts)
+    lookups, listed = services.look_up(scope)
+    found = services.read(scope, listed, lookups.accounts)
     yield Page(found.links, lookups)
     yield Page(needs.missing(found, lookups.accounts), lookups)
     yield Page(wims.records(found, lookups), lookups)

@@ -7,8 +7,9 @@ The record of a link has a part of the NS record ("ns") and what OSM's release h
 
 import dataclasses
 import datetime
+import functools
 from collections.abc import Iterator, Mapping
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 from shared.engine import clock
 from shared.engine.errors import UnexpectedResponse, about
@@ -37,37 +38,60 @@ class Found:
     names: dict[tuple[str, str], tuple[str, str]]  # of service and VLD, by their ids
 
 
-def look_up(scope: osm.Scope) -> Lookups:
-    wims = osm.listed(scope, "wim")
-    accounts = Accounts(osm.listed(scope, "vim"), wims)
+def look_up(scope: osm.Scope) -> "tuple[Lookups, list[dict[str, Any]]]":
+    """The accounts, and the NS records."""
+    listings: tuple[Callable[[], Any], ...] = (
+        lambda: _accounts(scope),
+        lambda: osm.listed(scope, "ns"),
+    )
+    lookups, services = scope.workers.ahead(listings)
+    return lookups, services
+
+
+def _accounts(scope: osm.Scope) -> Lookups:
+    wims, vims = scope.workers.map(lambda what: osm.listed(scope, what), ("wim", "vim"))
+    accounts = Accounts(vims, wims)
     if osm.has_ro(scope):
-        with_account = {needed(wim, "uuid", str) for wim in osm.ro_listed(scope, "wims")}
-        ro_wims = _ro_wims(scope, with_account)
-        accounts.add_ro(osm.ro_listed(scope, "datacenters"), ro_wims, with_account)
-    now = clock.now()
-    return Lookups(accounts, {needed(wim, "_id", str): wim for wim in wims}, now)
+        in_tenant, centres, of_all = scope.workers.ahead(
+            (
+                lambda: osm.ro_listed(scope, "wims"),
+                lambda: osm.ro_listed(scope, "datacenters"),
+                lambda: scope.session.ro.listed("/any/wims", "wims"),
+            )
+        )
+        with_account = {needed(wim, "uuid", str) for wim in in_tenant}
+        accounts.add_ro(centres, _ro_wims(scope, of_all, with_account), with_account)
+    return Lookups(accounts, {needed(wim, "_id", str): wim for wim in wims}, clock.now())
 
 
-def _ro_wims(scope: osm.Scope, with_account: set[str]) -> list[dict[str, Any]]:
-    """All of RO's WIMs. Only those with an account of the tenant can be read in the tenant."""
-    ro, wims = scope.session.ro, []
-    for listed in ro.listed("/any/wims", "wims"):
-        uuid = needed(listed, "uuid", str)
-        if uuid in with_account:
-            wim = osm.ro_record(scope, f"wims/{uuid}")
-        else:
-            wim = ro.get(f"/any/wims/{uuid}")
-        if wim is not None:  # else it was deleted after it was listed
-            wims.append(needed(wim, "wim", dict))
-    return wims
+def _ro_wims(
+    scope: osm.Scope, of_all: list[dict[str, Any]], with_account: set[str]
+) -> list[dict[str, Any]]:
+    """RO's WIMs in detail. Only those with an account of the tenant can be read in the tenant."""
+
+    def detailed(uuid: str) -> Optional[dict[str, Any]]:
+        """None if it was deleted after it was listed."""
+        with about(f"RO's WIM {uuid}"):
+            if uuid in with_account:
+                wim = osm.ro_record(scope, f"wims/{uuid}")
+            else:
+                wim = scope.session.ro.get(f"/any/wims/{uuid}")
+            return None if wim is None else needed(wim, "wim", dict)
+
+    found = scope.workers.map(detailed, [needed(wim, "uuid", str) for wim in of_all])
+    return [wim for wim in found if wim is not None]
 
 
-def read(scope: osm.Scope, accounts: Accounts) -> Found:
+def read(scope: osm.Scope, services: list[dict[str, Any]], accounts: Accounts) -> Found:
+    def instance_of(ns: dict[str, Any]) -> _Instance:
+        with about(f"NS {ns.get('_id')}"):
+            return _instance(ns, scope)
+
     found = Found([], [], {})
     missing_in_ro = []
-    for ns in osm.listed(scope, "ns"):
+    instances = scope.workers.ahead(functools.partial(instance_of, ns) for ns in services)
+    for ns, instance in zip(services, instances):
         with about(f"NS {ns.get('_id')}"):
-            instance = _instance(ns, scope)
             service = _service(ns, instance, accounts)
         found.links.extend(service.links)
         found.networks.extend(service.networks)

@@ -56,4 +56,5 @@ PROVIDER = Provider(
     account=account,
     classify=classify,
     least_permissions=least_permissions,
+    at_once=4,  # there is one scope, and one process of NBI and of RO
 )

@@ -8,6 +8,7 @@ from typing import Any, Optional
 import requests
 
 from shared.engine.errors import InvalidEvent, UnexpectedResponse
+from shared.engine.workers import once
 from shared.providers.osm import responses
 from shared.records.fields import field, needed, objects
 from shared.transport import sessions
@@ -22,7 +23,7 @@ class ResourceOrchestrator:
         self._web = web
         self._url = url
         self._tenant_name = tenant  # or its id
-        self._tenant_id: Optional[str] = None
+        self._tenant_id = once(self._look_up_tenant)
 
     def get(self, path: str, limit: Optional[int] = None) -> Optional[dict[str, Any]]:
         """The object at a path below RO's root; None if there is no such record (404)."""
@@ -55,14 +56,11 @@ class ResourceOrchestrator:
     @property
     def tenant(self) -> str:
         """The tenant's id (one call, once): by its name, some lists are silently empty."""
-        if self._tenant_id is None:
-            for tenant in self.listed("/tenants", "tenants"):
-                uuid = needed(tenant, "uuid", str)
-                if self._tenant_name in (uuid, field(tenant, "name", str)):
-                    self._tenant_id = uuid
-                    break
-            else:
-                raise InvalidEvent(
-                    f"RO has no tenant {self._tenant_name!r} (credentials.ro_tenant)"
-                )
-        return self._tenant_id
+        return self._tenant_id()
+
+    def _look_up_tenant(self) -> str:
+        for tenant in self.listed("/tenants", "tenants"):
+            uuid = needed(tenant, "uuid", str)
+            if self._tenant_name in (uuid, field(tenant, "name", str)):
+                return uuid
+        raise InvalidEvent(f"RO has no tenant {self._tenant_name!r} (credentials.ro_tenant)")

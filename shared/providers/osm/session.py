@@ -14,6 +14,7 @@ shared/providers/osm/ro.py reads the classic resource orchestrator (RO).
 
 import dataclasses
 import http.cookiejar
+import threading
 from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 from urllib.parse import urlsplit
@@ -34,6 +35,7 @@ from shared.engine.event import (
     text_credential,
 )
 from shared.engine.network import Network
+from shared.engine.workers import Workers
 from shared.providers.osm import responses
 from shared.providers.osm.ro import ResourceOrchestrator
 from shared.records.fields import field, needed, objects
@@ -103,14 +105,16 @@ def _with_path(url: str, path: str) -> str:
 
 
 class Session:
-    """One poll's session. A token that OSM no longer accepts is renewed once."""
+    """One poll's session, for several threads. A token that OSM no longer accepts is renewed once."""
 
     def __init__(self, credentials: Credentials, poll: Poll):
         self.credentials = credentials
         self.log = poll.log
         self.options: Mapping[str, Any] = poll.request.options if poll.request else {}
+        self.workers: Workers = poll.workers
         self._network: Network = poll.network
         self._traffic = poll.traffic
+        self._lock = threading.Lock()
         self._requests = self._session(self._network)
         self._renewed = False
         self._token = ""
@@ -137,11 +141,11 @@ class Session:
 
     def get(self, path: str) -> Any:
         """The JSON document at a path. Raises InsufficientPermission if the role does not allow it."""
-        response = self._get(path)
-        if response.status_code == 401 and not responses.is_denied(response) and not self._renewed:
-            self._renewed = True
-            self._log_in()
-            response = self._get(path)
+        token = self._current_token()
+        response = self._get(path, token)
+        if response.status_code == 401 and not responses.is_denied(response):
+            renewed = self._token_after(token)
+            response = self._get(path, renewed) if renewed else response
         if response.status_code == 403 or (
             response.status_code == 401 and responses.is_denied(response)
         ):
@@ -163,12 +167,24 @@ class Session:
         except (requests.RequestException, ConnectorError) as error:
             self.log.info("token not deleted", error=type(error).__name__)
 
-    def _get(self, path: str) -> requests.Response:
-        if not self._token:
-            self._log_in()
+    def _current_token(self) -> str:
+        with self._lock:
+            if not self._token:
+                self._log_in()
+            return self._token
+
+    def _token_after(self, refused: str) -> Optional[str]:
+        """The token to try when OSM refused this one; None if that was renewed before."""
+        with self._lock:
+            if self._token == refused and not self._renewed:
+                self._renewed = True
+                self._log_in()
+            return self._token if self._token != refused else None
+
+    def _get(self, path: str, token: str) -> requests.Response:
         url = self.credentials.url + path
         # NBI sends no redirects, so one would lead elsewhere
-        return self._requests.get(url, headers=_bearer(self._token), allow_redirects=False)
+        return self._requests.get(url, headers=_bearer(token), allow_redirects=False)
 
     def _log_in(self) -> None:
         account = self.credentials
@@ -211,6 +227,10 @@ class Scope:
 
     name: str
     session: Session = dataclasses.field(repr=False, compare=False)
+
+    @property
+    def workers(self) -> Workers:
+        return self.session.workers
 
 
 def login(credentials: Credentials, poll: Poll) -> Session:
