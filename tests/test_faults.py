@@ -163,6 +163,17 @@ def leaves_a_thread(answer, context):
     return answer
 
 
+def calls_and_calls(answer, context):
+    """On a connection to wherever the last look-up led."""
+    (*_, address), *_ = matrix.network._getaddrinfo("127.0.0.1", 443)
+    connection = http.client.HTTPConnection(*address)
+    for _ in range(200):
+        connection.request("GET", "/api/status/")
+        connection.getresponse().read()
+    connection.close()
+    return answer
+
+
 def leaves_a_socket(answer, context):
     LEFT.append(socket.socket().close)
     return answer
@@ -175,6 +186,7 @@ def leaves_a_socket(answer, context):
         (invents, "silent loss"),
         (crashes, "undocumented"),
         (answers_with_no_json, "undocumented"),
+        (calls_and_calls, "runs on"),
         (leaks_in_the_log, "leak"),
         (leaks_in_the_state, "leak"),
         (leaves_a_thread, "left open"),

@@ -41,7 +41,7 @@ from tests.faults.upstream import Recorded
 HANDLERS = ("get", "get_status", "get_metrics", "get_logs", "validate_credentials")
 GOOD = ("complete", "failed", "as answered")
 BAD = (
-    *("silent loss", "undocumented", "hang", "leak", "left open", "elsewhere"),
+    *("silent loss", "undocumented", "hang", "runs on", "leak", "left open", "elsewhere"),
     *("not tried again", "not met"),
 )
 TRIES = 3
@@ -52,6 +52,10 @@ REGIONS = [
 ]  # of AWS's three: with two, all calls are made, in half the time
 LIMIT = 1024**2  # bytes of an answer; the largest in a cassette has some hundred thousand
 DEADLINE_S, SHORT_S = 20.0, 1.0
+MOST_REQUESTS = (
+    40,
+    3,
+)  # so many, and so many times those without a fault: requests follows 30 redirects
 PATIENCE_S = 10.0  # for what a poll leaves behind; what hangs would hang for ever
 HANGS_S = 60.0
 
@@ -155,6 +159,9 @@ class Subject:
             return Outcome("not met")
         if answer is _HANGS:
             return Outcome("hang")
+        requests, (some, times) = self._proxy.requests, MOST_REQUESTS
+        if requests > some + times * len(self.exchanges):
+            return Outcome("runs on", f"{requests} requests, without a fault {len(self.exchanges)}")
         leaked = ", ".join(canaries.leaked(shown, self._secrets)[:3])
         if leaked:
             return Outcome("leak", leaked)

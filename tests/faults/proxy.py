@@ -85,6 +85,12 @@ class Proxy:
             self.sent = 0  # bytes
             self.refusing = 0  # connections that are refused from now on
 
+    @property
+    def requests(self) -> int:
+        """How many came since it began."""
+        with self._lock:
+            return sum(self._counts.values())
+
     def stop(self) -> None:
         self._ended.set()
         with contextlib.suppress(OSError):
