@@ -38,8 +38,9 @@ def main() -> int:
             pool.submit(matrix.run, polled, options.share, options.seed): polled
             for polled in chosen
         }
-        for done in concurrent.futures.as_completed(runs):
+        for number, done in enumerate(concurrent.futures.as_completed(runs), 1):
             polled = runs[done]
+            print(f"{number} of {len(runs)}: {polled}, {len(done.result())} cases", file=sys.stderr)
             for case, outcome in done.result():
                 counts[f"{polled.family}/{polled.provider}"][outcome.kind] += 1
                 if outcome.kind in matrix.BAD:

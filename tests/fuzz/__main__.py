@@ -64,7 +64,8 @@ def _by_mutators(names: list[str], total: int, seed: str) -> "dict[str, runs.Res
             for number, start in enumerate(range(0, count, CHUNK)):
                 part = min(CHUNK, count - start)
                 tasks[pool.submit(runs.part, name, part, f"{seed}/{number}")] = name
-        for done in concurrent.futures.as_completed(tasks):
+        for number, done in enumerate(concurrent.futures.as_completed(tasks), 1):
+            print(f"{number} of {len(tasks)}: {tasks[done]}", file=sys.stderr)
             results[tasks[done]].add(done.result())
     return results
 
