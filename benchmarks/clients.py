@@ -141,6 +141,12 @@ def ours_juju(connection: dict[str, Any]) -> Callable[[], Ids]:
     return lambda: [unit.replace(":unit:", ":").partition("/")[2] for unit in units]
 
 
+def ours_juju_orjson(connection: dict[str, Any]) -> Callable[[], Ids]:
+    import orjson  # noqa: F401 - as above
+
+    return ours_juju(connection)
+
+
 # --- AWS ----------------------------------------------------------------------------------------
 
 
@@ -376,7 +382,7 @@ CLIENTS: dict[str, Callable[[dict[str, Any]], Callable[[], Ids]]] = {
     each.__name__: each
     for each in (
         *(ours_aws, ours_openstack, ours_netbox, ours_juju),
-        *(ours_openstack_orjson, ours_netbox_orjson),
+        *(ours_openstack_orjson, ours_netbox_orjson, ours_juju_orjson),
         *(
             boto3_count,
             boto3_load_balancers,
