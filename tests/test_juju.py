@@ -5,6 +5,8 @@ import copy
 import json
 import logging
 import socket
+import ssl
+import types
 
 import pytest
 
@@ -25,6 +27,7 @@ from shared.engine.log import Log
 from shared.engine.masking import Masker
 from shared.engine.runtime import Runtime
 from shared.providers import juju
+from shared.providers.juju import session
 from shared.transport import http, websocket
 from tests.fakes import juju as fakes
 from tests.fakes.context import Context
@@ -450,6 +453,49 @@ def test_refusals_are_told_apart(controller, call, refusal, kind, tries):
     assert controller.calls[call] == tries
     said = refusal.message if isinstance(refusal, fakes.Refusal) else "wants a macaroon"
     assert said in error.message or kind is Absent
+
+
+# Codes of rpc/params/apierror.go; an answer without one is told by its message.
+@pytest.mark.parametrize("as_code", [True, False])
+@pytest.mark.parametrize(
+    "words, kind",
+    [
+        ("access required", InsufficientPermission),
+        ("deadline exceeded", Unreachable),
+        ("excessive contention", Unreachable),
+        ("forbidden", InsufficientPermission),
+        ("login expired", InvalidCredentials),
+        ("macaroon discharge required", InvalidCredentials),
+        ("model migration in progress", Unreachable),
+        ("no credentials provided", InvalidCredentials),
+        ("not found", UnexpectedResponse),
+        ("not yet available; try again later", Unreachable),
+        ("session token invalid", InvalidCredentials),
+        ("try again", Throttled),
+        ("unauthorized access", InsufficientPermission),
+        ("upgrade in progress", Unreachable),
+    ],
+)
+def test_what_an_error_of_juju_means(words, kind, as_code):
+    answer = {"error": "why", "error-code": words} if as_code else {"error": words}
+    refused = juju.Refused("Client.FullStatus", answer, "")
+    assert type(juju.classify(refused)) is kind
+    assert refused.transient == (kind in (Throttled, Unreachable))
+
+
+@pytest.mark.parametrize(
+    "code, wrong",
+    [(7, True), (18, True), (19, True), (20, True), (21, True), (10, False), (62, False)],
+)
+def test_which_certificates_the_accounts_ca_did_not_sign(code, wrong):
+    """OpenSSL's codes: a bad signature, self-signed (alone, in a chain), no issuer, the first of a chain; and an
+    expired certificate and another host's, which no other CA in the account would change.
+    """
+    error = ssl.SSLCertVerificationError()
+    error.verify_code, error.verify_message = code, "no"
+    controller = types.SimpleNamespace(trusts="its CA", server_name="juju-apiserver")
+    kind = InvalidCredentials if wrong else Unreachable
+    assert type(session._untrusted(controller, "10.0.0.1:17070", error)) is kind
 
 
 @pytest.mark.parametrize("call", [LOGIN, LIST, STATUS])

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from shared.engine import late
 from tests.test_house import ROOT
 
 # `shared` first, as in a module, or after requests, as in a host that has imported it already
@@ -48,3 +49,24 @@ def test_where_it_is_not_installed():
         "from shared.engine.late import import_late; import_late()\n"
         "assert 'charset_normalizer' not in sys.modules"
     )
+
+
+def test_it_stands_in_for_the_package_until_it_is_used(monkeypatch):
+    for name in [name for name in sys.modules if name.partition(".")[0] == late.PACKAGE]:
+        monkeypatch.delitem(sys.modules, name)
+    late.import_late()
+    standing_in = sys.modules[late.PACKAGE]
+    assert standing_in.__version__ == "3.0.0"  # requests compares it with what it supports
+    assert standing_in.__spec__.name == standing_in.__name__ == late.PACKAGE
+    late.import_late()
+    assert sys.modules[late.PACKAGE] is standing_in
+    assert standing_in.from_bytes("é".encode()).best().encoding == "utf_8"
+    assert sys.modules[late.PACKAGE] is not standing_in
+    assert standing_in.from_bytes is sys.modules[late.PACKAGE].from_bytes
+
+
+def test_a_package_that_is_not_installed_has_no_stand_in(monkeypatch):
+    monkeypatch.delitem(sys.modules, late.PACKAGE, raising=False)
+    monkeypatch.setattr(sys, "path", [])
+    late.import_late()
+    assert late.PACKAGE not in sys.modules

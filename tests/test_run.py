@@ -1,6 +1,7 @@
 """The engine, with a provider and a family that exist only here."""
 
 import dataclasses
+import re
 import sys
 import threading
 import types
@@ -9,11 +10,12 @@ import freezegun
 import pytest
 from nflex_connector_utils import Network
 
-from shared.engine import gather
+from shared.engine import errors, gather
 from shared.engine import poll as engine
 from shared.engine.contracts import Cell, Dropped, Page
 from shared.engine.errors import (
     Absent,
+    ConnectorError,
     IncompletePoll,
     InsufficientPermission,
     InvalidCredentials,
@@ -123,15 +125,25 @@ def test_no_scopes_is_an_empty_list(provider):
 
 
 def test_summary_counts_everything_and_proves_it(provider):
+    hidden = {"id": "h", "hidden": True}
     provider.planned = [
-        Scope("a", [[{"id": "1"}, {"id": "h", "hidden": True}], [{"id": "1"}]]),
-        Scope("b", [[{"id": "1"}, {"id": "2"}]]),
+        Scope("a", [[{"id": "1"}, {"id": "2"}, hidden, hidden], [{"id": "1"}, {"id": "2"}]]),
+        Scope("b", [[{"id": "1"}, {"id": "2"}, {"id": "3"}]]),
     ]
     context = Context()
-    assert ids(poll(context)) == ["1", "2"]
+    assert ids(poll(context)) == ["1", "2", "3"]
     (line,) = context.logged("polled")
-    assert "scopes=2 pages=3 calls=1 retries=0 records=5 resources=2" in line
-    assert 'dropped="1 hidden, 1 listed twice, 1 seen in another scope"' in line
+    assert "family=things provider=fake scopes=2 pages=3 calls=1 retries=0" in line
+    assert "records=9 resources=3" in line
+    assert 'dropped="2 hidden, 2 listed twice, 2 seen in another scope"' in line
+
+
+def test_summary_of_a_poll_that_dropped_nothing(provider):
+    provider.planned = [Scope("a", [[{"id": "1"}]])]
+    context = Context()
+    poll(context)
+    (line,) = context.logged("polled")
+    assert "dropped=0 seconds=" in line
 
 
 def test_a_record_that_got_lost_is_a_bug_not_a_shorter_list(provider, monkeypatch):
@@ -144,7 +156,7 @@ def test_a_record_that_got_lost_is_a_bug_not_a_shorter_list(provider, monkeypatc
         poll()
 
 
-def test_each_record_is_converted_with_the_lookups_of_its_page(provider):
+def test_each_record_is_converted_with_its_scope_and_the_lookups_of_its_page(provider):
     def fetch(scope):
         for page in scope.pages:
             yield Page(page, f"those of page {len(page)}")
@@ -153,13 +165,13 @@ def test_each_record_is_converted_with_the_lookups_of_its_page(provider):
     provider.change_cell(
         fetch=fetch,
         convert=lambda record, scope, lookups: (
-            seen.append((record["id"], lookups)) or convert(record, scope, lookups)
+            seen.append((record["id"], scope.name, lookups)) or convert(record, scope, lookups)
         ),
     )
     provider.planned = [Scope("a", [[{"id": "1"}], [{"id": "2"}, {"id": "3"}]])]
     poll()
     two = "those of page 2"
-    assert seen == [("1", "those of page 1"), ("2", two), ("3", two)]
+    assert seen == [("1", "a", "those of page 1"), ("2", "a", two), ("3", "a", two)]
 
 
 def test_a_failed_scope_fails_the_poll_and_is_named(provider):
@@ -217,7 +229,7 @@ def test_an_absent_service_is_no_failure(provider):
     provider.planned = [Scope("a", error=Absent("no volumes here")), Scope("b", [[{"id": "1"}]])]
     context = Context()
     assert ids(poll(context)) == ["1"]
-    assert context.logged("absent scope=a")
+    assert context.logged('absent scope=a why="no volumes here"')
 
 
 @pytest.mark.parametrize("options", [{}, {"allow_partial": True}])
@@ -278,6 +290,27 @@ def test_secrets_are_masked_in_errors_and_their_causes(provider):
     assert SECRET not in str(context.lines)
 
 
+# What only unusual data causes: deep nesting, a number that is too large, half of a surrogate pair.
+@pytest.mark.parametrize(
+    "error", [RecursionError("x"), OverflowError("x"), UnicodeEncodeError("utf-8", "x", 0, 1, "x")]
+)
+def test_data_that_no_code_can_use_is_an_answer_that_is_refused(provider, error):
+    provider.planned = [Scope("a", error=error)]
+    where = rf"a: what the provider sent can't be used: {type(error).__name__} \(test_run.py:\d+\)"
+    with pytest.raises(UnexpectedResponse, match=where):
+        poll()
+
+
+def test_what_is_done_about_an_error_is_as_documented():
+    documented = dict(re.findall(r"[├└]── (\w+) +(stop|retry|skip) ", errors.__doc__))
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+    assert documented == {
+        kind.__name__: kind.action
+        for kind in kinds
+        if issubclass(kind, ConnectorError) and kind is not ConnectorError
+    }
+
+
 @pytest.fixture
 def hanging(provider):
     """Two scopes, of which "slow" hangs until this event is set."""
@@ -297,6 +330,17 @@ def hanging(provider):
 def test_a_scope_that_hangs_ends_at_the_deadline(hanging, run_out_at):
     run_out_at(3)  # login, the quick scope, and then the slow one
     with pytest.raises(OutOfTime, match="unfinished: slow; finished: quick"):
+        poll()
+
+
+def test_all_scopes_are_named_where_some_hang(hanging, provider, run_out_at):
+    provider.planned = [Scope("quick", [[{"id": "1"}]]), Scope("also"), Scope("slow")]
+    run_out_at(4)
+    with pytest.raises(OutOfTime, match="passed; unfinished: slow; finished: quick, also"):
+        poll()
+    provider.planned = [Scope("slow")]
+    run_out_at(2)
+    with pytest.raises(OutOfTime, match="unfinished: slow; finished: none"):
         poll()
 
 

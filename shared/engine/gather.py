@@ -285,9 +285,7 @@ def _failure(poll: Poll, failed: Sequence[Answer], answers: Sequence[Answer]) ->
     return IncompletePoll(errors)
 
 
-def _merge(
-    answers: Sequence[Answer], one_each: bool = False
-) -> tuple[list[dict[str, Any]], Counter[str]]:
+def _merge(answers: Sequence[Answer], one_each: bool) -> tuple[list[dict[str, Any]], Counter[str]]:
     """The results of all scopes without duplicates, and what was dropped; checks that no record got lost."""
     merged: dict[Key, dict[str, Any]] = {}
     dropped: Counter[str] = collections.Counter()

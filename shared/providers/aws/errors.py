@@ -45,13 +45,8 @@ _UNKNOWN_KEY = {
     "UnrecognizedClientException",
 }
 _CLOCK = {"RequestExpired", "RequestTimeTooSkewed", "RequestInTheFuture"}
-_DENIED = {
-    "AccessDenied",
-    "AccessDeniedException",
-    "UnauthorizedOperation",
-    "UnauthorizedAccess",
-    "NotAuthorized",
-}
+# Besides those that begin with AccessDenied.
+_DENIED = {"NotAuthorized", "UnauthorizedAccess", "UnauthorizedOperation"}
 _THROTTLED = {
     "BandwidthLimitExceeded",
     "EC2ThrottledException",
@@ -100,11 +95,7 @@ _ERROR_TYPE = re.compile(rb'<Code>\s*([\w.]+)\s*</Code>|"__type"\s*:\s*"([^"]+)"
 _ERROR_CODE = re.compile(rb'"[Cc]ode"\s*:\s*"([^"]+)"')
 _ERROR_MESSAGE = re.compile(rb'<Message>([^<]*)</Message>|"[Mm]essage"\s*:\s*"((?:[^"\\]|\\.)*)"')
 _CODE = re.compile(r"[A-Za-z][\w.:-]{0,99}|HTTP \d+")
-_UNREACHED = (
-    aws_errors.HTTPClientError,
-    aws_errors.ConnectionError,
-    aws_errors.EndpointConnectionError,
-)
+_UNREACHED = (aws_errors.HTTPClientError, aws_errors.ConnectionError)
 
 
 def classify(error: Exception) -> Optional[ConnectorError]:
