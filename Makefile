@@ -49,11 +49,20 @@ fuzz-guided: $(VENV)/.fuzz
 	$(PY) -m tests.fuzz.guided "$(TARGET)" $(INPUTS)
 
 # Changes code of [tool.mutmut] in pyproject.toml in many small ways, one at a time, and lists the changes that no test
-# of those there notices; .venv/bin/mutmut show NAME shows one. Python 3.10 and newer.
+# of those there notices; .venv/bin/mutmut show NAME shows one. Then the same for the tables of errors and states.
+# MUTANTS="shared.engine.gather*" tries one file and no table, TABLES="aws/errors" the tables of some files and no code.
+# CHILDREN=1 leaves the host more. Python 3.10 and newer.
+CHILDREN ?= 2
 mutants: $(VENV)/.mutants
+ifeq ($(TABLES),)
 	rm -rf mutants
-	$(VENV)/bin/mutmut run --max-children 2
-	$(VENV)/bin/mutmut results
+	$(VENV)/bin/mutmut run --max-children $(CHILDREN) $(if $(MUTANTS),"$(MUTANTS)")
+	@$(VENV)/bin/mutmut results | grep -v ': not checked' || true
+	$(PY) -m tools.mutants functions
+endif
+ifeq ($(MUTANTS),)
+	$(PY) -m tools.mutants tables $(TABLES)
+endif
 
 # What make test does in part: 1,000 polls in one process, and 1,000 stories of an inventory that changes.
 test-long: $(VENV)/.test

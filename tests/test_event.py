@@ -112,6 +112,71 @@ def test_a_flag_is_not_guessed(value):
         events.flag_credential({"verify": value}, "verify", True)
 
 
+def test_a_flag_has_the_default_of_its_provider():
+    assert events.flag_credential({}, "verify", False) is False
+    assert events.flag_credential({"verify": " TRUE "}, "verify", False) is True
+
+
+def test_credentials_that_are_sent_in_a_header():
+    assert events.header_credential({"token": " !a~ "}, "token") == "!a~"
+    assert events.header_credential({}, "token") is None
+    for value in ("a b", "é", "a\tb"):
+        with pytest.raises(InvalidEvent) as caught:
+            events.header_credential({"token": value}, "token")
+        assert caught.value.message == (
+            "credentials.token should have no blanks and only ASCII characters"
+        )
+
+
+@pytest.mark.parametrize(
+    "character", ["\n", "\r", "\0", "\x1f", "\x7f", "\x9f", "\u2028", "\ud800"]
+)
+@pytest.mark.parametrize(
+    "nest",
+    [
+        lambda text: text,
+        lambda text: ["x", text],
+        lambda text: {"in": (text,)},
+        lambda text: {text: 1},
+    ],
+)
+def test_no_text_of_credentials_has_a_control_character(character, nest):
+    events.check_texts({"name": nest("a b-é")})
+    with pytest.raises(InvalidEvent) as caught:
+        events.check_texts({"other": "x", "name": nest(f"a{character}b")})
+    assert caught.value.message == (
+        "credentials.name has a line break, a control character or half of a surrogate pair"
+    )
+
+
+@pytest.mark.parametrize("name", ["ca_cert", "cacert", "OS_CACERT"])
+def test_certificates_have_lines(name):
+    events.check_texts({name: "-----BEGIN\r\n\tx\n"})
+    with pytest.raises(InvalidEvent):
+        events.check_texts({name: "-----BEGIN\0"})
+
+
+def test_the_name_of_a_credential_is_shown_in_ascii():
+    with pytest.raises(InvalidEvent, match=r"^credentials\.a\\n\\xe9 has a line break"):
+        events.check_texts({"a\né": "x"})
+
+
+@pytest.mark.parametrize(
+    "key, hint",
+    [
+        ("Region", "did you mean 'region'?"),
+        ("regoin", "did you mean 'region'?"),
+        ("xyz", "known keys: project, region"),
+        (7, "known keys: project, region"),
+    ],
+)
+def test_an_unknown_key_is_not_ignored(key, hint):
+    events.refuse_unknown_keys("options", ["region", "project"], {"region", "project"})
+    with pytest.raises(InvalidEvent) as caught:
+        events.refuse_unknown_keys("options", ["region", key], {"region", "project"})
+    assert caught.value.message == f"options.{key} is an unknown key; {hint}"
+
+
 # --- what only some handlers use ------------------------------------------------------------------
 
 

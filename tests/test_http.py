@@ -19,7 +19,7 @@ import urllib3
 
 from shared.engine import tls
 from shared.engine.deadline import Deadline
-from shared.engine.errors import OutOfTime, UnexpectedResponse
+from shared.engine.errors import InvalidEvent, OutOfTime, UnexpectedResponse
 from shared.engine.network import Network
 from shared.engine.traffic import Traffic
 from shared.transport import http as our_http
@@ -252,7 +252,153 @@ def test_a_retry_after_that_says_nothing(value):
     assert our_http.retry_after(value) in (None, 0)
 
 
+@pytest.mark.parametrize(
+    "value, seconds",
+    [
+        ("33", 33.0),
+        ("0.5", 0.5),
+        ("0", 0.0),
+        ("-5", 0.0),
+        ("Thu, 01 Jan 1970 00:17:10 GMT", 30.0),
+        ("Thu, 01 Jan 1970 00:16:39 GMT", 0.0),
+        ("Thu, 99 Jan 1970 00:16:39 GMT", None),
+        ("soon", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_what_a_retry_after_says(monkeypatch, value, seconds):
+    monkeypatch.setattr(our_http.time, "time", lambda: 1000.0)
+    assert our_http.retry_after(value) == seconds
+
+
+@pytest.mark.parametrize(
+    "status, again",
+    [
+        *((status, True) for status in (408, 429, 500, 502, 503, 504)),
+        *((status, False) for status in (200, 304, 400, 401, 403, 404, 409, 413, 501, 505)),
+    ],
+)
+def test_which_statuses_are_tried_again(status, again):
+    assert our_http.should_retry(status, {}) is again
+    assert our_http.should_retry(status, {"Retry-After": "1"}) is (again or status == 413)
+
+
+class Left:
+    """A deadline with so many seconds left."""
+
+    def __init__(self, seconds):
+        self.seconds = seconds
+
+    def remaining(self):
+        return self.seconds
+
+
+def test_delays_double_up_to_20_seconds(monkeypatch):
+    bounds = []
+    monkeypatch.setattr(our_http.random, "uniform", lambda *of: bounds.append(of) or of[1])
+    delays = [our_http.delay_before_retry(attempt, Left(600)) for attempt in range(1, 9)]
+    assert delays == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 20.0, None]
+    assert bounds == [(longest / 2, longest) for longest in delays[:-1]]
+
+
+def test_a_delay_is_never_shorter_than_the_server_requests(monkeypatch):
+    monkeypatch.setattr(our_http.random, "uniform", lambda low, high: high)
+    assert our_http.delay_before_retry(1, Left(600), 33.0) == 33.0
+    assert our_http.delay_before_retry(1, Left(600), 0.0) == 0.5
+
+
+@pytest.mark.parametrize("left, delay", [(1.5, 0.5), (1.49, None), (0.0, None)])
+def test_a_retry_needs_time_for_its_delay_and_a_call(monkeypatch, left, delay):
+    monkeypatch.setattr(our_http.random, "uniform", lambda low, high: high)
+    assert our_http.delay_before_retry(1, Left(left)) == delay
+
+
+# --- URLs of accounts -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://host",
+        "https://host:8443/api/",
+        "HTTPS://host/api",
+        "https://[2001:db8::1]:5000/v3",
+        "https://192.0.2.7/",
+        "https://bücher.example/",
+        "https://under_score.example/",
+        "https://" + ".".join(["a" * 63] * 3) + "." + "a" * 61,  # 253 characters
+    ],
+)
+def test_a_usable_url(url):
+    assert our_http.checked_url(url, "url", "an API").geturl().lower() == url.lower()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "host",
+        "ftp://host/",
+        "http://",
+        "http:///path",
+        "https://host:0/",
+        "https://host:70000/",
+        "https://host:x/",
+        "https://user@host/",
+        "https://user:pw@host/",
+        "https://host/?a=1",
+        "https://host/#a",
+        "https://ho st/",
+        "https://host/a\nb",
+        "https://host/\\evil.example",
+        "https://[::1/",
+        "https://[host]/",
+        "https://[v1.x]/",
+        "https://a..b/",
+        "https://" + "a" * 64,
+        "https://" + ".".join(["a" * 63] * 3) + "." + "a" * 62,  # 254 characters
+        "https://ho!st/",
+    ],
+)
+def test_a_url_that_no_account_may_have(url):
+    with pytest.raises(InvalidEvent) as caught:
+        our_http.checked_url(url, "auth_url", "Keystone")
+    assert caught.value.message == (
+        "credentials.auth_url should be the http or https URL of Keystone, "
+        "without user name, query and fragment"
+    )
+
+
+@pytest.mark.parametrize("url", ["https://host:x/", "https://[::1", "https://host:99999/"])
+def test_a_url_that_can_not_be_read_is_not_shown(url):
+    assert our_http.without_query(url) == "a URL that is none"
+
+
 # --- TLS ------------------------------------------------------------------------------------------
+
+
+def test_the_ca_of_an_account(own_ca):
+    assert our_http.trust(None, True) is None
+    assert our_http.trust("", True) is None
+    context = our_http.trust(own_ca[0], True)
+    assert [each["subject"] for each in context.get_ca_certs()]
+    assert our_http.trust(own_ca[0], False) is None
+
+
+@pytest.mark.parametrize("verify", [True, False])
+@pytest.mark.parametrize(
+    "cacert, why",
+    [
+        ("/etc/passwd", "should be the PEM text of a certificate (only flexlocal reads a path)"),
+        ("-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n", "is no usable PEM text"),
+        ("-----BEGIN é", "is no usable PEM text"),
+    ],
+)
+def test_a_ca_that_is_none(cacert, verify, why):
+    with pytest.raises(InvalidEvent) as caught:
+        our_http.trust(cacert, verify)
+    assert caught.value.message == f"credentials.cacert {why}"
 
 
 @pytest.fixture(scope="module")

@@ -515,6 +515,7 @@ def test_a_wrong_token(start, family, release):
     "said",
     [
         fakes.NOT_PROVIDED,
+        "Invalid v1 token",
         "Invalid v2 token",
         "Invalid token",
         "Token disabled",
@@ -530,6 +531,9 @@ def test_why_a_token_is_refused_is_said(netbox, said):
         poll("circuits", netbox)
     assert said.rstrip(".") in str(caught.value)
     assert 1 <= sum(netbox.counts.values()) <= provider.PROVIDER.at_once
+    assert (
+        netbox.counts["/api/status/"] == 0
+    )  # the words are known: nothing else is tried with the token
 
 
 def needed_rights(family):

@@ -232,6 +232,22 @@ def test_osm_status(kind, word, expected):
     assert vca.osm_status(kind, word) == expected
 
 
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("CREATING", "pending"),
+        ("REGISTERING", "pending"),
+        ("INSTALLING SW", "running"),
+        ("READY", "completed"),
+        ("TERMINATING", "running"),
+        ("BROKEN", "failed"),
+        ("DELETED", "unknown"),
+    ],
+)
+def test_osm_status_of_osms_configuration_status(word, expected):
+    assert vca.osm_status("configuration", word) == expected
+
+
 @pytest.mark.parametrize("kind", ["application", "unit", "machine", "action"])
 @pytest.mark.parametrize("word", ["levitating", "", None, "Active"])
 def test_osm_status_of_an_unknown_word(kind, word):

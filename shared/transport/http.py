@@ -148,7 +148,7 @@ def checked_url(text: str, name: str, what: str) -> SplitResult:
 def trusting(pem: str) -> ssl.SSLContext:
     """A TLS context for a session that also trusts the CA in this PEM text.
 
-    Raises ssl.SSLError or ValueError if the text is not PEM. It is urllib3's own kind of context: with any other,
+    Raises ssl.SSLError, TypeError or ValueError if the text is not PEM. It is urllib3's own kind of context: with any other,
     urllib3 1.26 does not check the host name if it is an address.
     """
     tls: ssl.SSLContext = create_urllib3_context()
@@ -170,6 +170,6 @@ def trust(cacert: Optional[str], verify: bool) -> Optional[ssl.SSLContext]:
         )
     try:
         tls = trusting(cacert)
-    except (ssl.SSLError, ValueError):
+    except (ssl.SSLError, TypeError, ValueError):  # TypeError: it is not ASCII
         raise InvalidEvent("credentials.cacert is no usable PEM text") from None
     return tls if verify else None
