@@ -2,6 +2,7 @@
 
 import datetime
 import math
+import time
 import types
 
 import pytest
@@ -125,6 +126,7 @@ def test_a_list_that_is_absent_is_empty():
         ("text", str, "field 'it' should be a list, but is text"),
         (["a", 1], str, "field 'it' should be a list of text, but holds a whole number"),
         (["a", None], str, "field 'it' should be a list of text, but holds NoneType"),
+        (["a", ()], str, "field 'it' should be a list of text, but holds tuple"),
         ([1, True], int, "field 'it' should be a list of a whole number, but holds true or false"),
         ([0.5, "x"], float, "field 'it' should be a list of a number, but holds text"),
         ([1, fields.LARGEST + 1], int, "field 'it' is no number that can be used"),
@@ -215,6 +217,30 @@ def test_values_as_json(value, json):
     plain = fields.plain(value)
     assert plain == json
     assert type(plain) is type(json)
+
+
+class Moment(datetime.datetime):
+    """As some libraries have their own."""
+
+
+def test_a_time_of_another_class_is_one():
+    moment = Moment(2026, 1, 31, 12, tzinfo=UTC)
+    assert fields.plain([moment]) == ["2026-01-31T12:00:00Z"]
+    assert fields.field({"it": moment}, "it", datetime.datetime) is moment
+
+
+def test_the_time_zone_of_the_host_does_not_matter(monkeypatch):
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        moment = NOON.astimezone(datetime.timezone(datetime.timedelta(hours=5)))
+        assert fields.plain(moment) == "2026-01-31T12:00:00Z"
+        assert fields.plain(NOON.replace(tzinfo=None)) == "2026-01-31T12:00:00Z"
+        assert fields.parse_time("2026-01-31T17:00:00+05:00") == NOON
+        assert fields.parse_time("2026-01-31T12:00:00") == NOON
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_what_is_returned_is_a_copy():

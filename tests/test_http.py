@@ -19,11 +19,19 @@ import urllib3
 
 from shared.engine import tls
 from shared.engine.deadline import Deadline
-from shared.engine.errors import InvalidEvent, OutOfTime, UnexpectedResponse
+from shared.engine.errors import (
+    InvalidEvent,
+    OutOfTime,
+    Throttled,
+    UnexpectedResponse,
+    Unreachable,
+)
 from shared.engine.network import Network
 from shared.engine.traffic import Traffic
+from shared.providers.openstack import errors as openstack_errors
+from shared.providers.osm import responses as osm_responses
 from shared.transport import http as our_http
-from shared.transport import sessions
+from shared.transport import restconf, sessions
 from tests.fakes import certificates
 
 
@@ -282,6 +290,43 @@ def test_what_a_retry_after_says(monkeypatch, value, seconds):
 def test_which_statuses_are_tried_again(status, again):
     assert our_http.should_retry(status, {}) is again
     assert our_http.should_retry(status, {"Retry-After": "1"}) is (again or status == 413)
+
+
+@pytest.mark.parametrize(
+    "statuses, kind",
+    [
+        ((413, 429), Throttled),
+        ((408, 500, 502, 503, 504, 505), Unreachable),
+        ((400, 409, 418), UnexpectedResponse),
+    ],
+)
+def test_what_a_status_means_wherever_it_comes_from(statuses, kind):
+    for status in statuses:
+        response = requests.Response()
+        response.status_code, response.url, response._content = status, "https://x/y", b"{}"
+        with pytest.raises(kind):
+            osm_responses.check(response)
+        assert type(restconf._refusal(response.url, "/y", response, None)) is kind
+        error = types.SimpleNamespace(http_status=status, url=None, response=None, message="no")
+        assert type(openstack_errors.by_status(error)) is kind
+
+
+@pytest.mark.parametrize(
+    "error, kind",
+    [
+        (requests.exceptions.ChunkedEncodingError("cut"), Unreachable),
+        (requests.exceptions.ConnectTimeout("late"), Unreachable),
+        (requests.exceptions.ConnectionError("refused"), Unreachable),
+        (requests.exceptions.ContentDecodingError("no gzip"), Unreachable),
+        (requests.exceptions.ReadTimeout("late"), Unreachable),
+        (requests.exceptions.SSLError("expired"), Unreachable),
+        (requests.exceptions.InvalidURL("no host"), UnexpectedResponse),
+        (requests.exceptions.TooManyRedirects("31"), UnexpectedResponse),
+        (OSError("of the host"), type(None)),
+    ],
+)
+def test_what_an_exception_of_requests_means(error, kind):
+    assert type(sessions.classify(error, "the API")) is kind
 
 
 class Left:

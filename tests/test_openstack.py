@@ -3,6 +3,7 @@
 import importlib
 import json
 import math
+import types
 
 import pytest
 
@@ -766,6 +767,38 @@ def test_the_least_permissions():
     rights = openstack.least_permissions(("get_port", "get_network", "get_port"))
     assert "reader" in json.dumps(rights) and "admin" in json.dumps(rights)
     assert rights["policies"] == ["get_network", "get_port"]
+    assert rights["roles_where_reader_is_too_little"] == {}
+
+
+def test_the_policies_that_a_reader_lacks_as_shipped():
+    """Nova's diagnostics are for admins, VPNaaS has none for readers, and Octavia's older roles are its own."""
+    policies = [
+        "get_endpoint_group",
+        "get_ipsec_site_connection",
+        "get_vpnservice",
+        "os_compute_api:os-server-diagnostics",
+        "os_compute_api:servers:detail",
+        "os_load-balancer_api:loadbalancer:get_all",
+    ]
+    rights = openstack.least_permissions(policies)
+    assert rights["roles_where_reader_is_too_little"] == {
+        "admin": ["os_compute_api:os-server-diagnostics"],
+        "load-balancer_observer": ["os_load-balancer_api:loadbalancer:get_all"],
+        "member": ["get_endpoint_group", "get_ipsec_site_connection", "get_vpnservice"],
+    }
+
+
+@pytest.mark.parametrize(
+    "service, needed",
+    [
+        ("load-balancer", "role reader, in older releases load-balancer_observer, is needed"),
+        ("network", "role reader is needed"),
+    ],
+)
+def test_the_role_that_a_service_requires_is_named(service, needed):
+    assert listings._role_needed(types.SimpleNamespace(all_projects=False), service) == needed
+    everything = types.SimpleNamespace(all_projects=True)
+    assert listings._role_needed(everything, service) == "all_projects needs role admin"
 
 
 @pytest.mark.parametrize("by", [("id",), ("id", "mac")])

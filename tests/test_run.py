@@ -8,11 +8,11 @@ import types
 
 import freezegun
 import pytest
-from nflex_connector_utils import Network
+from nflex_connector_utils import Network, Server
 
 from shared.engine import errors, gather
 from shared.engine import poll as engine
-from shared.engine.contracts import Cell, Dropped, Page
+from shared.engine.contracts import Cell, Dropped, Page, Series
 from shared.engine.errors import (
     Absent,
     ConnectorError,
@@ -24,6 +24,7 @@ from shared.engine.errors import (
     UnexpectedResponse,
     Unreachable,
 )
+from shared.engine.interval import Span
 from shared.engine.traffic import Traffic
 from tests.fakes.context import Context
 
@@ -295,10 +296,30 @@ def test_secrets_are_masked_in_errors_and_their_causes(provider):
     "error", [RecursionError("x"), OverflowError("x"), UnicodeEncodeError("utf-8", "x", 0, 1, "x")]
 )
 def test_data_that_no_code_can_use_is_an_answer_that_is_refused(provider, error):
-    provider.planned = [Scope("a", error=error)]
-    where = rf"a: what the provider sent can't be used: {type(error).__name__} \(test_run.py:\d+\)"
+    """The error names the line where it was raised."""
+    names = {"error": error}
+    exec(compile("\ndef fails(*_):\n    raise error", "/srv/shared/reader.py", "exec"), names)  # noqa: S102
+    provider.change_cell(convert=names["fails"])
+    provider.planned = [Scope("a", [[{"id": "1"}]])]
+    where = rf"^a: what the provider sent can't be used: {type(error).__name__} \(reader.py:3\)"
     with pytest.raises(UnexpectedResponse, match=where):
         poll()
+
+
+@pytest.mark.parametrize("message", ["no route.", "no route!", "no route?"])
+def test_an_error_is_a_sentence_with_one_full_stop(message):
+    assert str(Unreachable(message, scope="a")) == f"a: {message} {Unreachable.advice}"
+    assert str(Unreachable(message[:-1])) == f"{message[:-1]}. {Unreachable.advice}"
+
+
+def test_an_error_of_several_scopes_lists_theirs():
+    inner = [OutOfTime("late", scope="a"), InvalidCredentials("no", scope="b")]
+    error = IncompletePoll(inner)
+    assert error.errors == tuple(inner)
+    assert str(error) == (
+        f"2 scopes failed: OutOfTime: a: late. {OutOfTime.advice} | "
+        f"InvalidCredentials: b: no. {InvalidCredentials.advice}"
+    )
 
 
 def test_what_is_done_about_an_error_is_as_documented():
@@ -309,6 +330,18 @@ def test_what_is_done_about_an_error_is_as_documented():
         for kind in kinds
         if issubclass(kind, ConnectorError) and kind is not ConnectorError
     }
+
+
+def test_a_secret_in_a_scopes_name_is_masked_in_each_of_several_errors(provider):
+    """The names of projects and models are the provider's."""
+    provider.planned = [
+        Scope(f"{SECRET}-a", error=OSError("no route")),
+        Scope(f"{SECRET}-b", error=InsufficientPermission("thing:List")),
+    ]
+    with pytest.raises(IncompletePoll) as caught:
+        poll()
+    assert [error.scope for error in caught.value.errors] == ["***-a", "***-b"]
+    assert SECRET not in f"{caught.value} {caught.value.args}"
 
 
 @pytest.fixture
@@ -456,6 +489,160 @@ def test_validate_says_why_not(provider):
     answer = engine.validate("things", EVENT, Context())
     assert answer["ok"] is False
     assert answer["reason"].startswith("InvalidCredentials: login: bad ***")
+
+
+def test_states_that_cmp_does_not_know_are_logged_once(provider):
+    def convert_server(record, scope, lookups):
+        state = "unknown" if record["word"] else "running"
+        return Server(
+            id=record["id"], name=record["id"], state=state, provider_state=record["word"]
+        )
+
+    provider.change_cell(convert=convert_server)
+    words = ["odd", None, "strange", "odd"]
+    provider.planned = [Scope("a", [[{"id": str(n), "word": w} for n, w in enumerate(words)]])]
+    context = Context()
+    poll(context)
+    assert context.logged('unknown states of="odd, strange"')
+    provider.planned = [Scope("a", [[{"id": "1", "word": None}]])]
+    context = Context()
+    poll(context)
+    assert not context.logged("unknown states")
+
+
+# --- metrics and logs -----------------------------------------------------------------------------
+
+SPAN = {"last_update": "2026-03-01T11:50:00Z", "poll_interval": 300}
+
+
+@pytest.fixture
+def series(provider):
+    """A provider with metrics of each of its scopes' resources, and the windows that were fetched, by scope."""
+    windows = {}
+
+    def fetch_points(scope, window):
+        windows[scope.name] = window
+        for page in scope.pages:
+            yield [
+                {"resource_id": r["id"], "resource_type": "server", "time": "t", "metric": m}
+                for r in page
+                for m in ("cpu", "disk")
+                if window.wants(r["id"])
+            ]
+        if scope.error:
+            raise scope.error
+        window.state["scopes"] = window.state.get("scopes", 0) + 1
+
+    made = Series((), Span(skew_s=60), fetch_points)
+    provider.change_cell(metrics=made, logs=made)
+    provider.windows = windows
+    with freezegun.freeze_time("2026-03-01T12:00:00"):
+        yield provider
+
+
+@pytest.mark.parametrize("what, handler", [("metrics", engine.metrics), ("logs", engine.logs)])
+def test_points_of_the_time_since_the_last_poll(series, what, handler):
+    series.planned = [Scope("b", [[{"id": "2"}], [{"id": "1"}]]), Scope("a", [[{"id": "3"}]])]
+    answer = handler("things", {**EVENT, **SPAN}, Context())
+    assert set(answer) == {what, "last_update"}
+    assert answer["last_update"] == "2026-03-01T11:59:00.000000Z"
+    assert [(point["resource_id"], point["metric"]) for point in answer[what]] == [
+        (resource, metric) for resource in "123" for metric in ("cpu", "disk")
+    ]
+    for window in series.windows.values():
+        assert window.interval.start.isoformat() == "2026-03-01T11:50:00+00:00"
+        assert window.interval.end.isoformat() == "2026-03-01T11:59:00+00:00"
+        assert window.resources is None
+
+
+def test_points_of_the_requested_resources(series):
+    series.planned = [Scope("a", [[{"id": "1"}, {"id": "2"}]])]
+    event = {**EVENT, **SPAN, "resources": ["2"]}
+    answer = engine.metrics("things", event, Context())
+    assert {point["resource_id"] for point in answer["metrics"]} == {"2"}
+    assert series.windows["a"].resources == {"2"}
+
+
+def test_each_scope_has_its_own_state_between_polls(series):
+    series.planned = [Scope("a"), Scope("b")]
+    context = Context()
+    for seen in ({}, {"scopes": 1}):
+        series.windows.clear()
+        before = []
+        fetch_points = series._cell_module.CELL.metrics.fetch
+
+        def noted(scope, window, fetch_points=fetch_points, before=before):
+            before.append(dict(window.state))
+            return fetch_points(scope, window)
+
+        series.change_cell(metrics=Series((), Span(), noted))
+        engine.metrics("things", {**EVENT, **SPAN}, context)
+        series.change_cell(metrics=Series((), Span(), fetch_points))
+        assert before == [seen, seen]
+    assert {key for key in context.state if key.startswith("metrics:")} == {
+        "metrics:acc:fake:things:a",
+        "metrics:acc:fake:things:b",
+    }
+
+
+def test_a_state_that_was_emptied_replaces_the_old_one(series):
+    series.planned = [Scope("a")]
+    context = Context()
+    engine.logs("things", {**EVENT, **SPAN}, context)
+    kept = dict(context.state)
+    series.change_cell(logs=Series((), Span(), lambda scope, window: window.state.clear() or []))
+    engine.logs("things", {**EVENT, **SPAN}, context)
+    assert set(context.state) == set(kept) == {"logs:acc:fake:things:a"}
+    assert context.state != kept
+    empty = Context()
+    engine.logs("things", {**EVENT, **SPAN}, empty)
+    assert empty.state == {}
+
+
+@pytest.mark.parametrize("options", [{}, {"allow_partial": True}])
+def test_points_of_all_scopes_or_of_none(series, options):
+    """All scopes share one last_update: what a failed one misses would never be fetched."""
+    series.planned = [Scope("a", [[{"id": "1"}]]), Scope("b", error=OSError("no route"))]
+    context = Context()
+    with pytest.raises(Unreachable, match="^b: no route"):
+        engine.metrics("things", {**EVENT, **SPAN, "options": options}, context)
+    assert context.state == {}
+
+
+def test_no_time_has_passed_and_nothing_is_fetched(series):
+    series.planned = None
+    event = {**EVENT, "last_update": "2026-03-01T11:59:00Z", "poll_interval": 300}
+    answer = engine.metrics("things", event, Context())
+    assert answer == {"metrics": [], "last_update": "2026-03-01T11:59:00.000000Z"}
+    assert series.logins == 0
+
+
+@pytest.mark.parametrize("what, handler", [("metrics", engine.metrics), ("logs", engine.logs)])
+def test_a_cell_without_metrics_or_logs_answers_with_none(provider, what, handler):
+    context = Context()
+    with freezegun.freeze_time("2026-03-01T12:00:00"):
+        answer = handler("things", {**EVENT, **SPAN}, context)
+    assert answer == {what: [], "last_update": "2026-03-01T12:00:00Z"}
+    assert context.logged(f"no {what} family=things provider=fake")
+    assert provider.logins == 0
+
+
+def test_a_poll_holds_no_more_points_than_it_may(series, monkeypatch):
+    series.planned = [Scope("a", [[{"id": "1"}]]), Scope("b", [[{"id": "2"}]])]
+    monkeypatch.setattr(engine, "MOST_POINTS", 4)
+    assert len(engine.metrics("things", {**EVENT, **SPAN}, Context())["metrics"]) == 4
+    monkeypatch.setattr(engine, "MOST_POINTS", 3)
+    with pytest.raises(UnexpectedResponse, match="more than the 3 records"):
+        engine.metrics("things", {**EVENT, **SPAN}, Context())
+
+
+@pytest.mark.parametrize("differs", ["time", "metric", "specialisation", "id"])
+def test_points_that_differ_in_one_name_are_two(series, differs):
+    point = {"resource_id": "1", "resource_type": "server"}
+    pages = [[{**point, differs: "x"}, {**point, differs: "y"}]]
+    series.change_cell(metrics=Series((), Span(), lambda scope, window: pages))
+    series.planned = [Scope("a")]
+    assert len(engine.metrics("things", {**EVENT, **SPAN}, Context())["metrics"]) == 2
 
 
 @pytest.mark.parametrize("event", [{}, None, {"provider": "fake"}, {**EVENT, "provider": "nope"}])

@@ -77,8 +77,15 @@ def test_the_gap_doubles_each_time_up_to_a_limit(calls, clock):
         calls.wait()
         gaps.append(clock.now - before)
     assert gaps == sorted(gaps)
-    assert gaps[1] > 1.5 * gaps[0]
+    assert gaps[:2] == pytest.approx([FIRST_GAP_S, 2 * FIRST_GAP_S * throttle.RECOVERY**2])
     assert LONGEST_GAP_S * throttle.RECOVERY**2 < gaps[-1] <= LONGEST_GAP_S
+
+
+def test_after_a_short_pause_the_gap_is_short_too(calls, clock):
+    calls.hold(0.1)
+    calls.wait()
+    calls.wait()
+    assert clock.now == pytest.approx(100.0 + 0.1 + 0.01)
 
 
 def test_a_server_that_allows_so_many_a_second_gets_little_more(calls, clock):
@@ -140,11 +147,12 @@ class Server(requests.adapters.HTTPAdapter):
         return response
 
 
-def test_requests_to_a_host_that_throttles_keep_a_gap(monkeypatch, clock):
+@pytest.mark.parametrize("status", [413, 429, 503])
+def test_requests_to_a_host_that_throttles_keep_a_gap(monkeypatch, clock, status):
     """A host's alone: another is not held back."""
     network = Network(Deadline(600))
     monkeypatch.setattr(network, "pause", clock.pause)
-    server = Server(clock, 200, 429, 200, 200, 200)
+    server = Server(clock, 200, status, 200, 200, 200)
     monkeypatch.setattr(
         requests.adapters.HTTPAdapter, "send", lambda _, *of, **how: server.send(*of)
     )
@@ -158,3 +166,17 @@ def test_requests_to_a_host_that_throttles_keep_a_gap(monkeypatch, clock):
         ("http://other.example/", 109.0),
         ("http://one.example/", 109.0 + FIRST_GAP_S),
     ]
+
+
+@pytest.mark.parametrize("status", [408, 500, 502, 504])
+def test_a_server_that_fails_is_no_server_that_throttles(monkeypatch, clock, status):
+    network = Network(Deadline(600))
+    monkeypatch.setattr(network, "pause", clock.pause)
+    server = Server(clock, status, 200, 200)
+    monkeypatch.setattr(
+        requests.adapters.HTTPAdapter, "send", lambda _, *of, **how: server.send(*of)
+    )
+    web = sessions.session(network, Traffic())
+    for _ in range(2):
+        web.get("http://one.example/")
+    assert [at for _, at in server.sent] == [100.0, 109.0, 109.0]

@@ -5,6 +5,7 @@ import threading
 
 import pytest
 
+from shared.engine import workers as pool
 from shared.engine.deadline import Deadline
 from shared.engine.errors import OutOfTime
 from shared.engine.network import Network
@@ -48,6 +49,24 @@ def test_so_many_at_once_and_no_more():
     items = list(range(3 * AT_ONCE))
     assert workers(100).map(crowd, items) == [10 * n for n in items]
     assert crowd.most == AT_ONCE
+
+
+@pytest.mark.parametrize("count, helpers", [(3, 2), (40, AT_ONCE - 1)])
+def test_no_more_helpers_than_there_are_calls_for_and_7_at_most(monkeypatch, count, helpers):
+    """All of them are started before the calling thread makes its first call."""
+    started, go_on = [], threading.Event()
+    make = pool.thread
+    monkeypatch.setattr(pool, "thread", lambda target: started.append(1) or make(target))
+    caller, seen = threading.current_thread(), []
+
+    def call(number):
+        if threading.current_thread() is caller and not seen:
+            seen.append(len(started))
+            go_on.set()
+        assert go_on.wait(60)
+
+    workers(100).map(call, range(count))
+    assert seen == [helpers]
 
 
 def test_without_a_thread_to_spare_one_after_the_other_in_the_thread_that_asks():
