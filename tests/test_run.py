@@ -298,7 +298,7 @@ def test_secrets_are_masked_in_errors_and_their_causes(provider):
 def test_data_that_no_code_can_use_is_an_answer_that_is_refused(provider, error):
     """The error names the line where it was raised."""
     names = {"error": error}
-    exec(compile("\ndef fails(*_):\n    raise error", "/srv/shared/reader.py", "exec"), names)  # noqa: S102
+    exec(compile("\ndef fails(*_):\n    raise error", "/srv/shared/reader.py", "exec"), names)  # noqa: S102 - its own text
     provider.change_cell(convert=names["fails"])
     provider.planned = [Scope("a", [[{"id": "1"}]])]
     where = rf"^a: what the provider sent can't be used: {type(error).__name__} \(reader.py:3\)"
