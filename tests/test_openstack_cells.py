@@ -65,6 +65,25 @@ def specific(resource):
         ("RESCUE", None, 1, "running"),
         ("ERROR", None, 0, "unknown"),
         ("ERROR", None, 1, "running"),
+        ("ERROR", None, 3, "stopped"),  # paused
+        ("ERROR", None, 4, "stopped"),  # shut down
+        ("ERROR", None, 6, "stopped"),  # crashed
+        ("ERROR", None, 7, "stopped"),  # suspended
+        ("HARD_REBOOT", None, 1, "running"),
+        ("MIGRATING", None, 1, "running"),
+        ("PASSWORD", None, 1, "running"),
+        ("REBOOT", None, 1, "running"),
+        ("RESIZE", None, 1, "pending"),
+        ("REVERT_RESIZE", None, 1, "pending"),
+        ("VERIFY_RESIZE", None, 1, "running"),
+        ("ACTIVE", "pausing", 1, "stopping"),
+        ("ACTIVE", "shelving", 1, "stopping"),
+        ("ACTIVE", "soft-deleting", 1, "shutting"),
+        ("ACTIVE", "suspending", 1, "stopping"),
+        ("PAUSED", "unpausing", 3, "pending"),
+        ("SHELVED", "shelving_offloading", 4, "stopping"),
+        ("SHELVED_OFFLOADED", "unshelving", 0, "pending"),
+        ("SUSPENDED", "resuming", 4, "pending"),
         ("DELETED", None, 0, "terminated"),
         ("SOFT_DELETED", None, 0, "terminated"),
         ("UNKNOWN", None, None, "unknown"),

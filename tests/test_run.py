@@ -216,8 +216,23 @@ def test_allow_partial_gives_the_complete_scopes_and_says_what_is_missing(provid
     assert context.headers == {
         "x-poll-incomplete": "Unreachable: b: no route. " + Unreachable.advice
     }
-    assert context.logged("incomplete")
+    missing = f"Unreachable: b: no route. {Unreachable.advice}"
+    assert context.logged(f'incomplete missing="{missing}"')
     assert not context.state, "a partial inventory must not become the size to compare with"
+
+
+def test_each_scope_that_is_missing_is_named(provider):
+    provider.planned = [
+        Scope("a", [[{"id": "1"}]]),
+        Scope("b", error=OSError("no route")),
+        Scope("c", error=InsufficientPermission("thing:List")),
+    ]
+    context = Context()
+    assert ids(poll(context, options={"allow_partial": True})) == ["1"]
+    assert context.headers["x-poll-incomplete"] == (
+        f"Unreachable: b: no route. {Unreachable.advice}; "
+        f"InsufficientPermission: c: thing:List. {InsufficientPermission.advice}"
+    )
 
 
 def test_allow_partial_does_not_turn_total_failure_into_an_empty_list(provider):
