@@ -144,7 +144,7 @@ def test_summary_of_a_poll_that_dropped_nothing(provider):
     context = Context()
     poll(context)
     (line,) = context.logged("polled")
-    assert "dropped=0 seconds=" in line
+    assert re.search(r"dropped=0 seconds=\d", line)
 
 
 def test_a_record_that_got_lost_is_a_bug_not_a_shorter_list(provider, monkeypatch):
@@ -180,7 +180,19 @@ def test_a_failed_scope_fails_the_poll_and_is_named(provider):
         Scope("a", [[{"id": "1"}]]),
         Scope("b", [[{"id": "2"}]], ConnectionError("no route")),
     ]
+    context = Context()
     with pytest.raises(Unreachable, match="^b: no route"):
+        poll(context)
+    (line,) = context.logged("failed ")
+    assert line == (
+        "error Target(customer: ,account: acc, resource: None): "
+        f'failed error=Unreachable message="b: no route. {Unreachable.advice}"'
+    )
+
+
+def test_a_login_that_fails_is_told_by_the_provider(provider):
+    provider.login_error = OSError("no route")
+    with pytest.raises(Unreachable, match="^login: no route"):
         poll()
 
 
@@ -271,7 +283,18 @@ def test_an_unknown_error_is_a_bug_and_not_wrapped(provider):
         poll(context)
     assert SECRET not in str(caught.value)
     assert SECRET not in str(context.lines)
-    assert context.logged("bug")
+    (line,) = context.logged("bug trace=")
+    assert "Traceback" in line and "ZeroDivisionError: oops ***" in line
+
+
+def test_a_bug_whose_text_can_not_be_masked_is_replaced(provider):
+    class Odd(Exception):
+        def __str__(self):
+            return f"oops {SECRET}"
+
+    provider.planned = [Scope("a", error=Odd())]
+    with pytest.raises(RuntimeError, match=r"^Odd: oops \*\*\*$"):
+        poll()
 
 
 @pytest.mark.parametrize(
