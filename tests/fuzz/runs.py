@@ -4,6 +4,7 @@ import base64
 import contextlib
 import dataclasses
 import json
+import math
 import random
 import signal
 import traceback
@@ -103,7 +104,7 @@ def shares(names: list[str], total: int) -> dict[str, int]:
     targets = all_targets()
     weights = {name: targets[name].weight for name in names}
     whole = sum(weights.values())
-    return {name: max(1, round(total * weight / whole)) for name, weight in weights.items()}
+    return {name: math.ceil(total * weight / whole) for name, weight in weights.items()}
 
 
 # --- cases ------------------------------------------------------------------------------------------
