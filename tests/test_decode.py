@@ -51,10 +51,23 @@ def read(text):
 
 @pytest.mark.parametrize("value", [0, 10**17, 10**18, 2**63 - 1, 2**63, 2**64 - 1, 2**64, 10**30])
 @pytest.mark.parametrize("sign", ["", "-"])
-@pytest.mark.parametrize("form", ["%s", "[%s]", '{"a": %s}', "%s.5", "%se3", "%s.0e-2"])
+@pytest.mark.parametrize(
+    "form",
+    ["%s", "[%s]", '{"a": %s}', '{"a":%s}', "[1,%s]", "[\n%s]", "[\t%s]", "%s.5", "%se3", "%s.0e-2"]
+    + ['["1234567890123456789012345", %s]', '["12345678901234567890a12345678901234567890",%s]'],
+)
 def test_numbers_are_what_python_reads(value, sign, form):
     text = form % f"{sign}{value}"
     assert read(text) == repr(json.loads(text))
+
+
+def test_digits_in_texts_are_no_long_number(monkeypatch):
+    """Nova's hostId is a hash, and a page of 1,000 servers usually has one with many digits in a row."""
+    monkeypatch.setattr(decode, "orjson", orjson)
+    monkeypatch.setattr(decode, "_by_json", None)
+    digits = "1234567890" * 6
+    servers = [{"hostId": f"a{digits}"}, {"hostId": digits, digits: f"1.5e{digits}"}]
+    assert decode.json_value(json.dumps(servers)) == servers
 
 
 VALUES = st.recursive(

@@ -25,7 +25,8 @@ MOST_NODES = 10_000  # of a YAML text, with all aliases expanded
 _BOM = b"\xef\xbb\xbf"
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _DIGITS_AS_0 = bytes.maketrans(b"123456789", b"000000000")
-_LONG_NUMBER = b"0" * 19  # digits, from which on a whole number may not fit into 64 bits
+_MOST_DIGITS = b"0" * 19  # from which on a whole number may not fit into 64 bits
+_BEFORE_A_NUMBER = frozenset(b"-,:[ \t\r\n")
 
 
 class Unusable(Exception):
@@ -75,12 +76,23 @@ _UNREAD = object()
 
 def _by_orjson(raw: bytes) -> Any:
     """The value, if orjson is certain to read the same as Python: it makes whole numbers of more than 64 bits floats."""
-    if _LONG_NUMBER in raw.translate(_DIGITS_AS_0):
+    if _may_have_long_number(raw):
         return _UNREAD
     try:
         return orjson.loads(raw)
     except ValueError:  # Python reads a little more, and its errors are those that are documented
         return _UNREAD
+
+
+def _may_have_long_number(raw: bytes) -> bool:
+    """Whether a number of that many digits is in it; texts such as hashes, which also have many, don't count."""
+    digits = raw.translate(_DIGITS_AS_0)
+    at = digits.find(_MOST_DIGITS)
+    while at > 0:
+        if digits[at - 1] in _BEFORE_A_NUMBER:
+            return True
+        at = digits.find(_MOST_DIGITS, at + len(_MOST_DIGITS))
+    return at == 0
 
 
 def _by_json(raw: bytes, nan: bool) -> Any:
