@@ -16,6 +16,7 @@ import time
 from typing import Any, Callable
 
 Ids = list[str]
+Client = Callable[[dict[str, Any]], Callable[[], Ids]]  # how to connect -> what reads the ids
 PAGE = 1000
 INSTANCE_TYPE, IMAGE = "m5.large", "ami-0abcdef0123456789"
 LISTED: list[list[dict[str, Any]]] = []  # what ours returned
@@ -122,29 +123,21 @@ def ours_netbox(connection: dict[str, Any]) -> Callable[[], Ids]:
     return lambda: [each["id"] for each in resources]
 
 
-def ours_openstack_orjson(connection: dict[str, Any]) -> Callable[[], Ids]:
-    """With orjson on the path, which the zips do without."""
-    import orjson  # noqa: F401 - ends the run where it is missing
-
-    return ours_openstack(connection)
-
-
-def ours_netbox_orjson(connection: dict[str, Any]) -> Callable[[], Ids]:
-    import orjson  # noqa: F401 - as above
-
-    return ours_netbox(connection)
-
-
 def ours_juju(connection: dict[str, Any]) -> Callable[[], Ids]:
     resources = _ours("juju", connection["credentials"])
     units = (each["id"] for each in resources if ":unit:" in each["id"])
     return lambda: [unit.replace(":unit:", ":").partition("/")[2] for unit in units]
 
 
-def ours_juju_orjson(connection: dict[str, Any]) -> Callable[[], Ids]:
-    import orjson  # noqa: F401 - as above
+def with_orjson(ours: Client) -> Client:
+    """The same with orjson, which is on the path then; the zips do without it."""
 
-    return ours_juju(connection)
+    def client(connection: dict[str, Any]) -> Callable[[], Ids]:
+        import orjson  # noqa: F401 - ends the run where it is missing
+
+        return ours(connection)
+
+    return client
 
 
 # --- AWS ----------------------------------------------------------------------------------------
@@ -378,11 +371,10 @@ def _tls(connection: dict[str, Any]) -> Any:
     return ssl.create_default_context(cafile=certifi.where())
 
 
-CLIENTS: dict[str, Callable[[dict[str, Any]], Callable[[], Ids]]] = {
+CLIENTS: dict[str, Client] = {
     each.__name__: each
     for each in (
         *(ours_aws, ours_openstack, ours_netbox, ours_juju),
-        *(ours_openstack_orjson, ours_netbox_orjson, ours_juju_orjson),
         *(
             boto3_count,
             boto3_load_balancers,
@@ -397,6 +389,10 @@ CLIENTS: dict[str, Callable[[dict[str, Any]], Callable[[], Ids]]] = {
         floor,
         output_list,
     )
+}
+CLIENTS |= {
+    f"{ours.__name__}_orjson": with_orjson(ours)
+    for ours in (ours_openstack, ours_netbox, ours_juju)
 }
 
 

@@ -378,7 +378,8 @@ def ratios(results: Results) -> dict[str, float]:
     for work in WORKS:
         of = results.get(work.name, {})
         ours = [client for client in of if client.startswith("ours_")]
-        for client in of.keys() - {*ours, "output_list"}:
+        others = [client for client in of if client not in (*ours, "output_list")]
+        for client in others:
             for each in ours:
                 name = f"{work.name}/{client}" + (", orjson" if each.endswith("_orjson") else "")
                 found[name] = round(of[each][work.measure] / of[client][work.measure], 4)
@@ -546,8 +547,8 @@ def plot(results: Results) -> str:
         y += BAR + 2
         for client, figures in of.items():
             label = LABELS[client]
-            colors = {"ours": "#1f6feb", "ours, with orjson": "#1f6feb", "floor": "#57ab5a"}
-            color = colors.get(label, "#8b949e")
+            kind = label.partition(",")[0]
+            color = {"ours": "#1f6feb", "floor": "#57ab5a"}.get(kind, "#8b949e")
             length = max(math.log10(figures["cpu_s"] / low) * scale, 1)
             parts += [
                 f'<text x="{LEFT - 6}" y="{y + 11}" text-anchor="end">{label}</text>',

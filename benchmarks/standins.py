@@ -159,7 +159,7 @@ def _json(value: Any, status: int = 200, *headers: tuple[str, str]) -> Answer:
 
 # --- EC2 ----------------------------------------------------------------------------------------
 
-REGION = re.compile(r"Credential=[^/]+/\d+/([^/]+)/")
+SIGNED_FOR = re.compile(r"Credential=[^/]+/\d+/([^/]+)/([^/]+)/")  # region and service
 NUMBER, ADDRESS, WHERE = "{number}", "{address}", "{region}"
 XML = (("Content-Type", "text/xml;charset=UTF-8"),)
 TIME = "2026-01-02T03:04:05.000Z"
@@ -266,17 +266,11 @@ class EC2:
         self.server = Server(self.answer, self.key, context, delay_s)
 
     def key(self, request: Request) -> Any:
-        return self._region(request), request.body
-
-    def _region(self, request: Request) -> str:
-        found = REGION.search(request.authorization)
-        if not found:
-            raise ValueError("the request is not signed")
-        return found[1]
+        return *signed_for(request), request.body
 
     def answer(self, request: Request) -> Answer:
         given = dict(parse_qsl(request.body))
-        region, operation = self._region(request), given["Action"]
+        (region, _), operation = signed_for(request), given["Action"]
         if operation == "DescribeRegions":
             names = "".join(
                 f"<item><regionName>{name}</regionName></item>" for name in self.regions
@@ -317,7 +311,6 @@ class EC2:
         self.server.stop()
 
 
-NAME_OF_SERVICE = re.compile(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/")
 BALANCER_ARN = f"arn:aws:elasticloadbalancing:{WHERE}:210987654321:loadbalancer/app/lb-{NUMBER}/50dc6c495c0c9188"
 GROUP_ARN = (
     f"arn:aws:elasticloadbalancing:{WHERE}:210987654321:targetgroup/tg-{NUMBER}/73e2d6bc24d8a067"
@@ -360,16 +353,10 @@ class LoadBalancers(EC2):
         self._botocore = botocore.session.get_session()
 
     def key(self, request: Request) -> Any:
-        return request.path, self._service(request), request.body
-
-    def _service(self, request: Request) -> str:
-        found = NAME_OF_SERVICE.search(request.authorization)
-        if not found:
-            raise ValueError("the request is not signed")
-        return found[1]
+        return request.path, *super().key(request)
 
     def answer(self, request: Request) -> Answer:
-        service, region = self._service(request), self._region(request)
+        region, service = signed_for(request)
         if service == "elasticfilesystem":
             return _json({"FileSystems": []})
         if service == "network-firewall":
@@ -428,6 +415,14 @@ BALANCING = {
     "DescribeTargetGroups": ("TargetGroups", GROUP),
     "DescribeTargetHealth": ("TargetHealthDescriptions", HEALTH),
 }
+
+
+def signed_for(request: Request) -> tuple[str, str]:
+    """The region and the service for which a request to AWS is signed."""
+    found = SIGNED_FOR.search(request.authorization)
+    if not found:
+        raise ValueError("the request is not signed")
+    return found[1], found[2]
 
 
 def _item(template: str, region: str, number: int) -> str:

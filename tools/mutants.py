@@ -24,11 +24,8 @@ from typing import Optional, Union
 
 ROOT = Path(__file__).resolve().parent.parent
 LONGEST_S = 300
-UNNOTICED = (
-    0,
-    5,
-    33,
-)  # mutmut's codes: all tests pass, no test was found, no test runs the function
+# mutmut's codes: all tests pass, no test was found, no test runs the function
+UNNOTICED = (0, 5, 33)
 # Imported once, before a process is forked for each change; nothing of the project may be among them.
 PRELOADED = ("pytest", "requests", "botocore.session", "keystoneauth1.session", "freezegun")
 

@@ -148,8 +148,8 @@ def checked_url(text: str, name: str, what: str) -> SplitResult:
 def trusting(pem: str) -> ssl.SSLContext:
     """A TLS context for a session that also trusts the CA in this PEM text.
 
-    Raises ssl.SSLError, TypeError or ValueError if the text is not PEM. It is urllib3's own kind of context: with any other,
-    urllib3 1.26 does not check the host name if it is an address.
+    Raises ssl.SSLError, TypeError or ValueError if the text is not PEM. It is urllib3's own kind of context: with any
+    other, urllib3 1.26 does not check the host name if it is an address.
     """
     tls: ssl.SSLContext = create_urllib3_context()
     tls.load_verify_locations(cadata=pem)

@@ -24,7 +24,8 @@ FITS_ALL: Callable[[Exchange], bool] = lambda exchange: True  # noqa: E731
 class Fault:
     """``lies``: the response is one that an honest server may give, of an account that has less.
 
-    ``passes``: who tries again gets everything, so the poll must. ``slow``: the client has to wait for a time-out, so the poll gets short ones.
+    ``passes``: who tries again gets everything, so the poll must. ``slow``: the client has to wait for a time-out, so
+    the poll gets short ones.
     """
 
     name: str

@@ -2,7 +2,8 @@
 a middle and the last request, with each fault that fits.
 
 A case ends well with the complete answer, which is that without a fault, or with a documented error; with the complete
-answer only, where trying again helps. What it must not end with is counted by kind (``BAD``). The clock stands at the moment of the recording; pauses pass at once.
+answer only, where trying again helps. What it must not end with is counted by kind (``BAD``). The clock stands at the
+moment of the recording; pauses pass at once.
 """
 
 import contextlib
@@ -46,16 +47,12 @@ BAD = (
 )
 TRIES = 3
 PAGE = 2  # records in a response, so that most listings have several
-REGIONS = [
-    "ap-northeast-1",
-    "us-east-1",
-]  # of AWS's three: with two, all calls are made, in half the time
+# Of AWS's three recorded ones: with two, all calls are made, in half the time.
+REGIONS = ["ap-northeast-1", "us-east-1"]
 LIMIT = 1024**2  # bytes of an answer; the largest in a cassette has some hundred thousand
 DEADLINE_S, SHORT_S = 20.0, 1.0
-MOST_REQUESTS = (
-    40,
-    3,
-)  # so many, and so many times those without a fault: requests follows 30 redirects
+# Requests of a poll with a fault: so many times those without one, and some more, since 30 redirects are followed.
+MOST_TIMES, MOST_MORE = 3, 40
 PATIENCE_S = 10.0  # for what a poll leaves behind; what hangs would hang for ever
 HANGS_S = 60.0
 
@@ -159,9 +156,9 @@ class Subject:
             return Outcome("not met")
         if answer is _HANGS:
             return Outcome("hang")
-        requests, (some, times) = self._proxy.requests, MOST_REQUESTS
-        if requests > some + times * len(self.exchanges):
-            return Outcome("runs on", f"{requests} requests, without a fault {len(self.exchanges)}")
+        requests, usual = self._proxy.requests, len(self.exchanges)
+        if requests > MOST_TIMES * usual + MOST_MORE:
+            return Outcome("runs on", f"{requests} requests, without a fault {usual}")
         leaked = ", ".join(canaries.leaked(shown, self._secrets)[:3])
         if leaked:
             return Outcome("leak", leaked)
