@@ -12,7 +12,7 @@ CHECKED := benchmarks flexlocal modules shared tests tools
 ACCOUNTS := demo-aws demo-openstack demo-netbox demo-juju demo-osm demo-tapi demo-ietf_l2vpn
 FAMILIES := servers networks volumes appliances circuits vca_status wan_links
 
-.PHONY: audit bench bench-check bench-write benchmark build coverage demo docs fuzz fuzz-guided mutants test test-faults test-long test-pythons vendor-test wheels lint format test-openstack record-aws record-openstack record-netbox record-simulated expected readme lock sbom sign verify clean
+.PHONY: audit bench bench-check bench-write benchmark build coverage demo docs fuzz fuzz-guided mutants test test-faults test-long test-pythons test-shuffled vendor-test wheels lint format test-openstack record-aws record-openstack record-netbox record-simulated expected readme lock sbom sign verify clean
 
 demo: $(VENV)/.demo
 	@for account in $(ACCOUNTS); do for family in $(FAMILIES); do \
@@ -67,6 +67,10 @@ endif
 # What make test does in part: 1,000 polls in one process, and 1,000 stories of an inventory that changes.
 test-long: $(VENV)/.test
 	POLLS=1000 EXAMPLES=1000 $(PY) -m pytest -rP tests/test_customers.py tests/test_changing_inventory.py
+
+# The tests with servers that answer in any order: what fails depends on one.
+test-shuffled: wheels $(VENV)/juju-3/.done $(VENV)/juju-29/.done
+	$(PY) -m pytest -p tests.shuffled -n auto --dist loadfile --no-loadscope-reorder
 
 # Each built module on each Python that this host has, with nothing installed beside it.
 test-pythons: $(VENV)/.test build

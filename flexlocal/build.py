@@ -79,7 +79,7 @@ def build(
     cells = _cells(known, family, providers)
     interpreter_of = {version: pythons.find(version) for version in module.pythons}
     interpreters = [interpreter for interpreter in interpreter_of.values() if interpreter]
-    site = distributions.site(known, module, interpreters)
+    site = distributions.site(module, interpreters)
     dist.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=dist, prefix=f".{family}-") as temporary:
         folder = Path(temporary) / family
@@ -157,40 +157,34 @@ def _fill(
         services.update(known.providers[cell].botocore_data)
     requires = json.loads((site / "requires.json").read_text(encoding="utf-8"))
     shipped = distributions.closure(wanted, requires, known.without_distributions)
-    for name in sorted(shipped):
-        _copy(site / name, lib, services)
+    files = {name: distributions.shipped(site / name, known, services) for name in sorted(shipped)}
+    for name, its_files in files.items():
+        _copy(its_files, site / name, lib)
     if "botocore" in shipped:
         _cut_models(lib, module.family, cells, reached)
-    for name in shipped:
-        sizes[name] = sum((lib / file).stat().st_size for file in _files(site / name, services))
+    for name, its_files in files.items():
+        sizes[name] = sum((lib / file).stat().st_size for file in its_files)
     return sizes
 
 
-def _copy(distribution: Path, lib: Path, services: Collection[str]) -> None:
-    for name in _files(distribution, services):
-        (lib / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(distribution / name, lib / name)
-
-
-def _files(distribution: Path, services: Collection[str]) -> list[str]:
-    """The files of the distribution that are shipped with these services of AWS."""
-    files = (file for file in sorted(distribution.rglob("*")) if file.is_file())
-    names = (below(file, distribution) for file in files)
-    return [name for name in names if distributions.is_data_in_use(name, services)]
+def _copy(names: Sequence[str], source: Path, target: Path) -> None:
+    for name in names:
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source / name, target / name)
 
 
 def _cut_models(lib: Path, family: str, cells: Sequence[str], reached: Sequence[Path]) -> None:
-    """Leave in botocore's data what the family's cells call."""
+    """Leave in botocore's data what the family's cells call, and no documentation."""
     callers = [lib / name for name in service_models.CALLERS]
     in_use = service_models.names([*reached, *callers])
     for cell in cells:
         declared = poll.load_cell(f"modules.{family}.{cell}").permissions_by_handler
         in_use |= {name.rpartition(":")[2] for names in declared.values() for name in names}
-    prefixes = set()
-    for model in lib.glob(f"botocore/data/*/*/{service_models.MODEL}"):
-        content = model.read_bytes()
-        prefixes.add(service_models.prefix(content))
-        model.write_bytes(service_models.cut(content, in_use))
+    prefixes = set()  # by which endpoints.json names a service
+    for file in lib.glob(f"botocore/data/*/*/{service_models.MODEL}"):
+        model = service_models.read(file.read_bytes())
+        prefixes.add(model["metadata"]["endpointPrefix"])
+        file.write_bytes(service_models.cut(model, in_use))
     endpoints = lib / service_models.ENDPOINTS
     endpoints.write_bytes(service_models.cut_endpoints(endpoints.read_bytes(), prefixes))
 

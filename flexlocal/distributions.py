@@ -1,12 +1,12 @@
-"""The libraries that modules require, ready for shipping: pure Python, compiled, without what no module uses, and
-without the comments of their sources.
+"""The libraries that modules require, ready for shipping: pure Python, compiled, and without the comments of their
+sources.
 
-The wheels of requirements.lock are downloaded once, and unpacked once per manifest into a "site": a folder per
-distribution, and ``requires.json``, which says what each distribution requires. Both stay in dist/.cache.
+The wheels of requirements.lock are downloaded once, and unpacked once into a "site": a folder per distribution, and
+``requires.json``, which says what each distribution requires. Both stay in dist/.cache. ``shipped`` says which of
+their files the manifest lets into a zip.
 """
 
 import fnmatch
-import functools
 import hashlib
 import importlib.metadata
 import json
@@ -18,13 +18,12 @@ import tempfile
 import zipfile
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from typing import Callable
 
 from packaging.metadata import parse_email
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from flexlocal import bare, service_models
+from flexlocal import bare
 from flexlocal.accounts import ROOT
 from flexlocal.manifest import Manifest, Module
 
@@ -36,48 +35,41 @@ BYTECODE = Path(__file__).with_name("bytecode.py")
 NFLEX = "nflex-connector-utils"
 # The index has no pure wheel of these; they work without their compiled part, which only makes them faster.
 NO_PURE_WHEEL = ("pyyaml",)
-SERVICE_MODELS = "botocore/data/*/service-2.json.gz"
 COMPILED = ("*.so", "*.pyd", "*.dylib", "*.pyx", "*.pxd", "*.c", "*.h")
-SITES_KEPT = 8  # of 15 MB each; a change of the manifest or of the lock file makes a new one
+SITES_KEPT = 3  # of 75 MB each; a change of the lock file or of a Python makes a new one
 
 
 class BuildError(Exception):
     """A module that can't be built; the message says why and what to do."""
 
 
-def site(known: Manifest, module: Module, interpreters: Sequence[str]) -> Path:
-    """A folder per distribution with the files that may be shipped, compiled; kept for later builds."""
-    services = {name for item in known.providers.values() for name in item.botocore_data}
-    services.update(name for item in known.modules.values() for name in item.botocore_data)
+def site(module: Module, interpreters: Sequence[str]) -> Path:
+    """A folder per distribution with all its files that any Python can use, compiled; kept for later builds."""
     inputs = (
         LOCK.read_text(encoding="utf-8"),
         Path(__file__).read_text(encoding="utf-8"),
         BYTECODE.read_text(encoding="utf-8"),
         Path(bare.__file__).read_text(encoding="utf-8"),
-        Path(service_models.__file__).read_text(encoding="utf-8"),
         importlib.metadata.version(NFLEX),
+        module.oldest,
         [
             subprocess.check_output([item, "-VV"], text=True)  # noqa: S603 - a Python of this host
             for item in interpreters
         ],
-        known.without_files,
-        known.metadata,
-        sorted(services),
     )
     site_folder = CACHE / f"site-{hashlib.sha256(repr(inputs).encode()).hexdigest()[:16]}"
     if site_folder.exists():
         os.utime(site_folder)  # the least recently used are removed
         return site_folder
-    shipped = functools.partial(_is_shipped, known, services)
     requires: dict[str, list[str]] = {}
     CACHE.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=CACHE, prefix=".site-") as temporary:
         fresh = Path(temporary) / "site"
         for wheel in sorted(wheels(module.oldest).glob("*.whl")):
             name = canonicalize_name(wheel.name.split("-")[0])
-            requires[name] = _unpack(wheel, fresh / name, shipped, module.oldest)
+            requires[name] = _unpack(wheel, fresh / name, module.oldest)
         requires[NFLEX] = []
-        _copy_nflex(fresh / NFLEX, shipped)
+        _copy_nflex(fresh / NFLEX)
         sources = {file: "lib/" + below(file, fresh, 1) for file in sorted(fresh.rglob("*.py"))}
         compile_files(sources, interpreters)
         (fresh / "requires.json").write_text(json.dumps(requires), encoding="utf-8")
@@ -136,8 +128,8 @@ def _locked() -> list[str]:
     return [line for line in text.splitlines() if line and not line.startswith("#")]
 
 
-def _unpack(wheel: Path, folder: Path, shipped: Callable[[str], bool], oldest: str) -> list[str]:
-    """Unpack the files that may be shipped; returns the names of the distributions that the wheel requires."""
+def _unpack(wheel: Path, folder: Path, oldest: str) -> list[str]:
+    """Unpack a wheel without what is not Python's; returns the names of the distributions that it requires."""
     environment = {"python_version": oldest, "python_full_version": f"{oldest}.0", "extra": ""}
     requires: list[str] = []
     with zipfile.ZipFile(wheel) as packed:
@@ -147,44 +139,50 @@ def _unpack(wheel: Path, folder: Path, shipped: Callable[[str], bool], oldest: s
                 for requirement in map(Requirement, listed):
                     if not requirement.marker or requirement.marker.evaluate(environment):
                         requires.append(canonicalize_name(requirement.name))
-            if shipped(name):
+            data = name.split("/")[0].endswith(".data")  # scripts and the like
+            if not (name.endswith("/") or data or _is_one_of(name, COMPILED)):
                 packed.extract(name, folder)
-                if fnmatch.fnmatchcase(name, SERVICE_MODELS):
-                    model = folder / name
-                    model.write_bytes(service_models.without_documentation(model.read_bytes()))
                 if name.endswith(".py"):
                     source = folder / name
                     source.write_bytes(bare.bare(source.read_bytes()))
     return requires
 
 
-def _copy_nflex(folder: Path, shipped: Callable[[str], bool]) -> None:
+def _copy_nflex(folder: Path) -> None:
     for file in importlib.metadata.distribution(NFLEX).files or ():
         name = file.as_posix()
-        if name.startswith("nflex_connector_utils/") and name.endswith(".py") and shipped(name):
+        if name.startswith("nflex_connector_utils/") and name.endswith(".py"):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(bare.bare(Path(str(file.locate())).read_bytes()))
 
 
-def _is_shipped(known: Manifest, services: Collection[str], name: str) -> bool:
-    """Whether a file of a wheel is shipped."""
+def shipped(distribution: Path, known: Manifest, services: Collection[str]) -> list[str]:
+    """The files of a distribution, in a site, that are shipped with these services of AWS."""
+    files = (file for file in sorted(distribution.rglob("*")) if file.is_file())
+    names = (below(file, distribution) for file in files)
+    return [name for name in names if _is_shipped(name, known, services)]
+
+
+def _is_shipped(name: str, known: Manifest, services: Collection[str]) -> bool:
     top, *rest = name.split("/")
-    left_out = (*COMPILED, *known.without_files)
-    if name.endswith("/") or top.endswith(".data"):
-        return False
-    if any(fnmatch.fnmatchcase(name, pattern) for pattern in left_out):
+    if _is_one_of(_source(name), known.without_files):
         return False
     if top.endswith(".dist-info"):
         if rest == ["METADATA"]:
             return canonicalize_name(top.split("-")[0]) in known.metadata
         return rest[0] == "licenses" or rest[0].startswith(("LICENSE", "NOTICE", "COPYING"))
-    return is_data_in_use(name, services)
+    # Of botocore's data, the models of services that are not in use are 28 of 30 MB.
+    return len(rest) < 3 or [top, rest[0]] != ["botocore", "data"] or rest[1] in services
 
 
-def is_data_in_use(name: str, services: Collection[str]) -> bool:
-    """False for botocore's models of services that are not in use: 28 of its 30 MB."""
-    parts = name.split("/")
-    return len(parts) < 4 or parts[:2] != ["botocore", "data"] or parts[2] in services
+def _is_one_of(name: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _source(name: str) -> str:
+    """The file that byte code was made of; other files are their own."""
+    folder, between, file = name.rpartition("__pycache__/")
+    return f"{folder}{file.partition('.')[0]}.py" if between else name
 
 
 def closure(

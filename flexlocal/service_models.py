@@ -31,19 +31,26 @@ def names(files: Iterable[Path]) -> set[str]:
     return found
 
 
-def cut(content: bytes, in_use: Collection[str]) -> bytes:
-    """A service's model (service-2.json.gz) with the operations of these names.
+def read(content: bytes) -> dict[str, Any]:
+    """The model in a service-2.json.gz."""
+    model: dict[str, Any] = json.loads(gzip.decompress(content))
+    return model
 
-    The licence (Apache 2.0, 4b) requires a notice in a changed file.
+
+def cut(model: dict[str, Any], in_use: Collection[str]) -> bytes:
+    """The file of a service's model with the operations of these names, and without the documentation.
+
+    Three quarters of a model are documentation: 0.5 MB of a zip, and time at a cold start. The licence (Apache 2.0,
+    4b) requires a notice in a changed file.
     """
-    model = json.loads(gzip.decompress(content))
-    model["operations"] = {
+    operations = {
         name: operation
         for name, operation in model["operations"].items()
         if name in in_use or xform_name(name) in in_use
     }
-    model["shapes"] = _reached(model["shapes"], model["operations"].values())
-    return gzip.compress(_json({**model, "changed": CHANGED}), 9, mtime=0)
+    shapes = _reached(model["shapes"], operations.values())
+    kept = without_documentation({**model, "operations": operations, "shapes": shapes})
+    return gzip.compress(_json({**kept, "changed": CHANGED}), 9, mtime=0)
 
 
 def _reached(shapes: dict[str, Any], operations: Iterable[Any]) -> dict[str, Any]:
@@ -76,24 +83,14 @@ def cut_endpoints(content: bytes, prefixes: Collection[str]) -> bytes:
     return _json({**endpoints, "changed": CHANGED})
 
 
-def prefix(content: bytes) -> str:
-    """What endpoints.json calls the service of this model."""
-    return str(json.loads(gzip.decompress(content))["metadata"]["endpointPrefix"])
-
-
-def without_documentation(content: bytes) -> bytes:
-    """Three quarters of a model are documentation: 0.5 MB of a zip, and time at a cold start."""
-    model = _undocumented(json.loads(gzip.decompress(content)))
-    return gzip.compress(_json({**model, "changed": CHANGED}), 9, mtime=0)
-
-
-def _undocumented(value: Any) -> Any:
+def without_documentation(value: Any) -> Any:
+    """A model, or a part of one, without it."""
     if isinstance(value, list):
-        return [_undocumented(item) for item in value]
+        return [without_documentation(item) for item in value]
     if not isinstance(value, dict):
         return value
     return {
-        key: _undocumented(item)
+        key: without_documentation(item)
         for key, item in value.items()
         if key != "documentation" or not isinstance(item, str)  # a field may have that name
     }

@@ -171,7 +171,7 @@ def test_models_are_shipped_without_their_documentation():
         assert b'"documentation":"' not in text
         assert json.loads(text)["changed"] == service_models.CHANGED
     field = {"documentation": {"shape": "Text", "documentation": "what it is"}}
-    assert service_models._undocumented([field]) == [{"documentation": {"shape": "Text"}}]
+    assert service_models.without_documentation([field]) == [{"documentation": {"shape": "Text"}}]
 
 
 @pytest.mark.parametrize("family", FAMILIES)
