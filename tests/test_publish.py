@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from flexlocal import cmp_api, publish, shipping
+from flexlocal import build, cmp_api, publish, shipping
 from flexlocal.__main__ import main
+from shared.engine import poll
 from tests import vendor
 from tests.built import MANIFEST, module
 from tests.fakes.cmp import Cmp
@@ -44,10 +45,38 @@ def write_config(home, cmp, mode=0o600, **changed):
     file.chmod(mode)
 
 
+def small(family, folder):
+    """A built module whose zip holds no more than its main.py."""
+    entry = build.ROOT / "modules" / family / "main.py"
+    with zipfile.ZipFile(folder / f"{family}.zip", "w") as packed:
+        packed.write(entry, "main.py")
+    return build.Built(
+        module=MANIFEST.modules[family],
+        folder=folder / family,
+        zip=folder / f"{family}.zip",
+        sizes={build.OWN: entry.stat().st_size},
+        replayed=dict.fromkeys(sorted(poll.cells(family)), 1),
+        loaded=1,
+        import_s=0.1,
+        byte_code=MANIFEST.modules[family].pythons,
+    )
+
+
+@pytest.fixture(scope="session")
+def small_modules(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("built")
+    return {family: small(family, folder) for family in MANIFEST.modules}
+
+
 @pytest.fixture(autouse=True)
-def built(monkeypatch):
-    """What `build` gives, without building: change it to build something else."""
-    made = {family: module(family) for family in MANIFEST.modules}
+def built(monkeypatch, request, small_modules):
+    """What `build` gives, without building: change it to build something else.
+
+    Servers that are executed, by a region that has a cloud to poll, are the real ones.
+    """
+    made = dict(small_modules)
+    if "cloud" in request.fixturenames:
+        made["servers"] = module("servers")
     monkeypatch.setattr(shipping.build, "build", lambda known, family, _: made[family])
     return made
 
@@ -78,7 +107,7 @@ def other_zip(built, tmp_path):
 # --- upload and update ----------------------------------------------------------------------------
 
 
-def test_upload_creates_what_the_region_lacks(home, cmp, capsys):
+def test_upload_creates_what_the_region_lacks(home, cmp, capsys, built):
     assert main(["upload"]) == 0
     ids = {family: each["id"] for family, each in lock(home).items()}
     assert set(ids) == set(MANIFEST.modules)
@@ -93,7 +122,7 @@ def test_upload_creates_what_the_region_lacks(home, cmp, capsys):
         assert {each["event_source"]: each["handler"] for each in there["handlers"]} == {
             event: f"main.{handler}" for event, handler in events.items()
         }
-        assert cmp.zips[module_id] == module(family).zip.read_bytes()
+        assert cmp.zips[module_id] == built[family].zip.read_bytes()
     assert capsys.readouterr().out.count("create (it is new)") == len(MANIFEST.modules)
 
 
@@ -257,7 +286,7 @@ def test_what_the_api_can_not_change_is_said(home, cmp, capsys, key, value):
     assert "flexlocal delete servers" in err
 
 
-def test_a_zip_that_did_not_arrive_is_sent_next_time(home, cmp, capsys):
+def test_a_zip_that_did_not_arrive_is_sent_next_time(home, cmp, capsys, built):
     """The module was created: the next upload must find it, not make a second."""
     cmp.fail("POST", "/modules/", 500)
     assert main(["upload", "servers"]) == 1
@@ -266,7 +295,7 @@ def test_a_zip_that_did_not_arrive_is_sent_next_time(home, cmp, capsys):
     assert main(["upload", "servers"]) == 0
     (module_id,) = cmp.modules
     assert lock(home)["servers"]["id"] == module_id
-    assert cmp.zips[module_id] == module("servers").zip.read_bytes()
+    assert cmp.zips[module_id] == built["servers"].zip.read_bytes()
 
 
 def test_an_update_that_broke_off_is_done_again(home, cmp, built, tmp_path):
@@ -478,7 +507,7 @@ def test_get_shows_what_the_region_knows(home, cmp, capsys):
     assert json.loads(capsys.readouterr().out)["source_code"] == 50 * "x"
 
 
-def test_download_unpacks_what_was_uploaded(home, cmp, monkeypatch, capsys):
+def test_download_unpacks_what_was_uploaded(home, cmp, monkeypatch, capsys, built):
     main(["upload", "servers"])
     (module_id,) = cmp.modules
     (home / "here").mkdir()
@@ -487,7 +516,7 @@ def test_download_unpacks_what_was_uploaded(home, cmp, monkeypatch, capsys):
     assert main(["download", "servers"]) == 0
     out, err = capsys.readouterr()
     assert (out, err) == ("", f"Module {module_id} downloaded in the current directory\n")
-    with zipfile.ZipFile(module("servers").zip) as packed:
+    with zipfile.ZipFile(built["servers"].zip) as packed:
         for name in packed.namelist():
             assert (home / "here" / name).read_bytes() == packed.read(name)
 
@@ -827,13 +856,13 @@ def test_a_lock_file_that_can_not_be_read(home, cmp, capsys):
 # --- the vendor's client --------------------------------------------------------------------------
 
 
-def test_the_calls_are_those_of_the_vendors_client(home, cmp, monkeypatch, tmp_path):
+def test_the_calls_are_those_of_the_vendors_client(home, cmp, monkeypatch, tmp_path, built):
     """flexer's, as it is: what each of its calls asks for, and what the region has after it."""
     flexer = pytest.importorskip("flexer")
     theirs = flexer.NflexClient(flexer.CmpClient(cmp.url, auth=(cmp.key, cmp.secret)))
     ours = cmp_api.connect()
     monkeypatch.chdir(tmp_path)
-    zip_file = other_zip(module("servers"), tmp_path).zip
+    zip_file = other_zip(built["servers"], tmp_path).zip
     handlers = [{"event_source": "timer", "handler": "main.get"}]
     (tmp_path / "handlers.json").write_text(json.dumps(handlers))
     about = ("Name", "what it is", "cmp-connector.resources", "python3")
