@@ -7,6 +7,8 @@ import os
 import pickle
 from pathlib import Path
 
+import pytest
+
 from flexlocal import build, distributions, manifest
 from flexlocal.__main__ import families
 
@@ -14,6 +16,20 @@ ROOT = build.ROOT
 MANIFEST = manifest.load()
 CELLS = [(family, provider) for family, cells in families().items() for provider in sorted(cells)]
 DIST = build.DIST / ".tests"
+
+
+def some(mark):
+    """CELLS as parameters, with the mark on all but one of each family and one of each provider.
+
+    AWS's come last, since they take longest.
+    """
+    kept = set()
+    for cell in sorted(CELLS, key=lambda cell: cell[1] == "aws"):
+        if not {*cell} <= {name for other in kept for name in other}:
+            kept.add(cell)
+    return [pytest.param(*cell, marks=() if cell in kept else mark) for cell in CELLS]
+
+
 # The same in all processes that run tests side by side.
 RUN = os.environ.get("PYTEST_XDIST_TESTRUNUID") or str(os.getpid())
 

@@ -2,7 +2,8 @@
 
 AWS is moto's server with its IAM switched on, so that a wrong key is refused, and a user who has the least
 rights that the README names; OpenStack, NetBox and Juju are the simulators of tests/fakes, and the real
-services of OpenStack in `make test-openstack`.
+services of OpenStack in `make test-openstack`. `make test` runs a cell of each family and of each provider, `make
+vendor-test` all of them.
 """
 
 import datetime
@@ -15,7 +16,7 @@ import yaml
 
 from shared.engine.poll import load_cell
 from tests import vendor
-from tests.built import CELLS, module
+from tests.built import CELLS, module, some
 from tests.fakes import moto_polls, moto_users
 from tests.fakes import openstack as fakes
 from tests.fakes.juju import Controller as Juju
@@ -161,13 +162,14 @@ def wrong(credentials, provider):
 
 
 POLLS = ("status", "metrics", "logs")
+SOME = some(pytest.mark.vendor)
 
 
 def has(family, handler):
     return hasattr(import_module(f"modules.{family}.main"), handler)
 
 
-@pytest.mark.parametrize("family, provider", CELLS)
+@pytest.mark.parametrize("family, provider", SOME)
 def test_the_vendors_own_tests_pass(family, provider, credentials, tmp_path):
     folder = module(family).folder
     done = vendor.test(folder, tmp_path, provider, credentials(provider))
@@ -232,7 +234,7 @@ def test_the_vendors_own_tests_of_resources_pass(aws, tmp_path):
     assert "No log points for log with severity error" in done.stderr
 
 
-@pytest.mark.parametrize("family, provider", CELLS)
+@pytest.mark.parametrize("family, provider", SOME)
 def test_the_vendors_tests_fail_where_nothing_is_found(family, provider, credentials, tmp_path):
     """That they can fail: the account of the wrong secret has no resource and is not valid."""
     bad = wrong(credentials(provider), provider)
@@ -243,7 +245,7 @@ def test_the_vendors_tests_fail_where_nothing_is_found(family, provider, credent
     assert "wrong-secret" not in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("family, provider", CELLS)
+@pytest.mark.parametrize("family, provider", SOME)
 def test_the_vendors_runtime_gives_what_our_own_gives(family, provider, credentials, tmp_path):
     event = {"provider": provider, "credentials": credentials(provider), "account_id": "a"}
     resources, logged = vendor.run("get_resources", event, module(family).folder, tmp_path)
@@ -254,7 +256,7 @@ def test_the_vendors_runtime_gives_what_our_own_gives(family, provider, credenti
     assert valid["ok"] is True
 
 
-@pytest.mark.parametrize("family, provider", CELLS)
+@pytest.mark.parametrize("family, provider", SOME)
 def test_a_wrong_secret_in_the_vendors_runtime(family, provider, credentials, tmp_path):
     event = {"provider": provider, "credentials": wrong(credentials(provider), provider)}
     error, logged = vendor.run("get_resources", event, module(family).folder, tmp_path)

@@ -11,7 +11,7 @@ import zipfile
 import pytest
 
 from flexlocal import accounts, build, cassette_server, cassettes, pythons
-from tests.built import CELLS, MANIFEST, expected, module, without_clock
+from tests.built import CELLS, MANIFEST, expected, module, some, without_clock
 from tests.test_house import NO_HANDLER, ONLY_METRICS
 
 RUNNING = "%d.%d" % sys.version_info[:2]
@@ -95,7 +95,7 @@ def test_a_zip_has_byte_code_of_every_file(family, version):
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("family, provider", CELLS)
+@pytest.mark.parametrize("family, provider", some(pytest.mark.pythons))
 def test_bad_credentials_are_an_error_there_too(unpacked, family, provider, version):
     python = python_of(version)
     event = {**accounts.demo()[f"demo-{provider}"].event(), "credentials": {}}
