@@ -4,6 +4,7 @@ import http.client
 import importlib.metadata
 import os
 import socket
+import sys
 import threading
 
 import pytest
@@ -16,6 +17,15 @@ decode.orjson = None  # the zips have none; tests/test_decode.py reads JSON both
 # Few tests that take long: begun first, so that no worker is left alone with them at the end.
 LONGEST = ("test_build.py", "test_zips.py", "test_vendor.py", "test_publish.py", "test_make.py")
 CONNECTION, HTTP_CONNECTION = urllib3.HTTPConnectionPool.ConnectionCls, http.client.HTTPConnection
+
+
+def pytest_sessionstart():
+    """make mutants tries each change in a copy of a process that ran all tests, whose caches would hide the change."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("shared."):
+            for value in vars(module).values():
+                if hasattr(value, "cache_clear"):
+                    value.cache_clear()
 
 
 def pytest_collection_modifyitems(items):
