@@ -197,7 +197,7 @@ class Subject:
     def _left(self, before: "set[threading.Thread]", sockets: int) -> str:
         for thread in set(threading.enumerate()) - before:
             if thread.name != "proxy":
-                thread.join(PATIENCE_S)
+                _join(thread)
                 if thread.is_alive():
                     return f"the thread {thread.name}"
         still = self._proxy.open_connections(PATIENCE_S)
@@ -306,6 +306,16 @@ def _comparable(answer: Any) -> Any:
         for each in answer:
             each["base"].pop("last_seen_at", None)
     return answer
+
+
+def _join(thread: threading.Thread) -> None:
+    """Wait until it ends, PATIENCE_S at most, also for one that another thread is just starting."""
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until:
+        try:
+            return thread.join(PATIENCE_S)
+        except RuntimeError:  # it can't be joined yet
+            threading.Event().wait(0.01)
 
 
 def _no_pause(self: Any, seconds: float) -> None:
