@@ -674,13 +674,23 @@ def test_a_poll_holds_no_more_points_than_it_may(series, monkeypatch):
         engine.metrics("things", {**EVENT, **SPAN}, Context())
 
 
-@pytest.mark.parametrize("differs", ["time", "metric", "specialisation", "id"])
+NAMES = ("resource_type", "resource_id", "time", "metric", "specialisation", "id")
+
+
+@pytest.mark.parametrize("differs", NAMES)
 def test_points_that_differ_in_one_name_are_two(series, differs):
     point = {"resource_id": "1", "resource_type": "server"}
     pages = [[{**point, differs: "x"}, {**point, differs: "y"}]]
     series.change_cell(metrics=Series((), Span(), lambda scope, window: pages))
     series.planned = [Scope("a")]
     assert len(engine.metrics("things", {**EVENT, **SPAN}, Context())["metrics"]) == 2
+
+
+def test_a_point_of_two_scopes_is_one(series):
+    point = dict.fromkeys(NAMES, "x")
+    series.change_cell(metrics=Series((), Span(), lambda scope, window: [[dict(point)]]))
+    series.planned = [Scope("a"), Scope("b")]
+    assert engine.metrics("things", {**EVENT, **SPAN}, Context())["metrics"] == [point]
 
 
 @pytest.mark.parametrize("event", [{}, None, {"provider": "fake"}, {**EVENT, "provider": "nope"}])

@@ -15,6 +15,7 @@ from nflex_connector_utils import Network
 from shared.engine import poll as engine
 from shared.engine import runtime as runtimes
 from shared.engine.contracts import Cell, Page, Series, Status
+from shared.engine.deadline import Deadline
 from shared.engine.errors import InvalidEvent
 from shared.engine.event import Request
 from shared.engine.interval import Span
@@ -220,3 +221,14 @@ def test_the_state_of_metrics_is_kept(provider):
         "metrics:acc:fake:things:a": {"seen": 1},
         "metrics:acc:fake:things:b": {"seen": 1},
     }
+
+
+def test_a_call_takes_no_longer_than_the_poll_may():
+    """And its time-out is never zero, which means something else to a socket."""
+    now = [0.0]
+    deadline = Deadline(10, lambda: now[0])
+    assert deadline.timeout(3) == 3
+    now[0] = 9.75
+    assert deadline.timeout(3) == 0.25
+    now[0] = 11.0
+    assert 0 < deadline.timeout(3) <= 0.001

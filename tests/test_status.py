@@ -2,6 +2,7 @@
 
 import datetime
 
+import freezegun
 import pytest
 
 from shared.engine import poll
@@ -86,10 +87,21 @@ def test_what_can_not_be_asked_for(told, asked):
 
 
 def test_records_of_its_own(told):
-    own = Status((), status, lambda scope, requested: iter([Page([{"id": "own"}], None)]))
-    told.change_cell(status=own)
+    """Fetched for a scope and the requested resources; their points are made with the scope and the page's lookups."""
+    given = []
+
+    def fetch(scope, requested):
+        given.append((scope.name, requested))
+        yield Page([{"id": "own"}], {"of": "the page"})
+
+    def points(record, scope, lookups):
+        given.append((scope.name, lookups))
+        return status(record, scope, lookups)
+
+    told.change_cell(status=Status((), points, fetch))
     told.planned = [Scope("a", [[{"id": "1"}]])]
-    assert ids(statuses()) == ["own"]
+    assert ids(statuses(resources=["own"])) == ["own"]
+    assert given == [("a", {"own"}), ("a", {"of": "the page"})]
 
 
 def test_a_failed_scope_fails_the_poll(told):
@@ -105,9 +117,11 @@ def test_a_failed_scope_fails_the_poll(told):
 def test_a_provider_that_tells_no_status(provider):  # noqa: F811
     provider.planned = [Scope("a", [[{"id": "1"}]])]
     context = Context()
-    assert statuses(context)["status"] == []
+    with freezegun.freeze_time("2026-03-01T12:00:00"):
+        answer = statuses(context)
+    assert answer == {"status": [], "last_update": "2026-03-01T12:00:00Z"}
     assert provider.logins == 0
-    assert context.logged("no status")
+    assert context.logged("no status family=things provider=fake")
 
 
 def test_the_inventorys_memory_is_left_alone(told):
