@@ -12,7 +12,7 @@ CHECKED := benchmarks flexlocal modules shared tests tools
 ACCOUNTS := demo-aws demo-openstack demo-netbox demo-juju demo-osm demo-tapi demo-ietf_l2vpn
 FAMILIES := servers networks volumes appliances circuits vca_status wan_links
 
-.PHONY: audit bench bench-check bench-write benchmark build coverage demo docs fuzz fuzz-guided mutants test test-faults test-long test-pythons test-shuffled vendor-test wheels lint format test-openstack record-aws record-openstack record-netbox record-simulated expected readme lock sbom sign verify clean
+.PHONY: audit bench bench-check bench-write benchmark build checked coverage demo docs fuzz fuzz-guided mutants test test-faults test-long test-pythons test-shuffled vendor-test wheels lint format test-openstack record-aws record-openstack record-netbox record-simulated expected readme lock sbom sign verify clean
 
 demo: $(VENV)/.demo
 	@for account in $(ACCOUNTS); do for family in $(FAMILIES); do \
@@ -26,10 +26,12 @@ demo: $(VENV)/.demo
 build: $(VENV)/.demo
 	$(VENV)/bin/flexlocal build
 
-# What the tests need is got ready while the code is checked.
-test: $(VENV)/.test
-	@$(MAKE) --no-print-directory -j 2 lint wheels $(VENV)/juju-3/.done $(VENV)/juju-29/.done
+test: checked
 	$(PY) -m pytest -n auto --dist loadfile --no-loadscope-reorder
+
+# What the tests need is got ready while the code is checked.
+checked: $(VENV)/.test
+	@$(MAKE) --no-print-directory -j 2 lint wheels $(VENV)/juju-3/.done $(VENV)/juju-29/.done
 
 # All tests again, with the branch coverage of modules/ and shared/ at the end: the ten least covered files, and all
 # together. What runs in processes of its own is not counted. It takes half as long again as the tests alone.
