@@ -79,7 +79,7 @@ def build(
     cells = _cells(known, family, providers)
     interpreter_of = {version: pythons.find(version) for version in module.pythons}
     interpreters = [interpreter for interpreter in interpreter_of.values() if interpreter]
-    site = distributions.site(module, interpreters)
+    site = distributions.site(known, module.oldest)
     dist.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=dist, prefix=f".{family}-") as temporary:
         folder = Path(temporary) / family
@@ -157,7 +157,10 @@ def _fill(
         services.update(known.providers[cell].botocore_data)
     requires = json.loads((site / "requires.json").read_text(encoding="utf-8"))
     shipped = distributions.closure(wanted, requires, known.without_distributions)
-    files = {name: distributions.shipped(site / name, known, services) for name in sorted(shipped)}
+    files = {
+        name: distributions.shipped(site / name, known, module.pythons, services)
+        for name in sorted(shipped)
+    }
     for name, its_files in files.items():
         _copy(its_files, site / name, lib)
     if "botocore" in shipped:

@@ -23,9 +23,9 @@ from packaging.metadata import parse_email
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from flexlocal import bare
+from flexlocal import bare, pythons
 from flexlocal.accounts import ROOT
-from flexlocal.manifest import Manifest, Module
+from flexlocal.manifest import Manifest
 
 CACHE = ROOT / "dist" / ".cache"
 LOCK = ROOT / "requirements.lock"
@@ -43,15 +43,21 @@ class BuildError(Exception):
     """A module that can't be built; the message says why and what to do."""
 
 
-def site(module: Module, interpreters: Sequence[str]) -> Path:
-    """A folder per distribution with all its files that any Python can use, compiled; kept for later builds."""
+def site(known: Manifest, oldest: str) -> Path:
+    """A folder per distribution with all its files that any Python can use, kept for later builds.
+
+    They are compiled for every Python of the manifest that this host has.
+    """
+    versions = sorted({version for module in known.modules.values() for version in module.pythons})
+    found = [pythons.find(version) for version in versions]
+    interpreters = [interpreter for interpreter in found if interpreter]
     inputs = (
         LOCK.read_text(encoding="utf-8"),
         Path(__file__).read_text(encoding="utf-8"),
         BYTECODE.read_text(encoding="utf-8"),
         Path(bare.__file__).read_text(encoding="utf-8"),
         importlib.metadata.version(NFLEX),
-        module.oldest,
+        oldest,
         [
             subprocess.check_output([item, "-VV"], text=True)  # noqa: S603 - a Python of this host
             for item in interpreters
@@ -65,9 +71,9 @@ def site(module: Module, interpreters: Sequence[str]) -> Path:
     CACHE.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=CACHE, prefix=".site-") as temporary:
         fresh = Path(temporary) / "site"
-        for wheel in sorted(wheels(module.oldest).glob("*.whl")):
+        for wheel in sorted(wheels(oldest).glob("*.whl")):
             name = canonicalize_name(wheel.name.split("-")[0])
-            requires[name] = _unpack(wheel, fresh / name, module.oldest)
+            requires[name] = _unpack(wheel, fresh / name, oldest)
         requires[NFLEX] = []
         _copy_nflex(fresh / NFLEX)
         sources = {file: "lib/" + below(file, fresh, 1) for file in sorted(fresh.rglob("*.py"))}
@@ -156,11 +162,19 @@ def _copy_nflex(folder: Path) -> None:
             (folder / name).write_bytes(bare.bare(Path(str(file.locate())).read_bytes()))
 
 
-def shipped(distribution: Path, known: Manifest, services: Collection[str]) -> list[str]:
-    """The files of a distribution, in a site, that are shipped with these services of AWS."""
+def shipped(
+    distribution: Path, known: Manifest, versions: Collection[str], services: Collection[str]
+) -> list[str]:
+    """The files of a distribution, in a site, that are shipped for these Pythons, with these services of AWS."""
+    others = {version for module in known.modules.values() for version in module.pythons}
+    unused = {f".cpython-{version.replace('.', '')}.pyc" for version in others.difference(versions)}
     files = (file for file in sorted(distribution.rglob("*")) if file.is_file())
     names = (below(file, distribution) for file in files)
-    return [name for name in names if _is_shipped(name, known, services)]
+    return [
+        name
+        for name in names
+        if _is_shipped(name, known, services) and not name.endswith(tuple(unused))
+    ]
 
 
 def _is_shipped(name: str, known: Manifest, services: Collection[str]) -> bool:

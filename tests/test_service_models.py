@@ -11,7 +11,7 @@ import yaml
 from botocore.model import ServiceModel
 from botocore.regions import EndpointResolver
 
-from flexlocal import build, distributions, manifest, pythons, service_models
+from flexlocal import build, distributions, manifest, service_models
 from flexlocal.distributions import BuildError
 from shared.engine.poll import load_cell
 from tests.built import CELLS, MANIFEST, ROOT, module
@@ -41,8 +41,7 @@ def read(file):
 
 def site(family):
     """Where the libraries are before anything is cut."""
-    interpreters = [pythons.find(version) for version in MANIFEST.modules[family].pythons]
-    return distributions.site(MANIFEST.modules[family], [each for each in interpreters if each])
+    return distributions.site(MANIFEST, MANIFEST.modules[family].oldest)
 
 
 @functools.cache
