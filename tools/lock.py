@@ -20,7 +20,8 @@ from flexlocal.accounts import ROOT
 
 RUNTIME = "requirements.txt"
 DEMO = (RUNTIME, "requirements/flexlocal.txt")
-TEST = (*DEMO, "requirements/test.txt")
+INVENTORY = "requirements/inventory.txt"
+TEST = (*DEMO, INVENTORY, "requirements/test.txt")
 UNIVERSAL = ("--universal",)
 # What is installed into the environment of `make test` has the versions that are there.
 BESIDE_TEST = (*UNIVERSAL, "--constraint", "requirements/test.lock")
