@@ -8,7 +8,7 @@ LOCKED := install -q --require-hashes -r
 ALONE := install -q --no-deps --no-build-isolation
 PY := $(VENV)/bin/python
 BENCHED := $(VENV)/.test $(VENV)/bench/.done $(VENV)/juju-3/.done
-CHECKED := benchmarks flexlocal modules shared tests tools
+CHECKED := benchmarks flexlocal inventory modules shared tests tools
 ACCOUNTS := demo-aws demo-openstack demo-netbox demo-juju demo-osm demo-tapi demo-ietf_l2vpn
 FAMILIES := servers networks volumes appliances circuits vca_status wan_links
 

@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 MODULES = sorted((ROOT / "modules").rglob("*.py"))
 CELLS = sorted((ROOT / "modules").glob("*/**/*.py"))
 SHARED = sorted((ROOT / "shared").rglob("*.py"))
+INVENTORY = sorted((ROOT / "inventory").rglob("*.py"))
 PROVIDERS = sorted((ROOT / "shared" / "providers").rglob("*.py"))
 
 
@@ -63,6 +64,28 @@ def test_shared_knows_no_family():
 def test_only_tests_and_tools_import_flexlocal():
     for file in MODULES + SHARED:
         assert not [name for name in imports(file) if name.split(".")[0] == "flexlocal"], file
+
+
+def test_the_inventory_knows_no_connector_and_no_connector_the_inventory():
+    assert INVENTORY
+    for file in INVENTORY:
+        rooms = {name.split(".")[0] for name in imports(file)}
+        assert rooms.isdisjoint({"flexlocal", "modules", "shared"}), file
+    for file in MODULES + SHARED:
+        assert not [name for name in imports(file) if name.split(".")[0] == "inventory"], file
+
+
+def test_nothing_but_the_inventory_loads_the_database():
+    """Not even its name does: flexlocal --version must not pay for the store."""
+    script = "import inventory, sys; print(' '.join(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert {"alembic", "sqlalchemy", "sqlite3"}.isdisjoint(done.stdout.split())
+    for file in (ROOT / "flexlocal").glob("*.py"):
+        for node in ast.parse(file.read_text(encoding="utf-8")).body:  # not within functions
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                assert not re.match(r"(from|import) inventory\b", ast.unparse(node)), file
 
 
 def test_cells_do_not_import_one_another():
@@ -211,7 +234,13 @@ def test_the_platforms_context_is_used_in_one_place():
 
 def test_no_file_is_named_after_nothing():
     nothing = {"utils", "util", "helpers", "common", "base", "manager", "misc"}
-    files = [*MODULES, *SHARED, *(ROOT / "flexlocal").glob("*.py"), *(ROOT / "tools").glob("*.py")]
+    files = [
+        *MODULES,
+        *SHARED,
+        *INVENTORY,
+        *(ROOT / "flexlocal").glob("*.py"),
+        *(ROOT / "tools").glob("*.py"),
+    ]
     assert not [file for file in files if file.stem in nothing]
 
 
@@ -317,7 +346,7 @@ def test_no_package_index_is_named_in_any_file():
 def test_each_exception_from_a_security_rule_has_its_reason():
     """Of ruff's S rules: on its line in code; in pyproject.toml there are none but the tests'."""
     rule = re.compile(r"# noqa: (?!S\d+ - \w)[^#]*\bS\d+")
-    for folder in ("benchmarks", "flexlocal", "modules", "shared", "tests", "tools"):
+    for folder in ("benchmarks", "flexlocal", "inventory", "modules", "shared", "tests", "tools"):
         for file in sorted((ROOT / folder).rglob("*.py")):
             for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
                 assert not rule.search(line), f"{file.relative_to(ROOT)}:{number}"
@@ -393,7 +422,7 @@ def test_a_name_is_seen_wherever_it_is_defined(line):
 
 def test_names_are_standard_words():
     ours = [*(ROOT / "flexlocal").glob("*.py"), *(ROOT / "tools").rglob("*.py")]
-    for file in [*MODULES, *SHARED, *ours]:
+    for file in [*MODULES, *SHARED, *INVENTORY, *ours]:
         names = defined_names(ast.parse(file.read_text(encoding="utf-8")))
         found = [(name, line) for name, line in names if name.strip("_") in NOT_NAMES]
         assert not found, (str(file.relative_to(ROOT)), found)

@@ -23,7 +23,7 @@ def wheel(tmp_path_factory):
     folder = tmp_path_factory.mktemp("package")
     for name in ("pyproject.toml", "README.md", "LICENSE", "requirements.txt"):
         shutil.copyfile(ROOT / name, folder / name)
-    for name in ("flexlocal", "modules", "requirements", "shared"):
+    for name in ("flexlocal", "inventory", "modules", "requirements", "shared"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     script = "from setuptools import build_meta; build_meta.build_wheel('.')"
     done = subprocess.run(
@@ -106,7 +106,7 @@ def test_what_is_required_is_what_the_requirement_files_name(metadata):
 
 def test_it_holds_all_code_and_data_of_its_packages(wheel):
     held = {name for name in wheel.namelist() if ".dist-info/" not in name}
-    packages = ("flexlocal", "modules", "shared")
+    packages = ("flexlocal", "inventory", "modules", "shared")
     files = {
         path.relative_to(ROOT).as_posix()
         for package in packages

@@ -1,0 +1,75 @@
+"""The difference of two documents, field by field."""
+
+import dataclasses
+import enum
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from inventory.fields import encode, pointer, put, remove
+
+
+class Absent(enum.Enum):
+    """The value of a field that is not there; None is a value."""
+
+    ABSENT = "absent"
+
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+
+ABSENT = Absent.ABSENT
+
+
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """One field that differs. ``path`` is a JSON pointer; lists are compared as a whole.
+
+    ``fast``: the field is a state or a counter, see inventory/fields.py.
+    """
+
+    path: str
+    before: Any
+    after: Any
+    fast: bool = False
+
+    def mirrored(self) -> "Change":
+        return dataclasses.replace(self, before=self.after, after=self.before)
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two values are the same JSON: 1, 1.0 and true are not."""
+    if type(one) is type(other) and isinstance(one, (str, int, type(None))):
+        return bool(one == other)
+    if one is ABSENT or other is ABSENT:
+        return one is other
+    return encode(one) == encode(other)
+
+
+def compare(before: Mapping[str, Any], after: Mapping[str, Any], *above: str) -> list[Change]:
+    """The fields that differ, sorted by path."""
+    found: list[Change] = []
+    for key in sorted({*before, *after}):
+        old, new = before.get(key, ABSENT), after.get(key, ABSENT)
+        if isinstance(old, dict) and isinstance(new, dict):
+            found.extend(compare(old, new, *above, key))
+        elif not same(old, new):
+            found.append(Change(pointer(*above, key), old, new))
+    return found
+
+
+def compare_fast(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
+    """The fast fields that differ, of two dicts by pointer."""
+    pairs = [(key, before.get(key, ABSENT), after.get(key, ABSENT)) for key in {*before, *after}]
+    found = [Change(path, old, new, True) for path, old, new in pairs if not same(old, new)]
+    return sorted(found, key=lambda each: each.path)
+
+
+def apply(document: Mapping[str, Any], changes: Iterable[Change]) -> dict[str, Any]:
+    """The document after the changes; ``apply(a, compare(a, b)) == b``."""
+    result = dict(document)
+    for change in changes:
+        if change.after is ABSENT:
+            remove(result, change.path)
+        else:
+            put(result, change.path, change.after)
+    return result

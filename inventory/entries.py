@@ -1,0 +1,399 @@
+"""Answers which resources there are, and what they are, now or at an earlier time."""
+
+import dataclasses
+import datetime
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, Optional
+
+from sqlalchemy import Connection, func, or_, select
+from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql.selectable import FromClause
+
+from inventory.errors import AmbiguousResource, InvalidQuestion, UnknownResource
+from inventory.model import (
+    Bounds,
+    Coverage,
+    Entry,
+    Resource,
+    ScopeStatus,
+    microseconds,
+    moment,
+    written,
+)
+from inventory.rows import AT_ONCE, Documents, at_time, chunks, covers
+from inventory.schema import (
+    account,
+    kind,
+    label,
+    presence,
+    resource,
+    run,
+    scope,
+    scope_run,
+    source,
+    tag,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Filter:
+    """Which resources; None: all. ``name`` is a part of it, in any case; ``tag`` is ``key=value``, or a key."""
+
+    account: Optional[str] = None
+    provider: Optional[str] = None
+    family: Optional[str] = None
+    scope: Optional[str] = None
+    type: Optional[str] = None
+    state: Optional[str] = None
+    name: Optional[str] = None
+    tag: Optional[str] = None
+
+    def sources(self) -> list[ColumnElement[bool]]:
+        """Conditions on accounts, sources and scopes."""
+        found: list[ColumnElement[bool]] = []
+        if self.account is not None:
+            found.append(account.c.name == self.account)
+        if self.provider is not None:
+            found.append(account.c.provider == self.provider)
+        if self.family is not None:
+            found.append(source.c.family == self.family)
+        if self.scope is not None:
+            found.append(scope.c.name == self.scope)
+        return found
+
+
+class Times:
+    """The times of polls, each read once."""
+
+    def __init__(self, connection: Connection):
+        self._connection = connection
+        self._known: dict[int, tuple[int, int]] = {}
+
+    def load(self, runs: Collection[Optional[int]]) -> None:
+        missing = [number for number in set(runs) if number and number not in self._known]
+        for some in chunks(missing):
+            statement = select(run.c.id, run.c.started_at, run.c.ended_at).where(run.c.id.in_(some))
+            for number, started, ended in self._connection.execute(statement):
+                self._known[number] = (started, ended)
+
+    def bounds(self, after: Optional[int], before: int) -> Bounds:
+        """Of what the run ``before`` noticed, and the run ``after`` did not yet see."""
+        self.load([after, before])
+        started = moment(self._known[after][0]) if after in self._known else None
+        return Bounds(started, self.ended(before))
+
+    def ended(self, number: int) -> datetime.datetime:
+        self.load([number])
+        return moment(self._known[number][1])
+
+
+class Reader:
+    """Reads entries, within one transaction, as of one time (None: now)."""
+
+    def __init__(self, connection: Connection, as_of: Optional[datetime.datetime] = None):
+        self.connection = connection
+        self.as_of = as_of
+        self._as_of = None if as_of is None else _microseconds(as_of)
+        self.at: Optional[FromClause] = None if self._as_of is None else at_time(self._as_of)
+        self.times = Times(connection)
+        self.documents = Documents(connection)
+        self._complete: dict[int, Optional[int]] = {}
+
+    # --- which ---
+
+    def keys(self, wanted: Filter, after: int = 0, limit: Optional[int] = None) -> list[int]:
+        """The keys of the resources that were there, in order; those after ``after``."""
+        found: list[int] = []
+        while limit is None or len(found) < limit:
+            some = self._some_keys(wanted, after, AT_ONCE if limit is None else max(limit, 100))
+            if not some:
+                break
+            after = some[-1]
+            found.extend(self._filtered(some, wanted))
+        return found[:limit]
+
+    def _some_keys(self, wanted: Filter, after: int, limit: int) -> list[int]:
+        statement = (
+            select(resource.c.id)
+            .join(source, source.c.id == resource.c.source_id)
+            .join(account, account.c.id == source.c.account_id)
+            .join(scope, scope.c.id == resource.c.scope_id)
+            .join(kind, kind.c.id == resource.c.kind_id)
+            .where(resource.c.id > after, *wanted.sources())
+            .order_by(resource.c.id)
+            .limit(limit)
+        )
+        if wanted.type is not None:
+            statement = statement.where(kind.c.name == wanted.type)
+        if self.at is None:
+            statement = statement.where(resource.c.present)
+            if wanted.state is not None:
+                statement = statement.where(resource.c.state == wanted.state)
+        else:
+            statement = statement.join(self.at, self.at.c.source_id == resource.c.source_id)
+            there = select(presence.c.resource_id).where(
+                presence.c.resource_id == resource.c.id, covers(presence, self.at)
+            )
+            statement = statement.where(there.correlate(resource, self.at).exists())
+        if wanted.tag is not None:
+            key, equals, value = wanted.tag.partition("=")
+            tagged = (
+                select(tag.c.resource_id)
+                .join(label, label.c.id == tag.c.label_id)
+                .where(tag.c.resource_id == resource.c.id, label.c.key == key)
+            )
+            if equals:
+                tagged = tagged.where(label.c.value == value)
+            if self.at is None:
+                tagged = tagged.where(tag.c.to_run.is_(None)).correlate(resource)
+            else:
+                tagged = tagged.where(covers(tag, self.at)).correlate(resource, self.at)
+            statement = statement.where(tagged.exists())
+        return list(self.connection.execute(statement).scalars())
+
+    def _filtered(self, keys: list[int], wanted: Filter) -> Iterator[int]:
+        """By name, and of earlier times by state: what they were then is in the documents."""
+        if wanted.name is None and (wanted.state is None or self.at is None):
+            yield from keys
+            return
+        for entry in self.entries(keys):
+            if wanted.name is not None and wanted.name.casefold() not in entry.name.casefold():
+                continue
+            if wanted.state is None or entry.state == wanted.state:
+                yield entry.key
+
+    def find(
+        self, external_id: str, account_name: Optional[str], type_name: Optional[str]
+    ) -> Sequence[int]:
+        """The keys of resources with that id that were ever there."""
+        statement = (
+            select(resource.c.id)
+            .join(account, account.c.id == resource.c.account_id)
+            .join(kind, kind.c.id == resource.c.kind_id)
+            .where(resource.c.external_id == external_id, resource.c.first_run.is_not(None))
+            .order_by(resource.c.id)
+        )
+        if account_name is not None:
+            statement = statement.where(account.c.name == account_name)
+        if type_name is not None:
+            statement = statement.where(kind.c.name == type_name)
+        return list(self.connection.execute(statement).scalars())
+
+    def one(self, external_id: str, account_name: Optional[str], type_name: Optional[str]) -> int:
+        """Raises UnknownResource or AmbiguousResource."""
+        found = self.find(external_id, account_name, type_name)
+        if not found:
+            raise UnknownResource(
+                f"no resource with the id {external_id!r} was ever stored",
+                "search for a part of its name",
+            )
+        if len(found) > 1:
+            entries = self.entries(found[:10])
+            names = ", ".join(f"{each.account} {each.type}" for each in entries)
+            raise AmbiguousResource(
+                f"{len(found)} resources have the id {external_id!r}: {names}",
+                "name the account and the type too",
+            )
+        return found[0]
+
+    def there(self, keys: Collection[int]) -> set[int]:
+        """Those of the resources that were there at the time."""
+        found: set[int] = set()
+        for some in chunks(keys):
+            statement = select(presence.c.resource_id).where(
+                presence.c.resource_id.in_(some), covers(presence, self.at)
+            )
+            if self.at is not None:
+                statement = statement.join(resource, resource.c.id == presence.c.resource_id).join(
+                    self.at, self.at.c.source_id == resource.c.source_id
+                )
+            found.update(self.connection.execute(statement).scalars())
+        return found
+
+    # --- what ---
+
+    def entries(self, keys: Collection[int]) -> list[Entry]:
+        """In the order of the keys; as of the reader's time."""
+        built: dict[int, Entry] = {}
+        for some in chunks(keys):
+            for entry in self._entries(some):
+                built[entry.key] = entry
+        return [built[key] for key in keys if key in built]
+
+    def _entries(self, keys: list[int]) -> Iterator[Entry]:
+        statement = (
+            select(
+                resource.c.id,
+                account.c.name,
+                account.c.provider,
+                source.c.family,
+                scope.c.name,
+                kind.c.name,
+                resource.c.external_id,
+                resource.c.name,
+                resource.c.state,
+                resource.c.scope_id,
+                resource.c.source_id,
+            )
+            .join(source, source.c.id == resource.c.source_id)
+            .join(account, account.c.id == source.c.account_id)
+            .join(scope, scope.c.id == resource.c.scope_id)
+            .join(kind, kind.c.id == resource.c.kind_id)
+            .where(resource.c.id.in_(keys))
+        )
+        rows = self.connection.execute(statement).all()
+        spans = self._spans(keys)
+        then = {} if self.at is None else self.documents.at(keys, self.at)
+        last_runs = self._last_runs({row[-1] for row in rows})
+        for key, *where, type_name, id, name, state, scope_id, source_id in rows:
+            if key in then:
+                name, state = name_and_state(then[key][0])
+            last = last_runs.get(source_id)
+            seen = [span for span in spans[key] if last is None or span[0] <= last]
+            if not seen:
+                continue  # it came later
+            first, now = seen[0], seen[-1]
+            gone = now[2] is not None and (last is None or now[2] <= last)
+            last_complete = now[3] if gone else self._last_complete(scope_id)
+            account_name, provider, family, scope_name = where
+            yield Entry(
+                key,
+                account_name,
+                provider,
+                family,
+                scope_name,
+                type_name,
+                id,
+                name,
+                state,
+                not gone,
+                self.times.bounds(first[1], first[0]),
+                self.times.ended(last_complete or now[0]),
+                self.times.bounds(now[3], now[2]) if gone else None,
+            )
+
+    def _last_runs(self, sources: set[int]) -> dict[int, int]:
+        """Of earlier times: each source's last run by then."""
+        if self.at is None:
+            return {}
+        statement = select(self.at.c.source_id, self.at.c.run_id)
+        statement = statement.where(self.at.c.source_id.in_(sources))
+        return {key: number or 0 for key, number in self.connection.execute(statement)}
+
+    def _spans(self, keys: list[int]) -> dict[int, list[Any]]:
+        """When each resource was there: from_run, after_run, to_run, to_after_run; in order."""
+        statement = (
+            select(
+                presence.c.resource_id,
+                presence.c.from_run,
+                presence.c.after_run,
+                presence.c.to_run,
+                presence.c.to_after_run,
+            )
+            .where(presence.c.resource_id.in_(keys))
+            .order_by(presence.c.resource_id, presence.c.from_run)
+        )
+        found: dict[int, list[Any]] = {key: [] for key in keys}
+        runs: set[Optional[int]] = set()
+        for key, *span in self.connection.execute(statement):
+            found[key].append(tuple(span))
+            runs.update(span)
+        self.times.load(runs)
+        return found
+
+    def _last_complete(self, scope_id: int) -> Optional[int]:
+        if scope_id not in self._complete:
+            statement = (
+                select(scope_run.c.run_id)
+                .join(run, run.c.id == scope_run.c.run_id)
+                .where(scope_run.c.scope_id == scope_id, scope_run.c.error.is_(None))
+                .order_by(scope_run.c.run_id.desc())
+                .limit(1)
+            )
+            if self._as_of is not None:
+                statement = statement.where(run.c.ended_at <= self._as_of)
+            self._complete[scope_id] = self.connection.execute(statement).scalar()
+        return self._complete[scope_id]
+
+    def resources(self, keys: Sequence[int]) -> Iterator[Resource]:
+        """With their documents, in the order of the keys."""
+        for some in chunks(keys):
+            if self.at is None:
+                read = {key: (each, True) for key, each in self.documents.now(some).items()}
+            else:
+                read = self.documents.at(some, self.at)
+            for entry in self.entries(some):
+                if entry.key in read:
+                    document, exact = read[entry.key]
+                    base = {**document["base"], "last_seen_at": written(entry.last_seen)}
+                    yield Resource(entry, {**document, "base": base}, exact)
+
+    # --- how sure ---
+
+    def coverage(self, wanted: Filter) -> Coverage:
+        """The scopes in which resources like these could be."""
+        statement = (
+            select(scope.c.id, account.c.name, source.c.family, scope.c.name)
+            .join(source, source.c.id == scope.c.source_id)
+            .join(account, account.c.id == source.c.account_id)
+            .where(*wanted.sources())
+            .order_by(account.c.name, source.c.family, scope.c.name)
+        )
+        known = select(func.min(scope_run.c.run_id)).where(scope_run.c.scope_id == scope.c.id)
+        if self.at is None:
+            statement = statement.where(scope.c.retired_run.is_(None))
+        else:
+            statement = statement.join(self.at, self.at.c.source_id == scope.c.source_id).where(
+                or_(scope.c.retired_run.is_(None), scope.c.retired_run > self.at.c.run_id),
+                known.correlate(scope).scalar_subquery() <= self.at.c.run_id,
+            )
+        found = []
+        for scope_id, account_name, family, name in self.connection.execute(statement).all():
+            complete = self._last_complete(scope_id)
+            failure = self._first_failure(scope_id, complete or 0)
+            if not name and complete is None and self._has_others(scope_id):
+                continue  # polls failed before any scope was known
+            found.append(
+                ScopeStatus(
+                    account_name,
+                    family,
+                    name,
+                    None if complete is None else self.times.ended(complete),
+                    moment(failure[0]) if failure else None,
+                    failure[1] if failure else None,
+                )
+            )
+        return Coverage(tuple(found))
+
+    def _first_failure(self, scope_id: int, after: int) -> Any:
+        statement = (
+            select(run.c.ended_at, scope_run.c.error)
+            .join(run, run.c.id == scope_run.c.run_id)
+            .where(scope_run.c.scope_id == scope_id, scope_run.c.run_id > after)
+            .order_by(scope_run.c.run_id)
+            .limit(1)
+        )
+        if self._as_of is not None:
+            statement = statement.where(run.c.ended_at <= self._as_of)
+        return self.connection.execute(statement).first()
+
+    def _has_others(self, scope_id: int) -> bool:
+        """Whether the source has scopes with names."""
+        mine = select(scope.c.source_id).where(scope.c.id == scope_id).scalar_subquery()
+        statement = select(scope.c.id).where(scope.c.source_id == mine, scope.c.id != scope_id)
+        return self.connection.execute(statement.limit(1)).first() is not None
+
+
+def name_and_state(document: dict[str, Any]) -> tuple[str, Optional[str]]:
+    details = document["details"].get(document["type"])
+    state = details.get("state") if isinstance(details, dict) else None
+    return document["base"]["name"], state if isinstance(state, str) else None
+
+
+def _microseconds(as_of: datetime.datetime) -> int:
+    try:
+        return microseconds(as_of)
+    except (ValueError, AttributeError, TypeError):
+        raise InvalidQuestion(
+            f"{as_of!r} is no time that can be asked for", "pass a datetime with a time zone"
+        ) from None

@@ -1,0 +1,169 @@
+"""The inventory's interface: ``with Inventory(url) as inventory``."""
+
+import contextlib
+import datetime
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Optional, Union
+
+from sqlalchemy import Connection
+
+from inventory import database, poll, sqlite, store
+from inventory.entries import Filter, Reader
+from inventory.errors import InvalidQuestion
+from inventory.model import Coverage, Entry, Resource, Scopes, Stored
+
+BULK = 5000  # changed resources in one poll, after which SQLite's log is written back
+LIMIT = 1000  # entries in one answer
+
+
+class Inventory:
+    """What polls brought in: current state, history, and the polls themselves.
+
+    ``url`` is a file (SQLite) or a URL (``sqlite:///...``, ``postgresql://...``). ``create``: make the tables if there
+    are none, and bring those of an older release up to date; without it, an inventory must be there. ``timeout`` is
+    how many seconds a writer waits for another one.
+
+    Every method raises errors of inventory/errors.py only, and then has written nothing. Objects may be shared by
+    threads.
+    """
+
+    def __init__(
+        self, url: Union[str, Path], create: bool = False, timeout: float = database.TIMEOUT_S
+    ):
+        self._url = database.parsed(url)
+        self._engine = database.opened(self._url, create, timeout)
+
+    def __enter__(self) -> "Inventory":
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[type[BaseException]],
+        error: Optional[BaseException],
+        traceback: Optional[types.TracebackType],
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    @property
+    def address(self) -> str:
+        """The file, or the URL without its password."""
+        return database.name(self._url)
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with database.meaning(self._url), database.reading(self._engine) as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with database.meaning(self._url), database.writing(self._engine) as connection:
+            yield connection
+
+    # --- storing ---
+
+    def store(
+        self,
+        account: str,
+        family: str,
+        scopes: Scopes,
+        *,
+        provider: str,
+        started_at: datetime.datetime,
+        ended_at: datetime.datetime,
+        all_scopes: bool = False,
+    ) -> Stored:
+        """Store a poll in one transaction.
+
+        ``scopes`` has the resources of each scope that was polled completely, and a ``Failure`` for each other one,
+        whose resources stay as they are. Scopes that are not named stay as they are too; with ``all_scopes``, the
+        provider no longer has them, and their resources are gone.
+
+        Raises InvalidPoll, InvalidResource or StalePoll.
+        """
+        checked = poll.checked(account, provider, family, scopes, started_at, ended_at, all_scopes)
+        with self._writing() as connection:
+            stored = store.store(connection, checked)
+        if stored.added + stored.changed >= BULK and self._url.drivername == "sqlite":
+            with database.meaning(self._url):
+                sqlite.after_bulk(self._engine)
+        return stored
+
+    def store_failure(
+        self,
+        account: str,
+        family: str,
+        error: str,
+        *,
+        provider: str,
+        started_at: datetime.datetime,
+        ended_at: datetime.datetime,
+    ) -> Stored:
+        """Record that a poll failed as a whole; ``error`` says why, without secrets. Raises InvalidPoll or StalePoll."""
+        nothing = poll.checked(
+            account, provider, family, {"": []}, started_at, ended_at, all_scopes=False
+        )
+        with self._writing() as connection:
+            return store.store_failure(connection, nothing, error)
+
+    # --- asking ---
+
+    def list(
+        self,
+        *,
+        account: Optional[str] = None,
+        provider: Optional[str] = None,
+        family: Optional[str] = None,
+        scope: Optional[str] = None,
+        type: Optional[str] = None,
+        state: Optional[str] = None,
+        name: Optional[str] = None,
+        tag: Optional[str] = None,
+        as_of: Optional[datetime.datetime] = None,
+        after: int = 0,
+        limit: int = LIMIT,
+    ) -> "list[Entry]":
+        """The resources that are (at ``as_of``: were) there, in the order of their keys.
+
+        ``name`` is a part of the name, in any case; ``tag`` is ``key=value``, or a key. For the next ones, pass the
+        last entry's ``key`` as ``after``.
+        """
+        wanted = Filter(account, provider, family, scope, type, state, name, tag)
+        if limit < 1:
+            raise InvalidQuestion(f"the limit is {limit}", "pass 1 or more")
+        with self._reading() as connection:
+            reader = Reader(connection, as_of)
+            return reader.entries(reader.keys(wanted, after, limit))
+
+    def show(
+        self,
+        id: str,
+        *,
+        account: Optional[str] = None,
+        type: Optional[str] = None,
+        as_of: Optional[datetime.datetime] = None,
+    ) -> Optional[Resource]:
+        """The resource with its document; the last one known if it is gone. None: at ``as_of`` it had not come yet.
+
+        Raises UnknownResource or AmbiguousResource.
+        """
+        with self._reading() as connection:
+            reader = Reader(connection, as_of)
+            return next(reader.resources([reader.one(id, account, type)]), None)
+
+    def coverage(
+        self,
+        *,
+        account: Optional[str] = None,
+        provider: Optional[str] = None,
+        family: Optional[str] = None,
+        scope: Optional[str] = None,
+        as_of: Optional[datetime.datetime] = None,
+    ) -> Coverage:
+        """The scopes and how their last polls ended."""
+        with self._reading() as connection:
+            return Reader(connection, as_of).coverage(Filter(account, provider, family, scope))

@@ -1,0 +1,1 @@
+"""Alembic's migrations. ``inventory.database`` runs them; there is no alembic.ini."""

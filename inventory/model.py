@@ -1,0 +1,241 @@
+"""What an inventory takes and gives back. Times are aware; those given back are in UTC."""
+
+import dataclasses
+import datetime
+from collections.abc import Mapping, Sequence
+from typing import Any, Optional, Union
+
+from inventory.changes import Change
+
+EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+MICROSECOND = datetime.timedelta(microseconds=1)
+
+COMPLETE, PARTIAL, FAILED = "complete", "partial", "failed"  # outcomes of a poll
+
+
+def microseconds(moment: datetime.datetime) -> int:
+    """Since 1970. Raises ValueError for a time without a time zone."""
+    if moment.utcoffset() is None:
+        raise ValueError(f"the time {moment.isoformat()} has no time zone")
+    return (moment - EPOCH) // MICROSECOND
+
+
+def moment(since_1970: int) -> datetime.datetime:
+    return EPOCH + since_1970 * MICROSECOND
+
+
+def written(time: datetime.datetime) -> str:
+    """RFC 3339 in UTC, as CMP has it."""
+    return time.astimezone(datetime.timezone.utc).isoformat().replace("+00:00", "Z")
+
+
+@dataclasses.dataclass(frozen=True)
+class Failure:
+    """A scope that could not be polled, and why (one sentence, without secrets)."""
+
+    error: str
+
+
+# The resources of a scope that was polled completely, or why it was not.
+Scopes = Mapping[str, Union[Sequence[Mapping[str, Any]], Failure]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Stored:
+    """What storing a poll came to. ``run`` is its number."""
+
+    run: int
+    outcome: str
+    resources: int
+    added: int = 0
+    changed: int = 0
+    gone: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Bounds:
+    """When something changed: not before ``after``, where the last complete poll before began (None: nobody looked
+    before), and not after ``before``, where the poll that noticed ended."""
+
+    after: Optional[datetime.datetime]
+    before: datetime.datetime
+
+    def __str__(self) -> str:
+        if self.after is None:
+            return f"before {written(self.before)}"
+        return f"between {written(self.after)} and {written(self.before)}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """One line about a resource. ``key`` is its number in this inventory.
+
+    ``last_seen``: the end of its scope's last complete poll in which it was there. ``gone`` is None while it is there.
+    """
+
+    key: int
+    account: str
+    provider: str
+    family: str
+    scope: str
+    type: str
+    id: str
+    name: str
+    state: Optional[str]
+    present: bool
+    first_seen: Bounds
+    last_seen: datetime.datetime
+    gone: Optional[Bounds]
+
+
+@dataclasses.dataclass(frozen=True)
+class Resource:
+    """A resource as CMP's dict, without the ignored fields of inventory/fields.py but ``last_seen_at``.
+
+    ``exact`` is false if retention has removed the version of that time; the document is then an earlier one.
+    """
+
+    entry: Entry
+    document: dict[str, Any]
+    exact: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class ScopeStatus:
+    """The polls of one scope. ``failed_since``: the first failed poll after the last complete one."""
+
+    account: str
+    family: str
+    scope: str
+    complete_at: Optional[datetime.datetime]
+    failed_since: Optional[datetime.datetime]
+    error: Optional[str]
+
+    @property
+    def label(self) -> str:
+        return " ".join(filter(None, (self.account, self.family, self.scope)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Coverage:
+    """What an answer rests on: the scopes that were looked at."""
+
+    scopes: tuple[ScopeStatus, ...]
+
+    @property
+    def failed(self) -> tuple[ScopeStatus, ...]:
+        return tuple(each for each in self.scopes if each.failed_since or not each.complete_at)
+
+    @property
+    def complete(self) -> bool:
+        return bool(self.scopes) and not self.failed
+
+    @property
+    def oldest(self) -> Optional[datetime.datetime]:
+        """The end of the oldest complete poll that the answer rests on."""
+        return min((each.complete_at for each in self.scopes if each.complete_at), default=None)
+
+    def absence(self) -> str:
+        """The proof, or the lack of it, that something is nowhere."""
+        count, failed = len(self.scopes), self.failed
+        if not count:
+            return "unknown: nothing was polled"
+        if not failed:
+            assert self.oldest is not None  # noqa: S101 - of complete scopes
+            return (
+                f"nowhere, in {count} of {count} scopes, all complete since {written(self.oldest)}"
+            )
+        reasons = "; ".join(
+            f"{each.label} failed since {written(each.failed_since)}"
+            if each.failed_since
+            else f"{each.label} was never complete"
+            for each in failed
+        )
+        return f"not in {count - len(failed)} of {count} scopes; {reasons}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Event:
+    """One step of a resource's history. ``what``: appeared, changed, gone, came back."""
+
+    what: str
+    when: Bounds
+    changes: tuple[Change, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class History:
+    """``every_version_since``: before that, retention has thinned versions (None: never)."""
+
+    entry: Entry
+    events: tuple[Event, ...]
+    every_version_since: Optional[datetime.datetime]
+
+
+@dataclasses.dataclass(frozen=True)
+class Moved:
+    """A connection that leads elsewhere: ids of the type that it had, and that it has."""
+
+    type: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """A resource that differs between two times. ``what``: added, gone, changed or re-created.
+
+    ``before`` and ``after`` are None where it was not there; re-created: another id, but the same name and role.
+    """
+
+    what: str
+    severity: str
+    before: Optional[Entry]
+    after: Optional[Entry]
+    when: Optional[Bounds]
+    changes: tuple[Change, ...] = ()
+    moved: tuple[Moved, ...] = ()
+
+    @property
+    def entry(self) -> Entry:
+        entry = self.after or self.before
+        assert entry is not None  # noqa: S101 - it is in one of both
+        return entry
+
+
+@dataclasses.dataclass(frozen=True)
+class Diff:
+    """All differences, the most severe first, and what both sides rest on."""
+
+    differences: tuple[Difference, ...]
+    before: Coverage
+    after: Coverage
+    every_version_since: Optional[datetime.datetime]
+
+
+@dataclasses.dataclass(frozen=True)
+class Hit:
+    """A resource that a search found: by its ``id``, an ``identifier``, an ``address``, a ``network`` that holds the
+    address, a ``tag``, its ``name``, or a ``field``. ``where`` is the field, ``since`` when that was first so."""
+
+    entry: Entry
+    by: str
+    value: str
+    where: Optional[str] = None
+    since: Optional[Bounds] = None
+    until: Optional[Bounds] = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """A search's result. ``scanned``: every document was read. ``more``: there are more hits than the limit."""
+
+    hits: tuple[Hit, ...]
+    coverage: Coverage
+    scanned: bool = False
+    more: bool = False
+
+    def __str__(self) -> str:
+        if self.hits:
+            return f"{len(self.hits)}{' or more' if self.more else ''} found"
+        return self.coverage.absence()

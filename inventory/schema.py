@@ -1,0 +1,309 @@
+"""The tables. docs/develop/inventory.md says why they are cut this way.
+
+Times are whole microseconds since 1970, UTC. ``from_run`` is the poll that first saw something, ``to_run`` the first
+complete one that no longer did (NULL: it is still so), ``after_run`` the last complete poll of the scope before
+``from_run``: what changed, changed between that poll's start and this one's end.
+
+A change of a table needs a migration (inventory/migrations) and a new ``REVISION``.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+REVISION = "0001"  # of the newest migration
+
+metadata = MetaData()
+Key = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers only INTEGER keys itself
+
+
+account = Table(
+    "account",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("provider", Text, nullable=False),
+)
+# A family of an account: what one poll brings in.
+source = Table(
+    "source",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("account_id", Key, ForeignKey("account.id"), nullable=False),
+    Column("family", Text, nullable=False),
+    UniqueConstraint("account_id", "family"),
+)
+# A part of it that succeeds or fails by itself. ``retired_run``: the provider no longer has it.
+scope = Table(
+    "scope",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("source_id", Key, ForeignKey("source.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("retired_run", Key),
+    UniqueConstraint("source_id", "name"),
+)
+# outcome: complete, partial (some scopes failed) or failed
+run = Table(
+    "run",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("source_id", Key, ForeignKey("source.id"), nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("error", Text),
+    Column("resources", Integer, nullable=False),
+    Column("added", Integer, nullable=False),
+    Column("changed", Integer, nullable=False),
+    Column("gone", Integer, nullable=False),
+    Index("run_by_time", "source_id", "ended_at"),
+)
+# error NULL: the scope was complete
+scope_run = Table(
+    "scope_run",
+    metadata,
+    Column("scope_id", Key, ForeignKey("scope.id"), primary_key=True),
+    Column("run_id", Key, ForeignKey("run.id"), primary_key=True),
+    Column("error", Text),
+    Index("scope_run_by_run", "run_id"),
+    sqlite_with_rowid=False,
+)
+
+# Texts that many rows share.
+kind = Table(
+    "kind",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+)
+path = Table(
+    "path",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("pointer", Text, nullable=False, unique=True),
+)
+label = Table(
+    "label",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("key", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    UniqueConstraint("key", "value"),
+)
+dictionary = Table(
+    "dictionary",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("provider", Text, nullable=False),
+    Column("kind_id", Key, ForeignKey("kind.id"), nullable=False),
+    Column("samples", Integer, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+# Who there is, narrow. A resource that was only named by others (connections, points) has no source.
+resource = Table(
+    "resource",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("account_id", Key, ForeignKey("account.id"), nullable=False),
+    Column("kind_id", Key, ForeignKey("kind.id"), nullable=False),
+    Column("external_id", Text, nullable=False),
+    Column("source_id", Key, ForeignKey("source.id")),
+    Column("scope_id", Key, ForeignKey("scope.id")),
+    Column("present", Boolean, nullable=False),
+    Column("name", Text),
+    Column("state", Text),
+    Column("hash", LargeBinary),
+    Column("first_run", Key, ForeignKey("run.id")),
+    Column("changed_run", Key, ForeignKey("run.id")),
+    UniqueConstraint("external_id", "kind_id", "account_id"),
+    Index("resource_by_source", "source_id", "kind_id"),
+)
+# When it was there: things come back.
+presence = Table(
+    "presence",
+    metadata,
+    Column("resource_id", Key, ForeignKey("resource.id"), primary_key=True),
+    Column("from_run", Key, ForeignKey("run.id"), primary_key=True),
+    Column("after_run", Key, ForeignKey("run.id")),
+    Column("to_run", Key, ForeignKey("run.id")),
+    Column("to_after_run", Key, ForeignKey("run.id")),
+    Index("presence_by_start", "from_run"),
+    Index("presence_by_end", "to_run"),
+    sqlite_with_rowid=False,
+)
+# What it was: compressed documents, the truth from which all below can be derived.
+version = Table(
+    "version",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("resource_id", Key, ForeignKey("resource.id"), nullable=False),
+    Column("from_run", Key, ForeignKey("run.id"), nullable=False),
+    Column("after_run", Key, ForeignKey("run.id")),
+    Column("to_run", Key, ForeignKey("run.id")),
+    Column("dictionary_id", Key, ForeignKey("dictionary.id")),
+    Column("body", LargeBinary, nullable=False),
+    UniqueConstraint("resource_id", "from_run"),
+    Index("version_by_end", "to_run"),
+)
+# Fast fields that differ from what the version holds. value is JSON; NULL: the field is not there.
+reading = Table(
+    "reading",
+    metadata,
+    Column("resource_id", Key, ForeignKey("resource.id"), primary_key=True),
+    Column("path_id", Key, ForeignKey("path.id"), primary_key=True),
+    Column("from_run", Key, ForeignKey("run.id"), primary_key=True),
+    Column("to_run", Key, ForeignKey("run.id")),
+    Column("value", Text),
+    sqlite_with_rowid=False,
+)
+
+# Derived in the same transaction. before and after are JSON; NULL: the field was, or is, not there.
+change = Table(
+    "change",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("resource_id", Key, ForeignKey("resource.id"), nullable=False),
+    Column("run_id", Key, ForeignKey("run.id"), nullable=False),
+    Column("after_run", Key, ForeignKey("run.id")),
+    Column("path_id", Key, ForeignKey("path.id"), nullable=False),
+    Column("fast", Boolean, nullable=False),
+    Column("before", Text),
+    Column("after", Text),
+    Index("change_by_resource", "resource_id", "run_id"),
+    Index("change_by_run", "run_id"),
+)
+former_name = Table(
+    "former_name",
+    metadata,
+    Column("resource_id", Key, ForeignKey("resource.id"), primary_key=True),
+    Column("from_run", Key, ForeignKey("run.id"), primary_key=True),
+    Column("to_run", Key, ForeignKey("run.id")),
+    Column("name", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+# 16 bytes, IPv4 as ::ffff:a.b.c.d; a single address has the prefix length 128.
+address = Table(
+    "address",
+    metadata,
+    Column("ip", LargeBinary, primary_key=True),
+    Column("prefix", SmallInteger, primary_key=True),
+    Column("resource_id", Key, ForeignKey("resource.id"), primary_key=True),
+    Column("path_id", Key, ForeignKey("path.id"), primary_key=True),
+    Column("from_run", Key, ForeignKey("run.id"), primary_key=True),
+    Column("to_run", Key, ForeignKey("run.id")),
+    sqlite_with_rowid=False,
+)
+# ARNs and MAC addresses.
+identifier = Table(
+    "identifier",
+    metadata,
+    Column("value", Text, primary_key=True),
+    Column("resource_id", Key, ForeignKey("resource.id"), primary_key=True),
+    Column("path_id", Key, ForeignKey("path.id"), primary_key=True),
+    Column("from_run", Key, ForeignKey("run.id"), primary_key=True),
+    Column("to_run", Key, ForeignKey("run.id")),
+    sqlite_with_rowid=False,
+)
+tag = Table(
+    "tag",
+    metadata,
+    Column("label_id", Key, ForeignKey("label.id"), primary_key=True),
+    Column("resource_id", Key, ForeignKey("resource.id"), primary_key=True),
+    Column("from_run", Key, ForeignKey("run.id"), primary_key=True),
+    Column("to_run", Key, ForeignKey("run.id")),
+    sqlite_with_rowid=False,
+)
+edge = Table(
+    "edge",
+    metadata,
+    Column("resource_id", Key, ForeignKey("resource.id"), primary_key=True),
+    Column("target_id", Key, ForeignKey("resource.id"), primary_key=True),
+    Column("from_run", Key, ForeignKey("run.id"), primary_key=True),
+    Column("to_run", Key, ForeignKey("run.id")),
+    Index("edge_by_target", "target_id"),
+    sqlite_with_rowid=False,
+)
+
+# What get_status, get_metrics and get_logs bring in; each point once.
+status_point = Table(
+    "status_point",
+    metadata,
+    Column("resource_id", Key, ForeignKey("resource.id"), primary_key=True),
+    Column("time", BigInteger, primary_key=True),
+    Column("level", Text, primary_key=True),
+    Column("message", Text, primary_key=True),
+    sqlite_with_rowid=False,
+)
+series = Table(
+    "series",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("metric", Text, nullable=False),
+    Column("unit", Text, nullable=False),
+    Column("more", Text, nullable=False),  # the point's other fields, as JSON
+    UniqueConstraint("metric", "unit", "more"),
+)
+metric_point = Table(
+    "metric_point",
+    metadata,
+    Column("resource_id", Key, ForeignKey("resource.id"), primary_key=True),
+    Column("series_id", Key, ForeignKey("series.id"), primary_key=True),
+    Column("time", BigInteger, primary_key=True),
+    Column("value", Float(53)),
+    sqlite_with_rowid=False,
+)
+log_event = Table(
+    "log_event",
+    metadata,
+    Column("resource_id", Key, ForeignKey("resource.id"), primary_key=True),
+    Column("event_id", Text, primary_key=True),
+    Column("time", BigInteger, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("more", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+# What a source's next poll gets: the last_update of each handler, and context.state.
+last_update = Table(
+    "last_update",
+    metadata,
+    Column("source_id", Key, ForeignKey("source.id"), primary_key=True),
+    Column("handler", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+kept_state = Table(
+    "kept_state",
+    metadata,
+    Column("source_id", Key, ForeignKey("source.id"), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+# Moments whose versions retention keeps.
+pin = Table(
+    "pin",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+)
+# About the inventory itself, such as from when on every version is kept.
+setting = Table(
+    "setting",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
