@@ -5,7 +5,7 @@ import enum
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from inventory.fields import encode, pointer, put, remove
+from inventory.fields import encode, pointer, put, remove, split
 
 
 class Absent(enum.Enum):
@@ -57,10 +57,14 @@ def compare(before: Mapping[str, Any], after: Mapping[str, Any], *above: str) ->
     return found
 
 
-def compare_fast(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
-    """The fast fields that differ, of two dicts by pointer."""
-    pairs = [(key, before.get(key, ABSENT), after.get(key, ABSENT)) for key in {*before, *after}]
-    found = [Change(path, old, new, True) for path, old, new in pairs if not same(old, new)]
+def compare_documents(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
+    """The fields of a resource that differ by today's rules of inventory/fields.py, which fields are fast."""
+    (old_slow, old_fast), (new_slow, new_fast) = split(before), split(after)
+    found = compare(old_slow, new_slow)
+    for path in {*old_fast, *new_fast}:
+        old, new = old_fast.get(path, ABSENT), new_fast.get(path, ABSENT)
+        if not same(old, new):
+            found.append(Change(path, old, new, fast=True))
     return sorted(found, key=lambda each: each.path)
 
 

@@ -5,7 +5,7 @@ import datetime
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Optional
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, ScalarSelect, Select, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import FromClause
 
@@ -33,6 +33,10 @@ from inventory.schema import (
     source,
     tag,
 )
+
+Read = dict[
+    int, tuple[dict[str, Any], bool]
+]  # documents, each with whether it is exactly that time's
 
 
 @dataclasses.dataclass(frozen=True)
@@ -212,15 +216,25 @@ class Reader:
 
     # --- what ---
 
-    def entries(self, keys: Collection[int]) -> list[Entry]:
-        """In the order of the keys; as of the reader's time."""
+    def documents_of(self, keys: Collection[int]) -> Read:
+        """As of the reader's time."""
+        if self.at is None:
+            return {key: (each, True) for key, each in self.documents.now(keys).items()}
+        return self.documents.at(keys, self.at)
+
+    def entries(self, keys: Collection[int], documents: Optional[Read] = None) -> list[Entry]:
+        """In the order of the keys; as of the reader's time. ``documents``: if they are read already."""
         built: dict[int, Entry] = {}
         for some in chunks(keys):
-            for entry in self._entries(some):
+            if documents is None:
+                then = {} if self.at is None else self.documents_of(some)
+            else:
+                then = documents
+            for entry in self._entries(some, then):
                 built[entry.key] = entry
         return [built[key] for key in keys if key in built]
 
-    def _entries(self, keys: list[int]) -> Iterator[Entry]:
+    def _entries(self, keys: list[int], then: Read) -> Iterator[Entry]:
         statement = (
             select(
                 resource.c.id,
@@ -243,8 +257,8 @@ class Reader:
         )
         rows = self.connection.execute(statement).all()
         spans = self._spans(keys)
-        then = {} if self.at is None else self.documents.at(keys, self.at)
         last_runs = self._last_runs({row[-1] for row in rows})
+        self._load_complete({row[-2] for row in rows})
         for key, *where, type_name, id, name, state, scope_id, source_id in rows:
             if key in then:
                 name, state = name_and_state(then[key][0])
@@ -254,7 +268,7 @@ class Reader:
                 continue  # it came later
             first, now = seen[0], seen[-1]
             gone = now[2] is not None and (last is None or now[2] <= last)
-            last_complete = now[3] if gone else self._last_complete(scope_id)
+            last_complete = now[3] if gone else self._complete[scope_id]
             account_name, provider, family, scope_name = where
             yield Entry(
                 key,
@@ -301,28 +315,35 @@ class Reader:
         self.times.load(runs)
         return found
 
-    def _last_complete(self, scope_id: int) -> Optional[int]:
-        if scope_id not in self._complete:
-            statement = (
-                select(scope_run.c.run_id)
-                .join(run, run.c.id == scope_run.c.run_id)
-                .where(scope_run.c.scope_id == scope_id, scope_run.c.error.is_(None))
-                .order_by(scope_run.c.run_id.desc())
-                .limit(1)
-            )
-            if self._as_of is not None:
-                statement = statement.where(run.c.ended_at <= self._as_of)
-            self._complete[scope_id] = self.connection.execute(statement).scalar()
-        return self._complete[scope_id]
+    def _load_complete(self, scopes: set[int]) -> None:
+        """The last complete run of each scope."""
+        for some in chunks(scopes - self._complete.keys()):
+            statement = self._by_scope(select(scope.c.id, self._last_run(complete=True)))
+            for scope_id, number in self.connection.execute(statement.where(scope.c.id.in_(some))):
+                self._complete[scope_id] = number
+        self.times.load(list(self._complete.values()))
+
+    def _by_scope(self, statement: Select[Any]) -> Select[Any]:
+        """The statement with the run up to which is looked."""
+        if self.at is None:
+            return statement
+        return statement.join(self.at, self.at.c.source_id == scope.c.source_id)
+
+    def _last_run(self, complete: bool) -> ScalarSelect[Any]:
+        """Of a scope: its last complete run, or the last one."""
+        statement = select(scope_run.c.run_id).where(scope_run.c.scope_id == scope.c.id)
+        if complete:
+            statement = statement.where(scope_run.c.error.is_(None))
+        if self.at is not None:
+            statement = statement.where(scope_run.c.run_id <= self.at.c.run_id)
+            statement = statement.correlate(scope, self.at)
+        return statement.order_by(scope_run.c.run_id.desc()).limit(1).scalar_subquery()
 
     def resources(self, keys: Sequence[int]) -> Iterator[Resource]:
         """With their documents, in the order of the keys."""
         for some in chunks(keys):
-            if self.at is None:
-                read = {key: (each, True) for key, each in self.documents.now(some).items()}
-            else:
-                read = self.documents.at(some, self.at)
-            for entry in self.entries(some):
+            read = self.documents_of(some)
+            for entry in self.entries(some, read):
                 if entry.key in read:
                     document, exact = read[entry.key]
                     base = {**document["base"], "last_seen_at": written(entry.last_seen)}
@@ -332,27 +353,32 @@ class Reader:
 
     def coverage(self, wanted: Filter) -> Coverage:
         """The scopes in which resources like these could be."""
-        statement = (
-            select(scope.c.id, account.c.name, source.c.family, scope.c.name)
+        statement = self._by_scope(
+            select(
+                scope.c.id,
+                scope.c.source_id,
+                account.c.name,
+                source.c.family,
+                scope.c.name,
+                self._last_run(complete=True),
+                self._last_run(complete=False),
+            )
             .join(source, source.c.id == scope.c.source_id)
             .join(account, account.c.id == source.c.account_id)
             .where(*wanted.sources())
             .order_by(account.c.name, source.c.family, scope.c.name)
         )
-        known = select(func.min(scope_run.c.run_id)).where(scope_run.c.scope_id == scope.c.id)
-        if self.at is None:
-            statement = statement.where(scope.c.retired_run.is_(None))
-        else:
-            statement = statement.join(self.at, self.at.c.source_id == scope.c.source_id).where(
-                or_(scope.c.retired_run.is_(None), scope.c.retired_run > self.at.c.run_id),
-                known.correlate(scope).scalar_subquery() <= self.at.c.run_id,
-            )
+        there: ColumnElement[bool] = scope.c.retired_run.is_(None)
+        if self.at is not None:
+            there = or_(there, scope.c.retired_run > self.at.c.run_id)
+        rows = [row for row in self.connection.execute(statement.where(there)) if row[-1]]
+        named = {row[1] for row in rows if row[4]}
+        self.times.load([row[5] for row in rows])
         found = []
-        for scope_id, account_name, family, name in self.connection.execute(statement).all():
-            complete = self._last_complete(scope_id)
-            failure = self._first_failure(scope_id, complete or 0)
-            if not name and complete is None and self._has_others(scope_id):
+        for scope_id, source_id, account_name, family, name, complete, last in rows:
+            if not name and complete is None and source_id in named:
                 continue  # polls failed before any scope was known
+            failure = self._first_failure(scope_id, complete) if complete != last else None
             found.append(
                 ScopeStatus(
                     account_name,
@@ -365,23 +391,15 @@ class Reader:
             )
         return Coverage(tuple(found))
 
-    def _first_failure(self, scope_id: int, after: int) -> Any:
+    def _first_failure(self, scope_id: int, after: Optional[int]) -> Any:
         statement = (
             select(run.c.ended_at, scope_run.c.error)
             .join(run, run.c.id == scope_run.c.run_id)
-            .where(scope_run.c.scope_id == scope_id, scope_run.c.run_id > after)
+            .where(scope_run.c.scope_id == scope_id, scope_run.c.run_id > (after or 0))
             .order_by(scope_run.c.run_id)
             .limit(1)
         )
-        if self._as_of is not None:
-            statement = statement.where(run.c.ended_at <= self._as_of)
         return self.connection.execute(statement).first()
-
-    def _has_others(self, scope_id: int) -> bool:
-        """Whether the source has scopes with names."""
-        mine = select(scope.c.source_id).where(scope.c.id == scope_id).scalar_subquery()
-        statement = select(scope.c.id).where(scope.c.source_id == mine, scope.c.id != scope_id)
-        return self.connection.execute(statement.limit(1)).first() is not None
 
 
 def name_and_state(document: dict[str, Any]) -> tuple[str, Optional[str]]:

@@ -42,6 +42,9 @@ FAST_METADATA = frozenset(
         "status",
     }
 )
+# What a thing is for: a new one with the same role and name takes the place of the old one.
+ROLE_DETAILS = ("type_id",)
+ROLE_METADATA = ("link_kind", "network_kind", "role")
 SPECIFIC = "provider_specific"
 TAGS = "provider_metadata"
 

@@ -9,10 +9,10 @@ from typing import Optional, Union
 
 from sqlalchemy import Connection
 
-from inventory import database, poll, sqlite, store
+from inventory import database, diff, history, poll, sqlite, store
 from inventory.entries import Filter, Reader
 from inventory.errors import InvalidQuestion
-from inventory.model import Coverage, Entry, Resource, Scopes, Stored
+from inventory.model import Coverage, Diff, Entry, History, Resource, Scopes, Stored
 
 BULK = 5000  # changed resources in one poll, after which SQLite's log is written back
 LIMIT = 1000  # entries in one answer
@@ -167,3 +167,39 @@ class Inventory:
         """The scopes and how their last polls ended."""
         with self._reading() as connection:
             return Reader(connection, as_of).coverage(Filter(account, provider, family, scope))
+
+    def history(
+        self,
+        id: str,
+        *,
+        account: Optional[str] = None,
+        type: Optional[str] = None,
+        fast: bool = False,
+    ) -> History:
+        """What happened to a resource, the oldest first, each with the times between which it happened.
+
+        ``fast``: also changes of nothing but states and counters. Raises UnknownResource or AmbiguousResource.
+        """
+        with self._reading() as connection:
+            key = Reader(connection).one(id, account, type)
+            return history.history(connection, key, fast)
+
+    def diff(
+        self,
+        before: datetime.datetime,
+        after: datetime.datetime,
+        *,
+        account: Optional[str] = None,
+        provider: Optional[str] = None,
+        family: Optional[str] = None,
+        scope: Optional[str] = None,
+        type: Optional[str] = None,
+        fast: bool = True,
+    ) -> Diff:
+        """What differs between two times, the most severe first. Without ``fast``, states and counters don't count.
+
+        What is added or gone has one change, of the whole document; its path is empty.
+        """
+        wanted = Filter(account, provider, family, scope, type)
+        with self._reading() as connection:
+            return diff.diff(connection, before, after, wanted, fast)

@@ -193,9 +193,12 @@ class Documents:
         except (zlib.error, ValueError) as error:
             raise Damaged(f"a version can't be read ({error})", "restore a backup") from None
 
-    def now(self, keys: Collection[int]) -> dict[int, dict[str, Any]]:
-        """The newest document of each resource that ever had one, also of those that are gone."""
-        return {key: document for key, (document, _) in self._read(keys, None).items()}
+    def now(self, keys: Collection[int], before: Optional[int] = None) -> dict[int, dict[str, Any]]:
+        """The newest document of each resource that ever had one, also of those that are gone.
+
+        ``before``: the newest of those that are older than this run.
+        """
+        return {key: each for key, (each, _) in self._read(keys, None, before).items()}
 
     def at(
         self, keys: Collection[int], as_of: FromClause
@@ -204,7 +207,7 @@ class Documents:
         return self._read(keys, as_of)
 
     def _read(
-        self, keys: Collection[int], as_of: Optional[FromClause]
+        self, keys: Collection[int], as_of: Optional[FromClause], before: Optional[int] = None
     ) -> dict[int, tuple[dict[str, Any], bool]]:
         found = {}
         for some in chunks(sorted(keys)):
@@ -213,6 +216,8 @@ class Documents:
             latest = select(func.max(inner.c.from_run)).where(
                 inner.c.resource_id == version.c.resource_id
             )
+            if before is not None:
+                latest = latest.where(inner.c.from_run < before)
             columns = [version.c.resource_id, version.c.body, version.c.dictionary_id]
             if as_of is None:
                 statement = select(*columns, version.c.to_run, version.c.to_run)

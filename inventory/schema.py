@@ -21,12 +21,19 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 REVISION = "0001"  # of the newest migration
 
 metadata = MetaData()
 Key = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers only INTEGER keys itself
+
+
+def _ended(name: str) -> Index:
+    """An index of what has ended, which is little."""
+    ended = text("to_run IS NOT NULL")
+    return Index(name, "to_run", sqlite_where=ended, postgresql_where=ended)
 
 
 account = Table(
@@ -69,7 +76,8 @@ run = Table(
     Column("added", Integer, nullable=False),
     Column("changed", Integer, nullable=False),
     Column("gone", Integer, nullable=False),
-    Index("run_by_time", "source_id", "ended_at"),
+    Index("run_by_source", "source_id", "ended_at"),
+    Index("run_by_time", "ended_at"),
 )
 # error NULL: the scope was complete
 scope_run = Table(
@@ -142,7 +150,7 @@ presence = Table(
     Column("to_run", Key, ForeignKey("run.id")),
     Column("to_after_run", Key, ForeignKey("run.id")),
     Index("presence_by_start", "from_run"),
-    Index("presence_by_end", "to_run"),
+    _ended("presence_by_end"),
     sqlite_with_rowid=False,
 )
 # What it was: compressed documents, the truth from which all below can be derived.
@@ -157,7 +165,7 @@ version = Table(
     Column("dictionary_id", Key, ForeignKey("dictionary.id")),
     Column("body", LargeBinary, nullable=False),
     UniqueConstraint("resource_id", "from_run"),
-    Index("version_by_end", "to_run"),
+    _ended("version_by_end"),
 )
 # Fast fields that differ from what the version holds. value is JSON; NULL: the field is not there.
 reading = Table(

@@ -7,11 +7,11 @@ from typing import Any, Optional
 from sqlalchemy import Connection, bindparam, func, select, update
 from sqlalchemy.schema import Table
 
-from inventory.changes import ABSENT, Change, compare, compare_fast
+from inventory.changes import ABSENT, Change, compare_documents
 from inventory.documents import FEWEST_SAMPLES, LARGEST_DICTIONARY, make_dictionary, pack
 from inventory.errors import InvalidResource, StalePoll
 from inventory.extract import NOTHING, Extract, extract
-from inventory.fields import SLOW_BYTES, encode, encode_text, split
+from inventory.fields import SLOW_BYTES, encode, encode_text
 from inventory.model import COMPLETE, FAILED, PARTIAL, Stored, moment, written
 from inventory.poll import Item, Poll
 from inventory.rows import (
@@ -77,7 +77,7 @@ def store(connection: Connection, poll: Poll) -> Stored:
     writer = _Writer(connection, poll, account_id, source_id, previous)
     writer.run_id = _add_run(connection, poll, source_id)
     retired = set()
-    if poll.all_scopes:
+    if poll.all_scopes and poll.complete:
         retired = _retire(connection, source_id, set(scopes.values()), writer.run_id)
     add(
         connection,
@@ -275,7 +275,9 @@ class _Writer:
             for item in items
         ]
         self._refuse_owned(steps, before)
-        self._write_versions([(step, step.item.document()) for step in steps])
+        documents = [(step, step.item.document()) for step in steps]
+        self._write_versions(documents)
+        self._compare_with_earlier(documents, before)
         add(
             self._connection,
             presence,
@@ -293,6 +295,18 @@ class _Writer:
         ]
         self._write_former_names(names)
         self._write_resources(steps, before)
+
+    def _compare_with_earlier(
+        self, documents: list[tuple[Step, dict[str, Any]]], before: dict[int, tuple[Any, ...]]
+    ) -> None:
+        """What changed in resources while they were away."""
+        back = [(step, new) for step, new in documents if before[step.key][3] is not None]
+        old = self._documents.now([step.key for step, _ in back], before=self.run_id)
+        rows: list[dict[str, Any]] = []
+        for step, new in back:
+            if step.key in old:
+                rows.extend(self._change_rows(step, compare_documents(old[step.key], new)))
+        add(self._connection, change, rows)
 
     def _before(self, keys: set[int]) -> dict[int, tuple[Any, ...]]:
         """Source, presence, name and first run of resources that are not there now."""
@@ -361,16 +375,13 @@ class _Writer:
         readings: list[tuple[Step, list[Change]]] = []
         rows: list[dict[str, Any]] = []
         for step in (*slow, *fast):
-            # the old document anew by today's rules: a release may ignore more fields than the one before
             new = step.item.document()
-            (old_slow, old_fast), (new_slow, new_fast) = split(old[step.key]), split(new)
-            slow_changes = compare(old_slow, new_slow)
-            fast_changes = compare_fast(old_fast, new_fast)
-            rows.extend(self._change_rows(step, [*slow_changes, *fast_changes]))
-            if slow_changes:
+            changes = compare_documents(old[step.key], new)
+            rows.extend(self._change_rows(step, changes))
+            if not all(each.fast for each in changes):
                 written.append((step, new))
-            elif fast_changes:
-                readings.append((step, fast_changes))
+            elif changes:  # else a release ignores more fields than the one before
+                readings.append((step, changes))
         self._close(version, [step.key for step, _ in written])
         self._close(reading, [step.key for step, _ in written])
         self._write_versions(written, old)

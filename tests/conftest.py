@@ -3,6 +3,7 @@
 import http.client
 import importlib.metadata
 import os
+import shutil
 import socket
 import sys
 import threading
@@ -66,6 +67,26 @@ def no_cassette_is_left():
     yield
     assert urllib3.HTTPConnectionPool.ConnectionCls is CONNECTION
     assert http.client.HTTPConnection is HTTP_CONNECTION
+
+
+@pytest.fixture(scope="session")
+def new_inventory(tmp_path_factory):
+    """The file of an inventory that holds nothing; to make one anew takes a while."""
+    from inventory import Inventory
+
+    file = tmp_path_factory.mktemp("inventory") / "inventory.db"
+    Inventory(file, create=True).close()
+    return file
+
+
+@pytest.fixture
+def inventory(tmp_path, new_inventory):
+    from inventory import Inventory
+
+    file = tmp_path / "inventory.db"
+    shutil.copyfile(new_inventory, file)
+    with Inventory(file) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -17,12 +17,6 @@ GOLDEN = sorted((ROOT / "tests" / "expected").glob("*/*.json"))
 RESOURCES = [file for file in GOLDEN if file.name.count(".") == 1]
 
 
-@pytest.fixture
-def inventory(tmp_path):
-    with Inventory(tmp_path / "inventory.db", create=True) as opened:
-        yield opened
-
-
 def rows(inventory, table):
     with sqlite3.connect(inventory.address) as connection:
         return connection.execute(

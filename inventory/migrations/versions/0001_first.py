@@ -132,7 +132,8 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("run_by_time", "run", ["source_id", "ended_at"], unique=False)
+    op.create_index("run_by_source", "run", ["source_id", "ended_at"], unique=False)
+    op.create_index("run_by_time", "run", ["ended_at"], unique=False)
     op.create_table(
         "scope",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -427,7 +428,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("resource_id", "from_run"),
         sqlite_with_rowid=False,
     )
-    op.create_index("presence_by_end", "presence", ["to_run"], unique=False)
+    op.create_index(
+        "presence_by_end",
+        "presence",
+        ["to_run"],
+        unique=False,
+        sqlite_where=sa.text("to_run IS NOT NULL"),
+        postgresql_where=sa.text("to_run IS NOT NULL"),
+    )
     op.create_index("presence_by_start", "presence", ["from_run"], unique=False)
     op.create_table(
         "reading",
@@ -535,4 +543,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("resource_id", "from_run"),
     )
-    op.create_index("version_by_end", "version", ["to_run"], unique=False)
+    op.create_index(
+        "version_by_end",
+        "version",
+        ["to_run"],
+        unique=False,
+        sqlite_where=sa.text("to_run IS NOT NULL"),
+        postgresql_where=sa.text("to_run IS NOT NULL"),
+    )

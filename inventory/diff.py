@@ -1,0 +1,256 @@
+"""What differs between two times.
+
+It is found by the changes that polls between them noticed, and said by the documents at both: what changed and changed
+back is no difference. The laws that tests/test_inventory_diff.py holds: a diff of a time with itself is empty, the
+diff of two times swapped is the mirror image, and a diff applied to what there was gives what there is, but for
+ignored fields and for scopes that were not polled.
+"""
+
+import dataclasses
+import datetime
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, Optional
+
+from sqlalchemy import Connection, select
+from sqlalchemy.sql.elements import ColumnElement
+
+from inventory.changes import ABSENT, Change, compare_documents
+from inventory.entries import Filter, Reader
+from inventory.fields import ROLE_DETAILS, ROLE_METADATA, SPECIFIC, steps
+from inventory.model import Bounds, Diff, Difference, Entry, Moved, microseconds
+from inventory.retention import every_version_since
+from inventory.rows import chunks
+from inventory.schema import account, change, kind, presence, resource, run, scope, source
+
+ADDED, GONE, CHANGED, RECREATED = "added", "gone", "changed", "re-created"
+HIGH, MEDIUM, LOW = "high", "medium", "low"
+SEVERITIES = (HIGH, MEDIUM, LOW)
+MIRRORED = {ADDED: GONE, GONE: ADDED}
+WHOLE = ""  # the JSON pointer of a document
+
+Mark = tuple[
+    int, Optional[int]
+]  # a run that noticed something, and the last complete one before it
+
+
+@dataclasses.dataclass
+class _Marks:
+    """What polls between the two times noticed of one resource."""
+
+    changes: list[Mark] = dataclasses.field(default_factory=list)
+    starts: list[Mark] = dataclasses.field(default_factory=list)
+    ends: list[Mark] = dataclasses.field(default_factory=list)
+
+    def of(self, what: str) -> list[Mark]:
+        if what == CHANGED:
+            return sorted([*self.changes, *self.starts, *self.ends])
+        return sorted(self.starts if what == ADDED else self.ends)[-1:]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Side:
+    """A resource at one of the two times."""
+
+    entry: Entry
+    document: dict[str, Any]
+
+
+def diff(
+    connection: Connection,
+    before: datetime.datetime,
+    after: datetime.datetime,
+    wanted: Filter,
+    fast: bool,
+) -> Diff:
+    """``fast``: also changes of states and counters."""
+    old, new = Reader(connection, before), Reader(connection, after)
+    backward = after < before
+    first, last = (new, old) if backward else (old, new)
+    found: list[Difference] = []
+    unpaired: list[tuple[Difference, _Side]] = []
+    marks = _marks(connection, first, last, wanted)
+    for some in chunks(sorted(marks)):
+        sides = _sides(first, some), _sides(last, some)
+        for key in some:
+            one, other = sides[0].get(key), sides[1].get(key)
+            if one and other:
+                changes = [
+                    each
+                    for each in compare_documents(one.document, other.document)
+                    if fast or not each.fast
+                ]
+                if changes:
+                    when = _when(first, marks[key], CHANGED)
+                    found.append(_difference(CHANGED, one.entry, other.entry, when, changes))
+            elif one or other:
+                unpaired.append(_one_sided(first, marks[key], one, other))
+    found.extend(_recreated(unpaired))
+    if backward:
+        found = [_mirrored(each) for each in found]
+    return Diff(
+        tuple(sorted(found, key=_order)),
+        old.coverage(wanted),
+        new.coverage(wanted),
+        every_version_since(connection),
+    )
+
+
+def _order(each: Difference) -> tuple[Any, ...]:
+    entry = each.entry
+    return SEVERITIES.index(each.severity), entry.account, entry.type, entry.name, entry.key
+
+
+# --- which ---
+
+
+def _marks(
+    connection: Connection, first: Reader, last: Reader, wanted: Filter
+) -> dict[int, _Marks]:
+    """Of all resources of which a poll in between noticed something."""
+    assert first.as_of is not None and last.as_of is not None  # noqa: S101 - diff's own readers
+    between = (
+        run.c.ended_at > microseconds(first.as_of),
+        run.c.ended_at <= microseconds(last.as_of),
+    )
+    found: dict[int, _Marks] = {}
+    for name, row, number, after in (
+        ("changes", change, change.c.run_id, change.c.after_run),
+        ("starts", presence, presence.c.from_run, presence.c.after_run),
+        ("ends", presence, presence.c.to_run, presence.c.to_after_run),
+    ):
+        statement = select(row.c.resource_id, number, after).join(run, run.c.id == number)
+        conditions: list[ColumnElement[bool]] = wanted.sources()
+        if wanted.type is not None:
+            conditions.append(kind.c.name == wanted.type)
+        if conditions:
+            statement = (
+                statement.join(resource, resource.c.id == row.c.resource_id)
+                .join(source, source.c.id == run.c.source_id)
+                .join(account, account.c.id == source.c.account_id)
+                .join(scope, scope.c.id == resource.c.scope_id)
+                .join(kind, kind.c.id == resource.c.kind_id)
+                .where(*conditions)
+            )
+        for key, *mark in connection.execute(statement.where(*between).distinct()):
+            getattr(found.setdefault(key, _Marks()), name).append((mark[0], mark[1]))
+    return found
+
+
+def _sides(reader: Reader, keys: Collection[int]) -> dict[int, _Side]:
+    there = sorted(reader.there(keys))
+    documents = reader.documents_of(there)
+    return {
+        entry.key: _Side(entry, documents[entry.key][0])
+        for entry in reader.entries(there, documents)
+    }
+
+
+# --- what ---
+
+
+def _one_sided(
+    first: Reader, marks: _Marks, one: Optional[_Side], other: Optional[_Side]
+) -> tuple[Difference, _Side]:
+    """What is there at one of the times only; its change is the whole document."""
+    if one:
+        whole = Change(WHOLE, one.document, ABSENT)
+        found = _difference(GONE, one.entry, None, _when(first, marks, GONE), [whole])
+        return found, one
+    assert other  # noqa: S101 - at one of both
+    whole = Change(WHOLE, ABSENT, other.document)
+    return _difference(ADDED, None, other.entry, _when(first, marks, ADDED), [whole]), other
+
+
+def _difference(
+    what: str,
+    before: Optional[Entry],
+    after: Optional[Entry],
+    when: Optional[Bounds],
+    changes: Sequence[Change],
+) -> Difference:
+    moved = tuple(_moved(changes))
+    severity = _severity(what, changes, moved)
+    return Difference(what, severity, before, after, when, tuple(changes), moved)
+
+
+def _when(reader: Reader, marks: _Marks, what: str) -> Optional[Bounds]:
+    found = marks.of(what)
+    return reader.times.bounds(found[0][1], found[-1][0]) if found else None
+
+
+def _mirrored(each: Difference) -> Difference:
+    what = MIRRORED.get(each.what, each.what)
+    changes = [one.mirrored() for one in each.changes]
+    return _difference(what, each.after, each.before, each.when, changes)
+
+
+def _moved(changes: Iterable[Change]) -> Iterable[Moved]:
+    for each in changes:
+        path = steps(each.path)
+        if path[:1] != ["connections"]:
+            continue
+        if len(path) == 2:
+            pairs = [(path[1], each.before, each.after)]
+        else:  # all of them
+            old, new = (_mapping(each.before), _mapping(each.after))
+            pairs = [(name, old.get(name), new.get(name)) for name in sorted({*old, *new})]
+        for name, before, after in pairs:
+            had, has = _ids(before), _ids(after)
+            if had != has:
+                yield Moved(name, tuple(sorted(had - has)), tuple(sorted(has - had)))
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _ids(targets: Any) -> set[str]:
+    return {target["id"] for target in targets} if isinstance(targets, list) else set()
+
+
+def _recreated(unpaired: list[tuple[Difference, _Side]]) -> list[Difference]:
+    """What is gone and what is new, in pairs where one of each has the same place, role and name."""
+    places: dict[Any, list[tuple[Difference, _Side]]] = {}
+    for each, side in unpaired:
+        entry = side.entry
+        place = (entry.account, entry.family, entry.type, entry.name, *_role(side.document))
+        places.setdefault(place, []).append((each, side))
+    found = []
+    for pair in places.values():
+        by_what = {each.what: side for each, side in pair}
+        if len(pair) == 2 and len(by_what) == 2:
+            old, new = by_what[GONE], by_what[ADDED]
+            bounds = [each.when for each, _ in pair if each.when]
+            starts = [each.after for each in bounds]
+            after = None if None in starts else min(filter(None, starts), default=None)
+            when = Bounds(after, max(each.before for each in bounds)) if bounds else None
+            changes = compare_documents(old.document, new.document)
+            found.append(_difference(RECREATED, old.entry, new.entry, when, changes))
+        else:
+            found.extend(each for each, _ in pair)
+    return found
+
+
+def _role(document: Mapping[str, Any]) -> tuple[str, ...]:
+    details = _mapping(document["details"].get(document["type"]))
+    specific = _mapping(document["metadata"].get(SPECIFIC))
+    values = [details.get(name) for name in ROLE_DETAILS]
+    values += [specific.get(name) for name in ROLE_METADATA]
+    return tuple(map(str, values))
+
+
+def _severity(what: str, changes: Sequence[Change], moved: Sequence[Moved]) -> str:
+    """High: something is gone, no longer runs, or lost a connection. Medium: it is something else than it was, or has
+    a connection more. Low: what is new, tags, and what only its provider knows."""
+    if what == GONE or any(each.before for each in moved):
+        return HIGH
+    if what == ADDED:
+        return LOW
+    if any(each.path.endswith("/state") and each.before == "running" for each in changes):
+        return HIGH
+    if what == RECREATED or moved:
+        return MEDIUM
+    described = ("/base/", "/details/", "/connections")
+    if any(each.path.startswith(described) and not each.fast for each in changes):
+        return MEDIUM
+    return MEDIUM if any(each.path.endswith("/state") for each in changes) else LOW
