@@ -161,7 +161,7 @@ class Reader:
             yield from keys
             return
         for entry in self.entries(keys):
-            if wanted.name is not None and wanted.name.casefold() not in entry.name.casefold():
+            if wanted.name is not None and wanted.name.lower() not in entry.name.lower():
                 continue
             if wanted.state is None or entry.state == wanted.state:
                 yield entry.key

@@ -9,10 +9,10 @@ from typing import Optional, Union
 
 from sqlalchemy import Connection
 
-from inventory import database, diff, history, poll, sqlite, store
+from inventory import database, diff, history, poll, search, sqlite, store
 from inventory.entries import Filter, Reader
 from inventory.errors import InvalidQuestion
-from inventory.model import Coverage, Diff, Entry, History, Resource, Scopes, Stored
+from inventory.model import Coverage, Diff, Entry, Found, History, Resource, Scopes, Stored
 
 BULK = 5000  # changed resources in one poll, after which SQLite's log is written back
 LIMIT = 1000  # entries in one answer
@@ -203,3 +203,30 @@ class Inventory:
         wanted = Filter(account, provider, family, scope, type)
         with self._reading() as connection:
             return diff.diff(connection, before, after, wanted, fast)
+
+    def search(
+        self,
+        question: str,
+        *,
+        by: Optional[str] = None,
+        account: Optional[str] = None,
+        provider: Optional[str] = None,
+        family: Optional[str] = None,
+        scope: Optional[str] = None,
+        type: Optional[str] = None,
+        as_of: Optional[datetime.datetime] = None,
+        limit: int = LIMIT,
+    ) -> Found:
+        """Find resources by whatever was pasted: an id, an ARN or a MAC address goes straight to its resources (also
+        to those that are gone), an address to who has it and which networks hold it, a network to what is in it,
+        ``key=value`` to a tag, anything else to a part of a name, in any case.
+
+        ``by`` says what it is: ``id``, ``identifier``, ``address``, ``network``, ``tag``, ``name``, or ``field`` (any
+        field that contains the text, or ``field=value``), which reads every document. What is not found has a proof
+        in ``coverage``.
+        """
+        wanted = Filter(account, provider, family, scope, type)
+        if limit < 1:
+            raise InvalidQuestion(f"the limit is {limit}", "pass 1 or more")
+        with self._reading() as connection:
+            return search.search(connection, question, wanted, as_of, by, limit)
