@@ -20,6 +20,7 @@ from inventory.model import (
     moment,
     written,
 )
+from inventory.retention import EVERY_STATE_SINCE, since
 from inventory.rows import AT_ONCE, Documents, at_time, chunks, covers
 from inventory.schema import (
     account,
@@ -220,7 +221,14 @@ class Reader:
         """As of the reader's time."""
         if self.at is None:
             return {key: (each, True) for key, each in self.documents.now(keys).items()}
-        return self.documents.at(keys, self.at)
+        return self._then(self.documents.at(keys, self.at))
+
+    def _then(self, read: Read) -> Read:
+        """Of times whose states retention has removed, no document is exact."""
+        known = since(self.connection, EVERY_STATE_SINCE)
+        if known is None or self._as_of is None or self._as_of >= known:
+            return read
+        return {key: (document, False) for key, (document, _) in read.items()}
 
     def entries(self, keys: Collection[int], documents: Optional[Read] = None) -> list[Entry]:
         """In the order of the keys; as of the reader's time. ``documents``: if they are read already."""

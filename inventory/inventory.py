@@ -3,19 +3,25 @@
 import contextlib
 import datetime
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Optional, Union
+from typing import Any, Optional, Union
 
 from sqlalchemy import Connection
 
-from inventory import database, diff, history, poll, search, sqlite, store
+from inventory import backup, check, database, diff, history, poll, retention, search, sqlite, store
+from inventory import points as points_of
 from inventory.entries import Filter, Reader
 from inventory.errors import InvalidQuestion
 from inventory.model import Coverage, Diff, Entry, Found, History, Resource, Scopes, Stored
 
 BULK = 5000  # changed resources in one poll, after which SQLite's log is written back
 LIMIT = 1000  # entries in one answer
+
+# Inventory.list hides the type within the class
+Entries = list[Entry]
+Points = list[dict[str, Any]]
+Problems = list[str]
 
 
 class Inventory:
@@ -110,6 +116,37 @@ class Inventory:
         with self._writing() as connection:
             return store.store_failure(connection, nothing, error)
 
+    def store_points(
+        self,
+        account: str,
+        family: str,
+        handler: str,
+        points: "Sequence[Mapping[str, Any]]",
+        *,
+        provider: str,
+        last_update: Optional[str] = None,
+        state: Optional[Mapping[str, Any]] = None,
+    ) -> int:
+        """Store what ``get_status``, ``get_metrics`` or ``get_logs`` returned; returns how many points are new.
+
+        In the same transaction: ``last_update``, as the handler returned it, and all of ``context.state``; both are
+        for the next poll, and stay as they are if None. Raises InvalidPoint.
+        """
+        with self._writing() as connection:
+            return points_of.store_points(
+                connection, account, provider, family, handler, points, last_update, state
+            )
+
+    def last_update(self, account: str, family: str, handler: str) -> Optional[str]:
+        """What the event of the handler's next poll should have as ``last_update``; None: there was no poll."""
+        with self._reading() as connection:
+            return points_of.newest(connection, account, family, handler)
+
+    def state(self, account: str, family: str) -> dict[str, Any]:
+        """All of ``context.state`` that the last poll kept."""
+        with self._reading() as connection:
+            return points_of.kept(connection, account, family)
+
     # --- asking ---
 
     def list(
@@ -126,7 +163,7 @@ class Inventory:
         as_of: Optional[datetime.datetime] = None,
         after: int = 0,
         limit: int = LIMIT,
-    ) -> "list[Entry]":
+    ) -> Entries:
         """The resources that are (at ``as_of``: were) there, in the order of their keys.
 
         ``name`` is a part of the name, in any case; ``tag`` is ``key=value``, or a key. For the next ones, pass the
@@ -230,3 +267,51 @@ class Inventory:
             raise InvalidQuestion(f"the limit is {limit}", "pass 1 or more")
         with self._reading() as connection:
             return search.search(connection, question, wanted, as_of, by, limit)
+
+    def points(
+        self,
+        handler: str,
+        id: str,
+        *,
+        account: Optional[str] = None,
+        type: Optional[str] = None,
+        since: Optional[datetime.datetime] = None,
+        until: Optional[datetime.datetime] = None,
+    ) -> Points:
+        """A resource's points of ``get_status``, ``get_metrics`` or ``get_logs``, in the order of their times."""
+        with self._reading() as connection:
+            found = points_of.points(connection, handler, id, account, type, since, until)
+            return [*found]
+
+    # --- keeping ---
+
+    def pin(self, name: str, at: datetime.datetime) -> None:
+        """Keep the versions of this moment for good, for example before a change."""
+        with self._writing() as connection:
+            retention.set_pin(connection, name, at)
+
+    def pins(self) -> dict[str, datetime.datetime]:
+        with self._reading() as connection:
+            return retention.pins(connection)
+
+    def thin(
+        self,
+        keep: retention.Retention = retention.Retention(),  # noqa: B008 - it is frozen
+        now: Optional[datetime.datetime] = None,
+    ) -> retention.Thinned:
+        """Remove what is older than wanted, in many short transactions, and give the space back."""
+        moment = now or datetime.datetime.now(datetime.timezone.utc)
+        thinned = retention.thin(self._writing, keep, moment)
+        if self._url.drivername == "sqlite":
+            with database.meaning(self._url):
+                sqlite.shrink(self._engine)
+        return thinned
+
+    def backup(self, file: Union[str, Path]) -> None:
+        """Write a copy of a SQLite inventory to a new file, while others go on. Raises InvalidQuestion if it exists."""
+        backup.backup(self._engine, self._url, file)
+
+    def check(self) -> Problems:
+        """What is wrong with the inventory, in sentences; empty if nothing is. It reads everything."""
+        with self._reading() as connection:
+            return check.check(connection)

@@ -13,7 +13,7 @@ from sqlalchemy.sql.selectable import FromClause
 from inventory.changes import ABSENT
 from inventory.documents import unpack
 from inventory.errors import Damaged
-from inventory.fields import put, remove
+from inventory.fields import encode_text, put, remove
 from inventory.schema import (
     account,
     dictionary,
@@ -193,6 +193,12 @@ class Documents:
         except (zlib.error, ValueError) as error:
             raise Damaged(f"a version can't be read ({error})", "restore a backup") from None
 
+    def of_version(self, number: int) -> dict[str, Any]:
+        """As it was when the version began."""
+        statement = select(version.c.body, version.c.dictionary_id).where(version.c.id == number)
+        body, dictionary_id = self._connection.execute(statement).one()
+        return self.unpack(body, dictionary_id)
+
     def now(self, keys: Collection[int], before: Optional[int] = None) -> dict[int, dict[str, Any]]:
         """The newest document of each resource that ever had one, also of those that are gone.
 
@@ -263,3 +269,7 @@ class Documents:
 
 def value_of(text: Optional[str]) -> Any:
     return ABSENT if text is None else json.loads(text)
+
+
+def text_of(value: Any) -> Optional[str]:
+    return None if value is ABSENT else encode_text(value)

@@ -7,11 +7,11 @@ from typing import Any, Optional
 from sqlalchemy import Connection, bindparam, func, select, update
 from sqlalchemy.schema import Table
 
-from inventory.changes import ABSENT, Change, compare_documents
+from inventory.changes import Change, compare_documents
 from inventory.documents import FEWEST_SAMPLES, LARGEST_DICTIONARY, make_dictionary, pack
 from inventory.errors import InvalidResource, StalePoll
 from inventory.extract import NOTHING, Extract, extract
-from inventory.fields import SLOW_BYTES, encode, encode_text
+from inventory.fields import SLOW_BYTES, encode
 from inventory.model import COMPLETE, FAILED, PARTIAL, Stored, moment, written
 from inventory.poll import Item, Poll
 from inventory.rows import (
@@ -23,6 +23,7 @@ from inventory.rows import (
     add_resources,
     add_source,
     chunks,
+    text_of,
 )
 from inventory.schema import (
     address,
@@ -407,8 +408,8 @@ class _Writer:
                 "after_run": self._after(step),
                 "path_id": self._paths.one(each.path),
                 "fast": each.fast,
-                "before": _text(each.before),
-                "after": _text(each.after),
+                "before": text_of(each.before),
+                "after": text_of(each.after),
             }
             for each in changes
         ]
@@ -423,7 +424,7 @@ class _Writer:
             for each in changes:
                 row = {"resource_id": step.key, "path_id": self._paths.one(each.path)}
                 closed.append({"b_" + name: value for name, value in row.items()})
-                opened.append({**row, "from_run": self.run_id, "value": _text(each.after)})
+                opened.append({**row, "from_run": self.run_id, "value": text_of(each.after)})
         if closed:
             self._connection.execute(
                 update(reading)
@@ -610,7 +611,3 @@ class _Writer:
 def _state(item: Item) -> Optional[str]:
     value = item.fast.get(f"/details/{item.type}/state")
     return value.replace("\0", "") if isinstance(value, str) else None
-
-
-def _text(value: Any) -> Optional[str]:
-    return None if value is ABSENT else encode_text(value)
