@@ -421,5 +421,5 @@ def _microseconds(as_of: datetime.datetime) -> int:
         return microseconds(as_of)
     except (ValueError, AttributeError, TypeError):
         raise InvalidQuestion(
-            f"{as_of!r} is no time that can be asked for", "pass a datetime with a time zone"
+            f"{as_of!r} is no time that can be searched", "pass a datetime with a time zone"
         ) from None

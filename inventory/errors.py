@@ -75,7 +75,7 @@ class StalePoll(InventoryError):
     """A poll ended before, or when, one ended that is stored already. Nothing of it was stored."""
 
 
-# --- what is asked ---
+# --- questions ---
 
 
 class InvalidQuestion(InventoryError):

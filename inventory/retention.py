@@ -83,7 +83,7 @@ def thin(writing: Writing, retention: Retention, now: datetime.datetime) -> Thin
     daily = min(every, at - retention.daily_version * DAY)
     thinned = Thinned()
     with writing() as connection:
-        # first of all: nobody may be told that all is there
+        # first of all: no answer may claim that all is there
         _raise_to(connection, EVERY_VERSION_SINCE, every)
         fast_at = at - retention.fast * DAY
         ended = select(reading.c.to_run).join(run, run.c.id == reading.c.to_run)

@@ -114,17 +114,17 @@ class _Searcher:
 
     def _addresses(self, question: str) -> list[Hit]:
         """Who has the address or addresses of the network; and which networks hold it."""
-        asked = _network(question)
-        assert asked is not None  # noqa: S101 - the caller has looked
-        first, last = packed(asked.network_address), packed(asked.broadcast_address)
-        prefix = HOST - asked.max_prefixlen + asked.prefixlen
+        network = _network(question)
+        assert network is not None  # noqa: S101 - the caller has looked
+        first, last = packed(network.network_address), packed(network.broadcast_address)
+        prefix = HOST - network.max_prefixlen + network.prefixlen
         statement = self._held(address, path.c.pointer, address.c.ip, address.c.prefix)
         statement = statement.join(path, path.c.id == address.c.path_id)
         inside = statement.where(
             address.c.ip >= first, address.c.ip <= last, address.c.prefix >= prefix
         )
         hits = self._hits(inside.order_by(address.c.ip), "address")
-        for base, length in self._holding(asked, prefix):
+        for base, length in self._holding(network, prefix):
             hits.extend(
                 self._hits(
                     statement.where(
@@ -135,15 +135,16 @@ class _Searcher:
             )
         return hits
 
-    def _holding(self, asked: Any, prefix: int) -> "Sequence[Row[Any]]":
+    def _holding(self, network: Any, prefix: int) -> "Sequence[Row[Any]]":
         """The networks that anything ever named and that hold this one, the narrowest first."""
-        offset = HOST - asked.max_prefixlen
+        offset = HOST - network.max_prefixlen
         # a default route (prefix length 0) holds everything, and says nothing
         lengths = range(offset + 1, prefix)
         pairs = [
             and_(
                 address.c.prefix == length,
-                address.c.ip == packed(asked.supernet(new_prefix=length - offset).network_address),
+                address.c.ip
+                == packed(network.supernet(new_prefix=length - offset).network_address),
             )
             for length in lengths
         ]

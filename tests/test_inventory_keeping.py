@@ -188,7 +188,7 @@ def test_polls_in_which_nothing_changed_are_thinned(inventory):
     # all of 30 days, and the first and the last poll of each version before
     assert thinned.polls == 100 - 30 - 4
     history = inventory.history("i-1")
-    assert history.events[1].when == Bounds(day(50) - datetime.timedelta(minutes=1), day(49))
+    assert history.events[2].when == Bounds(day(50) - datetime.timedelta(minutes=1), day(49))
     assert inventory.list()[0].last_seen == day(1)
     assert ids(inventory.list(as_of=day(70))) == ["i-1"]
     assert inventory.check() == []
