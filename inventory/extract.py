@@ -15,6 +15,7 @@ EVERY = "*"  # in a pointer: any item of the list
 LONGEST = (
     500  # characters of a tag or identifier that is indexed; longer ones are found by a scan only
 )
+MAC_LENGTH = 17
 HOST = 128  # the prefix length of a single address: IPv4 is kept as ::ffff:a.b.c.d
 
 _ADDRESS = re.compile(
@@ -38,9 +39,11 @@ NOTHING = Extract(frozenset(), frozenset(), frozenset(), frozenset())
 
 def extract(document: Mapping[str, Any]) -> Extract:
     addresses, identifiers = set(), set()
-    for path, text in _texts(document, ()):
-        if len(text) > LONGEST:
-            continue
+    candidates: list[tuple[tuple[str, ...], str]] = []
+    for key, value in document.items():
+        if key not in ("connections", "id", "type"):
+            _candidates(value, (key,), candidates)
+    for path, text in candidates:
         identifier = identifier_of(text)
         if identifier:
             identifiers.add((identifier, pointer(*path)))
@@ -57,16 +60,20 @@ def extract(document: Mapping[str, Any]) -> Extract:
     )
 
 
-def _texts(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+def _candidates(
+    value: Any, path: tuple[str, ...], found: "list[tuple[tuple[str, ...], str]]"
+) -> None:
+    """Adds each text that may be an address or an identifier, with its path. Called for every value of a poll."""
     if isinstance(value, str):
-        yield path, value
+        if (":" in value or "." in value or len(value) == MAC_LENGTH) and len(value) <= LONGEST:
+            found.append((path, value))
     elif isinstance(value, dict):
         for key, below in value.items():
-            if path or key not in ("connections", "id", "type"):
-                yield from _texts(below, (*path, key))
+            if isinstance(below, (str, dict, list)):
+                _candidates(below, (*path, key), found)
     elif isinstance(value, list):
         for below in value:
-            yield from _texts(below, (*path, EVERY))
+            _candidates(below, (*path, EVERY), found)
 
 
 def _tags(tags: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -91,7 +98,7 @@ def identifier_of(text: str) -> "str | None":
     """An ARN as it is, a MAC address in lower case with colons; None for other texts."""
     if text.startswith("arn:"):
         return text.replace("\0", "")
-    if len(text) == 17 and _MAC.fullmatch(text):
+    if len(text) == MAC_LENGTH and _MAC.fullmatch(text):
         return text.lower().replace("-", ":")
     return None
 

@@ -8,6 +8,7 @@
 The names below ``metadata.provider_specific`` are providers' own; the list is the only place that knows any.
 """
 
+import functools
 import json
 from collections.abc import Mapping
 from hashlib import blake2b
@@ -61,6 +62,7 @@ def encode(value: Any) -> bytes:
     return encode_text(value).encode()
 
 
+@functools.lru_cache(maxsize=4096)
 def pointer(*steps: str) -> str:
     """The JSON pointer (RFC 6901) of a field."""
     return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)
@@ -142,8 +144,10 @@ def remove(document: dict[str, Any], path: str) -> None:
 
 
 def fingerprint(slow: Mapping[str, Any], fast: Mapping[str, Any]) -> bytes:
-    """A hash of the slow fields, then one of the fast fields."""
+    """A hash of the slow fields, then one of the fast fields. Raises what ``encode`` raises."""
+    if any(not isinstance(v, (str, int)) or not str(v).isascii() for v in fast.values()):
+        encode(fast)  # refuses numbers and text that JSON does not have
     return (
         blake2b(encode(slow), digest_size=SLOW_BYTES).digest()
-        + blake2b(encode(fast), digest_size=FAST_BYTES).digest()
+        + blake2b(repr(sorted(fast.items())).encode(), digest_size=FAST_BYTES).digest()
     )

@@ -101,7 +101,6 @@ def _item(scope: str, number: int, resource: Any) -> Item:
     if not wrong:
         slow, fast = split(resource)
         try:
-            encode_text(slow).encode()
             return Item(
                 scope,
                 resource["type"],

@@ -23,6 +23,7 @@ from inventory.rows import (
     add_resources,
     add_source,
     chunks,
+    find_resources,
     text_of,
 )
 from inventory.schema import (
@@ -267,13 +268,25 @@ class _Writer:
 
     def _appear(self, items: list[Item], scopes: dict[str, int]) -> None:
         kinds = self._kinds.of({item.type for item in items})
-        numbers = add_resources(
-            self._connection, self._account_id, [(kinds[item.type], item.id) for item in items]
-        )
-        before = self._before(set(numbers.values()))
-        steps = [
-            Step(numbers[kinds[item.type], item.id], item, scopes[item.scope], None)
+        keys = [(kinds[item.type], item.id) for item in items]
+        known = find_resources(self._connection, self._account_id, keys)
+        # whole rows: short ones that grow later leave half-empty pages behind
+        rows = [
+            {
+                "account_id": self._account_id,
+                "kind_id": kinds[item.type],
+                "external_id": item.id,
+                **self._resource_row(item, scopes[item.scope], self.run_id),
+            }
             for item in items
+            if (kinds[item.type], item.id) not in known
+        ]
+        all_new = add_missing(self._connection, resource, rows) == len(rows)
+        numbers = find_resources(self._connection, self._account_id, keys)
+        earlier = set(known.values()) if all_new else set(numbers.values())
+        before = self._before(earlier)
+        steps = [
+            Step(numbers[key], item, scopes[item.scope], None) for key, item in zip(keys, items)
         ]
         self._refuse_owned(steps, before)
         documents = [(step, step.item.document()) for step in steps]
@@ -291,17 +304,21 @@ class _Writer:
                 for step in steps
             ],
         )
-        names = [
-            (step.key, before[step.key][2], step.item.name, before[step.key][3]) for step in steps
-        ]
-        self._write_former_names(names)
-        self._write_resources(steps, before)
+        back = [step for step in steps if step.key in before]
+        self._write_former_names(
+            [(step.key, before[step.key][2], step.item.name, before[step.key][3]) for step in back]
+        )
+        self._write_resources(back, before)
 
     def _compare_with_earlier(
         self, documents: list[tuple[Step, dict[str, Any]]], before: dict[int, tuple[Any, ...]]
     ) -> None:
         """What changed in resources while they were away."""
-        back = [(step, new) for step, new in documents if before[step.key][3] is not None]
+        back = [
+            (step, new)
+            for step, new in documents
+            if step.key in before and before[step.key][3] is not None
+        ]
         old = self._documents.now([step.key for step, _ in back], before=self.run_id)
         rows: list[dict[str, Any]] = []
         for step, new in back:
@@ -326,7 +343,7 @@ class _Writer:
 
     def _refuse_owned(self, steps: list[Step], before: dict[int, tuple[Any, ...]]) -> None:
         for step in steps:
-            owner, present = before[step.key][:2]
+            owner, present = before.get(step.key, (None, False))[:2]
             if present and owner != self._source_id:
                 family = self._connection.execute(
                     select(source.c.family).where(source.c.id == owner)
@@ -340,32 +357,36 @@ class _Writer:
     def _write_resources(self, steps: list[Step], before: dict[int, tuple[Any, ...]]) -> None:
         rows = [
             {
-                "key": step.key,
-                "source": self._source_id,
-                "scope": step.scope_id,
-                "new_name": step.item.name.replace("\0", ""),
-                "new_state": _state(step.item),
-                "new_hash": step.item.hash,
-                "first": (before.get(step.key) or (0, 0, 0, None))[3] or self.run_id,
+                "b_id": step.key,
+                **{
+                    "b_" + name: value
+                    for name, value in self._resource_row(
+                        step.item, step.scope_id, before[step.key][3] or self.run_id
+                    ).items()
+                },
             }
             for step in steps
         ]
         if rows:
+            names = [name for name in rows[0] if name != "b_id"]
             self._connection.execute(
                 update(resource)
-                .where(resource.c.id == bindparam("key"))
-                .values(
-                    source_id=bindparam("source"),
-                    scope_id=bindparam("scope"),
-                    present=True,
-                    name=bindparam("new_name"),
-                    state=bindparam("new_state"),
-                    hash=bindparam("new_hash"),
-                    first_run=bindparam("first"),
-                    changed_run=self.run_id,
-                ),
+                .where(resource.c.id == bindparam("b_id"))
+                .values({name[2:]: bindparam(name) for name in names}),
                 rows,
             )
+
+    def _resource_row(self, item: Item, scope_id: int, first_run: int) -> dict[str, Any]:
+        return {
+            "source_id": self._source_id,
+            "scope_id": scope_id,
+            "present": True,
+            "name": item.name.replace("\0", ""),
+            "state": _state(item),
+            "hash": item.hash,
+            "first_run": first_run,
+            "changed_run": self.run_id,
+        }
 
     # --- what changes ---
 

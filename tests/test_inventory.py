@@ -213,6 +213,8 @@ def broken(**parts):
         (broken(connections={"network": [{"name": "x"}]}), "without a usable id"),
         (broken(metadata={"provider_specific": {"x": float("nan")}}), "JSON does not have"),
         (broken(metadata={"provider_specific": {"x": "\ud800"}}), "JSON does not have"),
+        (broken(metadata={"provider_specific": {"status": "\ud800"}}), "JSON does not have"),
+        (broken(metadata={"provider_specific": {"status": float("inf")}}), "JSON does not have"),
         (broken(metadata={"provider_specific": {"x": {1, 2}}}), "JSON does not have"),
         (broken(metadata={"provider_specific": {1: "x", "y": 2}}), "JSON does not have"),
     ],
