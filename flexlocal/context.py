@@ -63,7 +63,9 @@ class Context:
         self,
         config: Optional[dict[str, Any]] = None,
         progress: Optional[Callable[[int], None]] = None,
+        watch: Optional[Callable[..., None]] = None,
     ):
+        self.watch = watch  # called with what the poll does: see shared/engine/traffic.py
         self.config: dict[str, Any] = config or {}
         self.secrets: dict[str, Any] = {}
         self.state = State()

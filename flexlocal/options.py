@@ -1,38 +1,70 @@
-"""Command-line options that several commands share: the event, as the name of an account or as JSON."""
+"""Options that several commands share: the event, as the name of an account or as JSON."""
 
-import argparse
+import difflib
 import json
+import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Optional
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Optional
 
-from flexlocal import accounts
+if TYPE_CHECKING:
+    from flexlocal.accounts import Account
+
+FORMATS = ("table", "json", "ndjson", "csv", "yaml")
 
 
 class BadUsage(Exception):
     """The command can't run with these options."""
 
 
-def add_event_options(command: argparse.ArgumentParser) -> None:
-    source = command.add_mutually_exclusive_group(required=True)
-    source.add_argument("--account", metavar="NAME", help="an account of the accounts file")
-    source.add_argument("--event", metavar="FILE-or-JSON", help="the event itself")
-    add_accounts_option(command)
+def nearest(name: str, known: Iterable[str]) -> str:
+    """ "; did you mean 'servers'?", or an empty text if nothing is near."""
+    close = difflib.get_close_matches(name.lower(), list(known), 1)
+    return f"; did you mean {close[0]!r}?" if close else ""
 
 
-def add_accounts_option(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--accounts", metavar="FILE", help=f"instead of ${accounts.VARIABLE}")
+def unknown(what: str, name: str, known: Iterable[str]) -> BadUsage:
+    """The error for a name that does not exist: the nearest one, and all that there are."""
+    there = list(known)
+    return BadUsage(f"no {what} {name!r}; there are {', '.join(there)}{nearest(name, there)}")
 
 
-def event(args: argparse.Namespace) -> tuple[Any, Optional[accounts.Account]]:
+def pair(text: str, option: str) -> tuple[str, str]:
+    """The two parts of KEY=VALUE."""
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise BadUsage(f"{option} {text!r} should be KEY=VALUE")
+    return key, value
+
+
+def event(args: SimpleNamespace) -> tuple[Any, Optional["Account"]]:
     """The event, and the account that it was built from if --account names one."""
+    if (args.account is None) == (args.event is None):
+        problem = "are needed" if args.account is None else "exclude each other"
+        raise BadUsage(f"--account NAME or --event FILE-or-JSON {problem}; see --help")
+    content, account = _event(args)
+    for text in args.options:
+        key, value = pair(text, "--option")
+        if not isinstance(content, dict) or not isinstance(content.get("options") or {}, dict):
+            break  # the handler refuses it in its own words
+        content = {**content, "options": {**(content.get("options") or {}), key: _value(value)}}
+    return content, account
+
+
+def _event(args: SimpleNamespace) -> tuple[Any, Optional["Account"]]:
+    from flexlocal import accounts
+
     if args.account is not None:
         known = accounts.load(args.accounts)
         account = known.get(args.account)
         if account is None:
-            raise BadUsage(f"no account {args.account!r}; there are {', '.join(sorted(known))}")
+            raise unknown("account", args.account, sorted(known))
         return accounts.with_ca_text(account.event()), account
     text = args.event
-    if not text.lstrip().startswith(("{", "[")):
+    if text == "-":
+        text = _stdin()
+    elif not text.lstrip().startswith(("{", "[")):
         try:
             text = Path(text).read_text(encoding="utf-8")
         except OSError as error:
@@ -43,3 +75,18 @@ def event(args: argparse.Namespace) -> tuple[Any, Optional[accounts.Account]]:
         return accounts.with_ca_text(json.loads(text)), None
     except (ValueError, RecursionError) as error:
         raise BadUsage(f"--event is not JSON: {error}") from None
+
+
+def _stdin() -> str:
+    try:
+        return sys.stdin.read()
+    except ValueError:
+        raise BadUsage("--event -: this is not UTF-8 text") from None
+
+
+def _value(text: str) -> Any:
+    """JSON where it is JSON (true, 30, {...}); else the text itself."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text

@@ -1,6 +1,5 @@
 """The commands that build modules and upload them to a CMP region."""
 
-import argparse
 import contextlib
 import json
 import signal
@@ -8,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from flexlocal import build, cmp_api, manifest, options, publish, terminal
@@ -20,102 +20,24 @@ FAILED = 1
 SOURCE_SHOWN = 50  # characters, as the vendor's `flexer get`
 
 
-def add_commands(commands: Any) -> None:
-    """Add the commands' parsers; each sets ``command``."""
-    one = commands.add_parser("build", help="build modules into dist/")
-    _families_option(one)
-    _providers_option(one)
-    one.set_defaults(command=_build)
-    _add_uploads(commands)
-    _add_reads(commands)
-
-    one = commands.add_parser("execute", help="call a handler of a family's module in a region")
-    one.add_argument("family", metavar="FAMILY")
-    one.add_argument("--handler", default="get_resources")
-    one.add_argument("--async", dest="is_async", action="store_true", help="do not wait for it")
-    options.add_event_options(one)
-    _region_option(one)
-    one.set_defaults(command=_execute)
-
-    one = commands.add_parser("logs", help="what a family's module logged in the last 24 hours")
-    one.add_argument("family", metavar="FAMILY")
-    _region_option(one)
-    one.set_defaults(command=_logs)
-
-    one = commands.add_parser("delete", help="delete families' modules from a region")
-    one.add_argument("families", nargs="+", metavar="FAMILY")
-    _region_option(one)
-    one.add_argument("--dry-run", action="store_true", help="only say what would be done")
-    _yes_option(one)
-    one.set_defaults(command=_delete)
-
-
-def _add_uploads(commands: Any) -> None:
-    for name, text, command in (
-        ("upload", "build; create modules that a region lacks, update what changed", _upload),
-        ("update", "build; update what changed, create nothing", _update),
-    ):
-        one = commands.add_parser(name, help=text)
-        _families_option(one)
-        _providers_option(one)
-        _region_option(one)
-        one.add_argument("--dry-run", action="store_true", help="only say what would be done")
-        _yes_option(one)
-        one.set_defaults(command=command)
-
-
-def _add_reads(commands: Any) -> None:
-    one = commands.add_parser("list", help="the modules of a region")
-    _region_option(one)
-    one.set_defaults(command=_list)
-
-    for name, text, command in (
-        ("get", "show what a region knows about a module, as JSON", _get),
-        ("download", "download a module's code into the current folder", _download),
-    ):
-        one = commands.add_parser(name, help=text)
-        one.add_argument("module", metavar="FAMILY-or-ID")
-        _region_option(one)
-        one.set_defaults(command=command)
-
-
-def _families_option(command: argparse.ArgumentParser) -> None:
-    command.add_argument("families", nargs="*", metavar="FAMILY", help="default: all")
-
-
-def _providers_option(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--provider", action="append", metavar="PROVIDER", help="only its cells (may be repeated)"
-    )
-
-
-def _yes_option(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--yes", action="store_true", help="do not ask before something is lost")
-
-
-def _region_option(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--region", default="default", help=f"of {cmp_api.CONFIG} (default: default)"
-    )
-
-
-def _build(args: argparse.Namespace) -> int:
+def build_modules(args: SimpleNamespace) -> int:
     for built in _built(args):
         _show(built)
     return 0
 
 
-def _built(args: argparse.Namespace) -> list[Built]:
+def _built(args: SimpleNamespace) -> list[Built]:
     known = manifest.load()
     families = args.families or list(known.modules)
     for family in families:
         if family not in known.modules:
             raise BadUsage(
                 f"flexer.yaml has no module {family!r}; it has {', '.join(known.modules)}"
+                + options.nearest(family, known.modules)
             )
     for name in args.provider or ():
         if name not in known.providers:
-            raise BadUsage(f"no provider {name!r}; there are {', '.join(known.providers)}")
+            raise options.unknown("provider", name, known.providers)
     with _ended_by_interrupt():
         built = [build.build(known, family, args.provider) for family in families]
     for one in built:
@@ -167,21 +89,21 @@ def _mb(size: int) -> str:
     return f"{size / 1e6:.2f}"
 
 
-def _upload(args: argparse.Namespace) -> int:
+def upload(args: SimpleNamespace) -> int:
     return _publish(args, creates=True)
 
 
-def _update(args: argparse.Namespace) -> int:
+def update(args: SimpleNamespace) -> int:
     return _publish(args, creates=False)
 
 
-def _publish(args: argparse.Namespace, *, creates: bool) -> int:
+def _publish(args: SimpleNamespace, *, creates: bool) -> int:
     region = cmp_api.connect(args.region)
     with publish.locked():
         return _publish_to(region, args, creates)
 
 
-def _publish_to(region: cmp_api.Region, args: argparse.Namespace, creates: bool) -> int:
+def _publish_to(region: cmp_api.Region, args: SimpleNamespace, creates: bool) -> int:
     built = _built(args)
     steps = publish.plan(region, built)
     missing = [step.family for step in steps if step.why and step.module_id is None]
@@ -202,7 +124,7 @@ def _publish_to(region: cmp_api.Region, args: argparse.Namespace, creates: bool)
     return 0
 
 
-def _drops(step: publish.Step, args: argparse.Namespace) -> str:
+def _drops(step: publish.Step, args: SimpleNamespace) -> str:
     """What an existing module would lose, or an empty text."""
     if step.drops:
         return f"the module serves {', '.join(step.drops)} too, and then no longer"
@@ -219,7 +141,7 @@ def _confirmed(what: str) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def _list(args: argparse.Namespace) -> int:
+def list_modules(args: SimpleNamespace) -> int:
     region = cmp_api.connect(args.region)
     families = publish.families(region)
     for module in sorted(region.modules(), key=lambda module: (module["name"], module["id"])):
@@ -230,7 +152,7 @@ def _list(args: argparse.Namespace) -> int:
     return 0
 
 
-def _get(args: argparse.Namespace) -> int:
+def get(args: SimpleNamespace) -> int:
     region = cmp_api.connect(args.region)
     module = region.get(_module_id(region, args.module))
     if len(str(module.get("source_code", ""))) > SOURCE_SHOWN:
@@ -239,7 +161,7 @@ def _get(args: argparse.Namespace) -> int:
     return 0
 
 
-def _download(args: argparse.Namespace) -> int:
+def download(args: SimpleNamespace) -> int:
     region = cmp_api.connect(args.region)
     module_id = _module_id(region, args.module)
     try:
@@ -255,7 +177,7 @@ def _module_id(region: cmp_api.Region, name: str) -> str:
     return publish.module_id(region, name) if name in manifest.load().modules else name
 
 
-def _execute(args: argparse.Namespace) -> int:
+def execute(args: SimpleNamespace) -> int:
     event, _ = options.event(args)
     region = cmp_api.connect(args.region)
     module_id = publish.module_id(region, args.family)
@@ -279,7 +201,7 @@ def _execute(args: argparse.Namespace) -> int:
     return FAILED if isinstance(value, dict) and value.get("ok") is False else 0
 
 
-def _logs(args: argparse.Namespace) -> int:
+def logs(args: SimpleNamespace) -> int:
     region = cmp_api.connect(args.region)
     module_id = publish.module_id(region, args.family)
     for hit in region.logs(module_id):
@@ -288,7 +210,7 @@ def _logs(args: argparse.Namespace) -> int:
     return 0
 
 
-def _delete(args: argparse.Namespace) -> int:
+def delete(args: SimpleNamespace) -> int:
     region = cmp_api.connect(args.region)
     with publish.locked():
         known = {family: publish.module_id(region, family) for family in args.families}

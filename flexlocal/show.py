@@ -1,50 +1,205 @@
-"""Shows resources as a table."""
+"""Shows resources and points as a table that fits the terminal."""
 
-from typing import Any, Callable, TextIO
-
-from rich.console import Console
-from rich.table import Table
+import csv
+import dataclasses
+import os
+import shutil
+from collections.abc import Sequence
+from typing import Any, Callable, Optional, TextIO
 
 from shared.engine.masking import visible
 
-WIDTH = 150  # if the output is not a terminal
-LONG_ID = 40  # ids up to this length stay on one line, so that they can be copied
-
-ALWAYS = ("NAME", "ID")
+LEAST = 16  # cells that a shortened column keeps
+READABLE = 24  # the same, before columns are left out that matter more
+MOST = 40  # cells of a value, where columns have to give way
 NOTHING = "-"
+GAP = "  "
 
-Column = tuple[str, Callable[[dict[str, Any]], Any]]
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """A column: its title, the value of an entry, and how that is written."""
+
+    title: str
+    value: Callable[[dict[str, Any]], Any]
+    form: Optional[Callable[[Any], Optional[str]]] = None
 
 
-def table(family: str, resources: list[dict[str, Any]], out: TextIO) -> None:
-    """One row per resource, with the columns of its family; empty columns are left out."""
-    columns = {
-        title: [_text(value(resource)) for resource in resources]
-        for title, value in _columns(family)
+# What is copied from a table: never left out, and shortened last and in the middle, beyond the length of a UUID.
+WHOLE = ("ID", "RESOURCE")
+ALWAYS = ("NAME", *WHOLE, "LEVEL", "METRIC", "VALUE", "MESSAGE", "SEVERITY")
+# The first to give way where there is no room for all columns; then those that are not named here, from the right.
+FIRST_OUT = (
+    "USER",
+    "MODEL",
+    "ZONE",
+    "IOPS",
+    "ENCRYPTED",
+    "CARRIER",
+    "KIND",
+    "ROUTERS",
+    "CORES",
+    "VOLUMES",
+    "RAM",
+    "REGION",
+)
+
+
+def table(
+    columns: Sequence[Column],
+    entries: Sequence[dict[str, Any]],
+    out: TextIO,
+    *,
+    every: bool = False,
+) -> list[str]:
+    """One row for each entry; columns without any value are left out.
+
+    On a terminal, a table that is too wide has long values shortened, then columns left out: returns their titles.
+    ``every``: everything is shown in full. No value is ever folded.
+    """
+    cells = {
+        column.title: [column.title, *(text(column, entry) for entry in entries)]
+        for column in columns
     }
-    shown = Table(box=None, pad_edge=False, header_style="bold")
-    kept = []
-    for title, cells in columns.items():
-        if title in ALWAYS or any(cell != NOTHING for cell in cells):
-            kept.append(cells)
-            whole = title == "ID" and max(map(len, cells), default=0) <= LONG_ID
-            shown.add_column(title, overflow="fold", no_wrap=whole)
-    for row in zip(*kept):
-        shown.add_row(*row)
-    terminal = out.isatty()
-    console = Console(file=out, width=None if terminal else WIDTH, markup=False, highlight=False)
-    with console.capture() as printed:  # rich would end the process if the reader is gone
-        console.print(shown)
-    out.write(printed.get())
-
-
-def _columns(family: str) -> list[Column]:
-    first: list[Column] = [
-        ("NAME", lambda resource: resource["base"]["name"]),
-        ("ID", lambda resource: resource["id"]),
-        ("REGION", _region),
+    kept = [
+        title
+        for title, values in cells.items()
+        if title in ("NAME", "ID") or every or any(value != NOTHING for value in values[1:])
     ]
-    return first + _OF_FAMILY.get(family, [])
+    width = shutil.get_terminal_size().columns if out.isatty() and not every else None
+    left_out = _fit(kept, cells, width) if width else []
+    kept = [title for title in kept if title not in left_out]
+    widths = {title: max(map(_width, cells[title])) for title in kept}
+    bold = out.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+    for number in range(len(entries) + 1):
+        row = [
+            value + " " * (widths[title] - _width(value))
+            for title in kept
+            for value in [cells[title][number]]
+        ]
+        line = GAP.join(row).rstrip()
+        out.write(f"\x1b[1m{line}\x1b[0m\n" if bold and number == 0 else f"{line}\n")
+    return left_out
+
+
+def _fit(kept: list[str], cells: dict[str, list[str]], width: int) -> list[str]:
+    """Shorten values and choose columns to leave out, until a row has no more cells than ``width``."""
+
+    def excess(left_out: list[str]) -> int:
+        there = [title for title in kept if title not in left_out]
+        return (
+            sum(max(map(_width, cells[title])) for title in there)
+            + len(GAP) * (len(there) - 1)
+            - width
+        )
+
+    def shorten(title: str, most: int) -> None:
+        cut = _without_middle if title in WHOLE else _shortened
+        cells[title] = [cut(value, most) for value in cells[title]]
+
+    def drop(titles: list[str]) -> None:
+        for title in titles:
+            if excess(left_out) > 0:
+                left_out.append(title)
+
+    def shorten_all(titles: list[str], most: int) -> None:
+        if excess(left_out) > 0:
+            for title in titles:
+                shorten(title, most)
+
+    left_out: list[str] = []
+    whole = [title for title in kept if title in WHOLE]
+    short = [title for title in kept if title not in WHOLE]
+    droppable = [title for title in kept if title not in ALWAYS]
+    shorten_all([*short, *whole], MOST)
+    drop([title for title in FIRST_OUT if title in droppable])
+    shorten_all(short, READABLE)
+    drop([title for title in reversed(droppable) if title not in FIRST_OUT])
+    for title in [*sorted(short, key=lambda each: -max(map(_width, cells[each]))), *whole]:
+        over = excess(left_out)
+        if over > 0 and title not in left_out:
+            shorten(title, max(LEAST, max(map(_width, cells[title])) - over))
+    return left_out
+
+
+def _shortened(value: str, most: int) -> str:
+    if _width(value) <= most:
+        return value
+    while _width(value) > most - 1:
+        value = value[:-1]
+    return value.rstrip(" ,") + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def _without_middle(value: str, most: int) -> str:
+    """Of an id, both ends differ from those of others."""
+    if _width(value) <= most:
+        return value
+    tail = (most - 1) * 2 // 3
+    return f"{value[: most - 1 - tail]}\N{HORIZONTAL ELLIPSIS}{value[-tail:]}"
+
+
+def _width(value: str) -> int:
+    """Cells of a terminal: characters of East Asia take two."""
+    if value.isascii():
+        return len(value)
+    from rich.cells import cell_len  # takes a while to import
+
+    return cell_len(value)
+
+
+def csv_of(columns: Sequence[Column], entries: Sequence[dict[str, Any]], out: TextIO) -> None:
+    """The columns as CSV with a header; numbers as numbers in their base unit, lists with semicolons."""
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(column.title.lower().replace(" ", "_") for column in columns)
+    for entry in entries:
+        writer.writerow(_csv(column.value(entry)) for column in columns)
+
+
+def _csv(value: Any) -> Any:
+    if value is None or (isinstance(value, (int, float)) and not isinstance(value, bool)):
+        return value
+    written = (
+        "; ".join(_plain(item) for item in value) if isinstance(value, list) else _plain(value)
+    )
+    return f"'{written}" if written.startswith(("=", "+", "-", "@")) else written  # no formula
+
+
+def text(column: Column, entry: dict[str, Any]) -> str:
+    """What the table shows of an entry in this column."""
+    value = column.value(entry)
+    if value is not None and column.form:
+        value = column.form(value)
+    if isinstance(value, list):
+        return ", ".join(_plain(item) for item in value) or NOTHING
+    return NOTHING if value is None or value == "" else _plain(value)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return visible(str(value))
+
+
+def columns(kind: str) -> list[Column]:
+    """The columns of a family's resources, or of "status", "metrics" or "logs"."""
+    if kind in _OF_POINTS:
+        return _OF_POINTS[kind]
+    first = [
+        Column("NAME", lambda resource: resource["base"]["name"]),
+        Column("ID", lambda resource: resource["id"]),
+        Column("REGION", _region),
+    ]
+    return first + _OF_FAMILY.get(kind, [])
+
+
+def columns_of(entries: Sequence[dict[str, Any]]) -> list[Column]:
+    """A column for each key of what a query returned, in the order in which they come first."""
+    keys = dict.fromkeys(key for entry in entries if isinstance(entry, dict) for key in entry)
+    return [Column(str(key).upper(), _field(key)) for key in keys]
+
+
+def _field(name: str) -> Callable[[dict[str, Any]], Any]:
+    return lambda entry: entry.get(name) if isinstance(entry, dict) else None
 
 
 def _details(name: str) -> Callable[[dict[str, Any]], Any]:
@@ -83,99 +238,111 @@ def _connected(type_: str) -> Callable[[dict[str, Any]], Any]:
     return lambda resource: len(resource["connections"].get(type_, [])) or None
 
 
-def _size(name: str) -> Callable[[dict[str, Any]], Any]:
-    """Bytes in the largest binary unit that gives a number of at least one."""
-
-    def size(resource: dict[str, Any]) -> Any:
-        value = _details(name)(resource)
-        if value is None:
-            return None
-        for unit in ("B", "KiB", "MiB", "GiB"):
-            if value < 1024:
-                return f"{value:g} {unit}"
-            value /= 1024
-        return f"{value:g} TiB"
-
-    return size
+def number(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def _rate(name: str) -> Callable[[dict[str, Any]], Any]:
+def size(value: float) -> str:
+    """Bytes in the unit that needs the fewest digits: a disk of 20480 MB is one of 20.48 GB, not of 19.0735 GiB."""
+
+    def written(base: int, units: tuple[str, ...]) -> str:
+        shrunk, unit = float(value), 0
+        while shrunk >= base and unit < len(units) - 1:
+            shrunk, unit = shrunk / base, unit + 1
+        return f"{shrunk:.6g} {units[unit]}"
+
+    binary = written(1024, ("B", "KiB", "MiB", "GiB", "TiB"))
+    decimal = written(1000, ("B", "kB", "MB", "GB", "TB"))
+    return min(binary, decimal, key=lambda text: len(text.split()[0]))
+
+
+def rate(value: float) -> str:
     """Bits per second in the largest unit that gives a number of at least one."""
-
-    def rate(resource: dict[str, Any]) -> Any:
-        value = _specific(name)(resource)
-        if value is None:
-            return None
-        for unit in ("bit/s", "kbit/s", "Mbit/s"):
-            if value < 1000:
-                return f"{value:g} {unit}"
-            value /= 1000
-        return f"{value:g} Gbit/s"
-
-    return rate
+    for unit in ("bit/s", "kbit/s", "Mbit/s"):
+        if value < 1000:
+            return f"{value:g} {unit}"
+        value /= 1000
+    return f"{value:g} Gbit/s"
 
 
 _OF_FAMILY: dict[str, list[Column]] = {
     "servers": [
-        ("STATE", _details("state")),
-        ("TYPE", _details("instance_type")),
-        ("CORES", _details("cpu_cores")),
-        ("RAM", _size("ram_b")),
-        ("VOLUMES", _size("volumes_b")),
-        ("ADDRESSES", _addresses),
+        Column("STATE", _details("state")),
+        Column("TYPE", _details("instance_type")),
+        Column("CORES", _details("cpu_cores")),
+        Column("RAM", _details("ram_b"), size),
+        Column("VOLUMES", _details("volumes_b"), size),
+        Column("ADDRESSES", _addresses),
     ],
     "networks": [
-        ("KIND", _specific("network_kind")),
-        ("CIDRS", _cidrs),
-        ("NETWORKS", _connected("network")),
-        ("ROUTERS", _connected("appliance")),
+        Column("KIND", _specific("network_kind")),
+        Column("CIDRS", _cidrs),
+        Column("NETWORKS", _connected("network")),
+        Column("ROUTERS", _connected("appliance")),
     ],
     "volumes": [
-        ("SIZE", _size("size_b")),
-        ("ENCRYPTED", _details("encrypted")),
-        ("IOPS", _details("iops")),
-        ("ZONE", _details("zone_name")),
-        ("SERVERS", _connected("server")),
+        Column("SIZE", _details("size_b"), size),
+        Column("ENCRYPTED", _details("encrypted")),
+        Column("IOPS", _details("iops")),
+        Column("ZONE", _details("zone_name")),
+        Column("SERVERS", _connected("server")),
     ],
     "appliances": [
-        ("TYPE", _details("type_id")),
-        ("STATUS", _status),
-        ("MODEL", _specific("model")),
-        ("NETWORKS", _connected("network")),
-        ("SERVERS", _connected("server")),
+        Column("TYPE", _details("type_id")),
+        Column("STATUS", _status),
+        Column("MODEL", _specific("model")),
+        Column("NETWORKS", _connected("network")),
+        Column("SERVERS", _connected("server")),
     ],
     "circuits": [
-        ("TYPE", _details("type_id")),
-        ("STATUS", _status),
-        ("CARRIER", _details("carrier")),
-        ("END A", _details("endpoint_a")),
-        ("END B", _details("endpoint_b")),
-        ("RATE", _rate("commit_rate_bps")),
+        Column("TYPE", _details("type_id")),
+        Column("STATUS", _status),
+        Column("CARRIER", _details("carrier")),
+        Column("END A", _details("endpoint_a")),
+        Column("END B", _details("endpoint_b")),
+        Column("RATE", _specific("commit_rate_bps"), rate),
     ],
     "vca_status": [
-        ("STATUS", _specific("osm_status")),
-        ("HEALTH", _specific("health")),
-        ("JUJU", _specific("juju_status")),
-        ("MESSAGE", _specific("juju_message")),
-        ("SINCE", _specific("since")),
-        ("SERVERS", _connected("server")),
+        Column("STATUS", _specific("osm_status")),
+        Column("HEALTH", _specific("health")),
+        Column("JUJU", _specific("juju_status")),
+        Column("MESSAGE", _specific("juju_message")),
+        Column("SINCE", _specific("since")),
+        Column("SERVERS", _connected("server")),
     ],
     "wan_links": [
-        ("STATE", _specific("state")),
-        ("CARRIER", _details("carrier")),
-        ("END A", _details("endpoint_a")),
-        ("END B", _details("endpoint_b")),
-        ("NETWORKS", _connected("network")),
-        ("CAPACITY", _rate("capacity_bps")),
+        Column("STATE", _specific("state")),
+        Column("CARRIER", _details("carrier")),
+        Column("END A", _details("endpoint_a")),
+        Column("END B", _details("endpoint_b")),
+        Column("NETWORKS", _connected("network")),
+        Column("CAPACITY", _specific("capacity_bps"), rate),
     ],
 }
 
-
-def _text(value: Any) -> str:
-    if value is None or value == "":
-        return NOTHING
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list):
-        return "\n".join(visible(str(item)) for item in value) or NOTHING
-    return visible(str(value))
+_OF_POINTS: dict[str, list[Column]] = {
+    "status": [
+        Column("RESOURCE", _field("resource_id")),
+        Column("LEVEL", _field("level")),
+        Column("MESSAGE", _field("message")),
+        Column("TIME", _field("time")),
+        Column("TYPE", _field("resource_type")),
+    ],
+    "metrics": [
+        Column("RESOURCE", _field("resource_id")),
+        Column("METRIC", _field("metric")),
+        Column("OF", _field("specialisation")),
+        Column("VALUE", _field("value"), number),
+        Column("UNIT", _field("unit")),
+        Column("TIME", _field("time")),
+        Column("TYPE", _field("resource_type")),
+    ],
+    "logs": [
+        Column("TIME", _field("time")),
+        Column("RESOURCE", _field("resource_id")),
+        Column("SEVERITY", _field("severity")),
+        Column("MESSAGE", _field("message")),
+        Column("USER", _field("user")),
+        Column("TYPE", _field("resource_type")),
+    ],
+}

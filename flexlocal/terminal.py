@@ -8,15 +8,19 @@ import io
 import json
 import os
 import re
+import shutil
 import sys
 import threading
+import time
 from typing import Any
 
 from shared.engine.masking import visible
 
 # The engine logs an error before it raises it; the command line shows the raised error, so not the log line too.
 _SHOWN_AS_ERROR = re.compile(r"error\tTarget\([^()]*\): failed error=")
+_BUG = re.compile(r"error\tTarget\([^()]*\): bug trace=")
 
+verbose = False  # -v: show the log to a person too, and tracebacks
 _lock = threading.Lock()
 _progress_is_open = False  # the progress line has no newline yet
 
@@ -42,14 +46,72 @@ def line_of(text: str) -> str:
     return "\t".join(map(visible, text.split("\t")))
 
 
-def progress(family: str, percentage: int) -> None:
-    """Show the percentage in place of the last one."""
+class Progress:
+    """The state of a poll on one line, which replaces itself; what a person should know of has a line of its own.
+
+    Its methods are called from all threads of a poll.
+    """
+
+    EVERY_S = 0.1  # a person reads no faster
+
+    def __init__(self, family: str):
+        self._family = family
+        self._scopes = 0
+        self._calls = 0
+        self._records: dict[str, int] = {}
+        self._done: set[str] = set()
+        self._shown_at = 0.0
+
+    def percentage(self, number: int) -> None:
+        """What the engine reports to the platform; scopes say the same in more detail."""
+
+    def watch(self, kind: str, scope: str, **facts: Any) -> None:
+        """See shared/engine/traffic.py."""
+        scope = visible(scope)
+        if kind == "retry":
+            where = f"{scope}: " if scope else ""
+            say(
+                f"{where}{facts['why']}, retry {facts['number']} of {facts['of']} "
+                f"in {facts['seconds']:.2g} s"
+            )
+        elif kind == "scopes":
+            self._scopes = facts["count"]
+        elif kind == "calls":
+            self._calls = facts["calls"]
+        elif kind == "page":
+            self._records[scope] = facts["records"]
+        elif kind == "done":
+            self._done.add(scope)
+        now = time.monotonic()
+        if now - self._shown_at >= self.EVERY_S or kind == "done":
+            self._shown_at = now
+            _replace(self._line(scope))
+
+    def _line(self, scope: str) -> str:
+        if not self._scopes:
+            return f"{self._family}: log in, {self._calls} calls"
+        records = sum(list(self._records.values()))
+        line = f"{self._family}: {len(self._done)} of {self._scopes} scopes, {records} records, "
+        line += f"{self._calls} calls"
+        return line if len(self._done) >= self._scopes or not scope else f"{line} ({scope})"
+
+
+def _replace(line: str) -> None:
+    """Show the line in place of the last one, cut at the width of the terminal."""
+    global _progress_is_open
+    width = shutil.get_terminal_size().columns
+    with _lock:
+        print(f"\r{line[: width - 1]}\x1b[K", end="", file=sys.stderr, flush=True)
+        _progress_is_open = True
+
+
+def end_progress() -> None:
+    """What follows begins on a line of its own."""
     global _progress_is_open
     with _lock:
-        done = percentage >= 100
-        end = "\n" if done else ""
-        print(f"\r{family}: {percentage:3d} %", end=end, file=sys.stderr, flush=True)
-        _progress_is_open = not done
+        if _progress_is_open:
+            print(file=sys.stderr, flush=True)
+        _progress_is_open = False
 
 
 def as_json(value: Any) -> str:
@@ -64,6 +126,12 @@ def as_json(value: Any) -> str:
     return text
 
 
+def _hidden(line: str) -> bool:
+    """Whether a log line is not for who reads stderr: errors come at the end, and a person has the progress."""
+    quiet = sys.stderr.isatty() and line.startswith("info\t")
+    return quiet or bool(_SHOWN_AS_ERROR.match(line) or _BUG.match(line))
+
+
 class Output(io.TextIOBase):
     """Replaces stdout while a handler runs: what it prints goes to stderr, line by line."""
 
@@ -76,7 +144,7 @@ class Output(io.TextIOBase):
         if rest:
             self._begun[thread] = rest
         for line in lines:
-            if not _SHOWN_AS_ERROR.match(line):
+            if verbose or not _hidden(line):
                 say(line)
         return len(text)
 

@@ -55,7 +55,7 @@ def excerpt() -> str:
     """What `make demo` shows of the volumes in OpenStack: the table's first rows, and the last line."""
     volumes = json.loads(expected.path("volumes", "openstack").read_text(encoding="utf-8"))
     out = io.StringIO()
-    show.table("volumes", volumes[-EXCERPT:], out)
+    show.table(show.columns("volumes"), volumes[-EXCERPT:], out)
     lines = [line.rstrip() for line in out.getvalue().splitlines()]
     return "\n".join(["```text", *lines, "...", "```", ""])
 

@@ -20,6 +20,7 @@ from shared.engine.errors import (
 from shared.engine.failures import classified
 from shared.engine.runtime import Runtime
 from shared.engine.threads import thread
+from shared.engine.traffic import scope_name
 
 NOTICED_AFTER = 500  # records, until a conversion sees that the poll has ended
 
@@ -44,7 +45,9 @@ class Started:
         return self.provider.account(self.login())
 
     def scopes(self) -> Sequence[Scope]:
-        return self.provider.scopes(self.login())
+        scopes = self.provider.scopes(self.login())
+        chosen = self.runtime.only_scopes([scope.name for scope in scopes])
+        return scopes if chosen is None else [each for each in scopes if each.name in chosen]
 
 
 class Total:
@@ -98,6 +101,7 @@ def gather(started: Started, task: Task) -> tuple[list[dict[str, Any]], bool]:
     poll = started.poll
     try:
         scopes = within_deadline(started, "login", started.scopes)
+        poll.traffic.news("scopes", count=len(scopes))
         answers = _side_by_side(started, task, scopes)
     finally:
         poll.network.end()  # which also ends every thread that hangs in it
@@ -202,10 +206,12 @@ def _side_by_side(started: Started, task: Task, scopes: Sequence[Scope]) -> list
 def _poll_scope(started: Started, task: Task, scope: Scope) -> Answer:
     """Fetch and convert one scope, page by page, so that no more than a page of records is held."""
     poll, answer = started.poll, Answer(scope.name)
+    scope_name.set(scope.name)
     try:
         for page in task.fetch(scope):
             answer.pages += 1
             answer.records += len(page.records)
+            poll.traffic.news("page", pages=answer.pages, records=answer.records)
             task.total.add(len(page.records))
             poll.deadline.check(f"page {answer.pages}")
             _convert_page(started, task, page, scope, answer)
@@ -214,6 +220,7 @@ def _poll_scope(started: Started, task: Task, scope: Scope) -> Answer:
         answer.error = classified(started.provider, error, poll.log.mask)
         if answer.error.scope is None:
             answer.error.scope = scope.name
+    poll.traffic.news("done", records=answer.records, failed=answer.error is not None)
     return answer
 
 

@@ -121,7 +121,7 @@ def _start(family: str, event: Any, runtime: Runtime, log: Log, **uses: bool) ->
     credentials = provider.credentials(request.credentials, ambient)
     cell = load_cell(modules[request.provider])
     workers = Workers(network, runtime.scopes_at_once(provider.at_once) - 1)
-    poll = Poll(family, request, deadline, Traffic(), log, network, workers)
+    poll = Poll(family, request, deadline, Traffic(runtime.watch), log, network, workers)
     return Started(poll, runtime, provider, cell, credentials)
 
 

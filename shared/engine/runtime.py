@@ -5,17 +5,20 @@ platform's own API over a client without time-outs. So each call runs in a threa
 briefly, and after a call that hung, no more calls of its kind are made: the platform must not delay a poll.
 """
 
+import fnmatch
 import functools
 import queue
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Callable, NoReturn, Optional, TypeVar
 
 from nflex_connector_utils import set_task_percentage
 
 from shared.engine.deadline import Deadline
+from shared.engine.errors import InvalidEvent
 from shared.engine.event import Request, seconds
 from shared.engine.network import Policy, policy
 from shared.engine.threads import thread
+from shared.engine.traffic import Watch
 
 DEADLINE_S = 600.0  # if neither the runtime nor the account sets a limit
 CALL_S = 3.0  # longest wait for one call
@@ -61,6 +64,28 @@ class Runtime:
         """
         configured = self._config.get("scopes_at_once")
         return min(most, configured) if isinstance(configured, int) and configured > 0 else most
+
+    @property
+    def watch(self) -> Optional[Watch]:
+        """What wants to see the poll as it goes on, or None: only flexlocal, for a person at a terminal."""
+        watch = getattr(self._context, "watch", None)
+        return watch if callable(watch) else None
+
+    def only_scopes(self, names: Sequence[str]) -> Optional[frozenset[str]]:
+        """The scopes that the operator chose of these, by name or pattern; None: all.
+
+        Raises InvalidEvent if a pattern names none.
+        """
+        patterns = self._config.get("only_scopes")
+        if not isinstance(patterns, list):
+            return None
+        chosen: set[str] = set()
+        for pattern in patterns:
+            matching = fnmatch.filter(names, str(pattern))
+            if not matching:
+                raise InvalidEvent(f"no scope {pattern!r}; there are {', '.join(names)}")
+            chosen.update(matching)
+        return frozenset(chosen)
 
     def start(self, request: Request) -> Deadline:
         """Start the poll's time: the shorter of the runtime's and the account's limits, or 600 s.

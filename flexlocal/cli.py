@@ -1,0 +1,254 @@
+"""The commands of ``flexlocal`` and their options. What a command needs is imported when it runs."""
+
+import functools
+import importlib.metadata
+import types
+from typing import Any, Callable, Optional
+
+import click
+
+from flexlocal import terminal
+from flexlocal.options import FORMATS, nearest
+
+COMPLETE = "_FLEXLOCAL_COMPLETE"  # set by a shell that wants completions
+SHELLS = ("bash", "zsh", "fish")
+HANDLERS = ("get", "get_status", "get_metrics", "get_logs", "validate_credentials")
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+class Commands(click.Group):
+    """A group that names the nearest command to a mistyped one, and lists commands in the order of their use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        if args and args[0] not in self.commands and not args[0].startswith("-"):
+            ctx.fail(f"no command {args[0]!r}{nearest(args[0], self.commands)}")
+        return super().resolve_command(ctx, args)
+
+
+def _version(ctx: click.Context, _: Any, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        print(f"flexlocal {importlib.metadata.version('cmp-connectors')}")
+        ctx.exit()
+
+
+@click.group(
+    cls=Commands,
+    context_settings=CONTEXT,
+    no_args_is_help=True,
+    epilog="""\b
+Examples:
+  flexlocal run servers --account demo-aws
+  flexlocal run volumes --account demo-openstack --sort -size
+  flexlocal run servers --account demo-aws --handler get_status
+  flexlocal permissions --provider aws
+""",
+)
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version,
+    help="Show the version and exit.",
+)  # fmt: skip
+def flexlocal() -> None:
+    """CMP connectors on a laptop: poll an account, replay the demo accounts, build and upload modules.
+
+    Results go to stdout, everything else to stderr. Exit status: 0; 1 for a failed poll; 2 for bad usage; 130 when
+    interrupted.
+    """
+
+
+def command(
+    name: str, function: str, *options: Callable[[Any], Any], examples: str = "", text: str = ""
+) -> None:
+    """Add a command that calls ``module:function`` of this package with its options as attributes of one object."""
+
+    def call(verbose: bool, **values: Any) -> Any:
+        terminal.verbose = verbose
+        module, _, called = function.partition(":")
+        return getattr(importlib.import_module(f"flexlocal.{module}"), called)(
+            types.SimpleNamespace(**values)
+        )
+
+    decorated: Any = functools.reduce(
+        lambda so_far, option: option(so_far), reversed(options), call
+    )
+    verbose = click.option(
+        "-v", "--verbose", is_flag=True, help="Show the log, and where an error comes from."
+    )
+    epilog = "\b\nExamples:\n" + "".join(
+        f"  flexlocal {name} {line}\n" for line in examples.split("\n")
+    )
+    flexlocal.add_command(
+        click.command(
+            name, help=text, epilog=epilog if examples else None, context_settings=CONTEXT
+        )(verbose(decorated))
+    )
+
+
+# --- completion -----------------------------------------------------------------------------------
+
+
+def _starting(begun: str, known: Any) -> list[str]:
+    return [name for name in known if name.startswith(begun)]
+
+
+def _families(ctx: Any, param: Any, begun: str) -> list[str]:
+    from flexlocal.families import names
+
+    return _starting(begun, names())
+
+
+def _providers(ctx: Any, param: Any, begun: str) -> list[str]:
+    from flexlocal.families import families
+
+    return _starting(begun, sorted({name for cells in families().values() for name in cells}))
+
+
+def _accounts(ctx: Any, param: Any, begun: str) -> list[str]:
+    from flexlocal import accounts
+
+    try:
+        return _starting(begun, accounts.load(ctx.params.get("accounts")))
+    except accounts.AccountsError:
+        return []
+
+
+# --- options ----------------------------------------------------------------------------------------
+
+
+def _handlers(ctx: Any, param: Any, begun: str) -> list[str]:
+    return _starting(begun, HANDLERS)
+
+
+def _formats(ctx: Any, param: Any, given: Optional[str]) -> Optional[str]:
+    if given is not None and given not in FORMATS:
+        raise click.BadParameter(
+            f"no format {given!r}{nearest(given, FORMATS)}; there are {', '.join(FORMATS)}"
+        )
+    return given
+
+
+family = click.argument("family", shell_complete=_families)
+some_families = click.argument(
+    "families", nargs=-1, metavar="[FAMILY]...", shell_complete=_families
+)
+one_provider = click.option("--provider", metavar="PROVIDER", shell_complete=_providers)
+providers = click.option(
+    "--provider", multiple=True, metavar="PROVIDER", help="Only its cells (may be repeated).", shell_complete=_providers
+)  # fmt: skip
+accounts_file = click.option(
+    "--accounts", metavar="FILE", help="The accounts file, instead of $FLEXLOCAL_ACCOUNTS."
+)
+region = click.option("--region", default="default", show_default=True, help="Of ~/.flexer.yaml.")
+dry_run = click.option("--dry-run", is_flag=True, help="Only show what would be done.")
+yes = click.option("--yes", is_flag=True, help="Do not ask before something is lost.")
+module = click.argument("module", metavar="FAMILY-or-ID")
+event = [
+    click.option("--account", metavar="NAME", help="An account of the accounts file.", shell_complete=_accounts),
+    click.option("--event", metavar="FILE-or-JSON", help="The event itself; - reads it from stdin."),
+    accounts_file,
+    click.option(
+        "--option", "options", multiple=True, metavar="KEY=VALUE", help="An option of the event, such as allow_partial=true."
+    ),
+]  # fmt: skip
+shown = [
+    click.option("--format", callback=_formats, metavar="FORMAT", help=f"One of {', '.join(FORMATS)}; the first is the default."),
+    click.option("--columns", metavar="NAMES", help="Columns of the table, or paths such as details.server.state; with commas."),
+    click.option("--wide", is_flag=True, help="All columns in full, however wide the terminal is."),
+    click.option("--sort", metavar="COLUMN", help="Sort by a column or path; -COLUMN sorts downwards."),
+    click.option(
+        "--filter", "filters", multiple=True, metavar="KEY=VALUE",
+        help="Only what has this value: a column or a path, with * for any text (may be repeated).",
+    ),
+    click.option("--query", metavar="JMESPATH", help="Show the result of this query, as in the AWS CLI."),
+]  # fmt: skip
+
+
+command(
+    "run",
+    "run:run",
+    family,
+    *event,
+    click.option(
+        "--handler", default="get", show_default=True, shell_complete=_handlers,
+        help=f"One of {', '.join(HANDLERS)}.",
+    ),
+    click.option("--scope", "scopes", multiple=True, metavar="NAME", help="Only this region, project or site (may be repeated; * for any text)."),
+    click.option("--live", is_flag=True, help="Call the provider (the default but for demo accounts)."),
+    click.option("--replay", is_flag=True, help="Answer from the cassette (the default for demo accounts)."),
+    click.option("--record", is_flag=True, help="Call the provider and record a new cassette."),
+    *shown,
+    text="Call a handler of a FAMILY for one account.",
+    examples="""servers --account demo-aws
+servers --account demo-aws --filter state=running --sort name
+volumes --account demo-openstack --columns name,size,zone
+servers --account demo-aws --query "[].base.name"
+servers --account demo-aws --handler get_metrics --format csv
+servers --event - --format ndjson < event.json""",
+)  # fmt: skip
+command("families", "run:show_families", text="List the families and their providers.")
+command(
+    "accounts",
+    "run:show_accounts",
+    accounts_file,
+    text="List the accounts, without their credentials.",
+)
+command(
+    "permissions",
+    "run:permissions",
+    click.option("--family", metavar="FAMILY", shell_complete=_families),
+    one_provider,
+    click.option("--handler", metavar="HANDLER", help="Of this one only: get, get_status, ...", shell_complete=_handlers),
+    text="Print the least permissions that the polls need.",
+    examples="--provider aws\n--provider openstack --family servers",
+)  # fmt: skip
+command(
+    "build", "shipping:build_modules", some_families, providers,
+    text="Build modules into dist/ (all, or these families).", examples="volumes --provider openstack",
+)  # fmt: skip
+for _name, _function, _text in (
+    ("upload", "upload", "Build and upload what is new or changed."),
+    ("update", "update", "Build and upload what changed; create nothing."),
+):
+    command(
+        _name, f"shipping:{_function}", some_families, providers, region, dry_run, yes, text=_text
+    )
+command("list", "shipping:list_modules", region, text="List the modules of a region.")
+command(
+    "get", "shipping:get", module, region, text="Show what a region knows of a module, as JSON."
+)
+command(
+    "download", "shipping:download", module, region,
+    text="Download a module's code into the current folder.",
+)  # fmt: skip
+command(
+    "execute",
+    "shipping:execute",
+    family,
+    click.option("--handler", default="get_resources", show_default=True),
+    click.option("--async", "is_async", is_flag=True, help="Do not wait for it."),
+    *event,
+    region,
+    text="Call a handler of a family's module in a region.",
+)
+command(
+    "logs", "shipping:logs", family, region,
+    text="Show what a module logged in a region (24 hours).",
+)  # fmt: skip
+command(
+    "delete",
+    "shipping:delete",
+    click.argument("families", nargs=-1, required=True, metavar="FAMILY...", shell_complete=_families),
+    region,
+    dry_run,
+    yes,
+    text="Delete families' modules from a region.",
+)  # fmt: skip
+command(
+    "completion",
+    "run:completion",
+    click.argument("shell", metavar="|".join(SHELLS)),
+    text="Print a shell's script for completion.\n\nIt completes commands, options, families and accounts.",
+    examples="bash > ~/.flexlocal.bash",
+)
