@@ -43,14 +43,14 @@ def _complete() -> int:
 
 def _status(arguments: list[str]) -> int:
     """The exit status of the command. click's own ``main`` would end the process, and prints errors on two lines."""
+    if not arguments:  # the releases of click do different things then
+        print(flexlocal.get_help(click.Context(flexlocal, info_name="flexlocal")), file=sys.stderr)
+        return BAD_USAGE
     try:
         with flexlocal.make_context("flexlocal", list(arguments)) as context:
             return int(flexlocal.invoke(context) or 0)
     except click.exceptions.Exit as ended:  # --help, --version
         return ended.exit_code
-    except click.exceptions.NoArgsIsHelpError as bare:
-        print(bare.ctx.get_help() if bare.ctx else "", file=sys.stderr)
-        return BAD_USAGE
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "flexlocal"
         message = " ".join(error.format_message().split()).rstrip(".")

@@ -37,7 +37,6 @@ def _version(ctx: click.Context, _: Any, wanted: bool) -> None:
 @click.group(
     cls=Commands,
     context_settings=CONTEXT,
-    no_args_is_help=True,
     epilog="""\b
 Examples:
   flexlocal run servers --account demo-aws
