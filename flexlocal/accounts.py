@@ -7,8 +7,11 @@ import copy
 import dataclasses
 import errno
 import functools
+import getpass
 import os
+import re
 import stat
+import sys
 from pathlib import Path
 from typing import Any, Optional
 
@@ -20,6 +23,8 @@ ROOT = Path(__file__).resolve().parent.parent
 DEMO = ROOT / "cassettes" / "accounts.yaml"
 VARIABLE = "FLEXLOCAL_ACCOUNTS"
 CA_CERTIFICATES = ("cacert", "OS_CACERT", "ca_cert")  # credentials; a handler takes PEM text only
+TO_BE_ASKED = "TBD"
+_REFERENCE = re.compile(r"\$?\$\{(\w+)\}")
 USUAL = Path("~/.config/flexlocal/accounts.yaml")
 
 
@@ -83,6 +88,42 @@ def load(path: Optional[str] = None) -> dict[str, Account]:
             )
         accounts[name] = account
     return accounts
+
+
+def resolved(account: Account) -> Account:
+    """The account, with ``${NAME}`` in its credentials replaced by environment variables, and ``TBD`` asked for.
+
+    ``$${`` stands for ``${``. Raises AccountsError naming the credential and what is missing, and no value.
+    """
+    if account.demo:
+        return account
+    credentials = {
+        key: _resolved(account.name, key, each) for key, each in account.credentials.items()
+    }
+    return dataclasses.replace(account, credentials=credentials)
+
+
+def _resolved(name: str, key: str, value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    if value == TO_BE_ASKED:
+        if not sys.stdin.isatty():
+            raise AccountsError(
+                f"account {name!r}: credentials.{key} is {TO_BE_ASKED}, and there is no terminal to ask on: "
+                "write its value, or ${NAME} of an environment variable"
+            )
+        return getpass.getpass(f"{name}: {key}: ")
+
+    def of_environment(match: "re.Match[str]") -> str:
+        if match[0].startswith("$$"):
+            return match[0][1:]
+        if match[1] not in os.environ:
+            raise AccountsError(
+                f"account {name!r}: credentials.{key} refers to the environment variable {match[1]}, which is not set"
+            )
+        return os.environ[match[1]]
+
+    return _REFERENCE.sub(of_environment, value)
 
 
 def with_ca_text(event: Any) -> Any:

@@ -60,6 +60,7 @@ def _event(args: SimpleNamespace) -> tuple[Any, Optional["Account"]]:
         account = known.get(args.account)
         if account is None:
             raise unknown("account", args.account, sorted(known))
+        account = accounts.resolved(account)
         return accounts.with_ca_text(account.event()), account
     text = args.event
     if text == "-":
