@@ -47,7 +47,10 @@ def add_missing(connection: Connection, table: Table, rows: Sequence[dict[str, A
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     statement = dialect.insert(table).on_conflict_do_nothing()
     ordered = sorted(rows, key=lambda row: [str(value) for value in row.values()])
-    return max(0, connection.execute(statement, ordered).rowcount)
+    if dialect is postgresql:  # psycopg does not count rows of many statements
+        returned = statement.returning(*table.primary_key)
+        return len(connection.execute(returned, ordered).all())
+    return connection.execute(statement, ordered).rowcount
 
 
 def put_row(connection: Connection, table: Table, row: dict[str, Any]) -> None:

@@ -161,7 +161,7 @@ class _Searcher:
         statement = statement.join(label, label.c.id == tag.c.label_id).where(label.c.key == key)
         if equals:
             statement = statement.where(label.c.value == value)
-        return self._hits(statement, "tag")
+        return self._hits(statement.order_by(resource.c.id), "tag")
 
     def _names(self, question: str) -> tuple[list[Hit], bool]:
         """Those that have the text in their name; by the index from three letters on."""
