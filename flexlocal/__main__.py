@@ -73,8 +73,9 @@ def _failed(error: Exception) -> int:
     from flexlocal.cmp_api import RegionError
     from flexlocal.distributions import BuildError
     from flexlocal.manifest import ManifestError
+    from inventory.errors import InventoryError
 
-    if isinstance(error, (AccountsError, ManifestError)):
+    if isinstance(error, (AccountsError, InventoryError, ManifestError)):
         terminal.say(f"flexlocal: {error}")
         return BAD_USAGE
     for line in f"{type(error).__name__}: {error}".split("\n"):  # a build that failed has a trace

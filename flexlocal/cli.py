@@ -58,7 +58,12 @@ def flexlocal() -> None:
 
 
 def command(
-    name: str, function: str, *options: Callable[[Any], Any], examples: str = "", text: str = ""
+    name: str,
+    function: str,
+    *options: Callable[[Any], Any],
+    examples: str = "",
+    text: str = "",
+    group: click.Group = flexlocal,
 ) -> None:
     """Add a command that calls ``module:function`` of this package with its options as attributes of one object."""
 
@@ -75,10 +80,9 @@ def command(
     verbose = click.option(
         "-v", "--verbose", is_flag=True, help="Show the log, and where an error comes from."
     )
-    epilog = "\b\nExamples:\n" + "".join(
-        f"  flexlocal {name} {line}\n" for line in examples.split("\n")
-    )
-    flexlocal.add_command(
+    path = f"flexlocal {name}" if group is flexlocal else f"flexlocal {group.name} {name}"
+    epilog = "\b\nExamples:\n" + "".join(f"  {path} {line}\n" for line in examples.split("\n"))
+    group.add_command(
         click.command(
             name, help=text, epilog=epilog if examples else None, context_settings=CONTEXT
         )(verbose(decorated))
