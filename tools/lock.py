@@ -19,9 +19,8 @@ from flexlocal import manifest
 from flexlocal.accounts import ROOT
 
 RUNTIME = "requirements.txt"
-DEMO = (RUNTIME, "requirements/flexlocal.txt")
-INVENTORY = "requirements/inventory.txt"
-TEST = (*DEMO, INVENTORY, "requirements/test.txt")
+DEMO = (RUNTIME, "requirements/flexlocal.txt", "requirements/inventory.txt")
+TEST = (*DEMO, "requirements/test.txt")
 UNIVERSAL = ("--universal",)
 # What is installed into the environment of `make test` has the versions that are there.
 BESIDE_TEST = (*UNIVERSAL, "--constraint", "requirements/test.lock")
