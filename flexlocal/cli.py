@@ -3,6 +3,7 @@
 import functools
 import importlib.metadata
 import types
+from collections.abc import Sequence
 from typing import Any, Callable, Optional
 
 import click
@@ -124,12 +125,18 @@ def _handlers(ctx: Any, param: Any, begun: str) -> list[str]:
     return _starting(begun, HANDLERS)
 
 
-def _formats(ctx: Any, param: Any, given: Optional[str]) -> Optional[str]:
-    if given is not None and given not in FORMATS:
-        raise click.BadParameter(
-            f"no format {given!r}{nearest(given, FORMATS)}; there are {', '.join(FORMATS)}"
-        )
-    return given
+def _format(formats: Sequence[str]) -> Callable[[Any], Any]:
+    def check(ctx: Any, param: Any, given: Optional[str]) -> Optional[str]:
+        if given is not None and given not in formats:
+            raise click.BadParameter(
+                f"no format {given!r}{nearest(given, formats)}; there are {', '.join(formats)}"
+            )
+        return given
+
+    return click.option(
+        "--format", callback=check, metavar="FORMAT",
+        help=f"One of {', '.join(formats)}; the first is the default.",
+    )  # fmt: skip
 
 
 family = click.argument("family", shell_complete=_families)
@@ -155,8 +162,7 @@ event = [
         "--option", "options", multiple=True, metavar="KEY=VALUE", help="An option of the event, such as allow_partial=true."
     ),
 ]  # fmt: skip
-shown = [
-    click.option("--format", callback=_formats, metavar="FORMAT", help=f"One of {', '.join(FORMATS)}; the first is the default."),
+columns = [
     click.option("--columns", metavar="NAMES", help="Columns of the table, or paths such as details.server.state; with commas."),
     click.option("--wide", is_flag=True, help="All columns in full, however wide the terminal is."),
     click.option("--sort", metavar="COLUMN", help="Sort by a column or path; -COLUMN sorts downwards."),
@@ -166,6 +172,7 @@ shown = [
     ),
     click.option("--query", metavar="JMESPATH", help="Show the result of this query, as in the AWS CLI."),
 ]  # fmt: skip
+shown = [_format(FORMATS), *columns]
 
 
 command(
@@ -254,4 +261,130 @@ command(
     click.argument("shell", metavar="|".join(SHELLS)),
     text="Print a shell's script for completion.\n\nIt completes commands, options, families and accounts.",
     examples="bash > ~/.flexlocal.bash",
+)
+
+
+# --- inventory ----------------------------------------------------------------------------------------
+
+
+@flexlocal.group("inventory", cls=Commands, context_settings=CONTEXT)
+def inventory() -> None:
+    """What was polled: search it, compare it, and look at earlier times.
+
+    Times are 2h (ago), 2026-11-22, 2026-11-22T10:15 (UTC), or a pin's name. Exit status: 0 found; 1 nothing found, or
+    for diff, something differs; 2 the question can't be answered; 3 nothing found, but a scope's last poll was not
+    complete.
+    """
+
+
+which = click.option("--inventory", metavar="FILE-or-URL", help="Instead of $FLEXLOCAL_INVENTORY.")
+as_of = click.option("--as-of", metavar="TIME", help="As it was known then.")
+in_account = click.option("--account", metavar="NAME", help="Of this account.")
+of_type = click.option("--type", metavar="TYPE", help="server, network, volume, ...")
+places = [
+    in_account,
+    click.option("--provider", metavar="PROVIDER", help="Of this provider.", shell_complete=_providers),
+    click.option("--family", metavar="FAMILY", help="Of this family.", shell_complete=_families),
+    click.option("--scope", metavar="NAME", help="Of this region, project or site."),
+    of_type,
+]  # fmt: skip
+filters = [
+    *places,
+    click.option("--state", metavar="STATE", help="running, stopped, ..."),
+    click.option("--name", metavar="PART", help="With this in its name, in any case."),
+    click.option("--tag", metavar="KEY=VALUE", help="With this tag; KEY alone: of any value."),
+]
+found = [_format([*FORMATS, "parquet"]), *columns]
+resource_id = click.argument("id", metavar="ID")
+limit = click.option("--limit", type=click.IntRange(1), metavar="N", help="At most so many.")
+
+
+def _in_inventory(name: str, *options: Callable[[Any], Any], text: str, examples: str = "") -> None:
+    function = {"list": "list_resources"}.get(name, name)
+    path = f"inventory_commands:{function}"
+    command(name, path, *options, which, examples=examples, text=text, group=inventory)
+
+
+_in_inventory(
+    "list", *filters, as_of, limit, *found,
+    text="List resources that are there, or were at a time.",
+    examples="--type server --state running\n--account shop --as-of 2h --format csv",
+)  # fmt: skip
+_in_inventory(
+    "search",
+    click.argument("text", metavar="TEXT"),
+    click.option("--by", metavar="WHAT", help="id, identifier, address, network, tag, name, or field, which reads every document."),
+    *places,
+    as_of,
+    click.option("--limit", type=click.IntRange(1), default=1000, show_default=True, metavar="N", help="At most so many."),
+    *found,
+    text="""Find what was pasted: an id, an ARN, an address, a network, a tag, or a part of a name.
+
+What is not found has a proof: in how many scopes it is not, and which ones are not known.""",
+    examples="10.4.3.17\nstage=prod --type server\nweb --as-of 2026-11-22\nm5.large --by field",
+)  # fmt: skip
+_in_inventory(
+    "show", resource_id, in_account, of_type, as_of, *found,
+    text="Show one resource: its id, or what a search finds it by.",
+    examples="i-0123456789abcdef0\nweb-1 --as-of 2h --format yaml",
+)  # fmt: skip
+_in_inventory(
+    "history", resource_id, in_account, of_type,
+    click.option("--fast", is_flag=True, help="Also changes of states and counters alone."), *found,
+    text="Show what happened to a resource, and between which polls.",
+    examples="i-0123456789abcdef0 --fast",
+)  # fmt: skip
+_in_inventory(
+    "diff",
+    click.argument("before", metavar="BEFORE"),
+    click.argument("after", metavar="[AFTER]", default="now"),
+    *places,
+    click.option("--slow", is_flag=True, help="Without changes of states and counters alone."),
+    *found,
+    text="Show what differs between two times, the most severe first.\n\nExit status: 0 nothing, 1 something.",
+    examples='2h\n"before the move" now --account shop\n2026-11-21 2026-11-22 --filter severity=high',
+)  # fmt: skip
+_in_inventory(
+    "scopes", *places[:-1], as_of, *found,
+    text="List the scopes, when each was last polled, and which failed.", examples="--filter error=*throttled*",
+)  # fmt: skip
+_in_inventory(
+    "export", *filters, as_of, limit, _format(["ndjson", "json", "csv", "yaml", "parquet"]),
+    text="Write resources with their documents to stdout.",
+    examples="> inventory.ndjson\n--type server --format csv > servers.csv",
+)  # fmt: skip
+_in_inventory(
+    "pin",
+    click.argument("name", metavar="NAME"),
+    click.argument("at", metavar="[TIME]", default="now"),
+    text="Keep the versions of a moment for good, under a name.", examples='"before the move"',
+)  # fmt: skip
+_in_inventory("pins", *found, text="List the pins.")
+_in_inventory(
+    "thin",
+    *(
+        click.option(f"--{name}", type=click.IntRange(1), default=days, show_default=True, metavar="DAYS", help=help)
+        for name, days, help in (
+            ("every-version", 30, "Keep every version for so long;"),
+            ("daily-version", 365, "then the last one of each day;"),
+            ("fast", 90, "changes of states and counters;"),
+            ("points", 30, "status, metrics and logs;"),
+            ("polls", 30, "polls in which nothing changed."),
+        )
+    ),
+    text="Remove old versions, but for the first and last of each resource and what is pinned.",
+)  # fmt: skip
+_in_inventory(
+    "check", text="Read everything, and list what is wrong.\n\nExit status: 0 nothing, 1 something."
+)
+_in_inventory(
+    "backup", click.argument("file", metavar="FILE"),
+    text="Write a copy to a new file, while polls go on.", examples="inventory-2026-11-22.db",
+)  # fmt: skip
+_in_inventory(
+    "restore",
+    click.argument("file", metavar="FILE"),
+    click.option("--replace", is_flag=True, help="Instead of what the inventory holds."),
+    text="Put a backup back.",
+    examples="inventory-2026-11-22.db --replace",
 )

@@ -31,12 +31,17 @@ def usual() -> Path:
 def opened(given: Optional[str] = None, create: bool = False) -> "Inventory":
     """``create``: make it, or bring one of an older release up to date. Raises BadUsage or an InventoryError."""
     where = address(given)
-    if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
-        raise BadUsage(
-            f"an inventory needs {' and '.join(missing)}: install the extra, pip install 'cmp-connectors[inventory]'"
-        )
+    check_installed()
     from inventory import Inventory
 
     if create and where == str(usual()):
         usual().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     return Inventory(where, create=create)
+
+
+def check_installed() -> None:
+    """Raises BadUsage where the extra is not installed."""
+    if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
+        raise BadUsage(
+            f"an inventory needs {' and '.join(missing)}: install the extra, pip install 'cmp-connectors[inventory]'"
+        )

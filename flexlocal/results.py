@@ -6,8 +6,9 @@ import re
 from types import SimpleNamespace
 from typing import Any, Optional, TextIO
 
-from flexlocal import show, terminal
+from flexlocal import parquet, show, terminal
 from flexlocal.options import BadUsage, nearest, pair
+from flexlocal.show import Column
 
 LISTS = ("status", "metrics", "logs")  # keys of answers that hold a list of points
 MISSING = object()
@@ -15,6 +16,8 @@ MISSING = object()
 
 @dataclasses.dataclass(frozen=True)
 class View:
+    """``family`` and ``whose`` are those of a handler's answer; questions to an inventory have none."""
+
     family: str
     whose: str
     format: Optional[str]
@@ -25,28 +28,46 @@ class View:
     query: Any  # a compiled JMESPath expression, or None
 
     def show(self, answer: Any, out: TextIO) -> None:
-        """Write the answer. Raises BadUsage for a column or a path that nothing in it has."""
+        """Write a handler's answer. Raises BadUsage for a column or a path that nothing in it has."""
         kind = _kind(answer)
         if kind is None:  # of validate_credentials
-            self._write(self._queried(answer), None, out)
+            self._write(self._queried(answer), out)
             return
-        entries = answer if kind == "resources" else answer[kind]
         columns = show.columns(self.family if kind == "resources" else kind)
+        entries = self._chosen(answer if kind == "resources" else answer[kind], columns)
+        if self.query is None:
+            whole = self.format in (None, "table", "csv", "ndjson") or kind == "resources"
+            what = {"resources": "resources", "logs": "log events"}.get(kind, f"{kind} points")
+            footer = f"{self.family}: {len(entries)} {what} ({self.whose})"
+            self._write(entries if whole else {**answer, kind: entries}, out, columns, footer)
+        else:
+            self._write(
+                self._queried(entries if kind == "resources" else {**answer, kind: entries}), out
+            )
+
+    def show_rows(
+        self,
+        rows: list[Any],
+        columns: list[Column],
+        out: TextIO,
+        footer: Optional[str] = None,
+    ) -> None:
+        """Write rows of other questions; ``footer`` is the line below a table. Raises BadUsage as ``show`` does."""
+        rows = self._chosen(rows, columns)
+        if self.query is None:
+            self._write(rows, out, columns, footer)
+        else:
+            self._write(self._queried(rows), out)
+
+    def show_value(self, value: Any, out: TextIO) -> None:
+        """Write an object that is no list of rows."""
+        self._write(self._queried(value), out)
+
+    def _chosen(self, entries: list[Any], columns: list[Column]) -> list[Any]:
         for key, wanted in self.filters:
             values = _values(entries, key, columns)
             entries = [each for each, value in zip(entries, values) if _matches(value, wanted)]
-        if self.sort:
-            entries = _sorted(entries, self.sort, columns)
-        if self.query is None:
-            whole = self.format in (None, "table", "csv", "ndjson") or kind == "resources"
-            chosen = entries if whole else {**answer, kind: entries}
-            self._write(chosen, kind, out)
-        else:
-            self._write(
-                self._queried(entries if kind == "resources" else {**answer, kind: entries}),
-                None,
-                out,
-            )
+        return _sorted(entries, self.sort, columns) if self.sort else entries
 
     def _queried(self, answer: Any) -> Any:
         if self.query is None:
@@ -58,21 +79,27 @@ class View:
         except jmespath.exceptions.JMESPathError as error:
             raise BadUsage(f"--query: {' '.join(str(error).split())}") from None
 
-    def _write(self, value: Any, kind: Optional[str], out: TextIO) -> None:
-        rows = isinstance(value, list) and bool(kind or (value and isinstance(value[0], dict)))
+    def _write(
+        self,
+        value: Any,
+        out: TextIO,
+        columns: Optional[list[Column]] = None,
+        footer: Optional[str] = None,
+    ) -> None:
+        rows = isinstance(value, list) and bool(columns or (value and isinstance(value[0], dict)))
         form = self.format or "table"
-        if form in ("table", "csv") and rows:
-            family = self.family if kind == "resources" else kind
-            columns = show.columns(family) if family else show.columns_of(value)
+        if form in ("table", "csv", "parquet") and rows:
+            columns = columns or show.columns_of(value)
             chosen = [_column(name, value, columns) for name in self.columns or ()]
+            if form == "parquet":
+                parquet.write(chosen or columns, value, out)
+                return
             if form == "csv":
                 show.csv_of(chosen or columns, value, out)
                 return
             left_out = show.table(chosen or columns, value, out, every=bool(chosen) or self.wide)
-            if kind:
-                what = "resources" if kind == "resources" else f"{kind} points"
-                what = "log events" if kind == "logs" else what
-                out.write(f"{self.family}: {len(value)} {what} ({self.whose})\n")
+            if footer:
+                out.write(f"{footer}\n")
             if left_out:
                 terminal.say(f"Not shown here: {', '.join(left_out)} (--wide, --columns)")
         elif form == "ndjson" and isinstance(value, list):
@@ -80,9 +107,9 @@ class View:
                 out.write(terminal.as_json(each) + "\n")
         elif form == "yaml":
             out.write(_yaml(value))
-        elif form == "csv":
+        elif form in ("csv", "parquet"):
             raise BadUsage(
-                "--format csv is for lists of objects; this is none: choose json or yaml"
+                f"--format {form} is for lists of objects; this is none: choose json or yaml"
             )
         else:
             out.write(terminal.as_json(value) + "\n")
@@ -99,8 +126,8 @@ def view(args: SimpleNamespace) -> View:
         except jmespath.exceptions.JMESPathError as error:
             raise BadUsage(f"--query is not JMESPath: {' '.join(str(error).split())}") from None
     return View(
-        family=args.family,
-        whose=args.account or "the event",
+        family=getattr(args, "family", None) or "",
+        whose=getattr(args, "account", None) or "the event",
         format=args.format,
         columns=[name.strip() for name in args.columns.split(",") if name.strip()]
         if args.columns
@@ -110,6 +137,11 @@ def view(args: SimpleNamespace) -> View:
         filters=[pair(text, "--filter") for text in args.filters],
         query=query,
     )
+
+
+def plain(format: str) -> View:
+    """Everything, in this format."""
+    return View("", "", format, None, True, None, [], None)
 
 
 def _kind(answer: Any) -> Optional[str]:
@@ -124,7 +156,7 @@ def _kind(answer: Any) -> Optional[str]:
 # --- columns and paths --------------------------------------------------------------------------------
 
 
-def _column(name: str, entries: list[Any], columns: list[show.Column]) -> show.Column:
+def _column(name: str, entries: list[Any], columns: list[Column]) -> Column:
     """The column of this title, or one of a path that at least one entry has."""
     wanted = name.replace("-", " ").replace("_", " ").lower()
     for column in columns:
@@ -138,10 +170,10 @@ def _column(name: str, entries: list[Any], columns: list[show.Column]) -> show.C
             f"no column or path {name!r}{nearest(name, known)}; columns are {', '.join(titles)}, "
             "a path is like base.name"
         )
-    return show.Column(name.upper(), lambda entry: _or_none(_at(entry, name)))
+    return Column(name.upper(), lambda entry: _or_none(_at(entry, name)))
 
 
-def _values(entries: list[Any], key: str, columns: list[show.Column]) -> list[Any]:
+def _values(entries: list[Any], key: str, columns: list[Column]) -> list[Any]:
     column = _column(key, entries, columns)
     return [(column.value(entry), show.text(column, entry)) for entry in entries]
 
@@ -195,7 +227,7 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-def _sorted(entries: list[Any], sort: str, columns: list[show.Column]) -> list[Any]:
+def _sorted(entries: list[Any], sort: str, columns: list[Column]) -> list[Any]:
     down = sort.startswith("-")
     column = _column(sort.lstrip("-"), entries, columns)
 

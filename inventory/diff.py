@@ -169,8 +169,7 @@ def _difference(
     changes: Sequence[Change],
 ) -> Difference:
     moved = tuple(_moved(changes))
-    severity = _severity(what, changes, moved)
-    return Difference(what, severity, before, after, when, tuple(changes), moved)
+    return Difference(what, severity(what, changes), before, after, when, tuple(changes), moved)
 
 
 def _when(reader: Reader, marks: _Marks, what: str) -> Optional[Bounds]:
@@ -239,9 +238,10 @@ def _role(document: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(map(str, values))
 
 
-def _severity(what: str, changes: Sequence[Change], moved: Sequence[Moved]) -> str:
+def severity(what: str, changes: Sequence[Change]) -> str:
     """High: something is gone, no longer runs, or lost a connection. Medium: it is something else than it was, or has
     a connection more. Low: what is new, tags, and what only its provider knows."""
+    moved = list(_moved(changes))
     if what == GONE or any(each.before for each in moved):
         return HIGH
     if what == ADDED:

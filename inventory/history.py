@@ -1,12 +1,14 @@
 """What happened to one resource."""
 
+from collections.abc import Sequence
 from typing import Optional
 
 from sqlalchemy import Connection, select
 
 from inventory.changes import Change
+from inventory.diff import ADDED, severity
 from inventory.entries import Reader
-from inventory.model import Event, History
+from inventory.model import Bounds, Event, History
 from inventory.retention import every_version_since
 from inventory.rows import value_of
 from inventory.schema import change, path, presence
@@ -29,13 +31,18 @@ def history(connection: Connection, key: int, fast: bool) -> History:
     for number, (start, after, end, end_after) in enumerate(spans):
         _, found = changes.pop(start, (None, ()))
         what = "came back" if number else "appeared"
-        events.append((start, Event(what, reader.times.bounds(after, start), tuple(found))))
+        when = reader.times.bounds(after, start)
+        events.append((start, Event(what, when, tuple(found), severity(ADDED, found))))
         if end is not None:
-            events.append((end, Event("gone", reader.times.bounds(end_after, end))))
+            events.append((end, _event("gone", reader.times.bounds(end_after, end), ())))
     for run, (after, found) in changes.items():
-        events.append((run, Event("changed", reader.times.bounds(after, run), tuple(found))))
+        events.append((run, _event("changed", reader.times.bounds(after, run), found)))
     events.sort(key=lambda each: each[0])
     return History(entry, tuple(event for _, event in events), every_version_since(connection))
+
+
+def _event(what: str, when: Bounds, changes: Sequence[Change]) -> Event:
+    return Event(what, when, tuple(changes), severity(what, changes))
 
 
 def _changes(

@@ -20,6 +20,7 @@ LIMIT = 1000  # entries in one answer
 
 # Inventory.list hides the type within the class
 Entries = list[Entry]
+Resources = list[Resource]
 Points = list[dict[str, Any]]
 Problems = list[str]
 
@@ -175,6 +176,29 @@ class Inventory:
         with self._reading() as connection:
             reader = Reader(connection, as_of)
             return reader.entries(reader.keys(wanted, after, limit))
+
+    def resources(
+        self,
+        *,
+        account: Optional[str] = None,
+        provider: Optional[str] = None,
+        family: Optional[str] = None,
+        scope: Optional[str] = None,
+        type: Optional[str] = None,
+        state: Optional[str] = None,
+        name: Optional[str] = None,
+        tag: Optional[str] = None,
+        as_of: Optional[datetime.datetime] = None,
+        after: int = 0,
+        limit: int = LIMIT,
+    ) -> Resources:
+        """As ``list``, with the documents; for the next ones, pass the last one's ``entry.key`` as ``after``."""
+        wanted = Filter(account, provider, family, scope, type, state, name, tag)
+        if limit < 1:
+            raise InvalidQuestion(f"the limit is {limit}", "pass 1 or more")
+        with self._reading() as connection:
+            reader = Reader(connection, as_of)
+            return [*reader.resources(reader.keys(wanted, after, limit))]
 
     def show(
         self,

@@ -3,7 +3,7 @@
 import dataclasses
 import datetime
 from collections.abc import Mapping, Sequence
-from typing import Any, Optional, Union
+from typing import Any, Callable, Optional, Union
 
 from inventory.changes import Change
 
@@ -135,18 +135,16 @@ class Coverage:
         """The end of the oldest complete poll that the answer rests on."""
         return min((each.complete_at for each in self.scopes if each.complete_at), default=None)
 
-    def absence(self) -> str:
-        """The proof, or the lack of it, that something is nowhere."""
+    def absence(self, form: Callable[[datetime.datetime], str] = written) -> str:
+        """The proof, or the lack of it, that something is nowhere. ``form`` writes its times."""
         count, failed = len(self.scopes), self.failed
         if not count:
             return "unknown: nothing was polled"
         if not failed:
             assert self.oldest is not None  # noqa: S101 - of complete scopes
-            return (
-                f"nowhere, in {count} of {count} scopes, all complete since {written(self.oldest)}"
-            )
+            return f"nowhere, in {count} of {count} scopes, all complete since {form(self.oldest)}"
         reasons = "; ".join(
-            f"{each.label} failed since {written(each.failed_since)}"
+            f"{each.label} failed since {form(each.failed_since)}"
             if each.failed_since
             else f"{each.label} was never complete"
             for each in failed
@@ -156,11 +154,12 @@ class Coverage:
 
 @dataclasses.dataclass(frozen=True)
 class Event:
-    """One step of a resource's history. ``what``: appeared, changed, gone, came back."""
+    """One step of a resource's history. ``what``: appeared, changed, gone, came back. ``severity`` is that of a diff."""
 
     what: str
     when: Bounds
     changes: tuple[Change, ...] = ()
+    severity: str = "low"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import datetime
 from pathlib import Path
 
-from inventory import Failure
+from inventory import Failure, Inventory
 
 ROOT = Path(__file__).resolve().parent.parent
 UTC = datetime.timezone.utc
@@ -60,3 +60,39 @@ def fail(inventory, minute, error="no answer", account="shop", family="servers",
 
 def ids(entries):
     return [entry.id for entry in entries]
+
+
+OLD = "i-0123456789abcdef1"  # web-2, before it was created anew
+NEW = "i-0123456789abcdef9"
+
+
+def store_example(file):
+    """Two accounts. At 10:15 a server stopped, another was created anew, and us-east-1 could not be polled."""
+    prod = {"stage": "prod"}
+    to = {"network": [{"id": "subnet-1"}]}
+    with Inventory(file, create=True) as inventory:
+        servers = [
+            server(
+                "i-0123456789abcdef0", "web-1", ip="10.4.3.17", tags=prod, instance_type="m5.large"
+            ),
+            server(OLD, "web-2", ip="10.4.3.18", tags=prod, connections=to),
+        ]
+        batch = [server("i-0123456789abcdef2", "batch")]
+        poll(inventory, 0, {"eu-west-1": servers, "us-east-1": batch})
+        networks = [network("subnet-1", "10.4.3.0/24"), network("vpc-1", "10.4.0.0/16")]
+        poll(inventory, 1, {"eu-west-1": networks}, family="networks")
+        poll(inventory, 2, [server("i-9", "=1+1\x1b[31m")], account="lab", provider="other")
+        to = {"network": [{"id": "subnet-2"}]}
+        servers = [
+            server(
+                "i-0123456789abcdef0",
+                "web-1",
+                "stopped",
+                ip="10.4.3.17",
+                tags=prod,
+                instance_type="m5.xlarge",
+            ),
+            server(NEW, "web-2", ip="10.4.3.18", tags=prod, connections=to),
+        ]
+        poll(inventory, 15, {"eu-west-1": servers, "us-east-1": "throttled"})
+        inventory.pin("before the move", at(5))

@@ -27,7 +27,6 @@ def test_it_is_the_one_given_or_of_the_environment_or_in_the_data_folder(monkeyp
 
 
 def test_the_folder_of_the_usual_one_is_made(tmp_path):
-    pytest.importorskip("sqlalchemy")
     with inventories.opened(create=True):
         pass
     folder = tmp_path / ".local/share/flexlocal"

@@ -1,13 +1,33 @@
-"""The Python of docs/operate/inventory.md does what the page says."""
+"""The commands and the Python of docs/operate/inventory.md do what the page says."""
 
 import re
+import shlex
 
 import pytest
 
+from flexlocal import inventories
+from flexlocal.__main__ import main
 from inventory import fields
-from tests.inventories import ROOT
+from tests.inventories import ROOT, store_example
 
 PAGE = (ROOT / "docs" / "operate" / "inventory.md").read_text(encoding="utf-8")
+
+
+def test_the_commands_run(tmp_path, monkeypatch, capsys):
+    """In their order: a backup is restored. A diff's status says that something differs."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(inventories.VARIABLE, "inventory.db")
+    store_example("inventory.db")
+    blocks = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
+    commands = [line for block in blocks for line in block.splitlines() if line.strip()]
+    assert len(commands) > 20
+    for command in commands:
+        _, _, *arguments = shlex.split(command)
+        if ">" in arguments:
+            arguments = arguments[: arguments.index(">")]
+        status = main(["inventory", *arguments])
+        assert (command, status) == (command, 1 if arguments[0] == "diff" else 0)
+        assert capsys.readouterr().out
 
 
 def test_the_examples_print_what_the_page_says(tmp_path, monkeypatch, capsys):

@@ -1,0 +1,590 @@
+"""``flexlocal inventory``: what was polled, asked from the terminal.
+
+Exit statuses are those of grep and diff: 0 something was found (diff: nothing differs), 1 nothing was found (diff:
+something differs), 2 the question can't be answered. 3: nothing was found, but it may be there, since a scope's last
+poll was not complete.
+"""
+
+import datetime
+import sys
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Optional
+
+from flexlocal import inventories, parquet, results, terminal, times
+from flexlocal.options import BadUsage, unknown
+from flexlocal.show import Column, columns_of
+from inventory.changes import ABSENT, Change
+from inventory.errors import UnknownResource
+from inventory.fields import steps
+from inventory.flat import flat
+from inventory.model import Bounds, Coverage, Difference, Entry, Event, Hit, Resource, written
+
+if TYPE_CHECKING:
+    from inventory import Inventory
+
+FOUND, NOTHING, NOT_KNOWN = 0, 1, 3
+SAME, DIFFERENT = 0, 1
+PAGE = 1000  # resources of one read
+MOST_SCOPES = 5  # that failed, and are named
+FILTERS = ("account", "provider", "family", "scope", "type", "state", "name", "tag")
+PLACES = FILTERS[:4]
+
+Row = dict[str, Any]
+
+
+# --- asking -----------------------------------------------------------------------------------------
+
+
+def list_resources(args: SimpleNamespace) -> int:
+    view = _view(args)
+    with inventories.opened(args.inventory) as inventory:
+        as_of = _as_of(args, inventory)
+        rows = [_entry(entry) for entry in _entries(inventory, args, as_of)]
+        return _answer(view, rows, ENTRY, _coverage(inventory, args, as_of), as_of)
+
+
+def search(args: SimpleNamespace) -> int:
+    view = _view(args)
+    with inventories.opened(args.inventory) as inventory:
+        as_of = _as_of(args, inventory)
+        _check_places(inventory, args)
+        found = inventory.search(
+            args.text, by=args.by, as_of=as_of, limit=args.limit, **_given(args, *PLACES, "type")
+        )
+    if found.more:
+        terminal.say(f"There are more than {args.limit}: --limit shows more, --type less.")
+    if found.scanned:
+        terminal.say("Every document was read: no index has all fields.")
+    status = _answer(view, [_hit(hit) for hit in found.hits], HIT, found.coverage, as_of, "hits")
+    if found.hits and args.by != "network" and all(hit.by == "network" for hit in found.hits):
+        return _nowhere(f"{args.text} itself", found.coverage)
+    return status
+
+
+def show(args: SimpleNamespace) -> int:
+    view = _view(args)
+    with inventories.opened(args.inventory) as inventory:
+        as_of = _as_of(args, inventory)
+        chosen = _given(args, "account", "type")
+        try:
+            resource = inventory.show(args.id, as_of=as_of, **chosen)
+        except UnknownResource:
+            entry = _only(inventory, args, as_of)  # an ARN, an address, a name
+            if entry is None:
+                return _nowhere(args.id, inventory.coverage(account=args.account, as_of=as_of))
+            resource = inventory.show(entry.id, account=entry.account, type=entry.type, as_of=as_of)
+        if resource is None:
+            terminal.say(f"{args.id} was not there yet at {times.shown(as_of or _now())}.")
+            return NOTHING
+        coverage = inventory.coverage(
+            account=resource.entry.account,
+            family=resource.entry.family,
+            scope=resource.entry.scope,
+            as_of=as_of,
+        )
+    row = {**_entry(resource.entry), "exact": resource.exact, "document": resource.document}
+    if args.query is None and (args.format or "table") in ("table", "csv", "parquet"):
+        view.show_rows(list(_lines(resource)), LINE, sys.stdout)
+    else:
+        view.show_value(row, sys.stdout)
+    if not resource.exact:
+        terminal.say("Retention has removed the version of that time: this is the one before it.")
+    _say_failed(coverage)
+    return FOUND
+
+
+def history(args: SimpleNamespace) -> int:
+    view = _view(args)
+    with inventories.opened(args.inventory) as inventory:
+        chosen = _given(args, "account", "type")
+        try:
+            found = inventory.history(args.id, fast=args.fast, **chosen)
+        except UnknownResource:
+            entry = _only(inventory, args, None)
+            if entry is None:
+                return _nowhere(args.id, inventory.coverage(account=args.account))
+            found = inventory.history(
+                entry.id, account=entry.account, type=entry.type, fast=args.fast
+            )
+    rows = [row for event in found.events for row in _event_rows(event)]
+    entry = found.entry
+    footer = f"{entry.type} {entry.name} of {entry.account}: {_count(len(found.events), 'event')}"
+    view.show_rows(rows, EVENT, sys.stdout, f"{footer}; times are UTC")
+    _say_thinned(found.every_version_since)
+    return FOUND
+
+
+def diff(args: SimpleNamespace) -> int:
+    view = _view(args)
+    with inventories.opened(args.inventory) as inventory:
+        pins, now = inventory.pins(), _now()
+        before, after = (times.moment(text, now, pins) for text in (args.before, args.after))
+        _check_places(inventory, args)
+        chosen = _given(args, *PLACES, "type")
+        found = inventory.diff(before, after, fast=not args.slow, **chosen)
+    rows = [row for each in found.differences for row in _difference_rows(each)]
+    span = f"between {times.shown(before)} and {times.shown(after)} (UTC)"
+    count = len(found.differences)
+    verb = "differs" if count < 2 else "differ"
+    _show(
+        view, rows, DIFFERENCE, f"{_count(count, 'resource') if count else 'nothing'} {verb} {span}"
+    )
+    _say_thinned(found.every_version_since, before)
+    complete = True
+    for when, coverage in ((before, found.before), (after, found.after)):
+        _say_failed(coverage, f"At {times.shown(when)}: ")
+        if not coverage.scopes:
+            terminal.say(f"At {times.shown(when)}: nothing had been polled.")
+        complete = complete and coverage.complete
+    return DIFFERENT if rows else SAME if complete else NOT_KNOWN
+
+
+def scopes(args: SimpleNamespace) -> int:
+    view = _view(args)
+    with inventories.opened(args.inventory) as inventory:
+        as_of = _as_of(args, inventory)
+        coverage = _coverage(inventory, args, as_of)
+    rows = [
+        {
+            "account": each.account,
+            "family": each.family,
+            "scope": each.scope,
+            "complete_at": _text(each.complete_at),
+            "failed_since": _text(each.failed_since),
+            "error": each.error,
+        }
+        for each in coverage.scopes
+    ]
+    failed = len(coverage.failed)
+    footer = f"{_count(len(rows), 'scope')}, {failed or 'none'} failed; times are UTC"
+    _show(view, rows, SCOPE, footer)
+    return FOUND if rows else NOTHING
+
+
+def export(args: SimpleNamespace) -> int:
+    form = args.format or "ndjson"
+    if form == "parquet":
+        parquet.check(sys.stdout)
+    with inventories.opened(args.inventory) as inventory:
+        as_of = _as_of(args, inventory)
+        _check_places(inventory, args)
+        rows = (
+            {**_entry(each.entry), "exact": each.exact, "document": each.document}
+            for each in _pages(inventory.resources, args, as_of)
+        )
+        count = 0
+        if form == "ndjson":  # as it is read: there may be a million
+            for row in rows:
+                print(terminal.as_json(row))
+                count += 1
+        else:
+            listed = list(rows)
+            count = len(listed)
+            if form in ("csv", "parquet"):
+                listed = [_flat(row) for row in listed]
+            results.plain(form).show_rows(listed, columns_of(listed), sys.stdout)
+        coverage = _coverage(inventory, args, as_of)
+    if not count:
+        terminal.say(_sentence(coverage))
+    _say_failed(coverage)
+    return FOUND if count else _absent(coverage)
+
+
+# --- keeping ----------------------------------------------------------------------------------------
+
+
+def check(args: SimpleNamespace) -> int:
+    with inventories.opened(args.inventory) as inventory:
+        problems = inventory.check()
+        for problem in problems:
+            print(terminal.line_of(problem))
+        if not problems:
+            print(f"{inventory.address}: nothing is wrong")
+    return 1 if problems else 0
+
+
+def backup(args: SimpleNamespace) -> int:
+    with inventories.opened(args.inventory) as inventory:
+        inventory.backup(args.file)
+    print(f"wrote {args.file}")
+    return 0
+
+
+def restore(args: SimpleNamespace) -> int:
+    inventories.check_installed()
+    from inventory.backup import restore as put_back
+
+    where = inventories.address(args.inventory)
+    put_back(args.file, where, replace=args.replace)
+    print(f"restored {args.file}")
+    return 0
+
+
+def pin(args: SimpleNamespace) -> int:
+    with inventories.opened(args.inventory) as inventory:
+        at = times.moment(args.at, _now(), inventory.pins())
+        inventory.pin(args.name, at)
+    print(f"{args.name}: {written(at)}")
+    return 0
+
+
+def pins(args: SimpleNamespace) -> int:
+    view = _view(args)
+    with inventories.opened(args.inventory) as inventory:
+        rows = [{"name": name, "at": written(at)} for name, at in inventory.pins().items()]
+    _show(view, rows, PIN, f"{_count(len(rows), 'pin')}; times are UTC")
+    return FOUND if rows else NOTHING
+
+
+def thin(args: SimpleNamespace) -> int:
+    from inventory.retention import Retention
+
+    keep = Retention(args.every_version, args.daily_version, args.fast, args.points, args.polls)
+    with inventories.opened(args.inventory) as inventory:
+        removed = inventory.thin(keep)
+    print(
+        f"removed {_count(removed.versions, 'version')}, {_count(removed.fast, 'change')} of states, "
+        f"{_count(removed.points, 'point')} and {_count(removed.polls, 'poll')}"
+    )
+    return 0
+
+
+# --- what is asked ------------------------------------------------------------------------------------
+
+
+def _view(args: SimpleNamespace) -> results.View:
+    view = results.view(args)
+    if view.format == "parquet":
+        parquet.check(sys.stdout)
+    return view
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.timezone.utc)
+
+
+def _as_of(args: SimpleNamespace, inventory: "Inventory") -> Optional[datetime.datetime]:
+    if args.as_of is None:
+        return None
+    return times.moment(args.as_of, _now(), inventory.pins())
+
+
+def _given(args: SimpleNamespace, *names: str) -> dict[str, Optional[str]]:
+    return {name: getattr(args, name) for name in names}
+
+
+def _check_places(inventory: "Inventory", args: SimpleNamespace) -> None:
+    """A mistyped account, family or scope is bad usage: nothing would be found there, which proves nothing."""
+    known = inventory.coverage().scopes
+    for name in ("account", "family", "scope"):
+        value = getattr(args, name)
+        there = {getattr(each, name): None for each in known}
+        if value is not None and known and value not in there:
+            raise unknown(name, value, sorted(filter(None, there)))
+
+
+def _entries(
+    inventory: "Inventory", args: SimpleNamespace, as_of: Optional[datetime.datetime]
+) -> Iterator[Entry]:
+    _check_places(inventory, args)
+    yield from _pages(inventory.list, args, as_of)
+
+
+def _pages(read: Any, args: SimpleNamespace, as_of: Optional[datetime.datetime]) -> Iterator[Any]:
+    after, left = 0, args.limit
+    while left is None or left > 0:
+        limit = PAGE if left is None else min(PAGE, left)
+        page = read(as_of=as_of, after=after, limit=limit, **_given(args, *FILTERS))
+        yield from page
+        if len(page) < limit:
+            return
+        after = getattr(page[-1], "entry", page[-1]).key
+        left = None if left is None else left - len(page)
+
+
+def _coverage(
+    inventory: "Inventory", args: SimpleNamespace, as_of: Optional[datetime.datetime]
+) -> Coverage:
+    return inventory.coverage(as_of=as_of, **_given(args, *PLACES))
+
+
+def _only(
+    inventory: "Inventory", args: SimpleNamespace, as_of: Optional[datetime.datetime]
+) -> Optional[Entry]:
+    """The one resource that a search for the text finds; None if it finds nothing. Raises BadUsage."""
+    found = inventory.search(args.id, as_of=as_of, limit=10, **_given(args, "account", "type"))
+    entries = {hit.entry.key: hit.entry for hit in found.hits if hit.by != "network"}
+    if len(entries) > 1:
+        some = ", ".join(f"{each.id} ({each.name})" for each in entries.values())
+        raise BadUsage(f"{args.id!r} is not one resource: {some}; name its id")
+    return next(iter(entries.values()), None)
+
+
+# --- how it is said -------------------------------------------------------------------------------------
+
+
+def _answer(
+    view: results.View,
+    rows: list[Row],
+    columns: list[Column],
+    coverage: Coverage,
+    as_of: Optional[datetime.datetime],
+    what: str = "resources",
+) -> int:
+    if not rows:
+        _show(view, rows, columns, _sentence(coverage))
+        if view.format not in (None, "table") or view.query is not None:
+            terminal.say(_sentence(coverage))
+        return _absent(coverage)
+    _show(view, rows, columns, _footer(len(rows), what, coverage, as_of))
+    _say_failed(coverage)
+    return FOUND
+
+
+def _show(view: results.View, rows: list[Row], columns: list[Column], footer: str) -> None:
+    """A table without rows is its last line alone."""
+    if not rows and view.format in (None, "table") and view.query is None:
+        print(footer)
+    else:
+        view.show_rows(rows, columns, sys.stdout, footer)
+
+
+def _footer(count: int, what: str, coverage: Coverage, as_of: Optional[datetime.datetime]) -> str:
+    parts = [_count(count, what[:-1])]
+    if as_of is not None:
+        parts.append(f"as of {times.shown(as_of)}")
+    complete = len(coverage.scopes) - len(coverage.failed)
+    parts.append(f"{complete} of {_count(len(coverage.scopes), 'scope')} complete")
+    if coverage.oldest:
+        parts.append(f"polled {times.shown(coverage.oldest)} or later")
+    return f"{', '.join(parts)} (UTC)"
+
+
+def _nowhere(text: str, coverage: Coverage) -> int:
+    terminal.say(f"{text}: {_sentence(coverage)}")
+    return _absent(coverage)
+
+
+def _absent(coverage: Coverage) -> int:
+    return NOTHING if coverage.complete else NOT_KNOWN
+
+
+def _sentence(coverage: Coverage) -> str:
+    return coverage.absence(times.shown)
+
+
+def _say_failed(coverage: Coverage, before: str = "") -> None:
+    for each in coverage.failed[:MOST_SCOPES]:
+        since = f"failed since {times.shown(each.failed_since)}" if each.failed_since else ""
+        why = f" ({each.error})" if each.error else ""
+        if each.complete_at is None:
+            since = "was never complete"
+        terminal.say(f"{before}{each.label} {since}{why}")
+    if len(coverage.failed) > MOST_SCOPES:
+        more = len(coverage.failed) - MOST_SCOPES
+        terminal.say(f"{before}and {more} more scopes: flexlocal inventory scopes")
+
+
+def _say_thinned(
+    since: Optional[datetime.datetime], start: Optional[datetime.datetime] = None
+) -> None:
+    if since is not None and (start is None or start < since):
+        terminal.say(
+            f"Every version is kept since {times.shown(since)}; some of before were thinned out."
+        )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+# --- rows -----------------------------------------------------------------------------------------------
+
+
+def _text(time: Optional[datetime.datetime]) -> Optional[str]:
+    return None if time is None else written(time)
+
+
+def _bounds(bounds: Optional[Bounds]) -> Optional[Row]:
+    """``after`` is null if nobody looked before."""
+    if bounds is None:
+        return None
+    return {"after": _text(bounds.after), "before": _text(bounds.before)}
+
+
+def _entry(entry: Entry) -> Row:
+    return {
+        "account": entry.account,
+        "provider": entry.provider,
+        "family": entry.family,
+        "scope": entry.scope,
+        "type": entry.type,
+        "id": entry.id,
+        "name": entry.name,
+        "state": entry.state,
+        "present": entry.present,
+        "first_seen": _bounds(entry.first_seen),
+        "last_seen": _text(entry.last_seen),
+        "gone": _bounds(entry.gone),
+    }
+
+
+def _hit(hit: Hit) -> Row:
+    return {
+        **_entry(hit.entry),
+        "by": hit.by,
+        "value": hit.value,
+        "where": hit.where,
+        "since": _bounds(hit.since),
+    }
+
+
+def _change(change: Change) -> Row:
+    """A side that the field is not on has no key."""
+    row: Row = {"path": change.path}
+    for name in ("before", "after"):
+        value = getattr(change, name)
+        if value is not ABSENT:
+            row[name] = _ids(value) if change.path.startswith("/connections/") else value
+    return {**row, "fast": change.fast}
+
+
+def _ids(targets: Any) -> Any:
+    if not isinstance(targets, list):
+        return targets
+    return [each.get("id") if isinstance(each, dict) else each for each in targets]
+
+
+def _event_rows(event: Event) -> Iterator[Row]:
+    row = {"when": _bounds(event.when), "what": event.what, "severity": event.severity}
+    for change in event.changes:
+        yield {**row, **_change(change)}
+    if not event.changes:
+        yield row
+
+
+def _difference_rows(each: Difference) -> Iterator[Row]:
+    entry = each.entry
+    row = {
+        "severity": each.severity,
+        "what": each.what,
+        **{
+            key: value
+            for key, value in _entry(entry).items()
+            if key in (*PLACES, "type", "id", "name")
+        },
+        "when": _bounds(each.when),
+    }
+    if each.what == "re-created" and each.before:
+        row["former_id"] = each.before.id
+    changes = [change for change in each.changes if change.path not in ("", "/id")]
+    for change in changes:
+        yield {**row, **_change(change)}
+    if not changes:
+        yield row
+
+
+def _lines(resource: Resource) -> Iterator[Row]:
+    """A resource for a person: where and since when first, then its document field by field."""
+    entry = resource.entry
+    for field in ("name", "id", "type", "state", "account", "provider", "family", "scope"):
+        yield {"field": field, "value": getattr(entry, field)}
+    yield {"field": "first seen", "value": times.sentence(entry.first_seen)}
+    yield {"field": "last seen", "value": times.shown(entry.last_seen)}
+    if entry.gone:
+        yield {"field": "gone", "value": times.sentence(entry.gone)}
+    for path, value in flat(resource.document):
+        if path not in (("id",), ("type",), ("base", "name"), ("base", "last_seen_at")):
+            yield from _items(".".join(path), value)
+
+
+def _items(field: str, value: Any) -> Iterator[Row]:
+    """A list of objects takes a line for each of their fields, named as --query and --columns name them."""
+    if not isinstance(value, list) or not any(isinstance(item, (dict, list)) for item in value):
+        yield {"field": field, "value": value}
+        return
+    for number, item in enumerate(value):
+        for path, below in flat(item) if isinstance(item, dict) else [((), item)]:
+            yield from _items(".".join((field, str(number), *path)), below)
+
+
+def _flat(row: Row) -> Row:
+    found = {
+        key: _interval(row, key) if key in INTERVALS else row[key]
+        for key in row
+        if key != "document"
+    }
+    found.update(("__".join(path), _cell(value)) for path, value in flat(row["document"]))
+    return found
+
+
+INTERVALS = ("first_seen", "gone", "since", "when")
+
+
+def _interval(row: Row, key: str) -> Optional[str]:
+    value = row.get(key)
+    if value is None:
+        return None
+    after, before = (
+        datetime.datetime.fromisoformat(text.replace("Z", "+00:00")) if text else None
+        for text in (value["after"], value["before"])
+    )
+    assert before is not None  # noqa: S101 - of _bounds
+    return times.interval(Bounds(after, before))
+
+
+def _cell(value: Any) -> Any:
+    """Objects, and lists of them, as JSON."""
+    if isinstance(value, dict) or (
+        isinstance(value, list) and any(isinstance(item, (dict, list)) for item in value)
+    ):
+        return terminal.as_json(value)
+    return value
+
+
+def _column(title: str, key: Optional[str] = None) -> Column:
+    key = key or title.lower().replace(" ", "_")
+    if key in INTERVALS:
+        return Column(title, lambda row: _interval(row, key))
+    return Column(title, lambda row: row.get(key))
+
+
+def _path(title: str, key: str) -> Column:
+    """A JSON pointer, with dots in a table."""
+    return Column(title, lambda row: row.get(key), lambda path: ".".join(steps(path)))
+
+
+def _time(title: str) -> Column:
+    return Column(title, _column(title).value, lambda text: f"{text[:10]} {text[11:16]}")
+
+
+ENTRY = [
+    *map(_column, ("NAME", "ID", "TYPE", "STATE", "SCOPE", "ACCOUNT", "FAMILY", "PROVIDER")),
+    _column("SINCE", "first_seen"),
+    _time("LAST SEEN"),
+]
+HIT = [
+    *map(_column, ("NAME", "ID", "TYPE", "BY", "VALUE", "SINCE", "GONE", "STATE", "SCOPE")),
+    _column("ACCOUNT"),
+    _path("WHERE", "where"),
+]
+CHANGE = [
+    _path("FIELD", "path"),
+    Column("BEFORE", lambda row: _cell(row.get("before"))),
+    Column("AFTER", lambda row: _cell(row.get("after"))),
+]
+EVENT = [_column("WHEN"), _column("WHAT"), _column("SEVERITY"), *CHANGE]
+DIFFERENCE = [
+    *map(_column, ("SEVERITY", "WHAT", "NAME", "ID")),
+    *CHANGE,
+    *map(_column, ("WHEN", "TYPE", "SCOPE", "ACCOUNT")),
+    _column("FORMER ID"),
+]
+SCOPE = [
+    *map(_column, ("ACCOUNT", "FAMILY", "SCOPE")),
+    *map(_time, ("COMPLETE AT", "FAILED SINCE")),
+    _column("ERROR"),
+]
+PIN = [_column("NAME"), _time("AT")]
+LINE = [_column("FIELD"), _column("VALUE")]
