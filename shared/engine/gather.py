@@ -105,6 +105,7 @@ def gather(started: Started, task: Task) -> tuple[list[dict[str, Any]], bool]:
         answers = _side_by_side(started, task, scopes)
     finally:
         poll.network.end()  # which also ends every thread that hangs in it
+    poll.traffic.news("answers", answers=answers)
     failed = _failed(poll, answers, task.all_scopes)
     results, dropped = _merge(answers, task.one_each)
     if failed:

@@ -5,7 +5,8 @@ import threading
 from typing import Any, Callable, Optional
 
 # Called by any of the poll's threads with the kind of news ("scopes", "page", "calls", "retry", "done"), the name of
-# the scope ("" before there are any) and facts. It must return at once.
+# the scope ("" before there are any) and facts. It must return at once. Last comes "answers", from the thread that
+# called the handler: the outcome of every scope (shared/engine/gather.py: Answer), also where the handler then fails.
 Watch = Callable[..., None]
 
 # The name of the scope that a thread works for; threads are started in a copy of the context of their starter.
