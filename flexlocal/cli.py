@@ -197,6 +197,33 @@ servers --account demo-aws --query "[].base.name"
 servers --account demo-aws --handler get_metrics --format csv
 servers --event - --format ndjson < event.json""",
 )  # fmt: skip
+command(
+    "poll",
+    "poll:poll_accounts",
+    click.option("--account", multiple=True, metavar="NAME", help="Only this account; with * those that match (may be repeated).", shell_complete=_accounts),
+    click.option("--family", "families", multiple=True, metavar="FAMILY", help="Only this family (may be repeated).", shell_complete=_families),
+    click.option(
+        "--handler", "handlers", multiple=True, metavar="HANDLER", shell_complete=_handlers,
+        help="get (resources, the default), get_status, get_metrics or get_logs (may be repeated).",
+    ),
+    click.option("--inventory", metavar="FILE-or-URL", help="The inventory, instead of $FLEXLOCAL_INVENTORY."),
+    click.option("--once", is_flag=True, help="Poll once (the default)."),
+    click.option("--every", metavar="TIME", help="Poll again and again, such as 15m, until SIGTERM or Ctrl-C."),
+    click.option("--status-every", metavar="TIME", help="With --every: also status, at this interval."),
+    click.option("--metrics-every", metavar="TIME", help="With --every: also metrics."),
+    click.option("--logs-every", metavar="TIME", help="With --every: also logs."),
+    click.option("--workers", type=int, default=4, show_default=True, metavar="NUMBER", help="Polls side by side."),
+    click.option("--grace", default="60s", show_default=True, metavar="TIME", help="What polls that run get to end when stopped."),
+    accounts_file,
+    click.option("--scope", "scopes", multiple=True, metavar="NAME", help="Only this region, project or site (may be repeated; * for any text)."),
+    click.option("--option", "options", multiple=True, metavar="KEY=VALUE", help="An option of the event, such as deadline_s=120."),
+    *shown,
+    text="Poll accounts and store what they have in an inventory.\n\nAll accounts of the accounts file with all their families, unless some are named. Exit status: 0 if all polls were complete, 1 if not, 2 for bad usage, 130 when interrupted.",
+    examples="""--account shop-prod
+--account 'demo-*' --inventory demo.db
+--account shop-prod --family servers --family volumes
+--every 15m --status-every 5m --logs-every 5m""",
+)  # fmt: skip
 command("families", "run:show_families", text="List the families and their providers.")
 command(
     "accounts",

@@ -48,7 +48,10 @@ def event(args: SimpleNamespace) -> tuple[Any, Optional["Account"]]:
         key, value = pair(text, "--option")
         if not isinstance(content, dict) or not isinstance(content.get("options") or {}, dict):
             break  # the handler refuses it in its own words
-        content = {**content, "options": {**(content.get("options") or {}), key: _value(value)}}
+        content = {
+            **content,
+            "options": {**(content.get("options") or {}), key: json_or_text(value)},
+        }
     return content, account
 
 
@@ -85,7 +88,7 @@ def _stdin() -> str:
         raise BadUsage("--event -: this is not UTF-8 text") from None
 
 
-def _value(text: str) -> Any:
+def json_or_text(text: str) -> Any:
     """JSON where it is JSON (true, 30, {...}); else the text itself."""
     try:
         return json.loads(text)

@@ -1,0 +1,287 @@
+"""``flexlocal poll``: polls accounts and stores what they have in the inventory, once or again and again."""
+
+import contextlib
+import dataclasses
+import datetime
+import fnmatch
+import queue
+import re
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from types import SimpleNamespace
+from typing import Any, Callable, Optional, TextIO
+
+from flexlocal import accounts, inventories, options, poll_workers, results, show, terminal
+from flexlocal.families import families
+from flexlocal.options import BadUsage
+from flexlocal.poll_task import (
+    COMPLETE,
+    FAILED,
+    GIVEN_UP,
+    HANDLERS,
+    PARTIAL,
+    POINTS,
+    Result,
+    Store,
+    Task,
+    poll,
+)
+
+FAILED_STATUS = 1
+INTERRUPTED = 130
+SHORTEST_S = 10  # from one poll to the next
+LONGEST_S = 31 * 86400
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_OUTCOMES = (COMPLETE, PARTIAL, FAILED, GIVEN_UP)
+_BUG = "This is an error of the connector itself: -v shows where, for a report."
+
+
+def poll_accounts(args: SimpleNamespace) -> int:
+    tasks = _tasks(args)
+    grace = _seconds(args.grace, "--grace", least=0)
+    view = results.view(args)
+    resolve = _with_credentials({task.account.name: task.account for task in tasks})
+    replays = any(task.account.demo for task in tasks)
+    events: Any = queue.SimpleQueue()
+    report = _Report(tasks, sys.stdout, one_line_each=args.every is not None)
+    with inventories.opened(args.inventory, create=True) as inventory:
+        store = Store(inventory)
+        # a replay takes the place of all connections of the process: nothing may run beside it
+        count = 1 if replays else min(args.workers, len({task.source for task in tasks}))
+        with (
+            contextlib.redirect_stdout(terminal.Output()),
+            poll_workers.stopped_by_signals(events),
+        ):
+            workers = poll_workers.Workers(
+                lambda task: poll(task, store, report.watch(task), resolve), count, events
+            )
+            try:
+                if args.every is None:
+                    ended = poll_workers.once(tasks, workers, events, report.add)
+                else:
+                    poll_workers.again_and_again(tasks, workers, events, report.add, report.late)
+                    ended = False
+                if not ended:
+                    report.stopping(workers.running, grace)
+                    report.give_up(
+                        poll_workers.finish(
+                            workers, store, events, report.add, grace, time.monotonic
+                        )
+                    )
+            finally:
+                terminal.end_progress()
+        report.summary(inventory.address, view)
+    if args.every is None and not ended:
+        return INTERRUPTED
+    if args.every is not None:
+        return FAILED_STATUS if report.gave_up else 0
+    return 0 if report.all_complete else FAILED_STATUS
+
+
+# --- what is polled -------------------------------------------------------------------------------
+
+
+def _tasks(args: SimpleNamespace) -> list[Task]:
+    """In the order of accounts, families and handlers. Raises BadUsage if there are none."""
+    if args.workers < 1:
+        raise BadUsage(f"--workers {args.workers} should be 1 or more")
+    if args.once and args.every is not None:
+        raise BadUsage("--once and --every exclude each other")
+    intervals = _intervals(args)
+    known = families()
+    for name in args.families:
+        if name not in known:
+            raise options.unknown("family", name, known)
+    given = dict(options.pair(text, "--option") for text in args.options)
+    given = {key: options.json_or_text(text) for key, text in given.items()}
+    tasks = [
+        Task(account, family, handler, given, tuple(args.scopes), every)
+        for account in _accounts(args)
+        for family, cells in known.items()
+        if account.provider in cells and (not args.families or family in args.families)
+        for handler, every in intervals.items()
+    ]
+    if not tasks:
+        raise BadUsage(f"no account has {' or '.join(args.families)}; see flexlocal families")
+    return tasks
+
+
+def _accounts(args: SimpleNamespace) -> list[accounts.Account]:
+    known = accounts.load(args.accounts)
+    if not args.account:
+        own = [account for account in known.values() if not account.demo]
+        if not own:
+            raise BadUsage(
+                "there is no account of your own yet (see docs/operate/accounts.md); "
+                "--account 'demo-*' polls the demo accounts"
+            )
+        return own
+    chosen: set[str] = set()
+    for pattern in args.account:
+        matching = [pattern] if pattern in known else fnmatch.filter(known, pattern)
+        if not matching:
+            raise options.unknown("account", pattern, sorted(known))
+        chosen.update(matching)
+    return [account for name, account in known.items() if name in chosen]
+
+
+def _intervals(args: SimpleNamespace) -> dict[str, Optional[int]]:
+    """The handlers that are polled, and how often; None: once."""
+    for name in args.handlers:
+        if name not in HANDLERS:
+            raise options.unknown("handler", name, HANDLERS)
+    every = None if args.every is None else _seconds(args.every, "--every")
+    chosen: dict[str, Optional[int]] = dict.fromkeys(args.handlers or ["get"], every)
+    for handler, what in POINTS.items():
+        text = getattr(args, f"{what}_every")
+        if text is not None:
+            if every is None:
+                raise BadUsage(f"--{what}-every needs --every; once, it is --handler {handler}")
+            chosen[handler] = _seconds(text, f"--{what}-every")
+    return {handler: chosen[handler] for handler in HANDLERS if handler in chosen}
+
+
+def _seconds(text: str, option: str, least: int = SHORTEST_S) -> int:
+    found = re.fullmatch(r"(\d{1,9})([smhd])", text)
+    seconds = int(found[1]) * _UNITS[found[2]] if found else -1
+    if not least <= seconds <= LONGEST_S:
+        raise BadUsage(
+            f"{option} {text!r} should be a time from {least}s to {LONGEST_S // 86400}d, such as 90s, 15m, 2h or 1d"
+        )
+    return seconds
+
+
+def _with_credentials(
+    chosen: dict[str, accounts.Account],
+) -> Callable[[accounts.Account], accounts.Account]:
+    """Gives an account its credentials, anew for each poll. What a person has to type is asked for now, and once."""
+    complete = {
+        name: accounts.resolved(account)
+        for name, account in chosen.items()
+        if accounts.TO_BE_ASKED in account.credentials.values()
+    }
+    return lambda account: complete.get(account.name) or accounts.resolved(account)
+
+
+# --- what is shown --------------------------------------------------------------------------------
+
+
+class _Report:
+    """Progress, errors, and the summary. All but ``watch`` is called by the main thread."""
+
+    def __init__(self, tasks: Sequence[Task], out: TextIO, one_line_each: bool):
+        self._tasks, self._out, self._one_line_each = tasks, out, one_line_each
+        self._last: dict[Task, Result] = {}
+        self._ended = 0
+        self.gave_up = False
+
+    @property
+    def all_complete(self) -> bool:
+        return all(
+            task in self._last and self._last[task].outcome == COMPLETE for task in self._tasks
+        )
+
+    def watch(self, task: Task) -> Optional[Callable[..., None]]:
+        if not sys.stderr.isatty():
+            return None
+        return _Progress(task.label, lambda: f"{self._ended} of {len(self._tasks)} polls").watch
+
+    def add(self, result: Result) -> None:
+        self._last[result.task] = result
+        self._ended = len(self._last)
+        if result.error:
+            terminal.say(f"{result.task.label}: {result.error}")
+        if result.trace:
+            for line in result.trace.splitlines() if terminal.verbose else (_BUG,):
+                terminal.say(line)
+        if self._one_line_each:
+            terminal.end_progress()
+            self._out.write(f"{_time(result.ended_at)} {result.task.label}: {_in_words(result)}\n")
+            self._out.flush()
+
+    def late(self, task: Task) -> None:
+        terminal.say(f"{task.label}: the last poll has not ended yet; this one is left out")
+
+    def stopping(self, running: Sequence[Task], grace: int) -> None:
+        if running:
+            names = ", ".join(task.label for task in running)
+            terminal.say(
+                f"stopping: {names} may end within {grace} s; a second signal stops at once"
+            )
+
+    def give_up(self, tasks: Iterable[Task]) -> None:
+        for task in tasks:
+            terminal.say(f"{task.label}: given up; nothing of this poll is stored")
+            now = datetime.datetime.now(datetime.timezone.utc)
+            self._last[task] = Result(task, GIVEN_UP, now, 0.0)
+            self.gave_up = True
+
+    def summary(self, address: str, view: results.View) -> None:
+        """The last poll of each task."""
+        rows = [_row(self._last[task]) for task in self._tasks if task in self._last]
+        columns = show.columns_of(rows)
+        if view.format in (None, "table"):
+            of_resources = {task.handler for task in self._tasks} == {"get"}
+            hidden = {"ENDED_AT", "ERROR", *(["HANDLER"] if of_resources else [])}
+            columns = [
+                dataclasses.replace(each, title="RESOURCES")
+                if of_resources and each.title == "COUNT"
+                else each
+                for each in columns
+                if each.title not in hidden
+            ]
+        outcomes = Counter(row["outcome"] for row in rows)
+        words = [f"{outcomes[each]} {each}" for each in _OUTCOMES if outcomes[each]]
+        if not_begun := len(self._tasks) - len(rows):
+            words.append(f"{not_begun} not begun")
+        footer = f"{len(self._tasks)} polls: {', '.join(words)}; stored in {address}"
+        view.show_rows(rows, columns, self._out, footer)
+
+
+def _row(result: Result) -> dict[str, Any]:
+    return {
+        "account": result.task.account.name,
+        "family": result.task.family,
+        "handler": result.task.handler,
+        "outcome": result.outcome,
+        "count": result.count,
+        "added": result.added,
+        "changed": result.changed,
+        "gone": result.gone,
+        "seconds": round(result.seconds, 1),
+        "ended_at": _time(result.ended_at),
+        "error": result.error,
+    }
+
+
+def _time(moment: datetime.datetime) -> str:
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _in_words(result: Result) -> str:
+    words = [result.outcome]
+    if result.count is not None:
+        what = "resources" if result.task.handler == "get" else "points"
+        words.append(f"{result.count} {what}")
+    for name in ("added", "changed", "gone"):
+        if getattr(result, name):
+            words.append(f"{getattr(result, name)} {name}")
+    return ", ".join([*words, f"{result.seconds:.1f} s"])
+
+
+class _Progress(terminal.Progress):
+    """One of several polls: the line says which, and how many have ended."""
+
+    def __init__(self, label: str, ended: Callable[[], str]):
+        super().__init__(label)
+        self._label, self._ended_polls = label, ended
+
+    def watch(self, kind: str, scope: str, **facts: Any) -> None:
+        if kind == "retry":
+            scope = f"{self._label} {scope}".strip()
+        super().watch(kind, scope, **facts)
+
+    def _line(self, scope: str) -> str:
+        return f"{self._ended_polls()}; {super()._line(scope)}"

@@ -1,0 +1,781 @@
+"""flexlocal poll: what is stored of complete, partial and failed polls, points, several polls at once, stopping."""
+
+import datetime
+import itertools
+import json
+import os
+import queue
+import signal
+import sqlite3
+import sys
+import threading
+import types
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from flexlocal import accounts, poll, poll_task, poll_workers, terminal
+from flexlocal.__main__ import main
+from flexlocal.accounts import Account, AccountsError
+from flexlocal.poll_task import COMPLETE, FAILED, GIVEN_UP, PARTIAL, Result, Store, Task
+from shared.engine import poll as engine
+from shared.engine.contracts import Cell
+from shared.engine.errors import Absent, InvalidCredentials, Unreachable
+from tests.inventories import UTC, at, ids
+from tests.test_run import Provider, Scope, convert, fetch
+
+pytest.importorskip("apscheduler")
+
+SECRET = "s3cr3t-canary"
+CREDENTIALS = {"user": "reader", "password": SECRET}
+ACCOUNTS = f"""
+version: 1
+accounts:
+  shop: {{provider: fake, credentials: {{user: reader, password: {SECRET}}}}}
+  lab: {{provider: fake, credentials: {{user: reader, password: {SECRET}}}}}
+"""
+WAIT_S = (
+    60  # for another thread that is about to do something: a test that needs this long has failed
+)
+
+
+class Clock:
+    """Each look at it is a second later."""
+
+    def __init__(self):
+        self._seconds = itertools.count()
+
+    def __call__(self):
+        return at(0) + datetime.timedelta(seconds=next(self._seconds))
+
+
+def account(name="shop", **credentials):
+    return Account(name, "fake", {**CREDENTIALS, **credentials}, {}, False)
+
+
+def scope(name, *names, error=None):
+    return Scope(name, [[{"id": each} for each in names]], error)
+
+
+@pytest.fixture
+def provider(monkeypatch, tmp_path):
+    """A provider whose scopes the test plans, and a family with a cell for it."""
+    (tmp_path / "fake.py").write_text("")
+    family, cell = types.ModuleType("modules.things"), types.ModuleType("modules.things.fake")
+    family.__path__ = [str(tmp_path)]
+    cell.CELL = Cell(calls="", permissions=(), fetch=fetch, convert=convert)
+    handlers = types.ModuleType("modules.things.main")
+    handlers.get = lambda event, context: engine.poll("things", event, context)
+    made = Provider(cell)
+    made.handlers = handlers
+    monkeypatch.setitem(sys.modules, "modules.things", family)
+    monkeypatch.setitem(sys.modules, "modules.things.fake", cell)
+    monkeypatch.setitem(sys.modules, "modules.things.main", handlers)
+    monkeypatch.setitem(sys.modules, "shared.providers.fake", made)
+    return made
+
+
+@pytest.fixture
+def store(inventory):
+    return Store(inventory, Clock())
+
+
+def present(inventory, **wanted):
+    return ids(inventory.list(**wanted))
+
+
+# --- scopes ---------------------------------------------------------------------------------------
+
+
+def test_resources_are_stored_by_scope(provider, store, inventory):
+    provider.planned = [scope("eu", "a", "b"), scope("us", "b", "c"), scope("mars")]
+    result = poll_task.poll(Task(account(), "things"), store)
+    assert (result.outcome, result.error, result.count, result.added) == (COMPLETE, None, 3, 3)
+    assert present(inventory, scope="eu") == ["a", "b"]
+    assert present(inventory, scope="us") == ["c"]
+    assert inventory.coverage(account="shop").absence().startswith("nowhere, in 3 of 3 scopes")
+    assert inventory.show("a").entry.provider == "fake"
+
+
+def test_what_a_failed_scope_held_stays_and_its_error_is_stored(provider, store, inventory):
+    provider.planned = [scope("eu", "a", "b"), scope("us", "c")]
+    poll_task.poll(Task(account(), "things"), store)
+    provider.planned = [scope("eu", "b"), scope("us", error=Unreachable(f"no answer for {SECRET}"))]
+    result = poll_task.poll(Task(account(), "things"), store)
+    assert (result.outcome, result.count, result.gone) == (PARTIAL, 1, 1)
+    assert result.error.startswith("Unreachable: us: no answer for ***.")
+    assert present(inventory) == ["b", "c"]
+    (failed,) = inventory.coverage().failed
+    assert failed.scope == "us"
+    assert failed.error == result.error
+
+
+@pytest.mark.parametrize(
+    "planned",
+    [
+        [scope("eu", error=Unreachable("down")), scope("us", error=Unreachable("down"))],
+        [scope("eu", error=Absent("no such service")), scope("us", error=Absent("not here"))],
+        [scope("eu", error=Absent("no such service")), scope("us", error=Unreachable("down"))],
+    ],
+)
+def test_a_poll_that_fails_in_every_scope_changes_nothing(provider, store, inventory, planned):
+    provider.planned = [scope("eu", "a"), scope("us", "b")]
+    poll_task.poll(Task(account(), "things"), store)
+    provider.planned = planned
+    assert poll_task.poll(Task(account(), "things"), store).outcome == FAILED
+    assert present(inventory) == ["a", "b"]
+    assert [each.scope for each in inventory.coverage().failed] == ["eu", "us"]
+
+
+def test_a_login_that_fails_is_a_failure_of_every_scope(provider, store, inventory):
+    provider.planned = [scope("eu", "a")]
+    poll_task.poll(Task(account(), "things"), store)
+    provider.login_error = InvalidCredentials(f"{SECRET} is wrong")
+    result = poll_task.poll(Task(account(), "things"), store)
+    assert result.outcome == FAILED
+    assert "*** is wrong" in result.error
+    assert present(inventory) == ["a"]
+    assert [each.error for each in inventory.coverage().failed] == [result.error]
+
+
+def test_who_wants_all_or_nothing_gets_nothing_of_a_partial_poll(provider, store, inventory):
+    provider.planned = [scope("eu", "a"), scope("us", error=Unreachable("down"))]
+    task = Task(account(), "things", options={"allow_partial": False})
+    assert poll_task.poll(task, store).outcome == FAILED
+    assert present(inventory) == []
+
+
+@pytest.mark.parametrize(
+    "credentials, only_scopes, left",
+    [
+        ({}, (), ["a"]),
+        ({}, ("eu",), ["a", "b"]),
+        ({"regions": ["eu"]}, (), ["a", "b"]),
+        ({"OS_REGION_NAME": "eu"}, (), ["a", "b"]),
+        ({"regions": []}, (), ["a"]),
+    ],
+)
+def test_what_a_scope_held_is_gone_with_it_unless_the_account_only_chose_others(
+    provider, store, inventory, credentials, only_scopes, left
+):
+    provider.planned = [scope("eu", "a"), scope("us", "b")]
+    poll_task.poll(Task(account(), "things"), store)
+    provider.planned = [scope("eu", "a")]
+    task = Task(account(**credentials), "things", only_scopes=only_scopes)
+    assert poll_task.poll(task, store).outcome == COMPLETE
+    assert present(inventory) == left
+
+
+def test_a_scope_without_the_service_holds_nothing(provider, store, inventory):
+    provider.planned = [scope("eu", "a"), scope("us", "b")]
+    poll_task.poll(Task(account(), "things"), store)
+    provider.planned = [scope("eu", "a"), scope("us", error=Absent("not here"))]
+    assert poll_task.poll(Task(account(), "things"), store).outcome == COMPLETE
+    assert present(inventory) == ["a"]
+
+
+@pytest.fixture(scope="module")
+def shared_inventory(tmp_path_factory):
+    from inventory import Inventory
+
+    file = tmp_path_factory.mktemp("poll") / "inventory.db"
+    with Inventory(file, create=True) as opened:
+        yield opened
+        assert opened.check() == []
+
+
+SCOPES = ("eu", "us", "mars")
+HELD = st.frozensets(st.sampled_from("abc"))
+WORLDS = st.lists(
+    st.fixed_dictionaries(
+        {name: st.one_of(HELD, st.sampled_from(["failed", "absent", "removed"])) for name in SCOPES}
+    ),
+    min_size=2,
+    max_size=6,
+)
+EXAMPLES = int(os.environ.get("EXAMPLES", "15"))
+numbers = itertools.count()
+
+
+@given(worlds=WORLDS)
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+def test_nothing_is_gone_that_a_scope_may_hold(provider, shared_inventory, worlds):
+    """Whatever fails, is absent, or is removed, and however many scopes hold a resource."""
+    name, store = f"account-{next(numbers)}", Store(shared_inventory, Clock())
+    known = {}  # what each scope held when it was polled last
+    for world in worlds:
+        provider.planned = [
+            scope(each, error={"failed": Unreachable("down"), "absent": Absent("not here")}[found])
+            if isinstance(found, str)
+            else scope(each, *sorted(found))
+            for each, found in world.items()
+            if found != "removed"
+        ]
+        result = poll_task.poll(Task(account(name), "things"), store)
+        if any(isinstance(found, frozenset) for found in world.values()):
+            for each, found in world.items():
+                if found == "removed":
+                    known.pop(each, None)
+                elif found != "failed":
+                    known[each] = set() if found == "absent" else found
+        else:
+            assert result.outcome == FAILED
+        assert set(present(shared_inventory, account=name)) == set().union(*known.values())
+
+
+def test_a_handler_that_returns_something_else_than_its_scopes_hold_is_not_believed(
+    provider, store, inventory
+):
+    provider.planned = [scope("eu", "a", "b")]
+    poll_task.poll(Task(account(), "things"), store)
+    get = provider.handlers.get
+    provider.handlers.get = lambda event, context: get(event, context)[:1]
+    result = poll_task.poll(Task(account(), "things"), store)
+    assert result.outcome == FAILED
+    assert "other resources than the handler returned" in result.error
+    assert "Traceback" in result.trace
+    assert present(inventory) == ["a", "b"]
+
+
+def test_a_resource_that_is_not_as_the_schema_says_is_a_failed_poll(provider, store, inventory):
+    provider.planned = [scope("eu", "a")]
+    get = provider.handlers.get
+
+    def without_name(event, context):
+        (resource,) = get(event, context)
+        del resource["base"]["name"]
+        return [resource]
+
+    provider.handlers.get = without_name
+    result = poll_task.poll(Task(account(), "things"), store)
+    assert result.error.startswith("InvalidResource: ")
+    assert [each.error for each in inventory.coverage().failed] == [result.error]
+
+
+def test_an_inventory_that_shrank_by_half_is_a_warning_in_another_process_too(
+    provider, store, capsys
+):
+    for names in ("abcdef", "a"):
+        provider.planned = [scope("eu", *names)]
+        poll_task.poll(Task(account(), "things"), store)
+    assert "shrunk family=things resources=1 last=6" in capsys.readouterr().out
+
+
+def test_of_two_polls_at_once_the_second_is_not_stored(provider, inventory):
+    store = Store(inventory)
+    provider.planned = [scope("eu", "a")]
+    get = provider.handlers.get
+
+    def while_another_polls(event, context):
+        provider.handlers.get = get
+        assert poll_task.poll(Task(account(), "things"), Store(inventory)).outcome == COMPLETE
+        provider.planned = [scope("eu")]
+        return get(event, context)
+
+    provider.handlers.get = while_another_polls
+    result = poll_task.poll(Task(account(), "things"), store)
+    assert result.outcome == FAILED
+    assert result.error.startswith("StalePoll: a poll of shop things began at ")
+    assert result.trace is None
+    assert present(inventory) == ["a"]
+
+
+def test_no_secret_is_in_the_database_or_in_a_log(provider, tmp_path, capsys):
+    from inventory import Inventory
+
+    file = tmp_path / "secret.db"
+    with Inventory(file, create=True) as inventory:
+        store = Store(inventory, Clock())
+        for planned in (
+            [scope("eu", "a", error=Unreachable(f"a {SECRET}")), scope("us", "b")],
+            [scope("eu", error=Unreachable(f"password={SECRET}"))],
+            [scope("eu", error=ZeroDivisionError(SECRET))],
+        ):
+            provider.planned = planned
+            assert poll_task.poll(Task(account(), "things"), store).error
+        provider.login_error = InvalidCredentials(SECRET)
+        result = poll_task.poll(Task(account(), "things"), store)
+        provider.handlers.get = lambda event, context: 1 // (event["credentials"] == 0)
+        poll_task.poll(Task(account(), "things"), store)
+        assert SECRET not in repr(result)
+    with sqlite3.connect(file) as connection:
+        dump = "\n".join(connection.iterdump())
+    assert "is wrong" in dump or "InvalidCredentials" in dump
+    stored = dump.encode() + b"".join(each.read_bytes() for each in tmp_path.glob("secret.db*"))
+    out, err = capsys.readouterr()
+    assert SECRET.encode() not in stored
+    assert SECRET not in out + err
+
+
+def test_an_account_whose_credentials_cannot_be_had_is_a_failed_poll(provider, store, inventory):
+    def resolve(account):
+        raise AccountsError(f"account {account.name!r}: credentials.password refers to nothing")
+
+    result = poll_task.poll(Task(account(), "things"), store, resolve=resolve)
+    assert result.outcome == FAILED
+    assert result.error.endswith("refers to nothing")
+    assert result.trace is None
+    assert provider.logins == 0
+    assert [each.error for each in inventory.coverage().failed] == [result.error]
+
+
+# --- points ---------------------------------------------------------------------------------------
+
+
+def metric(minute):
+    time = at(minute).isoformat().replace("+00:00", "Z")
+    names = {"resource_id": "a", "resource_type": "network", "metric": "in", "unit": "bytes"}
+    return {**names, "value": minute, "time": time}
+
+
+def test_each_point_comes_once_and_the_next_poll_goes_on_where_the_last_one_ended(
+    provider, store, inventory
+):
+    seen = []
+
+    def get_metrics(event, context):
+        number = len(seen)
+        seen.append(
+            (event.get("last_update"), event["poll_interval"], context.state.get("metrics"))
+        )
+        context.state.set("metrics", f"state {number}")
+        return {"metrics": [metric(number), metric(number + 1)], "last_update": f"update {number}"}
+
+    def get_logs(event, context):
+        context.state.set("logs", "of the logs")
+        return {"logs": [], "last_update": "of the logs"}
+
+    provider.handlers.get_metrics, provider.handlers.get_logs = get_metrics, get_logs
+    metrics = Task(account(), "things", "get_metrics", every_s=900)
+    results = [
+        poll_task.poll(each, store)
+        for each in (metrics, Task(account(), "things", "get_logs"), metrics)
+    ]
+    assert [(each.outcome, each.count, each.added) for each in results] == [
+        (COMPLETE, 2, 2),
+        (COMPLETE, 0, 0),
+        (COMPLETE, 2, 1),
+    ]
+    assert seen == [(None, 900, None), ("update 0", 900, "state 0")]
+    assert inventory.state("shop", "things") == {"metrics": "state 1", "logs": "of the logs"}
+    assert inventory.last_update("shop", "things", "get_metrics") == "update 1"
+    assert len(inventory.points("get_metrics", "a")) == 3
+
+
+def test_a_poll_of_points_that_fails_is_made_up_by_the_next_one(provider, store, inventory):
+    def get_metrics(event, context):
+        context.state.set("metrics", "lost")
+        raise Unreachable("down")
+
+    inventory.store_points(
+        "shop", "things", "get_metrics", [], provider="fake", last_update="then", state={"a": 1}
+    )
+    provider.handlers.get_metrics = get_metrics
+    result = poll_task.poll(Task(account(), "things", "get_metrics"), store)
+    assert (result.outcome, result.error) == (FAILED, str(f"Unreachable: {Unreachable('down')}"))
+    assert inventory.last_update("shop", "things", "get_metrics") == "then"
+    assert inventory.state("shop", "things") == {"a": 1}
+
+
+def test_the_state_that_another_process_keeps_meanwhile_stays(provider, store, inventory):
+    def get_status(event, context):
+        kept = {"old": 1, "deleted": 1, "theirs": 2}
+        inventory.store_points("shop", "things", "get_logs", [], provider="fake", state=kept)
+        context.state.delete("deleted")
+        context.state.set("ours", 3)
+        return {"status": [], "last_update": "now"}
+
+    inventory.store_points(
+        "shop", "things", "get_logs", [], provider="fake", state={"old": 1, "deleted": 1}
+    )
+    provider.handlers.get_status = get_status
+    poll_task.poll(Task(account(), "things", "get_status"), store)
+    assert inventory.state("shop", "things") == {"old": 1, "theirs": 2, "ours": 3}
+
+
+@pytest.mark.usefixtures("no_network")
+def test_a_replay_begins_anew_each_time(store, inventory):
+    task = Task(accounts.demo()["demo-openstack"], "servers", "get_metrics")
+    first, second = (poll_task.poll(task, store) for _ in range(2))
+    assert first.count == first.added > 0
+    assert (second.outcome, second.count, second.added) == (COMPLETE, first.count, 0)
+
+
+# --- workers --------------------------------------------------------------------------------------
+
+
+class Blocked:
+    """Tasks that begin, and end when the test says so."""
+
+    def __init__(self):
+        self.begun = queue.SimpleQueue()
+        self._may_end = {}
+
+    def run(self, task):
+        may_end = self._may_end.setdefault(task, threading.Event())
+        self.begun.put(task)
+        assert may_end.wait(WAIT_S)
+        return Result(task, COMPLETE, at(0), 0.0)
+
+    def next(self):
+        return self.begun.get(timeout=WAIT_S)
+
+    def end(self, task):
+        self._may_end[task].set()
+
+
+def test_workers_are_bounded_and_never_run_two_polls_of_one_source(provider):
+    blocked, events = Blocked(), queue.SimpleQueue()
+    workers = poll_workers.Workers(blocked.run, 2, events)
+    shop, status = Task(account(), "things"), Task(account(), "things", "get_status")
+    lab, third = Task(account("lab"), "things"), Task(account("third"), "things")
+    for task in (shop, status, lab, third):
+        assert workers.add(task)
+    assert {blocked.next(), blocked.next()} == {shop, lab}
+    assert set(workers.running) == {shop, lab}
+    assert not workers.add(shop)  # it runs
+    assert not workers.add(status)  # it waits
+    blocked.end(lab)
+    assert blocked.next() is third  # not the status of shop, of which a poll runs
+    blocked.end(shop)
+    assert blocked.next() is status
+    for task in (status, third):
+        blocked.end(task)
+    assert {events.get(timeout=WAIT_S).task for _ in range(4)} == {shop, status, lab, third}
+    assert workers.running == []
+
+
+def test_what_runs_may_end_and_nothing_else_is_begun(inventory):
+    blocked, events, shown = Blocked(), queue.SimpleQueue(), []
+    workers = poll_workers.Workers(blocked.run, 1, events)
+    first, second = Task(account(), "things"), Task(account("lab"), "things")
+    workers.add(first)
+    workers.add(second)
+    assert blocked.next() is first
+    blocked.end(first)
+    blocked._may_end[second] = threading.Event()
+    blocked.end(second)
+
+    events.put(poll_workers.Stop())
+    assert not poll_workers.once([first, second], workers, events, shown.append)
+
+
+def test_polls_that_do_not_end_in_time_are_given_up_and_store_nothing(provider, inventory):
+    blocked, events, shown = Blocked(), queue.SimpleQueue(), []
+    store, task = Store(inventory, Clock()), Task(account(), "things")
+    provider.planned = [scope("eu", "a")]
+    get = provider.handlers.get
+
+    def hangs(event, context):
+        resources = get(event, context)
+        blocked.run(task)
+        return resources
+
+    provider.handlers.get = hangs
+    workers = poll_workers.Workers(lambda each: poll_task.poll(each, store), 1, events)
+    workers.add(task)
+    blocked.next()
+    clock = iter([0.0, 60.0]).__next__
+    assert poll_workers.finish(workers, store, events, shown.append, 60, clock) == [task]
+    blocked.end(task)
+    assert events.get(timeout=WAIT_S).outcome == GIVEN_UP
+    assert shown == []
+    assert present(inventory) == []
+    assert inventory.coverage().scopes == ()
+
+
+def test_polls_that_end_in_time_are_stored(inventory):
+    blocked, events, shown = Blocked(), queue.SimpleQueue(), []
+    workers = poll_workers.Workers(blocked.run, 1, events)
+    task, waiting = Task(account(), "things"), Task(account("lab"), "things")
+    workers.add(task)
+    workers.add(waiting)
+    assert blocked.next() is task
+
+    def clock():
+        blocked.end(task)
+        return 0.0
+
+    assert poll_workers.finish(workers, Store(inventory), events, shown.append, 60, clock) == []
+    assert [each.task for each in shown] == [task]
+    assert blocked.begun.empty()
+
+
+def test_a_second_signal_stops_at_once(inventory):
+    blocked, events = Blocked(), queue.SimpleQueue()
+    workers = poll_workers.Workers(blocked.run, 1, events)
+    task = Task(account(), "things")
+    workers.add(task)
+    blocked.next()
+    events.put(poll_workers.Stop())
+    with pytest.raises(KeyboardInterrupt):
+        poll_workers.finish(workers, Store(inventory), events, print, 60, lambda: 0.0)
+    blocked.end(task)
+
+
+# --- every so often -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def scheduler(monkeypatch):
+    """APScheduler's, by a clock that the test sets; ``tick`` does what its thread does when it wakes up."""
+    from apscheduler.executors.debug import DebugExecutor
+    from apscheduler.schedulers import base
+
+    class Scheduler(base.BaseScheduler):
+        now = at(0)
+
+        def wakeup(self):
+            pass
+
+        def shutdown(self, wait=True):
+            super().shutdown(wait)
+
+        def tick(self, minute):
+            Scheduler.now = at(minute)
+            self._process_jobs()
+
+    class Datetime(datetime.datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return Scheduler.now.astimezone(tz)
+
+    monkeypatch.setattr(base, "datetime", Datetime)
+    made = Scheduler(timezone=UTC, executors={"default": DebugExecutor()})
+    yield made
+    made.shutdown()
+
+
+def test_a_task_is_due_at_once_and_at_each_interval_and_missed_ones_once(scheduler):
+    due = []
+    often = Task(account(), "things", "get_status", every_s=300)
+    seldom = Task(account(), "things", every_s=900)
+    poll_workers.schedule([seldom, often], lambda task: due.append(task), scheduler, lambda: 0.0)
+    scheduler.start()
+
+    def at_minute(minute):
+        due.clear()
+        scheduler.tick(minute)
+        return list(due)
+
+    assert at_minute(0) == [seldom, often]
+    assert at_minute(4.9) == []
+    assert at_minute(5) == [often]
+    assert at_minute(10) == [often]
+    assert set(at_minute(15)) == {seldom, often}
+    assert set(at_minute(15 + 12 * 60 + 1)) == {seldom, often}  # asleep for half a day
+    assert len(due) == 2
+    assert at_minute(15 + 12 * 60 + 2) == []
+    assert at_minute(15 + 12 * 60 + 5) == [often]
+
+
+def test_each_poll_is_late_by_a_part_of_its_interval_and_that_does_not_add_up(scheduler):
+    due = []
+    often, seldom = Task(account(), "things", every_s=300), Task(account(), "things", every_s=7200)
+    poll_workers.schedule(
+        [often, seldom], lambda task: due.append((task.every_s, second)), scheduler, lambda: 1.0
+    )
+    scheduler.start()
+    for second in (0, 329, 330, 629, 630, 929, 930, 7259, 7260):
+        scheduler.tick(second / 60)
+    assert [each for every, each in due if every == 300] == [0, 330, 630, 930, 7259]
+    assert [each for every, each in due if every == 7200] == [0, 7260]
+
+
+# --- the command ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shop(provider, monkeypatch, tmp_path):
+    """The accounts shop and lab, whose provider has the one family."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(poll, "families", lambda: {"things": {"fake": "modules.things.fake"}})
+    file = tmp_path / "accounts.yaml"
+    file.write_text(ACCOUNTS)
+    file.chmod(0o600)
+    monkeypatch.setenv("FLEXLOCAL_ACCOUNTS", str(file))
+    monkeypatch.setenv("FLEXLOCAL_INVENTORY", str(tmp_path / "inventory.db"))
+    provider.planned = [scope("eu", "a", "b")]
+    return provider
+
+
+def test_all_accounts_and_a_summary(shop, new_inventory, tmp_path, capsys):
+    assert main(["poll"]) == 0
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
+    assert lines[0].split() == "ACCOUNT FAMILY OUTCOME RESOURCES ADDED CHANGED GONE SECONDS".split()
+    assert lines[1].split()[:7] == "shop things complete 2 2 0 0".split()
+    assert lines[2].split()[:7] == "lab things complete 2 2 0 0".split()
+    assert lines[3:] == [f"2 polls: 2 complete; stored in {tmp_path / 'inventory.db'}"]
+    assert "polled family=things" in err
+
+
+def test_one_error_a_line_and_status_1(shop, capsys):
+    shop.planned = [scope("eu", "a"), scope("us", error=Unreachable("down"))]
+    assert main(["poll", "--account", "sho*"]) == 1
+    out, err = capsys.readouterr()
+    assert "1 polls: 1 partial; " in out
+    errors = [line for line in err.splitlines() if line.startswith("shop things: ")]
+    assert len(errors) == 1
+    assert errors[0].startswith("shop things: Unreachable: us: down.")
+    shop.login_error = InvalidCredentials("wrong")
+    assert main(["poll", "--account", "shop", "--format", "json"]) == 1
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["account"], row["family"], row["outcome"]) == ("shop", "things", "failed")
+    assert row["error"].startswith("InvalidCredentials: ")
+
+
+def test_a_bug_is_named_and_shown_with_v(shop, capsys, monkeypatch):
+    monkeypatch.setattr(terminal, "verbose", False)
+    shop.handlers.get = lambda event, context: 1 // 0
+    assert main(["poll", "--account", "shop"]) == 1
+    err = capsys.readouterr().err
+    assert "shop things: ZeroDivisionError: " in err
+    assert "-v shows where" in err
+    assert main(["poll", "--account", "shop", "-v"]) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "form, start",
+    [
+        ("csv", "account,family,handler,outcome,"),
+        ("yaml", "- account: shop\n"),
+        ("ndjson", '{"account": "shop", '),
+    ],
+)
+def test_formats_of_the_summary(shop, capsys, form, start):
+    assert main(["poll", "--account", "shop", "--format", form]) == 0
+    assert capsys.readouterr().out.startswith(start)
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["--account", "shp"], "no account 'shp'"),
+        (["--family", "thing"], "did you mean 'things'?"),
+        (["--handler", "get_statu"], "did you mean 'get_status'?"),
+        (["--every", "15"], "--every '15' should be a time from 10s to 31d, such as 90s"),
+        (["--every", "5s"], "should be a time from 10s"),
+        (["--every", "15m", "--once"], "--once and --every exclude each other"),
+        (
+            ["--status-every", "5m"],
+            "--status-every needs --every; once, it is --handler get_status",
+        ),
+        (["--every", "15m", "--logs-every", "x"], "--logs-every 'x' should be a time"),
+        (["--workers", "0"], "--workers 0 should be 1 or more"),
+        (["--grace", "soon"], "--grace 'soon' should be a time from 0s"),
+        (["--option", "a"], "--option 'a' should be KEY=VALUE"),
+        (["--inventory", "no/such/folder/a.db"], "there is no folder"),
+        (["--account", "demo-aws", "--family", "things"], "no account has things"),
+    ],
+)
+def test_bad_usage_is_one_line_and_status_2(shop, capsys, arguments, words):
+    assert main(["poll", *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert words in err
+    assert len(err.splitlines()) == 1
+    assert shop.logins == 0
+
+
+def test_without_an_account_of_ones_own_the_demo_ones_are_named(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert main(["poll"]) == 2
+    assert "--account 'demo-*' polls the demo accounts" in capsys.readouterr().err
+
+
+def test_a_file_that_is_no_inventory_is_not_touched(shop, tmp_path, capsys):
+    file = tmp_path / "letter.txt"
+    file.write_text("Dear all")
+    assert main(["poll", "--inventory", str(file)]) == 2
+    assert "is not a database" in capsys.readouterr().err
+    assert file.read_text() == "Dear all"
+
+
+def test_what_is_typed_is_asked_for_once_and_before_anything_is_polled(shop, monkeypatch):
+    asked = []
+    file = Path(os.environ["FLEXLOCAL_ACCOUNTS"])
+    file.write_text(ACCOUNTS.replace(f"reader, password: {SECRET}", "reader, password: TBD", 1))
+
+    def resolved(account):
+        if account.credentials["password"] == accounts.TO_BE_ASKED:
+            asked.append((account.name, shop.logins))
+            return Account(account.name, "fake", {**CREDENTIALS, "password": "typed"}, {}, False)
+        return account
+
+    monkeypatch.setattr(accounts, "resolved", resolved)
+    assert main(["poll", "--handler", "get"]) == 0
+    assert asked == [("shop", 0)]
+
+
+def polled_until_a_signal(shop, monkeypatch, arguments, hang=False):
+    """Runs the command; SIGTERM comes while the handler works."""
+    stopping, release, ended = threading.Event(), threading.Event(), threading.Event()
+    get, said = shop.handlers.get, poll._Report.stopping
+
+    def interrupted(event, context):
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stopping.wait(WAIT_S)
+        resources = get(event, context)
+        if hang:
+            assert release.wait(WAIT_S)
+            ended.set()
+        return resources
+
+    def stops(report, running, grace):
+        said(report, running, grace)
+        stopping.set()
+
+    shop.handlers.get = interrupted
+    monkeypatch.setattr(poll._Report, "stopping", stops)
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        return main(["poll", "--account", "shop", *arguments])
+    finally:
+        release.set()
+        assert not hang or ended.wait(WAIT_S)
+        assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_signal_lets_the_poll_that_runs_end(shop, monkeypatch, capsys):
+    assert polled_until_a_signal(shop, monkeypatch, ["--every", "15m"]) == 0
+    out, err = capsys.readouterr()
+    assert "stopping: shop things may end within 60 s; a second signal stops at once" in err
+    first, *_, last = out.splitlines()
+    assert " shop things: complete, 2 resources, 2 added, " in first
+    assert last.startswith("1 polls: 1 complete; stored in ")
+    assert polled_until_a_signal(shop, monkeypatch, []) == 130
+
+
+def test_a_poll_that_is_given_up_is_named_and_not_stored(shop, monkeypatch, capsys, tmp_path):
+    arguments = ["--every", "15m", "--grace", "0s"]
+    assert polled_until_a_signal(shop, monkeypatch, arguments, hang=True) == 1
+    out, err = capsys.readouterr()
+    assert "shop things: given up; nothing of this poll is stored" in err
+    assert "1 polls: 1 given up" in out
+    with sqlite3.connect(tmp_path / "inventory.db") as connection:
+        assert connection.execute("SELECT count(*) FROM resource").fetchone() == (0,)
+
+
+@pytest.mark.usefixtures("no_network")
+def test_the_demo_accounts_are_replayed(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    command = ["poll", "--account", "demo-[jt]*", "--inventory", str(tmp_path / "i.db")]
+    assert main(command) == 0
+    out = capsys.readouterr().out
+    assert "demo-juju  servers     complete  7 " in out
+    assert "3 polls: 3 complete; " in out
+    assert main([*command, "--handler", "get", "--handler", "get_status"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[2] == "HANDLER"
+    assert lines[1].split()[:7] == "demo-juju servers get complete 7 0 0".split()
+    assert lines[2].split()[2:4] == ["get_status", "complete"]
