@@ -12,7 +12,7 @@ CHECKED := benchmarks flexlocal inventory modules shared tests tools
 ACCOUNTS := demo-aws demo-openstack demo-netbox demo-juju demo-osm demo-tapi demo-ietf_l2vpn
 FAMILIES := servers networks volumes appliances circuits vca_status wan_links
 
-.PHONY: audit bench bench-check bench-write benchmark build checked coverage demo docs fuzz fuzz-guided mutants test test-faults test-long test-pythons test-shuffled vendor-test wheels lint format test-openstack record-aws record-openstack record-netbox record-simulated expected readme lock sbom sign verify clean bench-inventory test-inventory
+.PHONY: audit bench bench-check bench-write benchmark build checked coverage demo docs fuzz fuzz-guided mutants test test-faults test-long test-pythons test-shuffled vendor-test wheels lint format test-openstack record-aws record-openstack record-netbox record-simulated expected readme lock sbom sign verify clean bench-inventory test-inventory test-postgres
 
 demo: $(VENV)/.demo
 	@for account in $(ACCOUNTS); do for family in $(FAMILIES); do \
@@ -217,6 +217,10 @@ $(VENV)/.test: $(VENV)/.demo requirements/test.lock requirements/flexer.lock
 
 $(VENV)/.lab: $(VENV)/.test requirements/lab.lock
 	$(PIP) $(LOCKED) requirements/lab.lock
+	touch $@
+
+$(VENV)/.postgresql: $(VENV)/.test requirements/postgresql.lock
+	$(PIP) $(LOCKED) requirements/postgresql.lock
 	touch $@
 
 $(VENV)/.fuzz: $(VENV)/.test requirements/fuzz.lock

@@ -92,10 +92,18 @@ def test_what_is_required_is_what_the_requirement_files_name(metadata):
         text = str(requirement)
         marker = marker.removesuffix(" and ").strip("()")
         required.setdefault(extra.strip('"'), set()).add(f"{text}; {marker}" if marker else text)
-    assert set(metadata.get_all("Provides-Extra")) == {"inventory", "test", "docs", "lab"}
+    assert set(metadata.get_all("Provides-Extra")) == {
+        "inventory",
+        "postgresql",
+        "test",
+        "docs",
+        "lab",
+    }
     assert required == {
         "": requirements("requirements.txt") | requirements("requirements/flexlocal.txt"),
         "inventory": requirements("requirements/inventory.txt"),
+        "postgresql": requirements("requirements/inventory.txt")
+        | requirements("requirements/postgresql.txt"),
         "test": requirements("requirements/inventory.txt") | requirements("requirements/test.txt"),
         "docs": requirements("requirements/docs.txt"),
         "lab": requirements("requirements/inventory.txt")

@@ -56,6 +56,12 @@ LOCKS = (
         BESIDE_TEST,
     ),
     Lock(
+        "requirements/postgresql.lock",
+        "What `make test-postgres` installs besides",
+        ("requirements/postgresql.txt",),
+        BESIDE_TEST,
+    ),
+    Lock(
         "requirements/fuzz.lock",
         "What `make fuzz-guided` installs besides",
         ("requirements/fuzz.txt",),
