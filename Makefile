@@ -12,7 +12,7 @@ CHECKED := benchmarks flexlocal inventory modules shared tests tools
 ACCOUNTS := demo-aws demo-openstack demo-netbox demo-juju demo-osm demo-tapi demo-ietf_l2vpn
 FAMILIES := servers networks volumes appliances circuits vca_status wan_links
 
-.PHONY: audit bench bench-check bench-write benchmark build checked coverage demo docs fuzz fuzz-guided mutants test test-faults test-long test-pythons test-shuffled vendor-test wheels lint format test-openstack record-aws record-openstack record-netbox record-simulated expected readme lock sbom sign verify clean bench-inventory test-inventory test-postgres
+.PHONY: audit bench bench-check bench-write benchmark build checked coverage demo docs fuzz fuzz-guided mutants test test-faults test-long test-pythons test-shuffled vendor-test wheels lint format test-openstack record-aws record-openstack record-netbox record-simulated expected readme lock sbom sign verify clean bench-inventory test-inventory test-postgres test-inventory-kill
 
 demo: $(VENV)/.demo
 	@for account in $(ACCOUNTS); do for family in $(FAMILIES); do \
@@ -129,9 +129,18 @@ RESOURCES ?= 20000
 bench-inventory: $(VENV)/.test
 	$(PY) -m benchmarks.inventory --resources $(RESOURCES)
 
-# What make test does in part: SIGKILL at 50 moments of storing 10,000 resources, and 1,000 stories of polls.
+# What make test does in part: SIGKILL before every statement of a poll, and 1,000 stories of polls.
 test-inventory: $(VENV)/.test
-	KILLS=50 KILLED_RESOURCES=10000 EXAMPLES=1000 $(PY) -m pytest tests/test_inventory_keeping.py tests/test_inventory_history.py
+	STEP=1 EXAMPLES=1000 $(PY) -m pytest tests/test_inventory_killed.py tests/test_inventory_history.py
+
+# SIGKILL at 50 random moments of storing 10,000 resources. KILLED="--kills 5 --resources 1000" does less, and
+# KILLED="--seed 7" repeats the moments.
+test-inventory-kill: $(VENV)/.test
+	$(PY) -m tests.killed $(KILLED)
+
+# The tests of inventories in PostgreSQL: a server of its own, from Debian's package postgresql, on a free port.
+test-postgres: $(VENV)/.postgresql
+	$(PY) -m tests.postgresql $(PY) -m pytest -m "not lab" tests/test_inventory*.py
 
 # Records the demo accounts' cassettes anew: AWS from moto's server, OpenStack from the services at
 # the auth_url in cassettes/accounts.yaml, NetBox from the answers of a real one in the folder RECORDINGS, and

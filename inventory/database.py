@@ -52,7 +52,9 @@ def parsed(url: Union[str, Path]) -> URL:
 
 def name(url: URL) -> str:
     """For messages: a file's path, or the URL without its password."""
-    return str(url.database) if url.drivername == "sqlite" else url.render_as_string()
+    if url.drivername == "sqlite":
+        return str(url.database)
+    return url.set(drivername="postgresql").render_as_string()
 
 
 def opened(url: URL, create: bool, timeout: float = TIMEOUT_S) -> Engine:
@@ -141,8 +143,11 @@ def _migrate(connection: Connection) -> None:
 @contextlib.contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """A connection that sees one moment of the database."""
-    with engine.connect() as connection, connection.begin():
-        yield connection
+    with engine.connect() as connection:
+        if connection.dialect.name == "postgresql":
+            connection = connection.execution_options(**postgresql.ONE_MOMENT)
+        with connection.begin():
+            yield connection
 
 
 @contextlib.contextmanager
@@ -167,30 +172,23 @@ def meaning(url: URL) -> Iterator[None]:
 
 def _meaning(error: Union[BaseException, None], where: str) -> errors.InventoryError:
     text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    low = text.lower()
-    if "locked" in low or "busy" in low or "lock timeout" in low or "deadlock" in low:
-        return errors.Locked(
+    kind = postgresql.ERRORS.get(getattr(error, "sqlstate", None) or "") or sqlite.kind_of(text)
+    if kind in (errors.Locked, errors.Deadlock):
+        return kind(
             f"another process is writing to {where}",
             "try again when it has finished; nothing of this call was stored",
         )
-    if "disk is full" in low or "no space left" in low or "could not extend file" in low:
-        return errors.DiskFull(
+    if kind is errors.DiskFull:
+        return kind(
             f"there is no space left for {where}",
             "free some, or thin old versions; nothing of this call was stored",
         )
-    if "not a database" in low or "file is encrypted" in low:
-        return errors.NotAnInventory(
-            f"{where} is not a database", "name another file; this one was not touched"
-        )
-    if "malformed" in low or "corrupt" in low:
-        return errors.Damaged(f"{where} is damaged", "restore a backup")
-    if "readonly" in low or "read-only" in low:
-        return errors.ReadOnly(
-            f"{where} can't be written",
-            "check the owner and the permissions of it and of its folder",
-        )
-    if "unable to open" in low or "permission denied" in low:
-        return errors.Unavailable(
-            f"{where} can't be opened", "check the permissions of it and of its folder"
-        )
+    if kind is errors.NotAnInventory:
+        return kind(f"{where} is not a database", "name another file; this one was not touched")
+    if kind is errors.Damaged:
+        return kind(f"{where} is damaged", "restore a backup")
+    if kind is errors.ReadOnly:
+        return kind(f"{where} can't be written", "check its owner and permissions")
+    if kind is errors.Unavailable:
+        return kind(f"{where} can't be opened", "check its permissions, and those of its folder")
     return errors.Unavailable(f"{where}: {text}", "check that the database can be reached")

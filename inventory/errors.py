@@ -40,6 +40,10 @@ class Locked(InventoryError):
     """Another process wrote for longer than the timeout."""
 
 
+class Deadlock(Locked):
+    """Two writers waited for each other, and PostgreSQL gave this one up. The same call works when repeated."""
+
+
 class DiskFull(InventoryError):
     """There is no space left for the database."""
 

@@ -5,11 +5,23 @@ import datetime
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Optional, Union
+from typing import Any, Callable, Optional, TypeVar, Union
 
 from sqlalchemy import Connection
 
-from inventory import backup, check, database, diff, history, poll, retention, search, sqlite, store
+from inventory import (
+    backup,
+    check,
+    database,
+    diff,
+    errors,
+    history,
+    poll,
+    retention,
+    search,
+    sqlite,
+    store,
+)
 from inventory import points as points_of
 from inventory.entries import Filter, Reader
 from inventory.errors import InvalidQuestion
@@ -17,7 +29,9 @@ from inventory.model import Coverage, Diff, Entry, Found, History, Resource, Sco
 
 BULK = 5000  # changed resources in one poll, after which SQLite's log is written back
 LIMIT = 1000  # entries in one answer
+DEADLOCKS = 5  # after which a writer gives up
 
+T = TypeVar("T")
 # Inventory.list hides the type within the class
 Entries = list[Entry]
 Resources = list[Resource]
@@ -71,6 +85,17 @@ class Inventory:
         with database.meaning(self._url), database.writing(self._engine) as connection:
             yield connection
 
+    def _written(self, action: Callable[[Connection], T]) -> T:
+        """What the action returns, in a transaction; once more if PostgreSQL gave it up for another one.
+
+        Writers wait for each other where they add the same tag or the same connected resource.
+        """
+        for _ in range(DEADLOCKS):
+            with contextlib.suppress(errors.Deadlock), self._writing() as connection:
+                return action(connection)
+        with self._writing() as connection:
+            return action(connection)
+
     # --- storing ---
 
     def store(
@@ -93,8 +118,7 @@ class Inventory:
         Raises InvalidPoll, InvalidResource or StalePoll.
         """
         checked = poll.checked(account, provider, family, scopes, started_at, ended_at, all_scopes)
-        with self._writing() as connection:
-            stored = store.store(connection, checked)
+        stored = self._written(lambda connection: store.store(connection, checked))
         if stored.added + stored.changed >= BULK and self._url.drivername == "sqlite":
             with database.meaning(self._url):
                 sqlite.after_bulk(self._engine)
@@ -114,8 +138,9 @@ class Inventory:
         nothing = poll.checked(
             account, provider, family, {"": []}, started_at, ended_at, all_scopes=False
         )
-        with self._writing() as connection:
-            return store.store_failure(connection, nothing, error)
+        return self._written(
+            lambda connection: store.store_failure(connection, nothing, poll.storable(error))
+        )
 
     def store_points(
         self,
@@ -133,10 +158,11 @@ class Inventory:
         In the same transaction: ``last_update``, as the handler returned it, and all of ``context.state``; both are
         for the next poll, and stay as they are if None. Raises InvalidPoint.
         """
-        with self._writing() as connection:
-            return points_of.store_points(
+        return self._written(
+            lambda connection: points_of.store_points(
                 connection, account, provider, family, handler, points, last_update, state
             )
+        )
 
     def last_update(self, account: str, family: str, handler: str) -> Optional[str]:
         """What the event of the handler's next poll should have as ``last_update``; None: there was no poll."""

@@ -59,7 +59,7 @@ def checked(
     """Raises InvalidPoll or InvalidResource."""
     names = {"account": account, "provider": provider, "family": family}
     for what, value in names.items():
-        if not isinstance(value, str) or not value or "\0" in value:
+        if not value or not _usable(value):
             raise InvalidPoll(f"the poll's {what} is {value!r}", "pass a name")
     started, ended = _time("start", started_at), _time("end", ended_at)
     if ended < started:
@@ -72,8 +72,10 @@ def checked(
     poll = Poll(account, provider, family, started, ended, all_scopes, [], {}, [])
     first: dict[tuple[str, str], str] = {}
     for scope, resources in scopes.items():
+        if not _usable(scope):
+            raise InvalidPoll(f"the poll's scope is {scope!r}", "pass a name")
         if isinstance(resources, Failure):
-            poll.failed[scope] = resources.error
+            poll.failed[scope] = storable(resources.error)
             continue
         poll.complete.append(scope)
         for number, resource in enumerate(resources):
@@ -85,6 +87,22 @@ def checked(
             first[key] = scope
             poll.items.append(item)
     return poll
+
+
+def _usable(value: Any) -> bool:
+    """Whether it is text that every database takes, and of a length that it can index."""
+    if not isinstance(value, str) or "\0" in value or len(value) > LONGEST_ID:
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def storable(text: str) -> str:
+    """The text as every database takes it."""
+    return text.replace("\0", "").encode(errors="replace").decode()
 
 
 def _time(what: str, value: datetime.datetime) -> int:
@@ -125,7 +143,7 @@ def _wrong(resource: Any) -> str:
         return f"the type {type(resource).__name__}, not dict"
     for key in ("id", "type"):
         value = resource.get(key)
-        if not isinstance(value, str) or not value or "\0" in value or len(value) > LONGEST_ID:
+        if not value or not _usable(value):
             return f"no usable {key!r}"
     for key in ("base", "details", "connections", "metadata"):
         if not isinstance(resource.get(key), dict):
@@ -134,10 +152,10 @@ def _wrong(resource: Any) -> str:
     if not isinstance(name, str) or not name:
         return "no name"
     for kind, targets in resource["connections"].items():
-        if not isinstance(kind, str) or not kind or not isinstance(targets, list):
+        if not kind or not _usable(kind) or not isinstance(targets, list):
             return "connections that are not lists by type"
         for target in targets:
             value = target.get("id") if isinstance(target, dict) else None
-            if not isinstance(value, str) or not value or "\0" in value or len(value) > LONGEST_ID:
+            if not value or not _usable(value):
                 return f"a connection to a {kind} without a usable id"
     return ""

@@ -5,9 +5,24 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from inventory import errors
+
+ONE_MOMENT = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}  # of readers
+EXTENSION = "pg_trgm"
+# by SQLSTATE: messages are in the server's language
+ERRORS: "dict[str, type[errors.InventoryError]]" = {
+    "25006": errors.ReadOnly,  # read_only_sql_transaction
+    "40P01": errors.Deadlock,
+    "42501": errors.ReadOnly,  # insufficient_privilege
+    "53100": errors.DiskFull,
+    "55P03": errors.Locked,  # lock_not_available
+    "XX001": errors.Damaged,
+    "XX002": errors.Damaged,
+}
+
 
 def options(timeout: float) -> dict[str, Any]:
-    """A writer waits as long for another one as with SQLite. Reads see one moment."""
+    """A writer waits as long for another one as with SQLite, and then sees what that one stored."""
     return {
         "connect_args": {
             "connect_timeout": max(2, int(timeout)),
@@ -22,7 +37,7 @@ def add_name_index(connection: Connection) -> None:
     """By trigrams, where this user may create the extension; else names are found by a scan."""
     savepoint = connection.begin_nested()
     try:
-        connection.exec_driver_sql("CREATE EXTENSION IF NOT EXISTS pg_trgm")
+        connection.exec_driver_sql(f"CREATE EXTENSION IF NOT EXISTS {EXTENSION}")
         connection.exec_driver_sql(
             "CREATE INDEX name_index ON resource USING gin (name gin_trgm_ops)"
         )

@@ -15,7 +15,7 @@ from inventory.errors import InvalidQuestion
 from inventory.extract import HOST, address_of, identifier_of, packed, tag_value, unpacked
 from inventory.fields import pointer
 from inventory.model import Found, Hit
-from inventory.rows import chunks, covers
+from inventory.rows import AT_ONCE, chunks, covers
 from inventory.schema import (
     account,
     address,
@@ -180,6 +180,7 @@ class _Searcher:
         statement = self._statement(resource.c.id, resource.c.name).where(
             resource.c.first_run.is_not(None), condition
         )
+        statement = statement.order_by(resource.c.id).execution_options(yield_per=AT_ONCE)
         if self.reader.at is None:
             statement = statement.where(resource.c.present)
         seen = set()

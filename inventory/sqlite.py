@@ -11,6 +11,14 @@ from inventory import errors
 
 OLDEST = (3, 24, 0)  # ON CONFLICT
 TRIGRAM_SINCE = (3, 34, 0)
+_MESSAGES = (
+    (errors.Locked, ("locked", "busy")),
+    (errors.DiskFull, ("disk is full", "no space left")),
+    (errors.NotAnInventory, ("not a database", "file is encrypted")),
+    (errors.Damaged, ("malformed", "corrupt")),
+    (errors.ReadOnly, ("readonly", "read-only")),
+    (errors.Unavailable, ("unable to open", "permission denied")),
+)
 WAL_LIMIT_B = 64 * 1024 * 1024  # to which the log is cut after a large poll
 
 
@@ -54,6 +62,15 @@ def prepare(engine: Engine, timeout: float) -> None:
     def _begun(connection: Connection) -> None:
         writes = connection.get_execution_options().get("writes")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def kind_of(text: str) -> Optional[type[errors.InventoryError]]:
+    """What SQLite or the operating system means by a message; None for others."""
+    low = text.lower()
+    for kind, parts in _MESSAGES:
+        if any(part in low for part in parts):
+            return kind
+    return None
 
 
 # --- names, by trigrams ---

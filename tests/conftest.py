@@ -13,6 +13,7 @@ import urllib3
 
 from shared.engine.deadline import Deadline
 from shared.transport import decode
+from tests.postgresql import VARIABLE, Databases
 
 decode.orjson = None  # the zips have none; tests/test_decode.py reads JSON both ways
 # Few tests that take long: begun first, so that no worker is left alone with them at the end.
@@ -79,13 +80,59 @@ def new_inventory(tmp_path_factory):
     return file
 
 
+@pytest.fixture(scope="session")
+def postgresql():
+    """Makes databases on the server of `make test-postgres`; None in `make test`."""
+    if VARIABLE not in os.environ:
+        yield None
+        return
+    databases = Databases(os.environ[VARIABLE])
+    yield databases
+    databases.close()
+
+
 @pytest.fixture
-def inventory(tmp_path, new_inventory):
+def empty_database(tmp_path, postgresql):
+    """The URL of a database without tables: a new file, or in `make test-postgres` one on the server."""
+    if postgresql is None:
+        yield f"sqlite:///{tmp_path / 'inventory.db'}"
+        return
+    url = postgresql.new()
+    yield url
+    postgresql.drop(url)
+
+
+@pytest.fixture
+def inventory_url(tmp_path, new_inventory, postgresql):
+    """The URL of an inventory that holds nothing, in either database."""
+    if postgresql is None:
+        yield f"sqlite:///{shutil.copyfile(new_inventory, tmp_path / 'inventory.db')}"
+        return
+    url = postgresql.new_inventory()
+    yield url
+    postgresql.drop(url)
+
+
+@pytest.fixture
+def inventory(inventory_url):
+    """An inventory that holds nothing: a file, or in `make test-postgres` a database on the server."""
     from inventory import Inventory
 
-    file = tmp_path / "inventory.db"
-    shutil.copyfile(new_inventory, file)
-    with Inventory(file) as opened:
+    with Inventory(inventory_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def inventory_file(tmp_path, new_inventory):
+    """A file with an inventory that holds nothing, for what is particular to files."""
+    return shutil.copyfile(new_inventory, tmp_path / "file.db")
+
+
+@pytest.fixture
+def file_inventory(inventory_file):
+    from inventory import Inventory
+
+    with Inventory(inventory_file) as opened:
         yield opened
 
 

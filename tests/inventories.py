@@ -3,7 +3,10 @@
 import datetime
 from pathlib import Path
 
-from inventory import Failure, Inventory
+from sqlalchemy import select
+
+from inventory import Failure, Inventory, database
+from inventory.schema import metadata
 
 ROOT = Path(__file__).resolve().parent.parent
 UTC = datetime.timezone.utc
@@ -56,6 +59,24 @@ def poll(
 def fail(inventory, minute, error="no answer", account="shop", family="servers", provider="acme"):
     times = {"started_at": at(minute - 1), "ended_at": at(minute)}
     return inventory.store_failure(account, family, error, provider=provider, **times)
+
+
+def rows(inventory, table):
+    """All rows of a table, in order."""
+    columns = metadata.tables[table].c
+    with database.reading(inventory._engine) as connection:
+        return [tuple(row) for row in connection.execute(select(*columns).order_by(*columns))]
+
+
+def everything(inventory):
+    """All rows of all tables, to see that nothing changed."""
+    return {name: rows(inventory, name) for name in metadata.tables}
+
+
+def execute(inventory, statement):
+    """Changes rows behind the inventory's back."""
+    with database.writing(inventory._engine) as connection:
+        connection.exec_driver_sql(statement)
 
 
 def ids(entries):

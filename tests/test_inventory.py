@@ -7,21 +7,16 @@ import threading
 
 import pytest
 import sqlalchemy
+from sqlalchemy import update
 
-from inventory import Inventory, database, errors, sqlite
+from inventory import Inventory, database, errors
+from inventory.entries import Filter, Reader
 from inventory.model import Bounds
-from inventory.schema import REVISION, metadata
-from tests.inventories import ROOT, at, fail, ids, network, poll, server
+from inventory.schema import REVISION, metadata, source
+from tests.inventories import ROOT, at, everything, execute, fail, ids, network, poll, rows, server
 
 GOLDEN = sorted((ROOT / "tests" / "expected").glob("*/*.json"))
 RESOURCES = [file for file in GOLDEN if file.name.count(".") == 1]
-
-
-def rows(inventory, table):
-    with sqlite3.connect(inventory.address) as connection:
-        return connection.execute(
-            f"SELECT * FROM {table} ORDER BY 1, 2, 3"  # noqa: S608 - tables that tests name
-        ).fetchall()
 
 
 # --- a complete poll ---
@@ -310,22 +305,6 @@ def test_a_poll_that_contradicts_itself_is_refused(inventory, change):
     assert rows(inventory, "run") == []
 
 
-def test_what_fails_half_way_is_not_stored_at_all(inventory, monkeypatch):
-    poll(inventory, 1, [server("i-1", ip="10.0.0.1"), server("i-2")])
-    with sqlite3.connect(inventory.address) as connection:
-        before = list(connection.iterdump())
-    from inventory import store
-
-    def full(*_):
-        raise sqlite3.OperationalError("database or disk is full")
-
-    monkeypatch.setattr(store._Writer, "_go", full)
-    with pytest.raises(errors.DiskFull, match="no space left"):
-        poll(inventory, 2, [server("i-1", "renamed"), server("i-3")])
-    with sqlite3.connect(inventory.address) as connection:
-        assert list(connection.iterdump()) == before
-
-
 # --- asking ---
 
 
@@ -447,45 +426,91 @@ def test_a_file_that_is_no_database_is_not_touched(tmp_path):
     assert file.read_bytes() == before
 
 
-def test_a_newer_schema_is_refused_and_stays(inventory):
+def test_a_newer_schema_is_refused_and_stays(inventory, inventory_url):
     poll(inventory, 1, [server("i-1")])
-    inventory.close()
-    with sqlite3.connect(inventory.address) as connection:
-        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    execute(inventory, "UPDATE alembic_version SET version_num = '9999'")
+    before = everything(inventory)
     for create in (True, False):
-        with pytest.raises(errors.NewerSchema, match="newer release"):
-            Inventory(inventory.address, create=create)
-    with sqlite3.connect(inventory.address) as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [
-            ("9999",)
-        ]
+        with pytest.raises(errors.NewerSchema, match="newer release") as caught:
+            Inventory(inventory_url, create=create)
+        assert inventory.address in str(caught.value)
+    assert everything(inventory) == before
+    assert revision(inventory) == "9999"
 
 
-def test_an_older_schema_is_brought_up_to_date_only_by_a_writer(inventory, monkeypatch):
-    inventory.close()
-    with sqlite3.connect(inventory.address) as connection:
-        connection.execute("UPDATE alembic_version SET version_num = '0000'")
+def revision(inventory):
+    with database.reading(inventory._engine) as connection:
+        return connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+
+
+def test_an_older_schema_is_brought_up_to_date_only_by_a_writer(
+    inventory, inventory_url, monkeypatch
+):
+    execute(inventory, "UPDATE alembic_version SET version_num = '0000'")
     with pytest.raises(errors.OlderSchema, match="older release"):
-        Inventory(inventory.address)
+        Inventory(inventory_url)
 
     def migrate(connection):
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = ?", (REVISION,))
+        statement = sqlalchemy.text("UPDATE alembic_version SET version_num = :revision")
+        connection.execute(statement, {"revision": REVISION})
 
     monkeypatch.setattr(database, "_migrate", migrate)
-    Inventory(inventory.address, create=True).close()
-    Inventory(inventory.address).close()
+    Inventory(inventory_url, create=True).close()
+    Inventory(inventory_url).close()
 
 
-def test_a_migration_that_stops_half_way_leaves_nothing(tmp_path, monkeypatch):
+@pytest.mark.parametrize("tables", [1, 9, len(metadata.tables)])
+def test_the_first_migration_stops_half_way_and_leaves_nothing(empty_database, monkeypatch, tables):
+    """The database runs out of space after some tables."""
+    from alembic import op
+
+    create, created = op.create_table, []
+
+    def stop(*args, **more):
+        if len(created) == tables:
+            raise sqlite3.OperationalError("database or disk is full")
+        created.append(args[0])
+        return create(*args, **more)
+
+    monkeypatch.setattr(op, "create_table", stop)
+    for name in ("sqlite", "postgresql"):
+        monkeypatch.setattr(f"inventory.{name}.add_name_index", stop)
+    with pytest.raises(errors.DiskFull):
+        Inventory(empty_database, create=True)
+    assert len(created) == tables
+    monkeypatch.undo()
+    with pytest.raises(errors.NoInventory, match="is empty"):
+        Inventory(empty_database)
+    with Inventory(empty_database, create=True) as inventory:
+        poll(inventory, 1, [server("i-1")])
+        assert inventory.check() == []
+
+
+def test_a_migration_that_stops_half_way_leaves_what_was_there(
+    inventory, inventory_url, monkeypatch
+):
+    poll(inventory, 1, [server("i-1", ip="10.0.0.1")])
+    execute(inventory, "UPDATE alembic_version SET version_num = '0000'")
+    before = everything(inventory)
+
     def stop(connection):
+        for statement in (
+            "CREATE TABLE more (id integer)",
+            "ALTER TABLE resource ADD COLUMN more integer",
+            "UPDATE resource SET name = 'x'",
+            "DELETE FROM version",
+            "UPDATE alembic_version SET version_num = '9999'",
+        ):
+            connection.exec_driver_sql(statement)
         raise sqlite3.OperationalError("database or disk is full")
 
-    monkeypatch.setattr(sqlite, "add_name_index", stop)
-    file = tmp_path / "x.db"
-    with pytest.raises(errors.DiskFull):
-        Inventory(file, create=True)
-    with sqlite3.connect(file) as connection:
-        assert connection.execute("SELECT name FROM sqlite_master").fetchall() == []
+    monkeypatch.setattr(database, "_migrate", stop)
+    with pytest.raises(errors.DiskFull, match="nothing of this call was stored"):
+        Inventory(inventory_url, create=True)
+    assert everything(inventory) == before
+    assert revision(inventory) == "0000"
+    tables = set(sqlalchemy.inspect(inventory._engine).get_table_names())
+    assert "more" not in tables
 
 
 def test_the_migrations_come_to_the_schema(inventory):
@@ -493,20 +518,18 @@ def test_the_migrations_come_to_the_schema(inventory):
     from alembic.migration import MigrationContext
     from alembic.script import ScriptDirectory
 
-    engine = sqlalchemy.create_engine(f"sqlite:///{inventory.address}")
-    with engine.connect() as connection:
+    with inventory._engine.connect() as connection:
         context = MigrationContext.configure(
             connection,
             opts={"include_name": lambda name, kind, _: not (name or "").startswith("name_index")},
         )
         assert compare_metadata(context, metadata) == []
-    engine.dispose()
     assert ScriptDirectory(str(database.MIGRATIONS)).get_current_head() == REVISION
 
 
-def test_the_tables_without_row_numbers_have_none(inventory):
+def test_the_tables_without_row_numbers_have_none(inventory_file):
     """Alembic doesn't compare this."""
-    with sqlite3.connect(inventory.address) as connection:
+    with sqlite3.connect(inventory_file) as connection:
         tables = dict(
             connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'")
         )
@@ -515,8 +538,8 @@ def test_the_tables_without_row_numbers_have_none(inventory):
         assert without == ("WITHOUT ROWID" in tables[table.name]), table.name
 
 
-def test_the_settings_of_the_file(inventory):
-    with inventory._engine.connect() as connection:
+def test_the_settings_of_the_file(file_inventory):
+    with file_inventory._engine.connect() as connection:
         read = {
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
             for name in (
@@ -539,69 +562,118 @@ def test_the_settings_of_the_file(inventory):
 # --- two at once ---
 
 
-def test_a_writer_fails_clearly_when_another_one_holds_on(tmp_path):
-    file = tmp_path / "x.db"
-    Inventory(file, create=True).close()
-    other = sqlite3.connect(file, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    with Inventory(file, timeout=0.01) as inventory:
-        with pytest.raises(errors.Locked, match="another process is writing"):
-            poll(inventory, 1, [server("i-1")])
-        assert inventory.list() == []  # readers don't wait
-        other.execute("ROLLBACK")
-        poll(inventory, 1, [server("i-1")])
-        assert ids(inventory.list()) == ["i-1"]
-    other.close()
+def test_a_writer_fails_clearly_when_another_one_holds_on(inventory, inventory_url):
+    poll(inventory, 1, [server("i-1")])
+    before = everything(inventory)
+    with Inventory(inventory_url, timeout=0.01) as other:
+        with database.writing(inventory._engine) as connection:
+            connection.execute(update(source).values(family="servers"))
+            with pytest.raises(errors.Locked, match="another process is writing") as caught:
+                poll(other, 2, [server("i-2")])
+            assert "try again" in str(caught.value)
+            assert ids(other.list()) == ["i-1"]  # readers don't wait
+        assert everything(inventory) == before
+        poll(other, 2, [server("i-2")])
+        assert ids(inventory.list()) == ["i-2"]
 
 
-def test_two_writers_take_turns(inventory):
-    failed = []
+def test_an_answer_is_of_one_moment(inventory, inventory_url):
+    poll(inventory, 1, [server("i-1")])
+    with inventory._reading() as connection:
+        reader = Reader(connection)
+        before = [reader.keys(Filter()), reader.coverage(Filter())]
+        with Inventory(inventory_url) as other:
+            poll(other, 2, {"eu": [server("i-2")], "us": [server("i-3")]})
+        assert [reader.keys(Filter()), reader.coverage(Filter())] == before
+    assert ids(inventory.list()) == ["i-2", "i-3"]
+
+
+def test_two_writers_take_turns(inventory, inventory_url):
+    """Of two accounts whose resources have the same tags, networks and types."""
+
+    def resources(account, minute):
+        return [
+            server(
+                f"{account}-{n}",
+                tags={"round": str(minute), "number": str(n)},
+                connections={"network": [{"id": f"n-{n % 3}"}]},
+                round=minute,
+            )
+            for n in range(20)
+        ]
 
     def store(account):
-        try:
-            with Inventory(inventory.address) as mine:
-                for minute in range(1, 6):
-                    poll(
-                        mine,
-                        minute,
-                        [server(f"{account}-{n}", round=minute) for n in range(20)],
-                        account,
-                    )
-        except Exception as error:
-            failed.append(error)
+        with Inventory(inventory_url) as mine:
+            for minute in range(1, 6):
+                poll(mine, minute, resources(account, minute), account)
 
-    threads = [threading.Thread(target=store, args=(name,)) for name in ("a", "b")]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failed == []
+    assert side_by_side(store, "a", "b") == []
     assert len(inventory.list()) == 40
     assert len(rows(inventory, "run")) == 10
     shown = inventory.show("a-3").document
     assert shown["metadata"]["provider_specific"] == {"round": 5}
+    assert inventory.check() == []
 
 
-def test_of_two_polls_of_one_source_the_older_is_refused(inventory):
+def side_by_side(action, *values):
+    """Calls the action with each value, each in a thread; returns what was raised."""
+    start = threading.Barrier(len(values))
+    failed = []
+
+    def call(value):
+        try:
+            start.wait()
+            action(value)
+        except Exception as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=call, args=(value,)) for value in values]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return failed
+
+
+def test_of_two_polls_of_one_source_the_older_is_refused(inventory, inventory_url):
     """Whoever comes second; the one that came first is stored as a whole."""
-    with Inventory(inventory.address) as other:
+    with Inventory(inventory_url) as other:
         poll(other, 5, [server("i-2")])
         with pytest.raises(errors.StalePoll):
             poll(inventory, 4, [server("i-1")])
         assert ids(inventory.list()) == ["i-2"]
 
 
+@pytest.mark.parametrize("earlier", [False, True])
+def test_of_two_polls_of_one_source_at_once_one_is_stored(inventory, inventory_url, earlier):
+    """Whichever: as a whole. Also if it is the source's first."""
+    if earlier:
+        poll(inventory, 1, [server("i-0")])
+
+    def store(name):
+        with Inventory(inventory_url) as mine:
+            poll(mine, 5, [server(f"{name}-{n}", ip=f"10.0.0.{n}") for n in range(50)])
+
+    (error,) = side_by_side(store, "a", "b")
+    assert isinstance(error, errors.StalePoll)
+    names = {id[0] for id in ids(inventory.list())}
+    assert names in ({"a"}, {"b"})
+    assert len(inventory.list()) == 50
+    assert len(rows(inventory, "run")) == 1 + earlier
+    assert inventory.check() == []
+
+
 # --- what the file holds ---
 
 
-def test_nothing_but_resources_is_written(inventory, tmp_path):
+def test_nothing_but_resources_is_written(file_inventory, tmp_path):
     """Credentials are no part of any call; an error's text is the caller's, who masks it."""
     secret = "invented-secret-4711"
     account = {"credentials": {"password": secret}}
-    poll(inventory, 1, [server("i-1")], account="shop")
+    poll(file_inventory, 1, [server("i-1")], account="shop")
     with pytest.raises(errors.InvalidPoll) as caught:
-        poll(inventory, 2, [server("i-1")], account=account)
-    inventory.close()
+        poll(file_inventory, 2, [server("i-1")], account=account)
+    file_inventory.close()
     del caught
     for file in tmp_path.iterdir():
         assert secret.encode() not in file.read_bytes()

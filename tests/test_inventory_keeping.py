@@ -1,13 +1,8 @@
-"""Points, retention, backups, checks, and a process that is killed while it stores."""
+"""Points, retention, backups and checks."""
 
 import datetime
 import json
-import os
-import random
-import signal
 import sqlite3
-import subprocess
-import sys
 
 import pytest
 
@@ -15,11 +10,9 @@ from inventory import Change, Inventory, errors
 from inventory.backup import restore
 from inventory.model import Bounds
 from inventory.retention import Retention
-from tests.inventories import ROOT, UTC, at, fail, ids, network, poll, server
+from tests.inventories import ROOT, UTC, at, execute, fail, ids, network, poll, server
 
 DAY = datetime.timedelta(days=1)
-KILLS = int(os.environ.get("KILLS", "4"))
-KILLED_RESOURCES = int(os.environ.get("KILLED_RESOURCES", "300"))
 
 
 # --- points ---
@@ -248,23 +241,23 @@ def test_retention_in_batches_may_stop_at_any_of_them(inventory, monkeypatch):
 # --- backups ---
 
 
-def test_a_backup_and_its_way_back(inventory, tmp_path):
-    poll(inventory, 1, [server("i-1", "web")])
+def test_a_backup_and_its_way_back(file_inventory, tmp_path):
+    poll(file_inventory, 1, [server("i-1", "web")])
     copy = tmp_path / "copy.db"
-    inventory.backup(copy)
-    poll(inventory, 2, [server("i-2")])
+    file_inventory.backup(copy)
+    poll(file_inventory, 2, [server("i-2")])
     with Inventory(copy) as restored:
         assert ids(restored.list()) == ["i-1"]
         assert restored.check() == []
     with pytest.raises(errors.InvalidQuestion, match="exists already"):
-        inventory.backup(copy)
+        file_inventory.backup(copy)
     with pytest.raises(errors.InvalidQuestion, match="exists already"):
-        restore(copy, inventory.address)
-    assert ids(inventory.list()) == ["i-2"]
-    restore(copy, inventory.address, replace=True)
-    assert ids(inventory.list()) == ["i-1"]  # also for who had it open
-    poll(inventory, 2, [server("i-3")])
-    assert inventory.check() == []
+        restore(copy, file_inventory.address)
+    assert ids(file_inventory.list()) == ["i-2"]
+    restore(copy, file_inventory.address, replace=True)
+    assert ids(file_inventory.list()) == ["i-1"]  # also for who had it open
+    poll(file_inventory, 2, [server("i-3")])
+    assert file_inventory.check() == []
     restore(copy, tmp_path / "new.db")
     with Inventory(tmp_path / "new.db") as restored:
         assert ids(restored.list()) == ["i-1"]
@@ -272,22 +265,22 @@ def test_a_backup_and_its_way_back(inventory, tmp_path):
     assert not list(tmp_path.glob("*.part"))
 
 
-def test_only_an_inventory_is_restored_and_replaced(inventory, tmp_path):
-    poll(inventory, 1, [server("i-1")])
+def test_only_an_inventory_is_restored_and_replaced(file_inventory, tmp_path):
+    poll(file_inventory, 1, [server("i-1")])
     other = tmp_path / "other.db"
     other.write_text("no database " * 1000)
     with pytest.raises(errors.NotAnInventory):
-        restore(other, inventory.address, replace=True)
+        restore(other, file_inventory.address, replace=True)
     copy = tmp_path / "copy.db"
-    inventory.backup(copy)
+    file_inventory.backup(copy)
     with pytest.raises(errors.NotAnInventory):
         restore(copy, other, replace=True)
     assert other.read_text() == "no database " * 1000
     with pytest.raises(errors.NoInventory):
-        restore(tmp_path / "none.db", inventory.address, replace=True)
+        restore(tmp_path / "none.db", file_inventory.address, replace=True)
     with pytest.raises(errors.InvalidQuestion, match="pg_dump"):
         restore(copy, "postgresql://host/db")
-    assert ids(inventory.list()) == ["i-1"]
+    assert ids(file_inventory.list()) == ["i-1"]
 
 
 # --- checks ---
@@ -296,18 +289,17 @@ def test_only_an_inventory_is_restored_and_replaced(inventory, tmp_path):
 @pytest.mark.parametrize(
     "damage, problem",
     [
-        ("UPDATE version SET body = x'00'", "a version can't be read"),
+        ("UPDATE version SET body = {zero}", "a version can't be read"),
         ("UPDATE version SET to_run = NULL", "open rows of version"),
         ("UPDATE presence SET to_run = 2 WHERE to_run IS NULL", "0 open rows of presence"),
         ("UPDATE presence SET to_run = from_run WHERE to_run IS NOT NULL", "ends before it begins"),
         ("DELETE FROM address", "can be found by"),
         ("DELETE FROM change", "are not those of its versions"),
         ("UPDATE change SET after = '\"x\"'", "are not those of its versions"),
-        ("UPDATE resource SET hash = x'00' WHERE present", "differ from the hash"),
+        ("UPDATE resource SET hash = {zero} WHERE present", "differ from the hash"),
         ("UPDATE resource SET name = 'x'", "is not that of its document"),
         ("DELETE FROM scope_run", "has no scope"),
-        ("DELETE FROM label", "refers to no row of label"),
-        ("UPDATE resource SET present = 0", "is gone, but has an open"),
+        ("UPDATE resource SET present = false", "is gone, but has an open"),
     ],
 )
 def test_a_check_finds_damage(inventory, damage, problem):
@@ -320,87 +312,36 @@ def test_a_check_finds_damage(inventory, damage, problem):
     )
     poll(inventory, 2, [network("n-1", "10.0.0.0/8")], family="networks")
     assert inventory.check() == []
-    with sqlite3.connect(inventory.address) as connection:
-        connection.execute(damage)
+    sqlite = inventory._engine.dialect.name == "sqlite"
+    execute(inventory, damage.format(zero="x'00'" if sqlite else "'\\x00'::bytea"))
     found = inventory.check()
     assert found
     assert [text for text in found if problem in text], found
 
 
-def test_a_damaged_file_is_named(inventory):
-    poll(inventory, 1, [server(f"i-{n}", note="x" * 500) for n in range(200)])
-    inventory.close()
-    with sqlite3.connect(inventory.address) as connection:
+def test_a_check_finds_rows_that_refer_to_nothing(file_inventory):
+    """PostgreSQL sees to it that there are none."""
+    poll(file_inventory, 1, [server("i-1", tags={"a": "b"})])
+    with sqlite3.connect(file_inventory.address) as connection:
+        connection.execute("DELETE FROM label")
+    assert "SQLite: a row of tag refers to no row of label" in file_inventory.check()
+
+
+def test_a_damaged_file_is_named(file_inventory):
+    poll(file_inventory, 1, [server(f"i-{n}", note="x" * 500) for n in range(200)])
+    file_inventory.close()
+    with sqlite3.connect(file_inventory.address) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    with open(inventory.address, "r+b") as file:
+    with open(file_inventory.address, "r+b") as file:
         file.seek(4096 * 2)
         file.write(b"\xff" * 4096 * 200)
     with (
         pytest.raises(errors.Damaged, match="restore a backup"),
-        Inventory(inventory.address) as opened,
+        Inventory(file_inventory.address) as opened,
     ):
         for entry in opened.list():
             opened.show(entry.id)
         opened.search("i-1", by="field")
-
-
-# --- killed ---
-
-STORES = """
-import sys
-from inventory import Inventory
-from tests.inventories import poll, server
-
-with Inventory(sys.argv[1]) as inventory:
-    for minute in range(2, 1000):
-        print(minute, flush=True)
-        poll(inventory, minute, [
-            server(f"i-{n}", f"web-{n}", ip=f"10.0.{n % 250}.{minute % 250}", tags={"round": str(minute)},
-                   connections={"network": [{"id": f"n-{minute % 7}"}]}, round=minute)
-            for n in range(minute % 3, int(sys.argv[2]))
-        ])
-"""
-
-
-def test_a_kill_at_any_moment_leaves_whole_polls(inventory):
-    """KILLS=50 KILLED_RESOURCES=10000: a long run, see docs/develop/inventory.md. The moments are random."""
-    poll(inventory, 1, [server("i-0")])
-    for _ in range(KILLS):
-        script = [sys.executable, "-c", STORES, inventory.address, str(KILLED_RESOURCES)]
-        minute = 1 + max(
-            round((entry.last_seen - at(0)).total_seconds() / 60) for entry in inventory.list()
-        )
-        script[2] = STORES.replace("range(2,", f"range({minute},")
-        process = subprocess.Popen(script, cwd=ROOT, stdout=subprocess.PIPE)
-        try:
-            process.stdout.readline()  # it stores
-            if KILLS > 10:
-                process.stdout.readline()
-            with pytest.raises(subprocess.TimeoutExpired):
-                process.wait(timeout=random.uniform(0, KILLED_RESOURCES / 2000))
-        finally:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-            process.stdout.close()
-        assert inventory.check() == []
-        entries = inventory.list(limit=100_000)
-        last = {entry.last_seen for entry in entries}
-        assert len(last) == 1  # of one poll, and all of it
-        minute = round((last.pop() - at(0)).total_seconds() / 60)
-        expected = 1 if minute == 1 else KILLED_RESOURCES - minute % 3
-        assert len(entries) == expected
-        rounds = {
-            shown.get("round") for shown in map(specific, entries_of(inventory, entries[:20]))
-        }
-        assert rounds == {None if minute == 1 else minute}
-
-
-def entries_of(inventory, entries):
-    return [inventory.show(entry.id) for entry in entries]
-
-
-def specific(shown):
-    return shown.document["metadata"]["provider_specific"]
 
 
 def test_a_failed_poll_is_no_gap_in_the_check(inventory):

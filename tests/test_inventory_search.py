@@ -7,7 +7,7 @@ import pytest
 from inventory import Inventory, errors, sqlite
 from inventory.extract import address_of, extract, unpacked
 from inventory.model import Bounds
-from tests.inventories import at, fail, network, poll, server
+from tests.inventories import at, execute, fail, network, poll, server
 
 ARN = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/fast/a67c"
 
@@ -214,14 +214,20 @@ def test_names(inventory, indexed, part, names):
     """With and without the trigram index."""
     poll(inventory, 1, [server(f"i-{number}", name) for number, name in enumerate(NAMES)])
     if not indexed:
-        with sqlite3.connect(inventory.address) as connection:
-            for name in ("name_added", "name_first", "name_changed"):
-                connection.execute(f"DROP TRIGGER {name}")
-            connection.execute("DROP TABLE name_index")
+        without_name_index(inventory)
     for when in (None, at(1)):
         found = inventory.search(part, as_of=when)
         assert [hit.entry.name for hit in found.hits] == names
         assert not found.scanned
+
+
+def without_name_index(inventory):
+    if inventory._engine.dialect.name == "postgresql":
+        execute(inventory, "DROP INDEX name_index")
+        return
+    for name in ("name_added", "name_first", "name_changed"):
+        execute(inventory, f"DROP TRIGGER {name}")
+    execute(inventory, "DROP TABLE name_index")
 
 
 def test_names_of_before(inventory):
