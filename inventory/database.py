@@ -67,7 +67,8 @@ def opened(url: URL, create: bool, timeout: float = TIMEOUT_S) -> Engine:
         sqlite.check_file(Path(str(url.database)), create)
     elif importlib.util.find_spec("psycopg") is None:
         raise errors.Unavailable(
-            "the PostgreSQL driver is not installed", "install it: pip install 'psycopg[binary]'"
+            "the PostgreSQL driver is not installed",
+            "install it, the extra [postgresql]: pip install 'psycopg[binary]'",
         )
     # no parameters in errors: they are what is stored
     engine = sqlalchemy.create_engine(url, hide_parameters=True, **_options(url, timeout))

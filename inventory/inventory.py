@@ -358,7 +358,7 @@ class Inventory:
         return thinned
 
     def backup(self, file: Union[str, Path]) -> None:
-        """Write a copy of a SQLite inventory to a new file, while others go on. Raises InvalidQuestion if it exists."""
+        """Write a copy to a new file, while others go on. Raises InvalidQuestion if it exists."""
         backup.backup(self._engine, self._url, file)
 
     def check(self) -> Problems:

@@ -1,8 +1,9 @@
 """What is particular to PostgreSQL (15 and newer, by psycopg)."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Table, func, select
 from sqlalchemy.exc import DBAPIError
 
 from inventory import errors
@@ -45,3 +46,36 @@ def add_name_index(connection: Connection) -> None:
         savepoint.rollback()
         return
     savepoint.commit()
+
+
+# --- copies ---
+
+
+def lock(connection: Connection, tables: Sequence[Table]) -> None:
+    """Others may read them, and write once the transaction has ended."""
+    names = ", ".join(f'"{table.name}"' for table in tables)
+    connection.exec_driver_sql(f"LOCK TABLE {names} IN EXCLUSIVE MODE")
+
+
+def fill(connection: Connection, table: Table, rows: Iterable[Sequence[Any]]) -> None:
+    """Adds rows, with a value for each column, by COPY: some times as fast as INSERT."""
+    import psycopg
+
+    columns = ", ".join(f'"{column.name}"' for column in table.c)
+    statement = f'COPY "{table.name}" ({columns}) FROM STDIN'
+    driver: Any = connection.connection.driver_connection
+    try:
+        with driver.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
+    except psycopg.Error as error:
+        raise DBAPIError(statement, None, error) from None
+
+
+def number_on(connection: Connection, table: Table) -> None:
+    """New rows get numbers after the greatest one that is there."""
+    if "id" not in table.c:
+        return
+    sequence = func.pg_get_serial_sequence(table.name, "id")
+    greatest = select(func.max(table.c.id)).scalar_subquery()
+    connection.execute(select(func.setval(sequence, greatest)).where(greatest.is_not(None)))

@@ -34,13 +34,15 @@ def test_the_examples_print_what_the_page_says(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     names = {}
     blocks = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     for block in blocks:
         exec(block, names)  # noqa: S102 - of a page in this repository
     expected = re.findall(r"^    # (.*)$", blocks[1], re.MULTILINE)
     printed = capsys.readouterr().out.splitlines()
     assert printed[:2] == ["web-1 2026-01-01 10:16:00+00:00", "web"]
-    assert printed[2:] == expected
+    assert printed[2:] == [*expected, "[]", "2"]
+    assert "print(inventory.check())  # []" in blocks[2]
+    assert 'print(rows["version"])  # 2' in blocks[2]
 
 
 @pytest.mark.parametrize("name", ["updated_at", "age_s", "progress"])

@@ -6,8 +6,7 @@ import sqlite3
 
 import pytest
 
-from inventory import Change, Inventory, errors
-from inventory.backup import restore
+from inventory import Change, Inventory, errors, restore
 from inventory.model import Bounds
 from inventory.retention import Retention
 from tests.inventories import ROOT, UTC, at, execute, fail, ids, network, poll, server
@@ -278,8 +277,12 @@ def test_only_an_inventory_is_restored_and_replaced(file_inventory, tmp_path):
     assert other.read_text() == "no database " * 1000
     with pytest.raises(errors.NoInventory):
         restore(tmp_path / "none.db", file_inventory.address, replace=True)
-    with pytest.raises(errors.InvalidQuestion, match="pg_dump"):
-        restore(copy, "postgresql://host/db")
+    with pytest.raises(
+        errors.InvalidQuestion, match="is not replaced: restore into a new database"
+    ):
+        restore(copy, "postgresql://host/db", replace=True)
+    with pytest.raises(errors.InvalidQuestion, match="a backup is a file"):
+        restore("postgresql://host/db", file_inventory.address, replace=True)
     assert ids(file_inventory.list()) == ["i-1"]
 
 
