@@ -94,6 +94,7 @@ def test_what_is_required_is_what_the_requirement_files_name(metadata):
         required.setdefault(extra.strip('"'), set()).add(f"{text}; {marker}" if marker else text)
     assert set(metadata.get_all("Provides-Extra")) == {
         "inventory",
+        "keyring",
         "postgresql",
         "test",
         "docs",
@@ -102,11 +103,15 @@ def test_what_is_required_is_what_the_requirement_files_name(metadata):
     assert required == {
         "": requirements("requirements.txt") | requirements("requirements/flexlocal.txt"),
         "inventory": requirements("requirements/inventory.txt"),
+        "keyring": requirements("requirements/keyring.txt"),
         "postgresql": requirements("requirements/inventory.txt")
         | requirements("requirements/postgresql.txt"),
-        "test": requirements("requirements/inventory.txt") | requirements("requirements/test.txt"),
+        "test": requirements("requirements/inventory.txt")
+        | requirements("requirements/keyring.txt")
+        | requirements("requirements/test.txt"),
         "docs": requirements("requirements/docs.txt"),
         "lab": requirements("requirements/inventory.txt")
+        | requirements("requirements/keyring.txt")
         | requirements("requirements/test.txt")
         | requirements("requirements/lab.txt"),
     }

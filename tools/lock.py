@@ -20,7 +20,7 @@ from flexlocal.accounts import ROOT
 
 RUNTIME = "requirements.txt"
 DEMO = (RUNTIME, "requirements/flexlocal.txt", "requirements/inventory.txt")
-TEST = (*DEMO, "requirements/test.txt")
+TEST = (*DEMO, "requirements/keyring.txt", "requirements/test.txt")
 UNIVERSAL = ("--universal",)
 # What is installed into the environment of `make test` has the versions that are there.
 BESIDE_TEST = (*UNIVERSAL, "--constraint", "requirements/test.lock")
