@@ -1,17 +1,17 @@
 """Reads accounts: the demo accounts that the cassettes were recorded with, and the user's own.
 
-A file is ``{version: 1, accounts: {NAME: {provider, credentials, options?}}}``.
+A file is ``{version: 1, secret_command?, accounts: {NAME: {provider, credentials, options?, ...}}}``, or has one of the
+layouts of accounts_layouts.py. What an entry only refers to (environment, keyring, commands, AWS profiles, clouds.yaml)
+is read when the account is used: see ``resolved``.
 """
 
 import copy
 import dataclasses
 import errno
 import functools
-import getpass
 import os
 import re
 import stat
-import sys
 from pathlib import Path
 from typing import Any, Optional
 
@@ -23,8 +23,13 @@ ROOT = Path(__file__).resolve().parent.parent
 DEMO = ROOT / "cassettes" / "accounts.yaml"
 VARIABLE = "FLEXLOCAL_ACCOUNTS"
 CA_CERTIFICATES = ("cacert", "OS_CACERT", "ca_cert")  # credentials; a handler takes PEM text only
-TO_BE_ASKED = "TBD"
-_REFERENCE = re.compile(r"\$?\$\{(\w+)\}")
+BY_COMMAND = "SECRET"  # instead of a credential, or of all of them: secret_command prints it
+KEYS = {"provider", "credentials", "options", "secret_command", "profile", "cloud"}  # of an entry
+ELSEWHERE = {
+    "profile": "aws",
+    "cloud": "openstack",
+}  # keys that name credentials, and their provider
+_QUOTED = re.compile("'(?!<[a-z ]+>')[^']{2,}'")  # in a message of PyYAML's
 USUAL = Path("~/.config/flexlocal/accounts.yaml")
 
 
@@ -34,11 +39,17 @@ class AccountsError(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Account:
+    """An account as its file has it: ``credentials`` may hold references, which ``resolved`` replaces."""
+
     name: str
     provider: str
     credentials: dict[str, Any] = dataclasses.field(repr=False)
     options: dict[str, Any]
     demo: bool
+    secret_command: tuple[str, ...] = dataclasses.field(default=(), repr=False)
+    all_by_command: bool = False  # the command prints all credentials
+    profile: Optional[str] = None  # of AWS
+    cloud: Optional[str] = None  # of OpenStack's clouds.yaml
 
     def event(self) -> dict[str, Any]:
         """The event that the platform's scheduler would send for this account."""
@@ -73,13 +84,10 @@ def _demo(file: Path, changed: int) -> dict[str, Account]:
 
 
 def load(path: Optional[str] = None) -> dict[str, Account]:
-    """All accounts by name: the demo ones, and those of ``path`` or of the user's own file."""
+    """All accounts by name, in the order of their files: the demo ones, and those of ``path`` or of the user's own file."""
     accounts = demo()
-    if path == "":
-        raise AccountsError("--accounts is empty: it should name a file")
-    own = path or os.environ.get(VARIABLE)
-    file = Path(own) if own else USUAL.expanduser()
-    if not own and not file.exists():
+    file, named = own_file(path)
+    if not named and not file.exists():
         return accounts
     for name, account in _read(file, demo=False).items():
         if name in accounts:
@@ -90,40 +98,34 @@ def load(path: Optional[str] = None) -> dict[str, Account]:
     return accounts
 
 
-def resolved(account: Account) -> Account:
-    """The account, with ``${NAME}`` in its credentials replaced by environment variables, and ``TBD`` asked for.
+def own_file(path: Optional[str] = None) -> tuple[Path, bool]:
+    """The user's accounts file, and whether ``path`` or $FLEXLOCAL_ACCOUNTS names it; else it need not exist."""
+    if path == "":
+        raise AccountsError("--accounts is empty: it should name a file")
+    named = path or os.environ.get(VARIABLE)
+    return (Path(named), True) if named else (USUAL.expanduser(), False)
 
-    ``$${`` stands for ``${``. Raises AccountsError naming the credential and what is missing, and no value.
+
+def resolved(account: Account) -> Account:
+    """The account with its credentials as an event has them.
+
+    References are replaced, ``TBD`` is asked for on the terminal, and commands, keyring, AWS profile and clouds.yaml
+    are read, only now. Values that come from elsewhere are taken as they are, whatever they look like. Raises
+    AccountsError naming the account, the credential and what is missing, and no value.
     """
     if account.demo:
         return account
-    credentials = {
-        key: _resolved(account.name, key, each) for key, each in account.credentials.items()
-    }
+    from flexlocal import accounts_layouts, accounts_secrets
+
+    credentials = accounts_secrets.resolved(account)
+    try:
+        if account.profile is not None:
+            credentials = {**accounts_layouts.of_aws_profile(account.profile), **credentials}
+        if account.cloud is not None:
+            credentials = {**accounts_layouts.of_cloud(account.cloud), **credentials}
+    except AccountsError as error:
+        raise AccountsError(f"account {account.name!r}: {error}") from None
     return dataclasses.replace(account, credentials=credentials)
-
-
-def _resolved(name: str, key: str, value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    if value == TO_BE_ASKED:
-        if not sys.stdin.isatty():
-            raise AccountsError(
-                f"account {name!r}: credentials.{key} is {TO_BE_ASKED}, and there is no terminal to ask on: "
-                "write its value, or ${NAME} of an environment variable"
-            )
-        return getpass.getpass(f"{name}: {key}: ")
-
-    def of_environment(match: "re.Match[str]") -> str:
-        if match[0].startswith("$$"):
-            return match[0][1:]
-        if match[1] not in os.environ:
-            raise AccountsError(
-                f"account {name!r}: credentials.{key} refers to the environment variable {match[1]}, which is not set"
-            )
-        return os.environ[match[1]]
-
-    return _REFERENCE.sub(of_environment, value)
 
 
 def with_ca_text(event: Any) -> Any:
@@ -151,43 +153,96 @@ def with_ca_text(event: Any) -> Any:
 
 
 def _read(file: Path, demo: bool) -> dict[str, Account]:
-    try:
-        if not demo:
-            _check_mode(file)
-        text = file.read_text(encoding="utf-8")
-        content = yaml.load(text, Loader=UniqueKeys)  # noqa: S506 - a SafeLoader
-    except OSError as error:
-        raise AccountsError(f"{file}: {error.strerror}") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        where = getattr(error, "problem_mark", None)
-        what = getattr(error, "problem", None) or "it is not YAML"
-        line = f" line {where.line + 1}:" if where else ""
-        raise AccountsError(f"{file}:{line} {what}") from None
+    content = content_of(file, text_of(file, demo))
+    if isinstance(content, dict) and "version" not in content:
+        from flexlocal import accounts_layouts
+
+        if accounts_layouts.is_one(content):
+            content = accounts_layouts.converted(content, str(file))
     if not isinstance(content, dict) or content.get("version") != 1:
         raise AccountsError(f"{file}: 'version: 1' is missing")
     accounts = content.get("accounts")
     if not isinstance(accounts, dict):
         raise AccountsError(f"{file}: 'accounts' should be a map of name to account")
+    command = _command(f"{file}:", content.get("secret_command"))
     return {
-        str(name): _account(file, str(name), settings, demo) for name, settings in accounts.items()
+        str(name): _account(file, str(name), settings, command, demo)
+        for name, settings in accounts.items()
     }
 
 
-def _account(file: Path, name: str, settings: Any, demo: bool) -> Account:
+def text_of(file: Path, demo: bool = False) -> str:
+    """The text of an accounts file. Raises AccountsError, also where others may read a file of the user's own."""
+    try:
+        if not demo:
+            _check_mode(file)
+        with open(file, encoding="utf-8", newline="") as opened:  # line breaks stay as they are
+            return opened.read()
+    except OSError as error:
+        raise AccountsError(f"{file}: {error.strerror}") from None
+    except ValueError:  # also a name with a NUL
+        raise AccountsError(f"{file}: it is not UTF-8 text") from None
+
+
+def content_of(file: Path, text: str) -> Any:
+    """The YAML of a file. No message has a value of it: what a person takes for a password may be a tag or an alias."""
+    try:
+        return yaml.load(text, Loader=UniqueKeys)  # noqa: S506 - a SafeLoader
+    except RepeatedKey as error:
+        what, where = error.problem, error.problem_mark
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        where = getattr(error, "problem_mark", None)
+        what = _QUOTED.sub("'...'", getattr(error, "problem", None) or "it is not YAML")
+    line = f" line {where.line + 1}:" if where else ""
+    raise AccountsError(f"{file}:{line} {what}")
+
+
+def _account(file: Path, name: str, settings: Any, command: tuple[str, ...], demo: bool) -> Account:
     if not isinstance(settings, dict):
         raise AccountsError(f"{file}: account {name!r} should be a map")
-    unknown = settings.keys() - {"provider", "credentials", "options"}
+    unknown = {str(key) for key in settings} - KEYS
     if unknown:
         raise AccountsError(
             f"{file}: account {name!r} has unknown keys: {', '.join(sorted(unknown))}"
         )
-    provider, credentials = settings.get("provider"), settings.get("credentials")
-    options = settings.get("options") or {}
+    provider = settings.get("provider")
     if not isinstance(provider, str):
         raise AccountsError(f"{file}: account {name!r} needs a 'provider'")
+    for key, of in ELSEWHERE.items():
+        if key in settings and provider != of:
+            raise AccountsError(f"{file}: account {name!r}: {key!r} is for provider {of}")
+        if not isinstance(settings.get(key, ""), str):
+            raise AccountsError(f"{file}: account {name!r}: {key!r} should be a name")
+    elsewhere = any(key in settings for key in ELSEWHERE)
+    credentials = settings.get("credentials", {} if elsewhere else None)
+    options = settings.get("options") or {}
+    all_by_command = credentials == BY_COMMAND
+    if all_by_command:
+        credentials = {}
     if not isinstance(credentials, dict) or not isinstance(options, dict):
         raise AccountsError(f"{file}: 'credentials' (and 'options') of {name!r} should be maps")
-    return Account(name, provider, credentials, options, demo)
+    own = _command(f"{file}: account {name!r}:", settings.get("secret_command"))
+    return Account(
+        name,
+        provider,
+        {str(key): value for key, value in credentials.items()},
+        options,
+        demo,
+        own or command,
+        all_by_command,
+        settings.get("profile"),
+        settings.get("cloud"),
+    )
+
+
+def _command(where: str, words: Any) -> tuple[str, ...]:
+    if words is None:
+        return ()
+    if not (words and isinstance(words, list) and all(isinstance(word, str) for word in words)):
+        raise AccountsError(
+            f"{where} 'secret_command' should be a list of words, such as [pass, show, lab]: no shell reads it"
+        )
+    return tuple(words)
 
 
 def _check_mode(file: Path) -> None:
@@ -198,6 +253,10 @@ def _check_mode(file: Path) -> None:
         raise AccountsError(f"{file} holds secrets and others may read it: chmod 600 {file}")
 
 
+class RepeatedKey(yaml.constructor.ConstructorError):
+    pass
+
+
 class UniqueKeys(yaml.SafeLoader):
     """A safe loader that refuses a repeated key; PyYAML would silently use the last one."""
 
@@ -206,8 +265,6 @@ class UniqueKeys(yaml.SafeLoader):
         for key_node, _ in node.value:
             key = str(self.construct_object(key_node, deep=True))  # as text: 7 and "7" are one name
             if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"{key!r} is given twice", key_node.start_mark
-                )
+                raise RepeatedKey(None, None, f"{key!r} is given twice", key_node.start_mark)
             seen.add(key)
         return super().construct_mapping(node, deep)

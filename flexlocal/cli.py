@@ -225,11 +225,64 @@ command(
 --every 15m --status-every 5m --logs-every 5m""",
 )  # fmt: skip
 command("families", "run:show_families", text="List the families and their providers.")
+
+
+@flexlocal.group(
+    "accounts", cls=Commands, invoke_without_command=True, context_settings=CONTEXT,
+    epilog="""\b
+Examples:
+  flexlocal accounts
+  flexlocal accounts add shop --provider aws
+  flexlocal accounts check
+""",
+)  # fmt: skip
+@accounts_file
+@click.pass_context
+def accounts_group(ctx: click.Context, accounts: Optional[str]) -> Any:
+    """List the accounts, without their credentials; add, check and remove your own."""
+    if ctx.invoked_subcommand is None:
+        from flexlocal import accounts_commands
+
+        return accounts_commands.show_all(types.SimpleNamespace(accounts=accounts))
+    if accounts is not None:  # given before the subcommand
+        ctx.default_map = {ctx.invoked_subcommand: {"accounts": accounts}}
+    return None
+
+
 command(
-    "accounts",
-    "run:show_accounts",
+    "add",
+    "accounts_commands:add",
+    click.argument("name"),
+    click.option("--provider", metavar="PROVIDER", help="Asked for if left out.", shell_complete=_providers),
+    click.option(
+        "--credential", "credentials", multiple=True, metavar="KEY=VALUE",
+        help="A credential, or a reference such as '${NAME}' or TBD (may be repeated). What is missing is asked for.",
+    ),
+    click.option("--no-check", is_flag=True, help="Write the account without a login."),
     accounts_file,
-    text="List the accounts, without their credentials.",
+    group=accounts_group,
+    text="Add an account to the accounts file.\n\nAsks on the terminal for its credentials, and checks that they log in.",
+    examples="""shop --provider aws
+lab --provider netbox --credential token=KEYRING""",
+)  # fmt: skip
+command(
+    "check",
+    "accounts_commands:check",
+    click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=_accounts),
+    accounts_file,
+    group=accounts_group,
+    text="Log in to all accounts side by side, or to those that are named.\n\nExit status 1 if one fails.",
+    examples="demo-aws demo-netbox",
+)
+command(
+    "remove",
+    "accounts_commands:remove",
+    click.argument("name", shell_complete=_accounts),
+    click.option("--yes", is_flag=True, help="Do not ask first."),
+    accounts_file,
+    group=accounts_group,
+    text="Take an account out of the accounts file.",
+    examples="shop",
 )
 command(
     "permissions",

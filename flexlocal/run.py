@@ -31,12 +31,6 @@ def show_families(args: SimpleNamespace) -> int:
     return 0
 
 
-def show_accounts(args: SimpleNamespace) -> int:
-    for account in accounts.load(args.accounts).values():
-        print(f"{account.name}: {account.provider}{' (demo, replayed)' if account.demo else ''}")
-    return 0
-
-
 def completion(args: SimpleNamespace) -> int:
     from click.shell_completion import get_completion_class
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flexlocal import accounts, terminal
+from flexlocal import terminal
 from flexlocal.__main__ import main
 from flexlocal.cli import flexlocal
 from shared.engine.errors import InvalidEvent
@@ -182,34 +182,3 @@ def test_a_bug_has_a_traceback_only_if_that_is_wanted(capsys, monkeypatch, verbo
     assert ("Traceback" in err) is verbose
     assert "ValueError: a bug" in err
     assert ("-v shows where" in err) is not verbose
-
-
-# --- credentials that the accounts file does not hold -------------------------------------------------
-
-
-def account(**credentials):
-    return accounts.Account("own", "netbox", credentials, {}, demo=False)
-
-
-def test_credentials_of_the_environment(monkeypatch):
-    monkeypatch.setenv("INVENTED_TOKEN", "s3cr3t")
-    given = account(token="x-${INVENTED_TOKEN}", plain="$${INVENTED_TOKEN}", regions=["a"])
-    assert accounts.resolved(given).credentials == {
-        "token": "x-s3cr3t",
-        "plain": "${INVENTED_TOKEN}",
-        "regions": ["a"],
-    }
-    monkeypatch.delenv("INVENTED_TOKEN")
-    with pytest.raises(
-        accounts.AccountsError, match=r"credentials\.token .* INVENTED_TOKEN, which"
-    ):
-        accounts.resolved(given)
-
-
-def test_what_is_to_be_asked_needs_a_terminal(monkeypatch):
-    monkeypatch.setattr(sys, "stdin", io.StringIO())
-    with pytest.raises(accounts.AccountsError, match=r"credentials\.token is TBD, and there is no"):
-        accounts.resolved(account(token="TBD"))
-    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
-    monkeypatch.setattr(accounts.getpass, "getpass", lambda prompt: f"for {prompt}")
-    assert accounts.resolved(account(token="TBD")).credentials == {"token": "for own: token: "}
