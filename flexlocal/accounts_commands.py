@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 import click
 
@@ -54,6 +54,8 @@ def check(args: SimpleNamespace) -> int:
     if not chosen:
         print("There are no accounts of your own: flexlocal accounts add NAME adds one.")
         return 0
+    if sys.stderr.isatty():
+        terminal.say(f"Logging in to {len(chosen)} account{'s' * (len(chosen) > 1)}...")
     with contextlib.redirect_stdout(terminal.Output()):
         rows = _checked(chosen)
     show.table(COLUMNS, rows, sys.stdout)
@@ -85,10 +87,10 @@ def _checked(chosen: Iterable[Account]) -> list[dict[str, Any]]:
         executor.shutdown(cancel_futures=True)
 
 
-def _row(account: Account) -> dict[str, Any]:
+def _row(account: Account, watch: Optional[Callable[..., None]] = None) -> dict[str, Any]:
     try:
-        answer = _login(accounts.resolved(account))
-    except AccountsError as error:
+        answer = _login(accounts.resolved(account), watch)
+    except (AccountsError, BadUsage) as error:
         reason = str(error).removeprefix(f"account {account.name!r}: ")
         answer = {"ok": False, "reason": reason}
     except Exception as error:
@@ -96,7 +98,7 @@ def _row(account: Account) -> dict[str, Any]:
     return {"name": account.name, "provider": account.provider, **answer}
 
 
-def _login(account: Account) -> dict[str, Any]:
+def _login(account: Account, watch: Optional[Callable[..., None]]) -> dict[str, Any]:
     """What validate_credentials answers for an account that is resolved; any family that has its provider will do."""
     served = [family for family, cells in families().items() if account.provider in cells]
     if not served:
@@ -104,7 +106,7 @@ def _login(account: Account) -> dict[str, Any]:
     handler = importlib.import_module(f"modules.{served[0]}.main").validate_credentials
     event = accounts.with_ca_text(account.event())
     if not account.demo:
-        return dict(handler(event, Context({"deadline_s": LOGIN_S})))
+        return dict(handler(event, Context({"deadline_s": LOGIN_S}, watch=watch)))
     from flexlocal import cassettes
 
     recorded = cassettes.path("validate_credentials", account.provider)
@@ -132,8 +134,12 @@ def add(args: SimpleNamespace) -> int:
     account = Account(args.name, provider, credentials, {}, demo=False)
     found = ""
     if not args.no_check:
-        with contextlib.redirect_stdout(terminal.Output()):
-            answer = _row(account)
+        watch = terminal.Progress(args.name).watch if sys.stderr.isatty() else None
+        try:
+            with contextlib.redirect_stdout(terminal.Output()):
+                answer = _row(account, watch)
+        finally:
+            terminal.end_progress()
         if not answer["ok"]:
             terminal.say(f"{args.name}: {answer['reason']}")
             terminal.say("Nothing was written; --no-check writes it without this check.")
@@ -185,7 +191,7 @@ def _completed(name: str, provider: str, given: dict[str, str]) -> dict[str, str
                 f"{', '.join(keys)}; {AS_VARIABLE}"
             )
         terminal.say(
-            "Leave empty what the account does not need; ${NAME}, TBD, KEYRING and SECRET mean what they do in the file."
+            "Leave empty what is not needed; ${NAME}, TBD, KEYRING, SECRET as in the file."
         )
         for key in keys:
             _ask_for(key, credentials)

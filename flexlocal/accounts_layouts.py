@@ -131,10 +131,13 @@ def _of_clouds_yaml(cloud: Mapping[Any, Any], where: str) -> dict[str, Any]:
             continue
         if key in _REFUSED:
             raise AccountsError(f"{where}: {key!r}: {_REFUSED[key]}")
-        if key == "auth_type" and value not in list(_AUTH_TYPES):
-            raise AccountsError(
-                f"{where}: 'auth_type' is none of {', '.join(sorted(_AUTH_TYPES))}: other logins are not supported"
-            )
+        if key == "auth_type":  # which login it is follows from ``auth``
+            if value not in list(_AUTH_TYPES):
+                raise AccountsError(
+                    f"{where}: 'auth_type' is none of {', '.join(sorted(_AUTH_TYPES))}: other logins are "
+                    "not supported"
+                )
+            continue
         credentials[str(key)] = value
     regions = cloud.get("regions")
     if regions is not None and "region_name" not in cloud:

@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import os
+import re
 import select
 import shlex
 import subprocess
@@ -60,6 +61,19 @@ def test_accounts_keep_the_order_of_their_file(tmp_path):
     names = ["zulu", "alpha", "mike", "bravo"]
     entries = "".join(f"  {name}: {{provider: netbox, credentials: {{}}}}\n" for name in names)
     assert list(read(tmp_path, f"version: 1\naccounts:\n{entries}")) == names
+
+
+def test_the_examples_of_the_page_are_accounts(tmp_path):
+    page = (ROOT / "docs" / "operate" / "accounts.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    names = [list(read(tmp_path, block)) for block in blocks]
+    assert names == [
+        ["shop-prod", "lab", "wan"],
+        ["shop-prod", "lab", "wan"],
+        ["shop-prod"],
+        ["lab"],
+        ["east"],
+    ]
 
 
 # --- environment ----------------------------------------------------------------------------------
@@ -422,7 +436,6 @@ LAB = {
     "project_name": "p",
     "user_domain_name": "d",
     "project_domain_name": "d",
-    "auth_type": "password",
     "region_name": "one",
     "interface": "internal",
     "verify": False,
