@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DEMO = ROOT / "cassettes" / "accounts.yaml"
 VARIABLE = "FLEXLOCAL_ACCOUNTS"
 CA_CERTIFICATES = ("cacert", "OS_CACERT", "ca_cert")  # credentials; a handler takes PEM text only
+TO_BE_ASKED = "TBD"
 BY_COMMAND = "SECRET"  # instead of a credential, or of all of them: secret_command prints it
 KEYS = {"provider", "credentials", "options", "secret_command", "profile", "cloud"}  # of an entry
 ELSEWHERE = {
@@ -126,6 +127,13 @@ def resolved(account: Account) -> Account:
     except AccountsError as error:
         raise AccountsError(f"account {account.name!r}: {error}") from None
     return dataclasses.replace(account, credentials=credentials)
+
+
+def asks(account: Account) -> bool:
+    """Whether ``resolved`` asks on the terminal."""
+    from flexlocal import accounts_secrets
+
+    return not account.demo and accounts_secrets.asks(account.credentials)
 
 
 def with_ca_text(event: Any) -> Any:

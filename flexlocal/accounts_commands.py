@@ -68,9 +68,7 @@ def check(args: SimpleNamespace) -> int:
 def _checked(chosen: Iterable[Account]) -> list[dict[str, Any]]:
     """The answer for each account, in their order. What asks or is replayed comes first and alone."""
     alone = {
-        account.name: _row(account)
-        for account in chosen
-        if account.demo or accounts_secrets.asks(account)
+        account.name: _row(account) for account in chosen if account.demo or accounts.asks(account)
     }
     executor = ThreadPoolExecutor(AT_ONCE)
     try:
@@ -127,7 +125,7 @@ def add(args: SimpleNamespace) -> int:
     file, _ = accounts.own_file(args.accounts)
     _check_new(args.name, file, args.accounts)
     given = dict(options.pair(text, "--credential") for text in args.credentials)
-    provider = args.provider or _asked_provider()
+    provider = args.provider or _typed_provider()
     if provider not in _providers():
         raise options.unknown("provider", provider, _providers())
     credentials = _completed(args.name, provider, given)
@@ -170,7 +168,7 @@ def _check_new(name: str, file: Any, path: Optional[str]) -> str:
     return text
 
 
-def _asked_provider() -> str:
+def _typed_provider() -> str:
     providers = ", ".join(_providers())
     if not sys.stdin.isatty():
         raise BadUsage(f"there is no terminal to ask on: pass --provider, one of {providers}")

@@ -15,10 +15,9 @@ import sys
 import time
 from typing import Any, Callable, Optional
 
-from flexlocal.accounts import BY_COMMAND, Account, AccountsError
+from flexlocal.accounts import BY_COMMAND, TO_BE_ASKED, Account, AccountsError
 from shared.engine import masking
 
-TO_BE_ASKED = "TBD"
 BY_KEYRING = "KEYRING"
 SERVICE = "flexlocal"  # in the keyring; the user name is ACCOUNT/KEY
 COMMAND_S = 30.0  # time limit of a secret_command
@@ -39,15 +38,14 @@ def resolved(account: Account) -> dict[str, Any]:
         if text == BY_KEYRING:
             return _by_keyring(account, key)
         if text == TO_BE_ASKED:
-            return _asked(account, key)
+            return _typed(account, key)
         return _with_environment(account, key, text)
 
     return {key: _replaced(each, key, value) for key, each in account.credentials.items()}
 
 
-def asks(account: Account) -> bool:
-    """Whether ``resolved`` asks on the terminal."""
-    return any(text == TO_BE_ASKED for _, text in _texts(account.credentials))
+def asks(credentials: dict[str, Any]) -> bool:
+    return any(text == TO_BE_ASKED for _, text in _texts(credentials))
 
 
 def is_secret(key: str) -> bool:
@@ -111,7 +109,7 @@ def _with_environment(account: Account, key: str, text: str) -> str:
     return _REFERENCE.sub(of_environment, text)
 
 
-def _asked(account: Account, key: str) -> str:
+def _typed(account: Account, key: str) -> str:
     if not sys.stdin.isatty():
         raise AccountsError(
             f"{_place(account, key)} is {TO_BE_ASKED}, and there is no terminal to ask on: "

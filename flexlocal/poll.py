@@ -160,7 +160,7 @@ def _with_credentials(
     complete = {
         name: accounts.resolved(account)
         for name, account in chosen.items()
-        if accounts.TO_BE_ASKED in account.credentials.values()
+        if accounts.asks(account)
     }
     return lambda account: complete.get(account.name) or accounts.resolved(account)
 

@@ -131,6 +131,8 @@ def test_what_is_to_be_asked_needs_a_terminal(monkeypatch):
         "url": "seen",
         "endpoint": ["seen"],
     }
+    assert accounts.asks(account(endpoint=["TBD"]))
+    assert not accounts.asks(account(endpoint=["${TBD}"]))
 
 
 @pytest.mark.parametrize(
