@@ -11,6 +11,7 @@ BENCHED := $(VENV)/.test $(VENV)/bench/.done $(VENV)/juju-3/.done
 CHECKED := benchmarks flexlocal inventory modules shared tests tools
 ACCOUNTS := demo-aws demo-openstack demo-netbox demo-juju demo-osm demo-tapi demo-ietf_l2vpn
 FAMILIES := servers networks volumes appliances circuits vca_status wan_links
+DEMO_INVENTORY := dist/demo-inventory.db
 
 .PHONY: audit bench bench-check bench-write benchmark build checked coverage demo docs fuzz fuzz-guided mutants test test-faults test-long test-pythons test-shuffled vendor-test wheels lint format test-openstack record-aws record-openstack record-netbox record-simulated expected readme lock sbom sign verify clean bench-inventory test-inventory test-postgres test-inventory-kill
 
@@ -21,6 +22,15 @@ demo: $(VENV)/.demo
 	  echo; echo "== $$family of $$account"; \
 	  $(VENV)/bin/flexlocal run $$family --account $$account --replay || exit 1; \
 	done; done
+	@echo; if ! $(PY) -c 'import alembic, sqlalchemy' 2>/dev/null; then \
+	  echo "== left out, for want of the extra [inventory] (SQLAlchemy, Alembic): all of it in an inventory"; exit; fi; \
+	mkdir -p dist; rm -f $(DEMO_INVENTORY) $(DEMO_INVENTORY)-*; export FLEXLOCAL_INVENTORY=$(DEMO_INVENTORY); \
+	echo "== all of it, in an inventory"; \
+	$(VENV)/bin/flexlocal poll --account 'demo-*' || exit 1; \
+	echo; echo "== who has 10.13.255.55, and which networks hold it"; \
+	$(VENV)/bin/flexlocal inventory search 10.13.255.55 || exit 1; \
+	echo; echo "== what differs from an hour ago, of the servers of demo-juju"; \
+	$(VENV)/bin/flexlocal inventory diff 1h now --account demo-juju --type server; test $$? -eq 1
 
 # Needs a package index the first time; what it got is kept in dist/.cache.
 build: $(VENV)/.demo

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 from flexlocal.poll_task import GIVEN_UP, Result, Store, Task
 
 STORING_S = 30.0  # for a poll that is being stored when all are given up: as long as it may wait for the database
+AWAKE_S = 0.5  # a signal that comes just before the main thread waits is seen when it wakes up
 JITTER = 0.1  # of the interval
 LONGEST_JITTER_S = 60.0
 
@@ -92,6 +93,12 @@ def stopped_by_signals(events: "Events") -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def _next(events: "Events") -> Union[Result, Stop]:
+    while True:
+        with contextlib.suppress(queue.Empty):
+            return events.get(timeout=AWAKE_S)
+
+
 def once(
     tasks: Sequence[Task], workers: Workers, events: "Events", show: Callable[[Result], None]
 ) -> bool:
@@ -99,7 +106,7 @@ def once(
     for task in tasks:
         workers.add(task)
     for _ in tasks:
-        event = events.get()
+        event = _next(events)
         if isinstance(event, Stop):
             return False
         show(event)
@@ -124,7 +131,7 @@ def again_and_again(
     schedule(tasks, due, scheduler)
     scheduler.start()
     try:
-        while not isinstance(event := events.get(), Stop):
+        while not isinstance(event := _next(events), Stop):
             show(event)
     finally:
         scheduler.shutdown(wait=False)
@@ -192,10 +199,13 @@ def finish(
     workers.drop_waiting()
     end = clock() + seconds
     while workers.running or not events.empty():
+        left = end - clock()
         try:
-            event = events.get(timeout=max(0.0, end - clock()))
+            event = events.get(timeout=max(0.0, min(left, AWAKE_S)))
         except queue.Empty:
-            break
+            if left <= 0:
+                break
+            continue
         if isinstance(event, Stop):
             raise KeyboardInterrupt
         show(event)

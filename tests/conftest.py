@@ -56,7 +56,8 @@ def moto_of_5_2():
 
 @pytest.fixture(autouse=True)
 def no_ambient_credentials(monkeypatch):
-    """Tests see no account of the host they run on."""
+    """Tests see no account and no inventory of the host they run on."""
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
     for name in list(os.environ):
         if name.startswith(("AWS_", "OS_", "FLEXLOCAL_")) and name != "AWS_CA_BUNDLE":
             monkeypatch.delenv(name)

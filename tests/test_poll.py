@@ -5,8 +5,11 @@ import itertools
 import json
 import os
 import queue
+import re
+import shlex
 import signal
 import sqlite3
+import subprocess
 import sys
 import threading
 import types
@@ -23,11 +26,12 @@ from flexlocal.poll_task import COMPLETE, FAILED, GIVEN_UP, PARTIAL, Result, Sto
 from shared.engine import poll as engine
 from shared.engine.contracts import Cell
 from shared.engine.errors import Absent, InvalidCredentials, Unreachable
-from tests.inventories import UTC, at, ids
+from tests.inventories import ROOT, UTC, at, ids
 from tests.test_run import Provider, Scope, convert, fetch
 
 pytest.importorskip("apscheduler")
 
+PAGE = (ROOT / "docs" / "operate" / "polling.md").read_text(encoding="utf-8")
 SECRET = "s3cr3t-canary"
 CREDENTIALS = {"user": "reader", "password": SECRET}
 ACCOUNTS = f"""
@@ -483,7 +487,7 @@ def test_polls_that_do_not_end_in_time_are_given_up_and_store_nothing(provider, 
     workers = poll_workers.Workers(lambda each: poll_task.poll(each, store), 1, events)
     workers.add(task)
     blocked.next()
-    clock = iter([0.0, 60.0]).__next__
+    clock = itertools.chain([0.0], itertools.repeat(60.0)).__next__
     assert poll_workers.finish(workers, store, events, shown.append, 60, clock) == [task]
     blocked.end(task)
     assert events.get(timeout=WAIT_S).outcome == GIVEN_UP
@@ -779,3 +783,54 @@ def test_the_demo_accounts_are_replayed(monkeypatch, tmp_path, capsys):
     assert lines[0].split()[2] == "HANDLER"
     assert lines[1].split()[:7] == "demo-juju servers get complete 7 0 0".split()
     assert lines[2].split()[2:4] == ["get_status", "complete"]
+
+
+# --- make demo, and the page ----------------------------------------------------------------------
+
+
+def demo_in_an_inventory():
+    """The lines of make demo's recipe that poll into an inventory, as the shell gets them."""
+    recipe = re.search(r"^demo:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE)[1]
+    return recipe[recipe.index("@echo; if ! ") + 1 :].replace("\t", "").replace("$$?", "$?")
+
+
+@pytest.mark.usefixtures("no_network")
+def test_make_demo_polls_into_an_inventory_and_asks_it(monkeypatch, tmp_path, capsys):
+    """Here with few of its accounts; tests/test_docs.py has all their families."""
+    lines = re.findall(r"\$\(VENV\)/bin/flexlocal (.*?)(?: \|\| exit 1)?;", demo_in_an_inventory())
+    polled, searched, compared = map(shlex.split, lines)
+    assert polled == ["poll", "--account", "demo-*"]
+    monkeypatch.setenv("FLEXLOCAL_INVENTORY", str(tmp_path / "demo.db"))
+    assert main(["poll", "--account", "demo-juju", "--account", "demo-netbox"]) == 0
+    assert " complete; stored in " in capsys.readouterr().out
+    assert main(searched) == 0
+    assert "10.13.255.55" in capsys.readouterr().out
+    assert main(compared) == 1  # which the recipe expects
+    assert "7 resources differ between" in capsys.readouterr().out
+
+
+def test_make_demo_says_what_it_leaves_out_without_the_extra(tmp_path):
+    script = demo_in_an_inventory().replace("$(PY)", "false").replace("$(VENV)", "no")
+    done = subprocess.run(
+        ["sh", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("\n== left out, for want of the extra [inventory]")
+    assert done.stderr == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("line", re.findall(r"flexlocal (poll --every[^`\n]*)", PAGE))
+@pytest.mark.usefixtures("shop")
+def test_the_pages_commands_that_run_for_ever_are_understood(line, monkeypatch):
+    begun = []
+    monkeypatch.setattr(poll_workers, "again_and_again", lambda tasks, *_: begun.extend(tasks))
+    assert main(shlex.split(line)) == 0
+    intervals = {task.handler: task.every_s for task in begun}
+    assert intervals["get"] == 900
+    assert intervals["get_status"] == 300
+
+
+def test_the_page_has_two_of_them_and_the_services_time_to_end():
+    assert len(re.findall(r"flexlocal poll --every", PAGE)) == 2
+    grace, stop = re.search(r"--grace (\d+)s\nTimeoutStopSec=(\d+)", PAGE).groups()
+    assert int(stop) >= int(grace) + poll_workers.STORING_S

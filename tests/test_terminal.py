@@ -28,7 +28,7 @@ def home(monkeypatch, tmp_path):
 def test_the_version_needs_neither_providers_nor_a_store():
     code = (
         "import sys; from flexlocal.__main__ import main; status = main(['--version']); "
-        "print(status, [name for name in ('boto3', 'requests', 'rich', 'sqlalchemy', 'vcr', 'inventory',"
+        "print(status, [name for name in ('apscheduler', 'boto3', 'requests', 'rich', 'sqlalchemy', 'vcr', 'inventory',"
         " 'yaml', 'shared.engine.poll') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
