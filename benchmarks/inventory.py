@@ -194,6 +194,23 @@ def measured(inventory: Inventory, file: Path, count: int, runs: int) -> Iterato
     found = len(inventory.diff(before, after).differences)
     spent = cpu(lambda: inventory.diff(before, after))
     yield f"diff with {found} changed resources, each", f"{spent / max(1, found) * 1000:.2f} ms"
+    yield "make the SQL views", f"{cpu(inventory.renew_views):.1f} s"
+    assert inventory.views_file is not None  # noqa: S101 - of a SQLite inventory
+    yield "size of their file", f"{inventory.views_file.stat().st_size / 2**20:.0f} MiB"
+    for index in chance.sample(range(len(resources)), min(100, len(resources))):
+        resources[index] = resource(accounts[0][index], runs + 1)
+    store(inventory, 0, runs + 1, resources)
+    yield "renew the SQL views, 100 changed", f"{cpu(inventory.renew_views):.3f} s"
+    for label, statement in (
+        ("SQL: count by state", "SELECT details__server__state, count(*) FROM server GROUP BY 1"),
+        ("SQL: all columns", "SELECT * FROM server"),
+        (
+            "SQL: servers with a tag",
+            "SELECT count(*) FROM server JOIN tags USING (account, id) WHERE key = 'stage' AND value = 'prod'",
+        ),
+    ):
+        spent = cpu(functools.partial(inventory.sql, statement))
+        yield label, f"{spent:.2f} s"
 
 
 def store(

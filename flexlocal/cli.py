@@ -434,6 +434,14 @@ _in_inventory(
     examples="> inventory.ndjson\n--type server --format csv > servers.csv",
 )  # fmt: skip
 _in_inventory(
+    "sql", click.argument("statement", metavar="SELECT"), *found,
+    text="""Run a SELECT on views: one for each resource type, and resources, tags, connections, scopes.
+
+Views are brought up to date first. Nothing can be written.""",
+    examples='"SELECT type, count(*) FROM resources GROUP BY 1"\n"PRAGMA table_info(server)"',
+)  # fmt: skip
+_in_inventory("views", text="Bring the views for SQL and BI tools up to date, or make them.")
+_in_inventory(
     "pin",
     click.argument("name", metavar="NAME"),
     click.argument("at", metavar="[TIME]", default="now"),

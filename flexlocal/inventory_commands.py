@@ -15,7 +15,7 @@ from flexlocal import inventories, parquet, results, terminal, times
 from flexlocal.options import BadUsage, unknown
 from flexlocal.show import Column, columns_of
 from inventory.changes import ABSENT, Change
-from inventory.errors import UnknownResource
+from inventory.errors import InventoryError, UnknownResource
 from inventory.fields import steps
 from inventory.flat import flat
 from inventory.model import Bounds, Coverage, Difference, Entry, Event, Hit, Resource, written
@@ -189,6 +189,35 @@ def export(args: SimpleNamespace) -> int:
         terminal.say(_sentence(coverage))
     _say_failed(coverage)
     return FOUND if count else _absent(coverage)
+
+
+def sql(args: SimpleNamespace) -> int:
+    view = _view(args)
+    with inventories.opened(args.inventory) as inventory:
+        behind: Optional[InventoryError] = None
+        try:
+            inventory.renew_views()
+        except InventoryError as error:
+            if not inventory.has_views():
+                raise
+            behind = error  # a file or a database that this user may only read
+        answer = inventory.sql(args.statement)
+    rows = [dict(zip(answer.columns, row)) for row in answer.rows]
+    columns = [_value(name) for name in answer.columns]
+    _show(view, rows, columns, _count(len(rows), "row"))
+    if behind is not None:
+        terminal.say(f"As of {times.shown(answer.at)}: the views could not be renewed: {behind}")
+    return FOUND if rows else NOTHING
+
+
+def views(args: SimpleNamespace) -> int:
+    with inventories.opened(args.inventory) as inventory:
+        renewal = inventory.renew_views()
+        where = inventory.views_file or "the schema views"
+    print(
+        f"{where}: as of {times.shown(renewal.at)} (UTC), {_count(renewal.changed, 'resource')} changed"
+    )
+    return 0
 
 
 # --- keeping ----------------------------------------------------------------------------------------
@@ -548,6 +577,10 @@ def _column(title: str, key: Optional[str] = None) -> Column:
     if key in INTERVALS:
         return Column(title, lambda row: _interval(row, key))
     return Column(title, lambda row: row.get(key))
+
+
+def _value(name: str) -> Column:
+    return Column(name, lambda row: _cell(row[name]))
 
 
 def _path(title: str, key: str) -> Column:

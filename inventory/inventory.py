@@ -21,10 +21,11 @@ from inventory import (
     search,
     sqlite,
     store,
+    views,
 )
 from inventory import points as points_of
 from inventory.entries import Filter, Reader
-from inventory.errors import InvalidQuestion
+from inventory.errors import InvalidQuestion, NoInventory
 from inventory.model import Coverage, Diff, Entry, Found, History, Resource, Scopes, Stored
 
 BULK = 5000  # changed resources in one poll, after which SQLite's log is written back
@@ -54,6 +55,7 @@ class Inventory:
         self, url: Union[str, Path], create: bool = False, timeout: float = database.TIMEOUT_S
     ):
         self._url = database.parsed(url)
+        self._timeout = timeout
         self._engine = database.opened(self._url, create, timeout)
 
     def __enter__(self) -> "Inventory":
@@ -332,6 +334,37 @@ class Inventory:
         with self._reading() as connection:
             found = points_of.points(connection, handler, id, account, type, since, until)
             return [*found]
+
+    # --- SQL ---
+
+    def has_views(self) -> bool:
+        """Whether the views were ever made."""
+        with database.meaning(self._url):
+            return views.exist(self._engine, self._url)
+
+    def renew_views(self) -> views.Renewal:
+        """Bring the SQL views up to date (see inventory/views.py), in a transaction of their own; make them if there
+        are none. Of a SQLite inventory, they are in a file beside it, ``views_file``."""
+        now = datetime.datetime.now(datetime.timezone.utc)
+        with (
+            database.meaning(self._url),
+            views.writing(self._engine, self._url, self._timeout) as target,
+            database.reading(self._engine) as connection,
+        ):
+            return views.renew(connection, target, now)
+
+    @property
+    def views_file(self) -> Optional[Path]:
+        """None: the views are in PostgreSQL, in the schema ``views``."""
+        return views.file_of(self._url) if self._url.drivername == "sqlite" else None
+
+    def sql(self, statement: str) -> views.Answer:
+        """The rows of one SELECT on the views, as of their last renewal. Raises InvalidQuestion, also for whatever
+        would write, and NoInventory if the views were never made."""
+        if not self.has_views():
+            raise NoInventory(f"{self.address} has no views yet", "renew them first")
+        with database.meaning(self._url):
+            return views.ask(self._engine, self._url, statement, self._timeout)
 
     # --- keeping ---
 

@@ -11,7 +11,9 @@ import pytest
 
 from flexlocal import cli, inventories, terminal
 from flexlocal.__main__ import main
-from tests.inventories import NEW, OLD, store_example
+from inventory import Inventory
+from inventory.errors import ReadOnly
+from tests.inventories import NEW, OLD, poll, server, store_example
 
 ARN = "arn:aws:ec2:eu-west-1:123456789012:instance/i-0123456789abcdef0"
 
@@ -350,3 +352,53 @@ def test_tables_fit_the_terminal(run, monkeypatch, arguments, width):
     _, out, _ = run(*arguments)
     assert "\x1b" not in out
     assert max(map(len, out.splitlines())) <= width
+
+
+# --- sql ---
+
+
+@pytest.fixture
+def own(run, file, monkeypatch, tmp_path):
+    """The same inventory, in a folder of its own."""
+    shutil.copy(file, tmp_path / "own.db")
+    monkeypatch.setenv(inventories.VARIABLE, str(tmp_path / "own.db"))
+    return tmp_path
+
+
+def test_sql(run, own):
+    query = (
+        "SELECT details__server__state AS state, count(*) AS n FROM server GROUP BY 1 ORDER BY 1"
+    )
+    assert run("sql", query) == (0, "state    n\nrunning  3\nstopped  1\n2 rows\n", "")
+    assert rows(run, "sql", query, "--filter", "state=stopped")[1] == [{"state": "stopped", "n": 1}]
+    assert run("sql", "SELECT 1 FROM server WHERE 0") == (1, "0 rows\n", "")
+    assert run("sql", "SELECT id FROM server WHERE id = 'i-9'", "--format", "csv")[1] == "id\ni-9\n"
+    status, out, err = run("sql", "DROP VIEW server")
+    assert (status, out) == (2, "")
+    assert err == "flexlocal: the SQL would write: only SELECT is possible here; polls write\n"
+
+
+def test_sql_is_of_the_newest_poll(run, own):
+    status, out, _ = run("views")
+    assert status == 0
+    assert out.startswith(f"{own / 'own-views.db'}: as of 20")
+    assert out.endswith(" (UTC), 6 resources changed\n")
+    with Inventory(own / "own.db") as inventory:
+        poll(inventory, 30, [server("i-10")], account="lab", provider="other")
+    assert rows(run, "sql", "SELECT id FROM server WHERE account = 'lab'")[1] == [{"id": "i-10"}]
+
+
+def test_sql_where_the_views_can_not_be_renewed(run, own, monkeypatch):
+    run("views")
+    with Inventory(own / "own.db") as inventory:
+        poll(inventory, 30, [server("i-10")], account="lab", provider="other")
+
+    def refuse(self):
+        raise ReadOnly("own-views.db can't be written", "check its permissions")
+
+    monkeypatch.setattr("inventory.inventory.Inventory.renew_views", refuse)
+    status, out, err = run("sql", "SELECT id FROM server WHERE account = 'lab'", "--format", "csv")
+    assert (status, out) == (0, "id\ni-9\n")
+    assert "could not be renewed: own-views.db can't be written" in err
+    (own / "own-views.db").unlink()
+    assert run("sql", "SELECT 1")[0] == 2
