@@ -234,6 +234,7 @@ class _Poll:
                 )
         except InvalidResource as error:
             return self._failed_and_stored(error)
+        self._renew_views()
         return self._result(
             stored.outcome,
             count=len(resources),
@@ -259,7 +260,16 @@ class _Poll:
                 inventory.store(scopes=reasons, **source)
             else:
                 inventory.store_failure(error=result.error or "", **source)
+        self._renew_views()
         return result
+
+    def _renew_views(self) -> None:
+        """The SQL views, where there are any. If they can't be renewed now, the next poll or question does it."""
+        from inventory.errors import InventoryError
+
+        with contextlib.suppress(GivenUp, InventoryError), self._store.open() as inventory:
+            if inventory.has_views():
+                inventory.renew_views()
 
     # --- status, metrics, logs ---
 

@@ -23,6 +23,7 @@ from flexlocal import accounts, poll, poll_task, poll_workers, terminal
 from flexlocal.__main__ import main
 from flexlocal.accounts import Account, AccountsError
 from flexlocal.poll_task import COMPLETE, FAILED, GIVEN_UP, PARTIAL, Result, Store, Task
+from inventory.errors import Locked
 from shared.engine import poll as engine
 from shared.engine.contracts import Cell
 from shared.engine.errors import Absent, InvalidCredentials, Unreachable
@@ -114,6 +115,28 @@ def test_what_a_failed_scope_held_stays_and_its_error_is_stored(provider, store,
     (failed,) = inventory.coverage().failed
     assert failed.scope == "us"
     assert failed.error == result.error
+
+
+def test_views_for_sql_are_renewed_where_there_are_any(provider, store, inventory, monkeypatch):
+    provider.planned = [scope("eu", "a")]
+    poll_task.poll(Task(account(), "things"), store)
+    assert not inventory.has_views()
+    inventory.renew_views()
+    provider.planned = [scope("eu", "a", "b")]
+    poll_task.poll(Task(account(), "things"), store)
+    assert inventory.sql("SELECT id FROM resources ORDER BY id").rows == (("a",), ("b",))
+    provider.planned = [scope("eu", error=Unreachable("down"))]
+    poll_task.poll(Task(account(), "things"), store)
+    (failed,) = inventory.sql("SELECT error FROM scopes").rows
+    assert failed[0].startswith("Unreachable")
+
+    def refuse(self):
+        raise Locked("another process is writing", "try again")
+
+    monkeypatch.setattr("inventory.inventory.Inventory.renew_views", refuse)
+    provider.planned = [scope("eu", "a")]
+    assert poll_task.poll(Task(account(), "things"), store).outcome == COMPLETE
+    assert present(inventory) == ["a"]
 
 
 @pytest.mark.parametrize(
