@@ -476,3 +476,8 @@ _in_inventory(
     text="Put a backup back.",
     examples="inventory-2026-11-22.db --replace",
 )
+_in_inventory(
+    "copy", click.argument("target", metavar="FILE-or-URL"),
+    text="Copy it into a new file, or into an empty PostgreSQL database, and check the copy.",
+    examples="postgresql://user@host/inventory",
+)  # fmt: skip

@@ -250,6 +250,15 @@ def restore(args: SimpleNamespace) -> int:
     return 0
 
 
+def copy(args: SimpleNamespace) -> int:
+    inventories.check_installed()
+    from inventory.copying import copy as copied
+
+    rows = copied(inventories.address(args.inventory), args.target)
+    print(f"copied {_count(sum(rows.values()), 'row')} of {len(rows)} tables, and checked them")
+    return 0
+
+
 def pin(args: SimpleNamespace) -> int:
     with inventories.opened(args.inventory) as inventory:
         at = times.moment(args.at, _now(), inventory.pins())

@@ -283,6 +283,13 @@ def test_backup_thin_check_and_restore(run, file, monkeypatch, tmp_path):
     assert len(rows(run, "pins", "--inventory", str(other))[1]) == 1
 
 
+def test_copy(run, tmp_path):
+    status, out, _ = run("copy", str(tmp_path / "copy.db"))
+    assert status == 0
+    assert out.endswith(" tables, and checked them\n")
+    assert rows(run, "list", "--inventory", str(tmp_path / "copy.db")) == rows(run, "list")
+
+
 def test_what_check_finds_is_status_1(run, file, monkeypatch, tmp_path):
     copy = tmp_path / "copy.db"
     shutil.copy(file, copy)
