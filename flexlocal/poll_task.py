@@ -119,6 +119,7 @@ class _Poll:
         self._account, self._family = task.account.name, task.family
         self._started = store.now()
         self._mask = Masker()
+        self._credentials: Mapping[str, Any] = {}  # what the account's stand for, once that is known
         self._answers: list[Answer] = []
         # The clock of a replay stands at its recording. So each one starts anew: what an earlier one kept is no help.
         self._keeps_state = task.handler == "get" or not task.account.demo
@@ -160,6 +161,7 @@ class _Poll:
     def _call(self, options: Mapping[str, Any], last_update: Optional[str] = None) -> Any:
         task = self._task
         account = self._resolve(task.account)
+        self._credentials = account.credentials
         self._mask = Masker(secrets_in(account.credentials))
         event = {**account.event(), "options": {**options, **account.options, **task.options}}
         if last_update:
@@ -204,8 +206,8 @@ class _Poll:
             scopes = poll_scopes.by_scope(self._answers, resources, self._mask)
         except BaseException as error:
             return self._failed_and_stored(error)
-        credentials, provider = self._task.account.credentials, self._task.account.provider
-        every = not self._task.only_scopes and poll_scopes.lists_all_scopes(credentials)
+        provider = self._task.account.provider
+        every = not self._task.only_scopes and poll_scopes.lists_all_scopes(self._credentials)
         times = {"started_at": self._started, "ended_at": self._store.now()}
         with self._store.open() as inventory:
             poll_scopes.keep_held_elsewhere(
