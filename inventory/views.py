@@ -12,6 +12,7 @@ import contextlib
 import dataclasses
 import datetime
 import json
+import re
 import sqlite3
 import urllib.parse
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -52,6 +53,8 @@ OWN = ("resources", "tags", "connections", "scopes", "renewed")  # views that ar
 COMMON = ("account", "provider", "family", "scope", "id", "first_seen", "last_seen")
 TEXT, NUMBER, BOOLEAN, JSON, NULL = "text", "number", "boolean", "json", "null"  # kinds of values
 READABLE_PRAGMAS = ("table_info", "table_xinfo", "table_list")
+
+_READS = re.compile(r"(?is)(\s|--[^\n]*\n|/\*.*?\*/|\()*(select|with|values|table|show|explain)\b")
 
 metadata = MetaData()
 _resource = Table(
@@ -513,6 +516,10 @@ def _views_of(connection: Any) -> list[str]:
 def _ask_postgresql(engine: Engine, statement: str) -> Answer:
     import psycopg
 
+    if not _READS.match(
+        statement
+    ):  # COPY writes files, which a read-only transaction does not refuse
+        raise InvalidQuestion("the SQL is no question", "write a SELECT")
     with contextlib.closing(engine.raw_connection()) as pooled:
         connection: Any = pooled.driver_connection
         connection.read_only = True
