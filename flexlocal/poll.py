@@ -42,10 +42,12 @@ def poll_accounts(args: SimpleNamespace) -> int:
     tasks = _tasks(args)
     grace = _seconds(args.grace, "--grace", least=0)
     view = results.view(args)
+    if args.every is not None and view.format not in (None, "table", "ndjson"):
+        raise BadUsage(f"--every writes lines: choose --format ndjson instead of {view.format}")
     resolve = _with_credentials({task.account.name: task.account for task in tasks})
     replays = any(task.account.demo for task in tasks)
     events: Any = queue.SimpleQueue()
-    report = _Report(tasks, sys.stdout, one_line_each=args.every is not None)
+    report = _Report(tasks, sys.stdout, args.every is not None, view.format == "ndjson")
     with inventories.opened(args.inventory, create=True) as inventory:
         store = Store(inventory)
         # a replay takes the place of all connections of the process: nothing may run beside it
@@ -96,9 +98,14 @@ def _tasks(args: SimpleNamespace) -> list[Task]:
             raise options.unknown("family", name, known)
     given = dict(options.pair(text, "--option") for text in args.options)
     given = {key: options.json_or_text(text) for key, text in given.items()}
+    chosen = _accounts(args)
+    providers = sorted({provider for cells in known.values() for provider in cells})
+    for account in chosen:
+        if account.provider not in providers:
+            raise options.unknown("cell of provider", account.provider, providers)
     tasks = [
         Task(account, family, handler, given, tuple(args.scopes), every)
-        for account in _accounts(args)
+        for account in chosen
         for family, cells in known.items()
         if account.provider in cells and (not args.families or family in args.families)
         for handler, every in intervals.items()
@@ -171,8 +178,9 @@ def _with_credentials(
 class _Report:
     """Progress, errors, and the summary. All but ``watch`` is called by the main thread."""
 
-    def __init__(self, tasks: Sequence[Task], out: TextIO, one_line_each: bool):
-        self._tasks, self._out, self._one_line_each = tasks, out, one_line_each
+    def __init__(self, tasks: Sequence[Task], out: TextIO, one_line_each: bool, as_json: bool):
+        self._tasks, self._out = tasks, out
+        self._one_line_each, self._as_json = one_line_each, as_json
         self._last: dict[Task, Result] = {}
         self._ended = 0
         self.gave_up = False
@@ -198,7 +206,8 @@ class _Report:
                 terminal.say(line)
         if self._one_line_each:
             terminal.end_progress()
-            self._out.write(f"{_time(result.ended_at)} {result.task.label}: {_in_words(result)}\n")
+            line = f"{_time(result.ended_at)} {result.task.label}: {_in_words(result)}"
+            self._out.write(f"{terminal.as_json(_row(result)) if self._as_json else line}\n")
             self._out.flush()
 
     def late(self, task: Task) -> None:
@@ -220,6 +229,8 @@ class _Report:
 
     def summary(self, address: str, view: results.View) -> None:
         """The last poll of each task."""
+        if self._one_line_each and self._as_json:
+            return
         rows = [_row(self._last[task]) for task in self._tasks if task in self._last]
         columns = show.columns_of(rows)
         if view.format in (None, "table"):

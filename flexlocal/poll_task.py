@@ -74,6 +74,7 @@ class Store:
         now: Callable[[], datetime.datetime] = lambda: datetime.datetime.now(datetime.timezone.utc),
     ):
         self.now = now
+        self.stored: set[Task] = set()  # whose poll that runs now is stored
         self._inventory = inventory
         self._lock = threading.Lock()
         self._closed = False
@@ -118,8 +119,11 @@ class _Poll:
         self._watch, self._resolve = watch, resolve
         self._account, self._family = task.account.name, task.family
         self._started = store.now()
+        store.stored.discard(task)
         self._mask = Masker()
-        self._credentials: Mapping[str, Any] = {}  # what the account's stand for, once that is known
+        self._credentials: Mapping[
+            str, Any
+        ] = {}  # what the account's stand for, once that is known
         self._answers: list[Answer] = []
         # The clock of a replay stands at its recording. So each one starts anew: what an earlier one kept is no help.
         self._keeps_state = task.handler == "get" or not task.account.demo
@@ -234,6 +238,7 @@ class _Poll:
                     all_scopes=every,
                     **times,
                 )
+                self._store.stored.add(self._task)
         except InvalidResource as error:
             return self._failed_and_stored(error)
         self._renew_views()
@@ -262,6 +267,7 @@ class _Poll:
                 inventory.store(scopes=reasons, **source)
             else:
                 inventory.store_failure(error=result.error or "", **source)
+            self._store.stored.add(self._task)
         self._renew_views()
         return result
 
@@ -293,4 +299,5 @@ class _Poll:
                 last_update=until if self._keeps_state else None,
                 state=self._state(inventory),
             )
+            self._store.stored.add(task)
         return self._result(COMPLETE, count=len(points), added=new)

@@ -210,8 +210,8 @@ def finish(
             raise KeyboardInterrupt
         show(event)
     store.close(STORING_S)
-    while not events.empty():
-        event = events.get()
+    while store.stored.intersection(workers.running) or not events.empty():
+        event = _next(events)  # of what was stored in time
         if isinstance(event, Result) and event.outcome != GIVEN_UP:
             show(event)
     return workers.running

@@ -1,6 +1,7 @@
 """flexlocal poll: what is stored of complete, partial and failed polls, points, several polls at once, stopping."""
 
 import datetime
+import functools
 import itertools
 import json
 import os
@@ -520,6 +521,26 @@ def test_polls_that_do_not_end_in_time_are_given_up_and_store_nothing(provider, 
     assert inventory.coverage().scopes == ()
 
 
+def test_a_poll_that_was_stored_in_time_is_not_given_up(provider, inventory):
+    blocked, events, shown = Blocked(), queue.SimpleQueue(), []
+    store, task = Store(inventory, Clock()), Task(account(), "things")
+    provider.planned = [scope("eu", "a")]
+
+    def polled(task):
+        result = poll_task.poll(task, store)
+        blocked.run(task)
+        return result
+
+    workers = poll_workers.Workers(polled, 1, events)
+    workers.add(task)
+    blocked.next()
+    close = store.close
+    store.close = lambda timeout: (close(timeout), blocked.end(task))
+    clock = itertools.chain([0.0], itertools.repeat(60.0)).__next__
+    assert poll_workers.finish(workers, store, events, shown.append, 60, clock) == []
+    assert [each.outcome for each in shown] == [COMPLETE]
+
+
 def test_polls_that_end_in_time_are_stored(inventory):
     blocked, events, shown = Blocked(), queue.SimpleQueue(), []
     workers = poll_workers.Workers(blocked.run, 1, events)
@@ -618,6 +639,32 @@ def test_each_poll_is_late_by_a_part_of_its_interval_and_that_does_not_add_up(sc
     assert [each for every, each in due if every == 7200] == [0, 7260]
 
 
+def test_a_poll_that_is_due_while_the_last_one_runs_is_left_out():
+    blocked, events, late = Blocked(), queue.SimpleQueue(), []
+    workers = poll_workers.Workers(blocked.run, 1, events)
+    task = Task(account(), "things", every_s=300)
+
+    class Impatient:
+        """Everything is due twice at once."""
+
+        def add_job(self, due, trigger, arguments, **options):
+            self._due = functools.partial(due, *arguments)
+
+        def start(self):
+            self._due()
+            blocked.next()
+            self._due()
+            blocked.end(task)
+            events.put(poll_workers.Stop())
+
+        def shutdown(self, wait):
+            pass
+
+    shown = []
+    poll_workers.again_and_again([task], workers, events, shown.append, late.append, Impatient())
+    assert late == [task]
+
+
 # --- the command ----------------------------------------------------------------------------------
 
 
@@ -703,7 +750,8 @@ def test_formats_of_the_summary(shop, capsys, form, start):
         (["--grace", "soon"], "--grace 'soon' should be a time from 0s"),
         (["--option", "a"], "--option 'a' should be KEY=VALUE"),
         (["--inventory", "no/such/folder/a.db"], "there is no folder"),
-        (["--account", "demo-aws", "--family", "things"], "no account has things"),
+        (["--account", "demo-aws"], "no cell of provider 'aws'; there are fake"),
+        (["--every", "15m", "--format", "yaml"], "choose --format ndjson instead of yaml"),
     ],
 )
 def test_bad_usage_is_one_line_and_status_2(shop, capsys, arguments, words):
@@ -763,15 +811,16 @@ def polled_until_a_signal(shop, monkeypatch, arguments, hang=False):
         said(report, running, grace)
         stopping.set()
 
-    shop.handlers.get = interrupted
-    monkeypatch.setattr(poll._Report, "stopping", stops)
     before = signal.getsignal(signal.SIGTERM)
-    try:
-        return main(["poll", "--account", "shop", *arguments])
-    finally:
-        release.set()
-        assert not hang or ended.wait(WAIT_S)
-        assert signal.getsignal(signal.SIGTERM) is before
+    with monkeypatch.context() as patch:
+        patch.setattr(shop.handlers, "get", interrupted)
+        patch.setattr(poll._Report, "stopping", stops)
+        try:
+            return main(["poll", "--account", "shop", *arguments])
+        finally:
+            release.set()
+            assert not hang or ended.wait(WAIT_S)
+            assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_a_signal_lets_the_poll_that_runs_end(shop, monkeypatch, capsys):
@@ -782,6 +831,9 @@ def test_a_signal_lets_the_poll_that_runs_end(shop, monkeypatch, capsys):
     assert " shop things: complete, 2 resources, 2 added, " in first
     assert last.startswith("1 polls: 1 complete; stored in ")
     assert polled_until_a_signal(shop, monkeypatch, []) == 130
+    capsys.readouterr()
+    assert polled_until_a_signal(shop, monkeypatch, ["--every", "15m", "--format", "ndjson"]) == 0
+    assert json.loads(capsys.readouterr().out)["outcome"] == "complete"
 
 
 def test_a_poll_that_is_given_up_is_named_and_not_stored(shop, monkeypatch, capsys, tmp_path):
