@@ -123,15 +123,17 @@ def _providers() -> list[str]:
 
 def add(args: SimpleNamespace) -> int:
     file, _ = accounts.own_file(args.accounts)
-    _check_new(args.name, file, args.accounts)
+    text = _check_new(args.name, file, args.accounts)
     given = dict(options.pair(text, "--credential") for text in args.credentials)
     provider = args.provider or _typed_provider()
     if provider not in _providers():
         raise options.unknown("provider", provider, _providers())
     credentials = _completed(args.name, provider, given)
-    account = Account(args.name, provider, credentials, {}, demo=False)
+    entry = {"provider": provider, "credentials": credentials}
     found = ""
     if not args.no_check:
+        added = accounts_file.added(file, text, args.name, entry)
+        account = accounts.in_text(file, added)[args.name]  # the file may have a secret_command
         watch = terminal.Progress(args.name).watch if sys.stderr.isatty() else None
         try:
             with contextlib.redirect_stdout(terminal.Output()):
@@ -145,7 +147,6 @@ def add(args: SimpleNamespace) -> int:
         found = f", logged in to {answer['account']}"
     with accounts_file.locked(file):
         text = _check_new(args.name, file, args.accounts)
-        entry = {"provider": provider, "credentials": credentials}
         accounts_file.write(file, accounts_file.added(file, text, args.name, entry))
     print(f"{args.name}: added to {file}{found}")
     return 0

@@ -124,10 +124,10 @@ def test_what_is_to_be_asked_needs_a_terminal(monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     assert "credentials.token is TBD, and there is no terminal" in refusal(account(token="TBD"))
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
-    monkeypatch.setattr("click.termui.hidden_prompt_func", lambda prompt: f"for {prompt}")
+    monkeypatch.setattr("click.termui.hidden_prompt_func", lambda prompt: "hidden")
     monkeypatch.setattr("click.termui.visible_prompt_func", lambda prompt: "seen")
     assert credentials_of(account(token="TBD", url="TBD", endpoint=["TBD"])) == {
-        "token": "for own: token: ",
+        "token": "hidden",
         "url": "seen",
         "endpoint": ["seen"],
     }

@@ -210,6 +210,14 @@ def test_add_asks_only_for_what_is_still_missing(capsys, file, monkeypatch):
     }
 
 
+def test_add_knows_the_command_of_the_file(file, netbox):
+    write(file, f"version: 1\nsecret_command: [printf, '%s', {SECRET}]\naccounts: {{}}\n")
+    values = ["--credential", f"url={netbox.url}", "--credential", "token=SECRET"]
+    assert main(["accounts", "add", "own", "--provider", "netbox", *values]) == 0
+    assert accounts.resolved(accounts.load()["own"]).credentials["token"] == SECRET
+    assert file.read_text().count(SECRET) == 1
+
+
 def test_a_login_that_fails_writes_nothing(capsys, file, netbox):
     token = "wr0ng-secret-of-nobody"
     values = ["--credential", f"url={netbox.url}", "--credential", f"token={token}"]
