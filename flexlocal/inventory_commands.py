@@ -16,7 +16,7 @@ from flexlocal.options import BadUsage, unknown
 from flexlocal.show import Column, columns_of
 from inventory.changes import ABSENT, Change
 from inventory.errors import InventoryError, UnknownResource
-from inventory.fields import steps
+from inventory.fields import SPECIFIC, TAGS, steps
 from inventory.flat import flat
 from inventory.model import Bounds, Coverage, Difference, Entry, Event, Hit, Resource, written
 
@@ -383,7 +383,7 @@ def _answer(
 def _show(view: results.View, rows: list[Row], columns: list[Column], footer: str) -> None:
     """A table without rows is its last line alone."""
     if not rows and view.format in (None, "table") and view.query is None:
-        print(footer)
+        print(terminal.folded(footer, sys.stdout))
     else:
         view.show_rows(rows, columns, sys.stdout, footer)
 
@@ -533,7 +533,12 @@ def _lines(resource: Resource) -> Iterator[Row]:
     if entry.gone:
         yield {"field": "gone", "value": times.sentence(entry.gone)}
     for path, value in flat(resource.document):
-        if path not in (("id",), ("type",), ("base", "name"), ("base", "last_seen_at")):
+        if value != [] and path not in (
+            ("id",),
+            ("type",),
+            ("base", "name"),
+            ("base", "last_seen_at"),
+        ):
             yield from _items(".".join(path), value)
 
 
@@ -592,6 +597,15 @@ def _value(name: str) -> Column:
     return Column(name, lambda row: _cell(row[name]))
 
 
+def _short(path: list[str]) -> str:
+    """A field as a person names it: ``state``, ``tag stage``, ``connections.network``."""
+    if path[:2] == ["metadata", TAGS]:
+        return f"tag {'.'.join(path[2:])}"
+    if path[0] == "details" or path[:2] == ["metadata", SPECIFIC]:
+        return ".".join(path[2:]) or ".".join(path)
+    return ".".join(path)
+
+
 def _path(title: str, key: str) -> Column:
     """A JSON pointer, with dots in a table."""
     return Column(title, lambda row: row.get(key), lambda path: ".".join(steps(path)))
@@ -607,19 +621,20 @@ ENTRY = [
     _time("LAST SEEN"),
 ]
 HIT = [
-    *map(_column, ("NAME", "ID", "TYPE", "BY", "VALUE", "SINCE", "GONE", "STATE", "SCOPE")),
+    *map(_column, ("NAME", "ID", "BY", "VALUE", "SINCE", "GONE", "TYPE", "STATE", "SCOPE")),
     _column("ACCOUNT"),
     _path("WHERE", "where"),
 ]
 CHANGE = [
-    _path("FIELD", "path"),
+    Column("FIELD", lambda row: row.get("path"), lambda path: _short(steps(path))),
     Column("BEFORE", lambda row: _cell(row.get("before"))),
     Column("AFTER", lambda row: _cell(row.get("after"))),
 ]
 EVENT = [_column("WHEN"), _column("WHAT"), _column("SEVERITY"), *CHANGE]
 DIFFERENCE = [
-    *map(_column, ("SEVERITY", "WHAT", "NAME", "ID")),
+    *map(_column, ("SEVERITY", "WHAT", "NAME")),
     *CHANGE,
+    _column("RESOURCE ID", "id"),  # gives way where there is no room
     *map(_column, ("WHEN", "TYPE", "SCOPE", "ACCOUNT")),
     _column("FORMER ID"),
 ]

@@ -99,7 +99,7 @@ class View:
                 return
             left_out = show.table(chosen or columns, value, out, every=bool(chosen) or self.wide)
             if footer:
-                out.write(f"{footer}\n")
+                out.write(f"{terminal.folded(footer, out)}\n")
             if left_out:
                 terminal.say(f"Not shown here: {', '.join(left_out)} (--wide, --columns)")
         elif form == "ndjson" and isinstance(value, list):

@@ -10,9 +10,10 @@ import os
 import re
 import shutil
 import sys
+import textwrap
 import threading
 import time
-from typing import Any
+from typing import Any, TextIO
 
 from shared.engine.masking import visible
 
@@ -38,7 +39,24 @@ def say(line: str) -> None:
     with _lock:
         before = "\n" if _progress_is_open else ""
         _progress_is_open = False
-        print(before + line_of(line), file=sys.stderr, flush=True)
+        print(before + folded(line_of(line), sys.stderr), file=sys.stderr, flush=True)
+
+
+def folded(line: str, out: TextIO) -> str:
+    """The line, folded between words where a terminal would fold it within them."""
+    width = shutil.get_terminal_size().columns
+    if len(line) <= width or not out.isatty():
+        return line
+    return "\n".join(
+        textwrap.wrap(
+            line,
+            width,
+            break_long_words=False,
+            break_on_hyphens=False,
+            expand_tabs=False,
+            replace_whitespace=False,
+        )
+    )
 
 
 def line_of(text: str) -> str:

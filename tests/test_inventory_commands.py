@@ -359,6 +359,9 @@ def test_tables_fit_the_terminal(run, monkeypatch, arguments, width):
     _, out, _ = run(*arguments)
     assert "\x1b" not in out
     assert max(map(len, out.splitlines())) <= width
+    if arguments[0] in ("diff", "history"):
+        assert {"FIELD", "BEFORE", "AFTER"} <= {*out.splitlines()[0].split()}
+        assert "  instance_type  " in out
 
 
 # --- sql ---

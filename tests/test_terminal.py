@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -182,3 +183,17 @@ def test_a_bug_has_a_traceback_only_if_that_is_wanted(capsys, monkeypatch, verbo
     assert ("Traceback" in err) is verbose
     assert "ValueError: a bug" in err
     assert ("-v shows where" in err) is not verbose
+
+
+def test_a_long_line_is_folded_between_words_on_a_terminal_only(monkeypatch):
+    monkeypatch.setattr(terminal.shutil, "get_terminal_size", lambda *_: os.terminal_size((20, 9)))
+    out = io.StringIO()
+    line = "one two-three four five six sevenandsomuchmorethanthat"
+    assert terminal.folded(line, out) == line
+    out.isatty = lambda: True
+    assert terminal.folded(line, out).split("\n") == [
+        "one two-three four",
+        "five six",
+        "sevenandsomuchmorethanthat",
+    ]
+    assert terminal.folded("a\tb", out) == "a\tb"
