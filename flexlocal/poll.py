@@ -28,6 +28,7 @@ from flexlocal.poll_task import (
     Task,
     poll,
 )
+from shared.engine import poll as engine
 
 FAILED_STATUS = 1
 INTERRUPTED = 130
@@ -73,7 +74,7 @@ def poll_accounts(args: SimpleNamespace) -> int:
                         )
                     )
             finally:
-                terminal.end_progress()
+                terminal.erase_progress()
         report.summary(inventory.address, view)
     if args.every is None and not ended:
         return INTERRUPTED
@@ -109,10 +110,19 @@ def _tasks(args: SimpleNamespace) -> list[Task]:
         for family, cells in known.items()
         if account.provider in cells and (not args.families or family in args.families)
         for handler, every in intervals.items()
+        if _has(cells[account.provider], handler)
     ]
     if not tasks:
-        raise BadUsage(f"no account has {' or '.join(args.families)}; see flexlocal families")
+        raise BadUsage(
+            f"no account has {' or '.join(intervals)} of {' or '.join(args.families) or 'a family'}; "
+            "see flexlocal families, and docs/reference/cells.md"
+        )
     return tasks
+
+
+def _has(cell: str, handler: str) -> bool:
+    """Whether there is anything to poll: not every cell has status, metrics or logs."""
+    return handler == "get" or getattr(engine.load_cell(cell), POINTS[handler]) is not None
 
 
 def _accounts(args: SimpleNamespace) -> list[accounts.Account]:
@@ -200,12 +210,13 @@ class _Report:
         self._last[result.task] = result
         self._ended = len(self._last)
         if result.error:
+            terminal.erase_progress()
             terminal.say(f"{result.task.label}: {result.error}")
         if result.trace:
             for line in result.trace.splitlines() if terminal.verbose else (_BUG,):
                 terminal.say(line)
         if self._one_line_each:
-            terminal.end_progress()
+            terminal.erase_progress()
             line = f"{_time(result.ended_at)} {result.task.label}: {_in_words(result)}"
             self._out.write(f"{terminal.as_json(_row(result)) if self._as_json else line}\n")
             self._out.flush()
@@ -214,6 +225,9 @@ class _Report:
         terminal.say(f"{task.label}: the last poll has not ended yet; this one is left out")
 
     def stopping(self, running: Sequence[Task], grace: int) -> None:
+        if sys.stderr.isatty():
+            terminal.erase_progress()
+            print(file=sys.stderr)  # the terminal shows ^C where the cursor was
         if running:
             names = ", ".join(task.label for task in running)
             terminal.say(

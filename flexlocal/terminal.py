@@ -123,6 +123,15 @@ def _replace(line: str) -> None:
         _progress_is_open = True
 
 
+def erase_progress() -> None:
+    """What follows takes the place of the progress."""
+    global _progress_is_open
+    with _lock:
+        if _progress_is_open:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+        _progress_is_open = False
+
+
 def end_progress() -> None:
     """What follows begins on a line of its own."""
     global _progress_is_open

@@ -693,6 +693,11 @@ def test_all_accounts_and_a_summary(shop, new_inventory, tmp_path, capsys):
     assert "polled family=things" in err
 
 
+def test_what_a_cell_does_not_have_is_not_polled(shop, capsys):
+    assert main(["poll", "--account", "shop", "--handler", "get", "--handler", "get_status"]) == 0
+    assert "1 polls: 1 complete" in capsys.readouterr().out
+
+
 def test_one_error_a_line_and_status_1(shop, capsys):
     shop.planned = [scope("eu", "a"), scope("us", error=Unreachable("down"))]
     assert main(["poll", "--account", "sho*"]) == 1
@@ -750,6 +755,7 @@ def test_formats_of_the_summary(shop, capsys, form, start):
         (["--grace", "soon"], "--grace 'soon' should be a time from 0s"),
         (["--option", "a"], "--option 'a' should be KEY=VALUE"),
         (["--inventory", "no/such/folder/a.db"], "there is no folder"),
+        (["--handler", "get_logs"], "no account has get_logs of a family"),
         (["--account", "demo-aws"], "no cell of provider 'aws'; there are fake"),
         (["--every", "15m", "--format", "yaml"], "choose --format ndjson instead of yaml"),
     ],
@@ -858,7 +864,10 @@ def test_the_demo_accounts_are_replayed(monkeypatch, tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split()[2] == "HANDLER"
     assert lines[1].split()[:7] == "demo-juju servers get complete 7 0 0".split()
-    assert lines[2].split()[2:4] == ["get_status", "complete"]
+    assert [line.split()[1:4] for line in lines[2:4]] == [
+        ["vca_status", "get", "complete"],
+        ["vca_status", "get_status", "complete"],
+    ]
 
 
 # --- make demo, and the page ----------------------------------------------------------------------
@@ -896,9 +905,9 @@ def test_make_demo_says_what_it_leaves_out_without_the_extra(tmp_path):
 
 
 @pytest.mark.parametrize("line", re.findall(r"flexlocal (poll --every[^`\n]*)", PAGE))
-@pytest.mark.usefixtures("shop")
-def test_the_pages_commands_that_run_for_ever_are_understood(line, monkeypatch):
+def test_the_pages_commands_that_run_for_ever_are_understood(shop, line, monkeypatch):
     begun = []
+    shop.change_cell(status=object(), metrics=object(), logs=object())
     monkeypatch.setattr(poll_workers, "again_and_again", lambda tasks, *_: begun.extend(tasks))
     assert main(shlex.split(line)) == 0
     intervals = {task.handler: task.every_s for task in begun}
