@@ -553,27 +553,26 @@ def _items(field: str, value: Any) -> Iterator[Row]:
 
 
 def _flat(row: Row) -> Row:
-    found = {
-        key: _interval(row, key) if key in INTERVALS else row[key]
-        for key in row
-        if key != "document"
-    }
-    found.update(("__".join(path), _cell(value)) for path, value in flat(row["document"]))
-    return found
+    about = {key: value for key, value in row.items() if key not in ("document", "present", "gone")}
+    fields = [*flat(about), *flat(row["document"])]
+    return {"__".join(path): _cell(value) for path, value in fields}
 
 
 INTERVALS = ("first_seen", "gone", "since", "when")
 
 
 def _interval(row: Row, key: str) -> Optional[str]:
+    """As ISO 8601 has it: ``2026-11-22T10:00:00Z/2026-11-22T10:15:00Z``; with ``..`` where nobody looked before."""
     value = row.get(key)
-    if value is None:
-        return None
+    return None if value is None else f"{value['after'] or '..'}/{value['before']}"
+
+
+def _shown_interval(text: str) -> str:
     after, before = (
-        datetime.datetime.fromisoformat(text.replace("Z", "+00:00")) if text else None
-        for text in (value["after"], value["before"])
+        None if part == ".." else datetime.datetime.fromisoformat(part.replace("Z", "+00:00"))
+        for part in text.split("/")
     )
-    assert before is not None  # noqa: S101 - of _bounds
+    assert before is not None  # noqa: S101 - of _interval
     return times.interval(Bounds(after, before))
 
 
@@ -589,7 +588,7 @@ def _cell(value: Any) -> Any:
 def _column(title: str, key: Optional[str] = None) -> Column:
     key = key or title.lower().replace(" ", "_")
     if key in INTERVALS:
-        return Column(title, lambda row: _interval(row, key))
+        return Column(title, lambda row: _interval(row, key), _shown_interval)
     return Column(title, lambda row: row.get(key))
 
 

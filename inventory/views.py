@@ -482,13 +482,13 @@ def _ask_sqlite(file: Path, statement: str, timeout: float) -> Answer:
     with contextlib.closing(sqlite3.connect(address, uri=True, timeout=timeout)) as connection:
         connection.execute("BEGIN")  # one moment for the answer and its age
         (at,) = connection.execute("SELECT at FROM renewed").fetchone()
-        connection.set_authorizer(_allowed)
+        names = _views_of(connection)
+        connection.set_authorizer(_allowed)  # Python below 3.11 can't take it back
         try:
             cursor = connection.execute(statement)
             rows = cursor.fetchall()
         except (sqlite3.Warning, sqlite3.Error, ValueError) as error:
-            connection.set_authorizer(None)
-            raise _wrong(str(error), _views_of(connection)) from None
+            raise _wrong(str(error), names) from None
         return _answer(cursor.description, rows, at)
 
 

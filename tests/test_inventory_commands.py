@@ -9,7 +9,7 @@ import sqlite3
 
 import pytest
 
-from flexlocal import cli, inventories, terminal
+from flexlocal import cli, inventories, parquet, terminal
 from flexlocal.__main__ import main
 from inventory import Inventory
 from inventory.errors import ReadOnly
@@ -110,6 +110,47 @@ def test_export(run):
     assert [row["details__server__state"] for row in table] == ["running"] * 4
     assert json.loads(table[1]["details__server__ip_addresses"])[0]["ip_address"] == "10.4.3.18"
     assert table[1]["metadata__provider_metadata__stage"] == "prod"
+
+
+def test_csv_has_exact_times(run):
+    _, out, _ = run("export", "--name", "web-2", "--format", "csv")
+    (row,) = csv.DictReader(io.StringIO(out))
+    assert row["first_seen__after"] == "2026-01-01T09:59:00Z"
+    assert row["first_seen__before"] == "2026-01-01T10:15:00Z"
+    _, out, _ = run("list", "--name", "web", "--format", "csv")
+    assert [row["since"] for row in csv.DictReader(io.StringIO(out))] == [
+        "../2026-01-01T10:00:00Z",
+        "2026-01-01T09:59:00Z/2026-01-01T10:15:00Z",
+    ]
+
+
+@pytest.mark.parametrize(
+    "values, column",
+    [
+        (["a", None, "b"], ["a", None, "b"]),
+        ([1, None], [1, None]),
+        ([1, 2.5, None], [1.0, 2.5, None]),
+        ([True, None], [True, None]),
+        ([1, True], ["1", "true"]),
+        ([1, "a", None], ["1", "a", None]),
+        ([["a"], {"b": "ü"}], ['["a"]', '{"b": "ü"}']),
+        ([2**63, 1], ["9223372036854775808", "1"]),
+        ([2**63, 0.5], [2.0**63, 0.5]),
+    ],
+)
+def test_a_column_of_parquet_has_one_type(values, column):
+    found = parquet.uniform(values)
+    assert [(type(each), each) for each in found] == [(type(each), each) for each in column]
+
+
+def test_parquet(run, monkeypatch):
+    pyarrow = pytest.importorskip("pyarrow.parquet")  # no test requires it
+    out = io.TextIOWrapper(io.BytesIO())
+    monkeypatch.setattr("sys.stdout", out)
+    assert main(["inventory", "export", "--format", "parquet"]) == 0
+    table = pyarrow.read_table(io.BytesIO(out.buffer.getvalue()))
+    assert table.num_rows == 6
+    assert table.schema.field("details__server__cpu_cores").type == "int64"
 
 
 def test_parquet_where_it_is_not_installed(run, monkeypatch):
