@@ -359,7 +359,9 @@ def inventory() -> None:
 
 which = click.option("--inventory", metavar="FILE-or-URL", help="Instead of $FLEXLOCAL_INVENTORY.")
 as_of = click.option("--as-of", metavar="TIME", help="As it was known then.")
-in_account = click.option("--account", metavar="NAME", help="Of this account.")
+in_account = click.option(
+    "--account", metavar="NAME", help="Of this account.", shell_complete=_accounts
+)
 of_type = click.option("--type", metavar="TYPE", help="server, network, volume, ...")
 places = [
     in_account,
