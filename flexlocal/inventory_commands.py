@@ -9,11 +9,11 @@ import datetime
 import sys
 from collections.abc import Iterator
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any, Optional, TextIO
 
 from flexlocal import inventories, parquet, results, terminal, times
 from flexlocal.options import BadUsage, unknown
-from flexlocal.show import Column, columns_of
+from flexlocal.show import GAP, Column, columns_of, text
 from inventory.changes import ABSENT, Change
 from inventory.errors import InventoryError, UnknownResource
 from inventory.fields import SPECIFIC, TAGS, steps
@@ -52,6 +52,10 @@ def search(args: SimpleNamespace) -> int:
         found = inventory.search(
             args.text, by=args.by, as_of=as_of, limit=args.limit, **_given(args, *PLACES, "type")
         )
+    if not found.hits and args.by is None:
+        terminal.say(
+            "Ids, addresses, tags and names were searched: --by field reads whole documents."
+        )
     if found.more:
         terminal.say(f"There are more than {args.limit}: --limit shows more, --type less.")
     if found.scanned:
@@ -84,7 +88,9 @@ def show(args: SimpleNamespace) -> int:
             as_of=as_of,
         )
     row = {**_entry(resource.entry), "exact": resource.exact, "document": resource.document}
-    if args.query is None and (args.format or "table") in ("table", "csv", "parquet"):
+    if args.query is None and (args.format or "table") == "table":
+        _print_lines(list(_lines(resource)), sys.stdout)
+    elif args.query is None and args.format in ("csv", "parquet"):
         view.show_rows(list(_lines(resource)), LINE, sys.stdout)
     else:
         view.show_value(row, sys.stdout)
@@ -150,8 +156,8 @@ def scopes(args: SimpleNamespace) -> int:
             "account": each.account,
             "family": each.family,
             "scope": each.scope,
-            "complete_at": _text(each.complete_at),
-            "failed_since": _text(each.failed_since),
+            "complete_at": _written(each.complete_at),
+            "failed_since": _written(each.failed_since),
             "error": each.error,
         }
         for each in coverage.scopes
@@ -440,7 +446,7 @@ def _count(number: int, what: str) -> str:
 # --- rows -----------------------------------------------------------------------------------------------
 
 
-def _text(time: Optional[datetime.datetime]) -> Optional[str]:
+def _written(time: Optional[datetime.datetime]) -> Optional[str]:
     return None if time is None else written(time)
 
 
@@ -448,7 +454,7 @@ def _bounds(bounds: Optional[Bounds]) -> Optional[Row]:
     """``after`` is null if nobody looked before."""
     if bounds is None:
         return None
-    return {"after": _text(bounds.after), "before": _text(bounds.before)}
+    return {"after": _written(bounds.after), "before": _written(bounds.before)}
 
 
 def _entry(entry: Entry) -> Row:
@@ -463,7 +469,7 @@ def _entry(entry: Entry) -> Row:
         "state": entry.state,
         "present": entry.present,
         "first_seen": _bounds(entry.first_seen),
-        "last_seen": _text(entry.last_seen),
+        "last_seen": _written(entry.last_seen),
         "gone": _bounds(entry.gone),
     }
 
@@ -533,13 +539,25 @@ def _lines(resource: Resource) -> Iterator[Row]:
     if entry.gone:
         yield {"field": "gone", "value": times.sentence(entry.gone)}
     for path, value in flat(resource.document):
-        if value != [] and path not in (
+        if value not in (None, "", []) and path not in (
             ("id",),
             ("type",),
             ("base", "name"),
             ("base", "last_seen_at"),
         ):
             yield from _items(".".join(path), value)
+
+
+def _print_lines(lines: list[Row], out: TextIO) -> None:
+    """Fields and their values, which are not cut: one that is too long for the terminal has lines of its own."""
+    shown = [(_short(line["field"].split(".")), text(LINE[1], line)) for line in lines]
+    width = max(len(field) for field, _ in shown) + len(GAP)
+    for field, value in shown:
+        line = f"{field:<{width}}{value}"
+        if terminal.folded(line, out) == line:
+            print(line, file=out)
+        else:
+            print(f"{field}\n{terminal.folded(value, out, GAP)}", file=out)
 
 
 def _items(field: str, value: Any) -> Iterator[Row]:

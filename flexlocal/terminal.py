@@ -42,15 +42,17 @@ def say(line: str) -> None:
         print(before + folded(line_of(line), sys.stderr), file=sys.stderr, flush=True)
 
 
-def folded(line: str, out: TextIO) -> str:
-    """The line, folded between words where a terminal would fold it within them."""
+def folded(line: str, out: TextIO, indent: str = "") -> str:
+    """The line, folded between words where a terminal would fold it within them. The indent goes before each line."""
     width = shutil.get_terminal_size().columns
-    if len(line) <= width or not out.isatty():
-        return line
+    if len(indent + line) <= width or not out.isatty():
+        return indent + line
     return "\n".join(
         textwrap.wrap(
             line,
             width,
+            initial_indent=indent,
+            subsequent_indent=indent,
             break_long_words=False,
             break_on_hyphens=False,
             expand_tabs=False,

@@ -181,7 +181,7 @@ def test_an_address_that_only_networks_hold_is_nobodys(run):
     assert (status, out, err) == (
         1,
         "nowhere, in 1 of 1 scopes, all complete since 2026-01-01 10:02\n",
-        "",
+        "Ids, addresses, tags and names were searched: --by field reads whole documents.\n",
     )
     status, out, err = run("search", "10.4.9.9")
     assert status == 3
@@ -206,6 +206,7 @@ def test_absence_has_a_proof(run, question, status, words):
         found, out, err = run(command, "nothing-like-it", *question)
         assert found == status
         assert words in (out if command == "search" else err)
+        assert ("--by field reads whole documents" in err) == (command == "search")
     found, out, err = run("search", "nothing-like-it", *question, "--format", "json")
     assert (found, out) == (status, "[]\n")
     assert words in err
@@ -240,7 +241,7 @@ def test_show_is_for_a_person(run):
     assert shown["first seen"] == "before 2026-01-01 10:00"
     assert shown["last seen"] == "2026-01-01 10:00"
     assert shown["gone"] == "between 2026-01-01 09:59 and 10:15"
-    assert shown["details.server.ip_addresses.0.ip_address"] == "10.4.3.18"
+    assert shown["ip_addresses.0.ip_address"] == "10.4.3.18"
     status, _, err = run("show", NEW, "--as-of", "2026-01-01T10:05")
     assert (status, err) == (1, f"{NEW} was not there yet at 2026-01-01 10:05.\n")
 

@@ -197,3 +197,4 @@ def test_a_long_line_is_folded_between_words_on_a_terminal_only(monkeypatch):
         "sevenandsomuchmorethanthat",
     ]
     assert terminal.folded("a\tb", out) == "a\tb"
+    assert terminal.folded("nineteen letters is it", out, "  ") == "  nineteen letters\n  is it"
