@@ -133,11 +133,11 @@ bench-check: build $(BENCHED)
 bench-write: build $(BENCHED)
 	$(PY) -m benchmarks.speed --write $(BENCH)
 
-# Loads an inventory with RESOURCES invented resources of 2 kB, stores polls, and asks. A million takes a quarter of an
-# hour and a gigabyte.
+# Loads an inventory with RESOURCES invented resources of 2 kB, stores polls, and asks; several numbers are steps, each a
+# column of the table: RESOURCES="20000 100000 1000000" takes an hour, and two gigabytes in the folder for temporary files.
 RESOURCES ?= 20000
 bench-inventory: $(VENV)/.test
-	$(PY) -m benchmarks.inventory --resources $(RESOURCES)
+	$(PY) -m benchmarks.inventory --steps $(RESOURCES)
 
 # What make test does in part: SIGKILL before every statement of a poll, and 1,000 stories of polls.
 test-inventory: $(VENV)/.test

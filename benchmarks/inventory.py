@@ -1,13 +1,14 @@
-"""What an inventory costs: ``python -m benchmarks.inventory --resources 1000000`` (``make bench-inventory``).
+"""What an inventory costs: ``python -m benchmarks.inventory --steps 20000 100000 1000000`` (``make bench-inventory``).
 
-Invented resources of 2 kB in accounts of 10,000: loads them, stores polls in which some changed, and asks. Times are
-CPU seconds of this process; the size is the file's after a checkpoint. It needs 0.7 GB of disk for a million, in the
-folder of --file.
+Invented resources of 2 kB in accounts of 10,000. At each step it has loaded so many; it stores polls in which 100
+resources changed, asks, and prints a column of the table beside the targets. Times are medians of CPU seconds of this
+process; the size is the file's after a checkpoint. For a million, the folder needs 2 GB.
 """
 
 import argparse
 import datetime
 import functools
+import gc
 import random
 import statistics
 import tempfile
@@ -41,7 +42,6 @@ def resource(number: int, revision: int = 0) -> dict[str, Any]:
     fixed = random.Random(number)  # noqa: S311 - invented data that is the same each time
     name = f"{fixed.choice(WORDS)}-{fixed.choice(WORDS)}-{number:07}"
     ids = [f"{fixed.getrandbits(64):016x}" for _ in range(8)]
-    address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
     return {
         "id": f"i-{number:017x}",
         "type": "server",
@@ -72,7 +72,7 @@ def resource(number: int, revision: int = 0) -> dict[str, Any]:
                 "ip_addresses": [
                     {
                         "description": "private",
-                        "ip_address": address,
+                        "ip_address": address(number),
                         "network": {"id": f"subnet-{ids[0][:8]}", "name": "private-a"},
                     },
                 ],
@@ -113,7 +113,7 @@ def resource(number: int, revision: int = 0) -> dict[str, Any]:
                     "GroupName": "",
                     "Tenancy": "default",
                 },
-                "PrivateDnsName": f"ip-{address.replace('.', '-')}.eu-west-1.compute.internal",
+                "PrivateDnsName": f"ip-{address(number).replace('.', '-')}.eu-west-1.compute.internal",
                 "RootDeviceName": "/dev/sda1",
                 "SecurityGroups": [
                     {"id": f"sg-{ids[n][:8]}", "name": f"{WORDS[n]}-{number % 100}"}
@@ -127,90 +127,144 @@ def resource(number: int, revision: int = 0) -> dict[str, Any]:
     }
 
 
+def address(number: int) -> str:
+    return f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+
+
 def cpu(action: Callable[[], Any]) -> float:
     start = time.process_time()
     action()
     return time.process_time() - start
 
 
+# What is wanted at 1,000,000 resources, in the unit of the row.
+POLL = f"store a poll of {ACCOUNT:,}, 100 changed (s)"
+DIFF = "diff, for each changed resource (ms)"
+SIZE = "size of the file (GiB)"
+ROWS = {
+    "load 10,000 resources (s)": None,
+    SIZE: 0.7,
+    POLL: 0.5,
+    "search an id (ms)": 50,
+    "search an address (ms)": 50,
+    "search a /24 (ms)": 50,
+    "search a tag, 100 of its hits (ms)": 50,
+    "search a name (ms)": 50,
+    "search a part of a name, 100 of its hits (ms)": 50,
+    "show a resource (ms)": None,
+    "history of a resource (ms)": None,
+    "list 100 of an account (ms)": None,
+    DIFF: 0.2,
+    "make the SQL views (s)": None,
+    "size of their file (GiB)": None,
+    "renew the SQL views, 100 changed (s)": None,
+    "SQL: count by state (s)": None,
+    "SQL: all columns (s)": None,
+    "SQL: count with a tag (s)": None,
+}
+SQL = {
+    "SQL: count by state (s)": "SELECT details__server__state, count(*) FROM server GROUP BY 1",
+    "SQL: all columns (s)": "SELECT * FROM server",
+    "SQL: count with a tag (s)": "SELECT count(*) FROM server JOIN tags USING (account, id) "
+    "WHERE key = 'stage' AND value = 'prod'",
+}
+QUESTIONS: dict[str, Callable[[Inventory, int], Any]] = {
+    "search an id (ms)": lambda i, n: i.search(f"i-{n:017x}"),
+    "search an address (ms)": lambda i, n: i.search(address(n)),
+    "search a /24 (ms)": lambda i, n: i.search(address(n).rpartition(".")[0] + ".0/24"),
+    "search a tag, 100 of its hits (ms)": lambda i, n: i.search(f"owner=team-{n % 40}", limit=100),
+    "search a name (ms)": lambda i, n: i.search(f"-{n:07}"),
+    "search a part of a name, 100 of its hits (ms)": lambda i, n: i.search(
+        WORDS[n % 10], limit=100
+    ),
+    "show a resource (ms)": lambda i, n: i.show(f"i-{n:017x}"),
+    "history of a resource (ms)": lambda i, n: i.history(f"i-{n:017x}"),
+    "list 100 of an account (ms)": lambda i, n: i.list(
+        account=f"account-{n // ACCOUNT}", limit=100
+    ),
+}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--resources", type=int, default=20_000)
-    parser.add_argument(
-        "--runs", type=int, default=9, help="of each measurement; the median is shown"
-    )
-    parser.add_argument(
-        "--file", type=Path, help="a file that does not exist yet; else a temporary one"
-    )
+    parser.add_argument("--steps", type=int, nargs="+", default=[20_000], metavar="RESOURCES")
+    parser.add_argument("--runs", type=int, default=9, help="of each measurement")
+    parser.add_argument("--folder", type=Path, help="for the file, which is removed at the end")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        file = given.file or Path(folder) / "inventory.db"
+    columns: dict[int, dict[str, float]] = {}
+    with tempfile.TemporaryDirectory(dir=given.folder) as folder:
+        file = Path(folder) / "inventory.db"
         with Inventory(file, create=True) as inventory:
-            for label, value in measured(inventory, file, given.resources, given.runs):
-                print(f"{label:<55}{value:>14}", flush=True)
+            benchmark = Benchmark(inventory, file, given.runs)
+            for count in sorted(given.steps):
+                columns[count] = dict(benchmark.step(count))
+                print(table(columns), flush=True)
 
 
-def measured(inventory: Inventory, file: Path, count: int, runs: int) -> Iterator[tuple[str, str]]:
-    accounts = [range(first, min(first + ACCOUNT, count)) for first in range(0, count, ACCOUNT)]
-    spent = 0.0
-    for number, numbers in enumerate(accounts):
-        resources = [resource(each) for each in numbers]
-        spent += cpu(lambda: store(inventory, number, 0, resources))  # noqa: B023 - called at once
-    yield f"load {count:,} resources", f"{spent:.1f} s"
-    yield "size of the file", f"{file.stat().st_size / 2**20:.0f} MiB"
-    yield "size for each resource", f"{file.stat().st_size / count:.0f} B"
+def table(columns: dict[int, dict[str, float]]) -> str:
+    """Markdown."""
+    heads = ["what", "wanted", *(f"{count:,}" for count in columns)]
+    lines = ["| " + " | ".join(heads) + " |", "| --- |" + " ---: |" * (len(heads) - 1)]
+    for label, target in ROWS.items():
+        found = [f"{column[label]:.3g}" for column in columns.values()]
+        lines.append("| " + " | ".join([label, str(target or ""), *found]) + " |")
+    return "\n".join(lines)
 
-    chance = random.Random(1)  # noqa: S311 - choices that are the same each time
-    times = []
-    resources = [resource(each) for each in accounts[0]]
-    for revision in range(1, runs + 1):
-        for index in chance.sample(range(len(resources)), min(100, len(resources))):
-            resources[index] = resource(accounts[0][index], revision)
-        times.append(cpu(lambda: store(inventory, 0, revision, resources)))  # noqa: B023 - called at once
-    yield f"store a poll of {len(resources):,}, 100 changed", f"{statistics.median(times):.3f} s"
 
-    some = [chance.randrange(count) for _ in range(runs)]
-    questions: dict[str, Callable[[int], Any]] = {
-        "search an id": lambda n: inventory.search(f"i-{n:017x}"),
-        "search an address": lambda n: inventory.search(
-            f"10.{n >> 16 & 255}.{n >> 8 & 255}.{n & 255}"
-        ),
-        "search a /24": lambda n: inventory.search(f"10.{n >> 16 & 255}.{n >> 8 & 255}.0/24"),
-        "search a tag (100 hits)": lambda n: inventory.search(f"owner=team-{n % 40}", limit=100),
-        "search a part of a name (100 hits)": lambda n: inventory.search(WORDS[n % 10], limit=100),
-        "search a name": lambda n: inventory.search(f"-{n:07}"),
-        "show a resource": lambda n: inventory.show(f"i-{n:017x}"),
-        "history of a resource": lambda n: inventory.history(f"i-{n:017x}"),
-        "list 100 of an account": lambda n: inventory.list(
-            account=f"account-{n // ACCOUNT}", limit=100
-        ),
-    }
-    for label, ask in questions.items():
-        ask(some[0])  # statements are compiled once
-        spent = statistics.median(cpu(functools.partial(ask, number)) for number in some)
-        yield label, f"{spent * 1000:.1f} ms"
+class Benchmark:
+    """An inventory that grows, and polls of its first account."""
 
-    before, after = START, START + runs * QUARTER
-    found = len(inventory.diff(before, after).differences)
-    spent = cpu(lambda: inventory.diff(before, after))
-    yield f"diff with {found} changed resources, each", f"{spent / max(1, found) * 1000:.2f} ms"
-    yield "make the SQL views", f"{cpu(inventory.renew_views):.1f} s"
-    assert inventory.views_file is not None  # noqa: S101 - of a SQLite inventory
-    yield "size of their file", f"{inventory.views_file.stat().st_size / 2**20:.0f} MiB"
-    for index in chance.sample(range(len(resources)), min(100, len(resources))):
-        resources[index] = resource(accounts[0][index], runs + 1)
-    store(inventory, 0, runs + 1, resources)
-    yield "renew the SQL views, 100 changed", f"{cpu(inventory.renew_views):.3f} s"
-    for label, statement in (
-        ("SQL: count by state", "SELECT details__server__state, count(*) FROM server GROUP BY 1"),
-        ("SQL: all columns", "SELECT * FROM server"),
-        (
-            "SQL: servers with a tag",
-            "SELECT count(*) FROM server JOIN tags USING (account, id) WHERE key = 'stage' AND value = 'prod'",
-        ),
-    ):
-        spent = cpu(functools.partial(inventory.sql, statement))
-        yield label, f"{spent:.2f} s"
+    def __init__(self, inventory: Inventory, file: Path, runs: int):
+        self._inventory, self._file, self._runs = inventory, file, runs
+        self._loaded = self._revision = 0
+        self._changed: dict[int, int] = {}
+        self._chance = random.Random(1)  # noqa: S311 - choices that are the same each time
+
+    def step(self, count: int) -> Iterator[tuple[str, float]]:
+        spent = [self._load(first) for first in range(self._loaded, count, ACCOUNT)]
+        self._loaded = -(-count // ACCOUNT) * ACCOUNT
+        yield "load 10,000 resources (s)", statistics.median(spent)
+        yield SIZE, self._file.stat().st_size / 2**30
+        before = self._revision
+        yield POLL, statistics.median(self._polls(self._runs))
+        gc.collect()  # what follows is asked by processes that hold no resources
+        some = [self._chance.randrange(self._loaded) for _ in range(self._runs)]
+        for label, ask in QUESTIONS.items():
+            ask(self._inventory, some[0])  # statements are compiled once
+            times = [cpu(functools.partial(ask, self._inventory, number)) for number in some]
+            yield label, statistics.median(times) * 1000
+        times_of = START + before * QUARTER, START + self._revision * QUARTER
+        found = len(self._inventory.diff(*times_of).differences)
+        times = [cpu(lambda: self._inventory.diff(*times_of)) for _ in range(3)]
+        yield DIFF, statistics.median(times) / max(1, found) * 1000
+        yield from self._views()
+
+    def _views(self) -> Iterator[tuple[str, float]]:
+        file = self._inventory.views_file
+        assert file is not None  # noqa: S101 - of a SQLite inventory
+        for each in file.parent.glob(file.name + "*"):
+            each.unlink()
+        yield "make the SQL views (s)", cpu(self._inventory.renew_views)
+        yield "size of their file (GiB)", file.stat().st_size / 2**30
+        for _ in self._polls(1):
+            yield "renew the SQL views, 100 changed (s)", cpu(self._inventory.renew_views)
+        for label, statement in SQL.items():
+            yield label, cpu(functools.partial(self._inventory.sql, statement))
+
+    def _load(self, first: int) -> float:
+        resources = [resource(number) for number in range(first, first + ACCOUNT)]
+        return cpu(lambda: store(self._inventory, first // ACCOUNT, 0, resources))
+
+    def _polls(self, runs: int) -> Iterator[float]:
+        resources = [resource(number) for number in range(ACCOUNT)]
+        for index, revision in self._changed.items():  # as the last step left them
+            resources[index] = resource(index, revision)
+        for _ in range(runs):
+            self._revision += 1
+            for index in self._chance.sample(range(ACCOUNT), 100):
+                self._changed[index] = self._revision
+                resources[index] = resource(index, self._revision)
+            yield cpu(lambda: store(self._inventory, 0, self._revision, resources))
 
 
 def store(

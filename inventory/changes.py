@@ -3,6 +3,7 @@
 import dataclasses
 import enum
 from collections.abc import Iterable, Mapping
+from operator import itemgetter
 from typing import Any
 
 from inventory.fields import encode, pointer, put, remove, split
@@ -18,6 +19,7 @@ class Absent(enum.Enum):
 
 
 ABSENT = Absent.ABSENT
+PLAIN = frozenset({bool, int, str, type(None)})  # types whose equal values are the same JSON
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,23 +40,34 @@ class Change:
 
 def same(one: Any, other: Any) -> bool:
     """Whether two values are the same JSON: 1, 1.0 and true are not."""
-    if type(one) is type(other) and isinstance(one, (str, int, type(None))):
+    if type(one) is type(other) and type(one) in PLAIN:
         return bool(one == other)
     if one is ABSENT or other is ABSENT:
         return one is other
-    return encode(one) == encode(other)
+    # the same Python text is the same JSON, and cheaper to write
+    return (one == other and repr(one) == repr(other)) or encode(one) == encode(other)
 
 
 def compare(before: Mapping[str, Any], after: Mapping[str, Any], *above: str) -> list[Change]:
     """The fields that differ, sorted by path."""
-    found: list[Change] = []
-    for key in sorted({*before, *after}):
-        old, new = before.get(key, ABSENT), after.get(key, ABSENT)
-        if isinstance(old, dict) and isinstance(new, dict):
-            found.extend(compare(old, new, *above, key))
-        elif not same(old, new):
-            found.append(Change(pointer(*above, key), old, new))
-    return found
+    differ: list[tuple[str, list[Change]]] = []
+    for key, old in before.items():
+        new = after.get(key, ABSENT)
+        kind = type(old)
+        if kind is type(new):  # most are plain and equal: this is the inner loop of diffs
+            if kind is dict:
+                below = compare(old, new, *above, key)
+                if below:
+                    differ.append((key, below))
+                continue
+            if old is new or (kind in PLAIN and old == new):
+                continue
+        if not same(old, new):
+            differ.append((key, [Change(pointer(*above, key), old, new)]))
+    for key, new in after.items():
+        if key not in before:
+            differ.append((key, [Change(pointer(*above, key), ABSENT, new)]))
+    return [change for _, changes in sorted(differ, key=itemgetter(0)) for change in changes]
 
 
 def compare_documents(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:

@@ -83,12 +83,14 @@ class Times:
 
     def bounds(self, after: Optional[int], before: int) -> Bounds:
         """Of what the run ``before`` noticed, and the run ``after`` did not yet see."""
-        self.load([after, before])
+        if before not in self._known or (after and after not in self._known):
+            self.load([after, before])
         started = moment(self._known[after][0]) if after in self._known else None
         return Bounds(started, self.ended(before))
 
     def ended(self, number: int) -> datetime.datetime:
-        self.load([number])
+        if number not in self._known:
+            self.load([number])
         return moment(self._known[number][1])
 
 

@@ -53,7 +53,11 @@ SLOW_BYTES = 16  # of a hash; those of the fast fields follow
 FAST_BYTES = 8
 
 encode_text = json.JSONEncoder(
-    ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
+    ensure_ascii=False,
+    allow_nan=False,
+    sort_keys=True,
+    separators=(",", ":"),
+    check_circular=False,  # what refers to itself has too many levels
 ).encode
 
 

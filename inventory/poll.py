@@ -18,17 +18,25 @@ LONGEST_ID = 2000  # characters; PostgreSQL can't index much more
 class Item:
     """A resource that is to be stored."""
 
+    # no parts of the resource: of most, nothing but the hash is needed, and what is kept costs time to collect
     scope: str
     type: str
     id: str
-    name: str
     hash: bytes
-    slow: dict[str, Any]
-    fast: dict[str, Any]
+    resource: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        name: str = self.resource["base"]["name"]
+        return name
+
+    @property
+    def fast(self) -> dict[str, Any]:
+        return split(self.resource)[1]
 
     def document(self) -> dict[str, Any]:
         """As it will be read: keys that are numbers become text, as in all JSON. Without the ignored fields."""
-        document: dict[str, Any] = json.loads(encode_text(join(self.slow, self.fast)))
+        document: dict[str, Any] = json.loads(encode_text(join(*split(self.resource))))
         return document
 
 
@@ -117,17 +125,9 @@ def _time(what: str, value: datetime.datetime) -> int:
 def _item(scope: str, number: int, resource: Any) -> Item:
     wrong = _wrong(resource)
     if not wrong:
-        slow, fast = split(resource)
         try:
-            return Item(
-                scope,
-                resource["type"],
-                resource["id"],
-                resource["base"]["name"],
-                fingerprint(slow, fast),
-                slow,
-                fast,
-            )
+            found = fingerprint(*split(resource))
+            return Item(scope, resource["type"], resource["id"], found, resource)
         except (TypeError, ValueError):
             wrong = "a value that JSON does not have"
         except RecursionError:
