@@ -107,6 +107,8 @@ def _check_schema(engine: Engine, url: URL, create: bool) -> None:
             "back it up, then open it for writing once, which brings it up to date",
         )
     with writing(engine) as connection:
+        if connection.dialect.name == "postgresql":
+            postgresql.wait_for_migration(connection)
         if _revision(connection, url) != REVISION:  # else another process was faster
             _migrate(connection)
 

@@ -1,7 +1,7 @@
 """What differs between two times.
 
 It is found by the changes that polls between them noticed, and said by the documents at both: what changed and changed
-back is no difference. The laws that tests/test_inventory_diff.py holds: a diff of a time with itself is empty, the
+back is no difference. The laws that tests/test_inventory_history.py holds: a diff of a time with itself is empty, the
 diff of two times swapped is the mirror image, and a diff applied to what there was gives what there is, but for
 ignored fields and for scopes that were not polled.
 """

@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from inventory import errors
 
 ONE_MOMENT = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}  # of readers
+MIGRATION = 0x696E76656E746F72  # the number of a lock: "inventor"
 EXTENSION = "pg_trgm"
 # by SQLSTATE: messages are in the server's language
 ERRORS: "dict[str, type[errors.InventoryError]]" = {
@@ -32,6 +33,11 @@ def options(timeout: float) -> dict[str, Any]:
         "isolation_level": "READ COMMITTED",
         "pool_pre_ping": True,
     }
+
+
+def wait_for_migration(connection: Connection) -> None:
+    """Until no other process makes or changes the tables. The lock ends with the transaction."""
+    connection.execute(select(func.pg_advisory_xact_lock(MIGRATION)))
 
 
 def add_name_index(connection: Connection) -> None:
