@@ -347,7 +347,7 @@ class Inventory:
         are none. Of a SQLite inventory, they are in a file beside it, ``views_file``."""
         now = datetime.datetime.now(datetime.timezone.utc)
         with (
-            database.meaning(self._url),
+            views.meaning(self._url),
             views.writing(self._engine, self._url, self._timeout) as target,
             database.reading(self._engine) as connection,
         ):
@@ -363,7 +363,7 @@ class Inventory:
         would write, and NoInventory if the views were never made."""
         if not self.has_views():
             raise NoInventory(f"{self.address} has no views yet", "renew them first")
-        with database.meaning(self._url):
+        with views.meaning(self._url):
             return views.ask(self._engine, self._url, statement, self._timeout)
 
     # --- keeping ---

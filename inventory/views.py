@@ -38,7 +38,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from inventory import database, sqlite
 from inventory.entries import Filter, Reader
-from inventory.errors import InvalidQuestion
+from inventory.errors import Damaged, InvalidQuestion, NotAnInventory
 from inventory.flat import Path as Steps
 from inventory.flat import flat
 from inventory.model import written
@@ -131,6 +131,25 @@ def exist(engine: Engine, url: URL) -> bool:
 
 
 @contextlib.contextmanager
+def meaning(url: URL) -> Iterator[None]:
+    """Errors of the file that the views are in say so: it can be removed."""
+    if url.drivername != "sqlite":
+        with database.meaning(url):
+            yield
+        return
+    file = file_of(url)
+    try:
+        with database.meaning(url.set(database=str(file))):
+            yield
+    except (Damaged, NotAnInventory) as error:
+        if not error.message.startswith(str(file)):
+            raise
+        raise type(error)(
+            error.message, "move it away; the views are made anew from the inventory"
+        ) from None
+
+
+@contextlib.contextmanager
 def writing(engine: Engine, url: URL, timeout: float) -> Iterator[Connection]:
     """A transaction on the views."""
     if url.drivername == "sqlite":
@@ -190,7 +209,11 @@ def moment_of(text: str) -> datetime.datetime:
 def _known(inventory: Connection, views: Connection) -> Any:
     """The last renewal; None if there was none, of another layout, or of what a restored inventory no longer has."""
     schema = None if views.dialect.name == "sqlite" else SCHEMA
-    if not sqlalchemy.inspect(views).has_table("_renewed", schema=schema):
+    tables = set(sqlalchemy.inspect(views).get_table_names(schema=schema))
+    if foreign := tables - metadata.tables.keys():
+        file = views.engine.url.database if schema is None else f"the schema {schema}"
+        raise NotAnInventory(f"{file} holds something else ({min(foreign)})", "move it away")
+    if "_renewed" not in tables:
         return None
     found = views.execute(select(_renewed).where(_renewed.c.layout == LAYOUT)).first()
     if found is None or found.run_id is None:

@@ -8,7 +8,7 @@ import pytest
 
 from inventory import Inventory, views
 from inventory.backup import restore
-from inventory.errors import InvalidQuestion, Locked, NoInventory
+from inventory.errors import InvalidQuestion, Locked, NoInventory, NotAnInventory
 from tests.inventories import NEW, network, poll, server, store_example
 
 
@@ -282,6 +282,24 @@ def test_an_empty_inventory_and_another_layout(inventory, monkeypatch):
     assert inventory.renew_views().changed == 1
     monkeypatch.setattr(views, "LAYOUT", "another")
     assert inventory.renew_views().changed == 1
+
+
+def test_another_file_of_that_name_is_not_touched(file_inventory):
+    file = file_inventory.views_file
+    with contextlib.closing(sqlite3.connect(file)) as other:
+        other.execute("CREATE TABLE ours (a)")
+        other.execute("CREATE VIEW server AS SELECT * FROM ours")
+    with pytest.raises(NotAnInventory, match=r"-views\.db holds something else \(ours\): move it"):
+        file_inventory.renew_views()
+    with contextlib.closing(sqlite3.connect(file)) as other:
+        assert other.execute("SELECT count(*) FROM server").fetchone() == (0,)
+    for name in (file, *file.parent.glob(f"{file.name}-*")):
+        name.unlink(missing_ok=True)
+    file.write_text("a letter to the editor\n" * 100)
+    for use in (file_inventory.renew_views, lambda: file_inventory.sql("SELECT 1")):
+        with pytest.raises(NotAnInventory, match=r"-views\.db is not a database: move it away"):
+            use()
+    assert file.read_text().startswith("a letter")
 
 
 def test_they_are_as_private_as_the_inventory(file_inventory, inventory_file):
