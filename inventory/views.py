@@ -35,10 +35,11 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import DBAPIError
 
 from inventory import database, sqlite
 from inventory.entries import Filter, Reader
-from inventory.errors import Damaged, InvalidQuestion, NotAnInventory
+from inventory.errors import Damaged, InvalidQuestion, NotAnInventory, Unavailable
 from inventory.flat import Path as Steps
 from inventory.flat import flat
 from inventory.model import written
@@ -214,6 +215,8 @@ def _known(inventory: Connection, views: Connection) -> Any:
         file = views.engine.url.database if schema is None else f"the schema {schema}"
         raise NotAnInventory(f"{file} holds something else ({min(foreign)})", "move it away")
     if "_renewed" not in tables:
+        if names := sqlalchemy.inspect(views).get_view_names(schema=schema):
+            raise NotAnInventory(f"views such as {names[0]} are there already", "move them away")
         return None
     found = views.execute(select(_renewed).where(_renewed.c.layout == LAYOUT)).first()
     if found is None or found.run_id is None:
@@ -414,15 +417,33 @@ class _Columns:
             f"{value_of(dialect, json.loads(row['path']), row['kind'])} AS {quoted(row['name'])}"
             for row in rows
         ]
-        self._views.exec_driver_sql(f"DROP VIEW IF EXISTS {name}")
-        statement = (
-            f"CREATE VIEW {name} AS SELECT {', '.join([_common(), *columns])} "  # noqa: S608 - quoted
+        body = (
+            f"VIEW {name} AS SELECT {', '.join([_common(), *columns])} "  # noqa: S608 - quoted
             "FROM _resource r JOIN _scope s ON s.scope_id = r.scope_id "
             f"WHERE r.type = {literal(type)}"
         )
-        self._views.exec_driver_sql(
-            statement.replace("%", "%%") if dialect != "sqlite" else statement
-        )
+        if dialect == "sqlite":
+            self._views.exec_driver_sql(f"DROP VIEW IF EXISTS {name}")
+            self._views.exec_driver_sql(f"CREATE {body}")
+            return
+        body = body.replace("%", "%%")
+        try:  # columns were added, and none became another type: what others built on the view stays
+            with self._views.begin_nested():
+                self._views.exec_driver_sql(f"CREATE OR REPLACE {body}")
+        except DBAPIError:
+            self._drop(name)
+            self._views.exec_driver_sql(f"CREATE {body}")
+
+    def _drop(self, name: str) -> None:
+        try:
+            self._views.exec_driver_sql(f"DROP VIEW IF EXISTS {name}")
+        except DBAPIError as error:
+            if "depend" not in str(error.orig):
+                raise
+            raise Unavailable(
+                f"a column of the view {name} becomes another type, and other views depend on it",
+                "drop those, renew the views, and make them again",
+            ) from None
 
 
 def view_of(type: str) -> str:

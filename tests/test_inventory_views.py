@@ -8,8 +8,8 @@ import pytest
 
 from inventory import Inventory, views
 from inventory.backup import restore
-from inventory.errors import InvalidQuestion, Locked, NoInventory, NotAnInventory
-from tests.inventories import NEW, network, poll, server, store_example
+from inventory.errors import InvalidQuestion, Locked, NoInventory, NotAnInventory, Unavailable
+from tests.inventories import NEW, execute, network, poll, server, store_example
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +129,25 @@ def test_nothing_can_be_written_in_postgresql(inventory):
         ("i-1",),
     )
     poll(inventory, 5, [server("i-2")])  # the connection can write again
+
+
+@pytest.mark.postgresql
+def test_what_others_built_on_a_view_stays_or_is_named(inventory):
+    poll(inventory, 0, [server("i-1", size=3)])
+    inventory.renew_views()
+    execute(inventory, "CREATE VIEW ours AS SELECT id FROM views.server")
+    poll(inventory, 5, [server("i-1", size=3, zone="a")])
+    inventory.renew_views()
+    assert inventory.sql("SELECT metadata__provider_specific__zone FROM server").rows == (("a",),)
+    assert inventory.sql("SELECT * FROM public.ours").rows == (("i-1",),)
+    poll(inventory, 10, [server("i-1", size="large")])
+    with pytest.raises(Unavailable, match="other views depend on it: drop those"):
+        inventory.renew_views()
+    execute(inventory, "DROP VIEW ours")
+    inventory.renew_views()
+    assert inventory.sql("SELECT metadata__provider_specific__size FROM server").rows == (
+        ("large",),
+    )
 
 
 @pytest.mark.parametrize(
