@@ -53,6 +53,7 @@ LONGEST_NAME = 63  # of a column, in PostgreSQL
 OWN = ("resources", "tags", "connections", "scopes", "renewed")  # views that are of no type
 COMMON = ("account", "provider", "family", "scope", "id", "first_seen", "last_seen")
 TEXT, NUMBER, BOOLEAN, JSON, NULL = "text", "number", "boolean", "json", "null"  # kinds of values
+STEPS = 1_000_000  # of SQLite's machine, some ten milliseconds
 READABLE_PRAGMAS = ("table_info", "table_xinfo", "table_list")
 
 _READS = re.compile(r"(?is)(\s|--[^\n]*\n|/\*.*?\*/|\()*(select|with|values|table|show|explain)\b")
@@ -527,13 +528,21 @@ def _ask_sqlite(file: Path, statement: str, timeout: float) -> Answer:
         connection.execute("BEGIN")  # one moment for the answer and its age
         (at,) = connection.execute("SELECT at FROM renewed").fetchone()
         names = _views_of(connection)
+        connection.set_progress_handler(lambda: _go_on(), STEPS)
         connection.set_authorizer(_allowed)  # Python below 3.11 can't take it back
         try:
             cursor = connection.execute(statement)
             rows = cursor.fetchall()
         except (sqlite3.Warning, sqlite3.Error, ValueError) as error:
+            if str(error) == "interrupted":
+                raise KeyboardInterrupt from None
             raise _wrong(str(error), names) from None
         return _answer(cursor.description, rows, at)
+
+
+def _go_on() -> int:
+    """Python notices Ctrl-C when it is called: without, a query that takes an hour could not be stopped."""
+    return 0
 
 
 def _allowed(action: int, first: Optional[str], second: Optional[str], *_: Any) -> int:

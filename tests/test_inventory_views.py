@@ -165,6 +165,18 @@ def test_what_is_wrong_with_a_statement(example, statement, words):
         example.sql(statement)
 
 
+def test_a_query_can_be_interrupted(example, monkeypatch):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(views, "_go_on", interrupt)  # as Python does there when Ctrl-C was pressed
+    endless = (
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+    )
+    with pytest.raises(KeyboardInterrupt):
+        example.sql(endless)
+
+
 def test_columns_with_one_name_are_kept_apart(example):
     assert example.sql("SELECT 1 AS a, 2 AS a, x'ff' AS b").columns == ("a", "a_2", "b")
     assert example.sql("SELECT x'ff' AS b").rows == (("ff",),)
