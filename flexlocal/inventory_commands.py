@@ -7,7 +7,7 @@ poll was not complete.
 
 import datetime
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Optional, TextIO
 
@@ -60,7 +60,7 @@ def search(args: SimpleNamespace) -> int:
         terminal.say(f"There are more than {args.limit}: --limit shows more, --type less.")
     if found.scanned:
         terminal.say("Every document was read: no index has all fields.")
-    status = _answer(view, [_hit(hit) for hit in found.hits], HIT, found.coverage, as_of, "hits")
+    status = _answer(view, _hits(found.hits), HIT, found.coverage, as_of, "hits")
     if found.hits and args.by != "network" and all(hit.by == "network" for hit in found.hits):
         return _nowhere(f"{args.text} itself", found.coverage)
     return status
@@ -474,14 +474,21 @@ def _entry(entry: Entry) -> Row:
     }
 
 
-def _hit(hit: Hit) -> Row:
-    return {
-        **_entry(hit.entry),
-        "by": hit.by,
-        "value": hit.value,
-        "where": hit.where,
-        "since": _bounds(hit.since),
-    }
+def _hits(hits: Iterable[Hit]) -> list[Row]:
+    """One row for a resource and what it was found by; ``where`` are the fields that hold it."""
+    found: dict[Any, Row] = {}
+    for hit in hits:
+        row = {
+            **_entry(hit.entry),
+            "by": hit.by,
+            "value": hit.value,
+            "where": [],
+            "since": _bounds(hit.since),
+        }
+        row = found.setdefault((hit.entry.key, hit.by, hit.value, hit.since), row)
+        if hit.where is not None:
+            row["where"] = sorted([*row["where"], hit.where])
+    return [*found.values()]
 
 
 def _change(change: Change) -> Row:
@@ -623,11 +630,6 @@ def _short(path: list[str]) -> str:
     return ".".join(path)
 
 
-def _path(title: str, key: str) -> Column:
-    """A JSON pointer, with dots in a table."""
-    return Column(title, lambda row: row.get(key), lambda path: ".".join(steps(path)))
-
-
 def _time(title: str) -> Column:
     return Column(title, _column(title).value, lambda text: f"{text[:10]} {text[11:16]}")
 
@@ -640,7 +642,7 @@ ENTRY = [
 HIT = [
     *map(_column, ("NAME", "ID", "BY", "VALUE", "SINCE", "GONE", "TYPE", "STATE", "SCOPE")),
     _column("ACCOUNT"),
-    _path("WHERE", "where"),
+    Column("WHERE", lambda row: ", ".join(_short(steps(path)) for path in row["where"])),
 ]
 CHANGE = [
     Column("FIELD", lambda row: row.get("path"), lambda path: _short(steps(path))),

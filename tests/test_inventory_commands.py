@@ -13,7 +13,7 @@ from flexlocal import cli, inventories, parquet, terminal
 from flexlocal.__main__ import main
 from inventory import Inventory
 from inventory.errors import ReadOnly
-from tests.inventories import NEW, OLD, poll, server, store_example
+from tests.inventories import NEW, OLD, network, poll, server, store_example
 
 ARN = "arn:aws:ec2:eu-west-1:123456789012:instance/i-0123456789abcdef0"
 
@@ -174,6 +174,15 @@ def test_an_address_and_the_networks_that_hold_it(run):
         ("vpc-1", "network", "10.4.0.0/16"),
     ]
     assert found[0]["since"] == {"after": None, "before": "2026-01-01T10:00:00Z"}
+
+
+def test_a_resource_that_has_it_in_two_fields_is_one_hit(run, own):
+    both = network("10.9.0.0/24", "10.9.0.0/24")
+    with Inventory(own / "own.db") as inventory:
+        poll(inventory, 30, [both], account="lab", family="networks", provider="other")
+    (found,) = rows(run, "search", "10.9.0.7", "--by", "network")[1]
+    assert found["where"] == ["/base/name", "/metadata/provider_specific/cidrs/*"]
+    assert "  base.name, cidrs.*\n" in run("search", "10.9.0.7")[1]
 
 
 def test_an_address_that_only_networks_hold_is_nobodys(run):
