@@ -103,10 +103,13 @@ def keep_held_elsewhere(
         for key in _stored(inventory, account, family, name):
             holders.setdefault(key, set()).add(name)
     kept = set()
+    anywhere = next(each for each in scopes.values() if isinstance(each, list))
     for kind, id in sorted(before.keys() & holders.keys() - seen):
         stored = inventory.show(id, account=account, type=kind)
-        place = scopes.get(stored.entry.scope) if stored else None
-        if stored and stored.entry.present and isinstance(place, list):
+        if not stored:
+            continue
+        place = scopes.get(stored.entry.scope, anywhere if every else None)
+        if stored.entry.present and isinstance(place, list):
             place.append(stored.document)
             kept.add((kind, id))
     several = [

@@ -17,7 +17,7 @@ import types
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from flexlocal import accounts, poll, poll_task, poll_workers, terminal
@@ -224,11 +224,39 @@ WORLDS = st.lists(
     min_size=2,
     max_size=6,
 )
-EXAMPLES = int(os.environ.get("EXAMPLES", "15"))
+EXAMPLES = int(os.environ.get("EXAMPLES", "12"))
 numbers = itertools.count()
 
 
+def world(eu, us, mars="removed"):
+    return {"eu": eu, "us": us, "mars": mars}
+
+
 @given(worlds=WORLDS)
+@example(  # stored in the one scope, then only the other may hold it, for several polls
+    worlds=[
+        world(frozenset("a"), frozenset("a")),
+        world(frozenset(), "failed"),
+        world(frozenset("b"), "failed"),
+        world(frozenset(), frozenset()),
+    ]
+)
+@example(  # seen in the one scope while the other, which had it before, fails
+    worlds=[
+        world(frozenset("a"), frozenset()),
+        world("failed", frozenset("a")),
+        world("failed", frozenset()),
+        world(frozenset(), frozenset()),
+    ]
+)
+@example(  # stored in a scope that is removed, while another one may hold it
+    worlds=[
+        world(frozenset("a"), frozenset(), frozenset("a")),
+        world("removed", frozenset(), "failed"),
+        world("removed", frozenset("b"), "failed"),
+        world("removed", frozenset(), frozenset()),
+    ]
+)
 @settings(
     max_examples=EXAMPLES,
     deadline=None,
