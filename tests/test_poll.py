@@ -224,7 +224,7 @@ WORLDS = st.lists(
     min_size=2,
     max_size=6,
 )
-EXAMPLES = int(os.environ.get("EXAMPLES", "12"))
+EXAMPLES = int(os.environ.get("EXAMPLES", "6"))
 numbers = itertools.count()
 
 
