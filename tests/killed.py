@@ -123,16 +123,21 @@ def at_statements(url, count, step):
         return next(moments) // step
 
 
+def undisturbed(inventory, minute, count):
+    """Stores the poll; how long it took."""
+    start = time.monotonic()
+    assert wait(in_process(inventory, minute, count)) == 0
+    return time.monotonic() - start
+
+
 def at_random(url, count, kills, chance):
     """At random moments of as many polls; prints how each ended."""
     with Inventory(url) as inventory:
         poll(inventory, 1, resources(1, count))
-        start = time.monotonic()
-        assert wait(in_process(inventory, 2, count)) == 0
-        spent = time.monotonic() - start
+        spent = undisturbed(inventory, 2, count)
         minute, before = 3, state(inventory)
         for number in range(1, kills + 1):
-            delay = chance.uniform(0, spent)
+            delay = chance.uniform(0, 1.2 * spent)
             child = in_process(inventory, minute, count)
             time.sleep(delay)
             os.kill(child, signal.SIGKILL)
@@ -147,7 +152,7 @@ def at_random(url, count, kills, chance):
             if stored:
                 minute, before = minute + 1, after
             elif number % 2 == 0:  # so that not all kills are of the same poll
-                assert wait(in_process(inventory, minute, count)) == 0
+                spent = undisturbed(inventory, minute, count)
                 minute, before = minute + 1, state(inventory)
 
 

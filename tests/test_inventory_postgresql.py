@@ -3,6 +3,7 @@
 import urllib.parse
 
 import pytest
+from sqlalchemy import event
 
 from inventory import Inventory, errors
 from tests import postgresql as starter
@@ -105,3 +106,23 @@ def test_names_are_found_where_the_user_may_not_make_the_extension(empty_databas
         poll(inventory, 1, [server("i-1", "Web-01")])
         assert [hit.entry.id for hit in inventory.search("eb-0").hits] == ["i-1"]
         assert inventory.check() == []
+
+
+@needs_a_server
+def test_the_index_of_names_can_be_used(inventory):
+    """PostgreSQL chooses it for many rows; here, it may choose nothing else."""
+    asked = []
+
+    def listen(connection, cursor, statement, parameters, context, many):
+        if "ILIKE" in statement:
+            asked.append((statement, parameters))
+
+    event.listen(inventory._engine, "before_cursor_execute", listen)
+    inventory.search("web-01")
+    event.remove(inventory._engine, "before_cursor_execute", listen)
+    ((statement, parameters),) = asked
+    with inventory._reading() as connection:
+        for way in ("seqscan", "indexscan"):
+            connection.exec_driver_sql(f"SET LOCAL enable_{way} = off")
+        plan = connection.exec_driver_sql(f"EXPLAIN {statement}", parameters).scalars()
+        assert "Bitmap Index Scan on name_index" in "\n".join(plan)
