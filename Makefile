@@ -13,7 +13,7 @@ ACCOUNTS := demo-aws demo-openstack demo-netbox demo-juju demo-osm demo-tapi dem
 FAMILIES := servers networks volumes appliances circuits vca_status wan_links
 DEMO_INVENTORY := dist/demo-inventory.db
 
-.PHONY: audit bench bench-check bench-write benchmark build checked coverage demo docs fuzz fuzz-guided mutants test test-faults test-long test-pythons test-shuffled vendor-test wheels lint format test-openstack record-aws record-openstack record-netbox record-simulated expected readme lock sbom sign verify clean bench-inventory test-inventory test-postgres test-inventory-kill
+.PHONY: audit bench bench-check bench-inventory bench-write benchmark build checked coverage demo docs fuzz fuzz-guided mutants test test-faults test-inventory test-inventory-kill test-long test-postgres test-pythons test-shuffled vendor-test wheels lint format test-openstack record-aws record-openstack record-netbox record-simulated expected readme lock sbom sign verify clean
 
 demo: $(VENV)/.demo
 	@for account in $(ACCOUNTS); do for family in $(FAMILIES); do \
