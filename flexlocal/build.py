@@ -68,9 +68,9 @@ class Built:
 
 
 def build(
-    known: Manifest, family: str, providers: Optional[Collection[str]] = None, dist: Path = DIST
+    known: Manifest, family: str, providers: Collection[str] = (), dist: Path = DIST
 ) -> Built:
-    """Build a family with the cells of these providers, or of all. Raises BuildError."""
+    """Build a family with the cells of these providers, or of all if none is named. Raises BuildError."""
     module = known.modules[family]
     try:
         mapping.load(ROOT / "mapping.yaml")
@@ -105,16 +105,16 @@ def build(
     )
 
 
-def _cells(known: Manifest, family: str, providers: Optional[Collection[str]]) -> list[str]:
+def _cells(known: Manifest, family: str, providers: Collection[str]) -> list[str]:
     existing = sorted(poll.cells(family))
     for name in existing:
         if name not in known.providers:
             raise BuildError(
                 f"modules/{family}/{name}: flexer.yaml has no {name!r} under 'providers'"
             )
-    chosen = [name for name in existing if providers is None or name in providers]
+    chosen = [name for name in existing if not providers or name in providers]
     if not chosen:
-        raise BuildError(f"{family} has no cell of {', '.join(providers or ())}")
+        raise BuildError(f"{family} has no cell of {', '.join(providers)}")
     return chosen
 
 

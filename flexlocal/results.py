@@ -12,6 +12,7 @@ from flexlocal.show import Column
 
 LISTS = ("status", "metrics", "logs")  # keys of answers that hold a list of points
 MISSING = object()
+SAMPLE = 50  # entries whose paths an error names
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,7 +166,7 @@ def _column(name: str, entries: list[Any], columns: list[Column]) -> Column:
     values = [_at(entry, name) for entry in entries]
     if entries and all(value is MISSING for value in values):
         titles = [column.title.lower().replace(" ", "_") for column in columns]
-        known = sorted({*titles, *(path for entry in entries[:50] for path in _paths(entry))})
+        known = sorted({*titles, *(path for entry in entries[:SAMPLE] for path in _paths(entry))})
         raise BadUsage(
             f"no column or path {name!r}{nearest(name, known)}; columns are {', '.join(titles)}, "
             "a path is like base.name"

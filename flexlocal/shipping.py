@@ -35,7 +35,7 @@ def _built(args: SimpleNamespace) -> list[Built]:
                 f"flexer.yaml has no module {family!r}; it has {', '.join(known.modules)}"
                 + options.nearest(family, known.modules)
             )
-    for name in args.provider or ():
+    for name in args.provider:
         if name not in known.providers:
             raise options.unknown("provider", name, known.providers)
     with _ended_by_interrupt():

@@ -26,6 +26,7 @@ from modules.appliances.openstack import shares
 from shared.engine import gather
 from shared.engine.contracts import Page
 from shared.engine.deadline import Deadline
+from shared.engine.traffic import Traffic
 from shared.engine.errors import ConnectorError, UnexpectedResponse
 from shared.providers import aws, netbox, openstack
 from shared.providers.aws import paging
@@ -320,7 +321,9 @@ def polled(provider, scope, pages):
     """The ids and names of what a poll has of these pages, and its error: as the engine collects them."""
     log = types.SimpleNamespace(mask=types.SimpleNamespace(excerpt=str))
     network = types.SimpleNamespace(ended=False)
-    poll = types.SimpleNamespace(deadline=Deadline(600), network=network, log=log)
+    poll = types.SimpleNamespace(
+        deadline=Deadline(600), network=network, log=log, traffic=Traffic()
+    )
     cell = types.SimpleNamespace(record_ids=("id",))
     started = gather.Started(poll, None, provider.PROVIDER, cell, None)
     task = gather.Task(
