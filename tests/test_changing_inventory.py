@@ -26,8 +26,8 @@ from modules.appliances.openstack import shares
 from shared.engine import gather
 from shared.engine.contracts import Page
 from shared.engine.deadline import Deadline
-from shared.engine.traffic import Traffic
 from shared.engine.errors import ConnectorError, UnexpectedResponse
+from shared.engine.traffic import Traffic
 from shared.providers import aws, netbox, openstack
 from shared.providers.aws import paging
 from shared.providers.openstack import listings
