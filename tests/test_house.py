@@ -15,6 +15,7 @@ MODULES = sorted((ROOT / "modules").rglob("*.py"))
 CELLS = sorted((ROOT / "modules").glob("*/**/*.py"))
 SHARED = sorted((ROOT / "shared").rglob("*.py"))
 INVENTORY = sorted((ROOT / "inventory").rglob("*.py"))
+TOPOLOGY = sorted((ROOT / "topology").rglob("*.py"))
 PROVIDERS = sorted((ROOT / "shared" / "providers").rglob("*.py"))
 
 
@@ -75,10 +76,20 @@ def test_the_inventory_knows_no_connector_and_no_connector_the_inventory():
         assert not [name for name in imports(file) if name.split(".")[0] == "inventory"], file
 
 
+def test_the_topology_knows_the_inventory_alone():
+    """And neither the inventory nor a connector knows the topology."""
+    assert TOPOLOGY
+    for file in TOPOLOGY:
+        rooms = {name.split(".")[0] for name in imports(file)}
+        assert rooms.isdisjoint({"flexlocal", "modules", "shared"}), file
+    for file in INVENTORY + MODULES + SHARED:
+        assert not [name for name in imports(file) if name.split(".")[0] == "topology"], file
+
+
 def test_nothing_but_the_inventory_loads_the_database():
     """Not even its name does, nor what its commands consist of: each loads it when it opens one."""
     names = [f"flexlocal.{file.stem}" for file in (ROOT / "flexlocal").glob("*.py")]
-    script = f"import inventory, {', '.join(names)}, sys; print(' '.join(sys.modules))"
+    script = f"import inventory, topology, {', '.join(names)}, sys; print(' '.join(sys.modules))"
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
     )
@@ -235,6 +246,7 @@ def test_no_file_is_named_after_nothing():
         *MODULES,
         *SHARED,
         *INVENTORY,
+        *TOPOLOGY,
         *(ROOT / "flexlocal").glob("*.py"),
         *(ROOT / "tools").glob("*.py"),
     ]
@@ -343,7 +355,16 @@ def test_no_package_index_is_named_in_any_file():
 def test_each_exception_from_a_security_rule_has_its_reason():
     """Of ruff's S rules: on its line in code; in pyproject.toml there are none but the tests'."""
     rule = re.compile(r"# noqa: (?!S\d+ - \w)[^#]*\bS\d+")
-    for folder in ("benchmarks", "flexlocal", "inventory", "modules", "shared", "tests", "tools"):
+    for folder in (
+        "benchmarks",
+        "flexlocal",
+        "inventory",
+        "modules",
+        "shared",
+        "tests",
+        "tools",
+        "topology",
+    ):
         for file in sorted((ROOT / folder).rglob("*.py")):
             for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
                 assert not rule.search(line), f"{file.relative_to(ROOT)}:{number}"
@@ -419,7 +440,7 @@ def test_a_name_is_seen_wherever_it_is_defined(line):
 
 def test_names_are_standard_words():
     ours = [*(ROOT / "flexlocal").glob("*.py"), *(ROOT / "tools").rglob("*.py")]
-    for file in [*MODULES, *SHARED, *INVENTORY, *ours]:
+    for file in [*MODULES, *SHARED, *INVENTORY, *TOPOLOGY, *ours]:
         names = defined_names(ast.parse(file.read_text(encoding="utf-8")))
         found = [(name, line) for name, line in names if name.strip("_") in NOT_NAMES]
         assert not found, (str(file.relative_to(ROOT)), found)

@@ -1,0 +1,229 @@
+"""The graph: kinds, link types, which end depends on which, and what could not be resolved."""
+
+import random
+
+import pytest
+
+from tests.topologies import example, graph_of, numbers, resource
+from topology import load
+from topology.errors import AmbiguousNode, UnknownNode
+from topology.graph import documents
+from topology.impact import impact
+from topology.links import DEGRADED, DOWN, KINDS, STATES, TYPES, kind_of, link_type
+
+NOT_UP = (DEGRADED, DOWN)
+
+
+@pytest.fixture(scope="module")
+def graph():
+    return graph_of(example())
+
+
+def links(graph):
+    return sorted(
+        (edge.link_type.name, edge.dependent.id, edge.provider.id) for edge in graph.edges()
+    )
+
+
+def problems(graph):
+    return [(each.problem, each.source[2], each.type, each.id) for each in graph.problems]
+
+
+def affected(graph, state, *ids):
+    found = impact(graph, dict.fromkeys(numbers(graph, *ids), state))
+    return {row.node.id: (STATES[row.state], row.distance, row.via.id) for row in found.rows()}
+
+
+# --- the example ---
+
+
+def test_the_example_has_20_links_and_no_problem(graph):
+    assert len(links(graph)) == 20
+    assert graph.problems == ()
+    assert links(graph) == [
+        ("load_balancer-network", "lb1", "n1"),
+        ("load_balancer-server", "lb1", "s1"),
+        ("load_balancer-server", "lb1", "s2"),
+        ("network-router", "n1", "r1"),
+        ("network-router", "n2", "r1"),
+        ("network-wan_link", "n1", "w1"),
+        ("router-circuit", "r1", "c1"),
+        ("server-firewall", "s1", "sg1"),
+        ("server-firewall", "s2", "sg1"),
+        ("server-host", "s1", "h1"),
+        ("server-host", "s2", "h2"),
+        ("server-host", "s3", "h1"),
+        ("server-network", "s1", "n1"),
+        ("server-network", "s2", "n1"),
+        ("server-network", "s3", "n2"),
+        ("server-volume", "s1", "v1"),
+        ("server-volume", "s2", "v2"),
+        ("server-volume", "s3", "v3"),
+        ("vca-server", "m1", "s1"),
+        ("wan_link-circuit", "w1", "c1"),
+    ]
+
+
+def test_a_link_knows_which_ends_declare_it(graph):
+    declared = {(e.dependent.id, e.provider.id): e.declared for e in graph.edges()}
+    assert declared["n1", "r1"] == declared["n2", "r1"] == {"dependent", "provider"}
+    assert declared["s1", "h1"] == {"provider"}
+    assert declared["s1", "n1"] == {"dependent"}
+
+
+@pytest.mark.parametrize(
+    "focals, expected",
+    [
+        ("h1", {"s1": ("down", 1, "h1"), "s3": ("down", 1, "h1"), "lb1": ("degraded", 2, "s1"), "m1": ("degraded", 2, "s1")}),
+        ("h1 h2", {"s1": ("down", 1, "h1"), "s2": ("down", 1, "h2"), "s3": ("down", 1, "h1"), "lb1": ("down", 2, "s1"), "m1": ("degraded", 2, "s1")}),
+        ("r1", {"n1": ("degraded", 1, "r1"), "n2": ("degraded", 1, "r1"), "s1": ("degraded", 2, "n1"), "s2": ("degraded", 2, "n1"), "s3": ("degraded", 2, "n2"), "lb1": ("degraded", 2, "n1"), "m1": ("degraded", 3, "s1")}),
+        ("c1", {"r1": ("degraded", 1, "c1"), "w1": ("down", 1, "c1"), "n1": ("degraded", 2, "r1"), "n2": ("degraded", 2, "r1"), "s1": ("degraded", 3, "n1"), "s2": ("degraded", 3, "n1"), "s3": ("degraded", 3, "n2"), "lb1": ("degraded", 3, "n1"), "m1": ("degraded", 4, "s1")}),
+        ("n1", {"s1": ("down", 1, "n1"), "s2": ("down", 1, "n1"), "lb1": ("down", 1, "n1"), "m1": ("degraded", 2, "s1")}),
+    ],
+)  # fmt: skip
+def test_the_impacts_of_the_example(graph, focals, expected):
+    assert affected(graph, DOWN, *focals.split()) == expected
+
+
+def test_a_link_to_another_account_is_found_once():
+    """A WAN link that names n2 twice: one link, and a problem."""
+    link = resource("circuit", "w9", {"network": "n2 n2"}, type_id="wan_link")
+    graph = graph_of({"shop": example(), "carrier": [link]})
+    (edge,) = [edge for edge in graph.edges() if edge.provider.id == "w9"]
+    assert (edge.link_type.name, edge.dependent.id) == ("network-wan_link", "n2")
+    assert edge.evidence == ("id", "n2", "weak")
+    assert problems(graph) == [("duplicate", "w9", "network", "n2")]
+
+
+def test_the_order_of_resources_and_connections_makes_no_difference(graph):
+    found = example()
+    chance = random.Random(1)
+    for _ in range(5):
+        chance.shuffle(found)
+        for each in found:
+            for targets in each["connections"].values():
+                chance.shuffle(targets)
+        other = graph_of(found)
+        assert other.nodes == graph.nodes
+        assert list(other.edges()) == list(graph.edges())
+
+
+# --- kinds and links ---
+
+
+@pytest.mark.parametrize(
+    "type_name, traits, kind",
+    [
+        ("server", {"is_virtual": "false"}, "host"),
+        ("server", {"is_virtual": "true"}, "server"),
+        ("server", {}, "server"),
+        ("appliance", {"type_id": "router"}, "router"),
+        ("appliance", {"type_id": "kvm"}, "appliance"),
+        ("circuit", {"type_id": "wan_link"}, "wan_link"),
+        ("circuit", {"type_id": "mpls"}, "circuit"),
+        ("service_offering", {"type_id": "vca_unit"}, "vca"),
+        ("service_offering", {"type_id": "mail"}, "service_offering"),
+        ("network", {"network_kind": "vpc"}, "network"),
+    ],
+)
+def test_kinds(type_name, traits, kind):
+    assert kind_of(type_name, traits) == kind
+    assert kind in KINDS
+
+
+def test_kinds_that_nobody_listed_are_linked_in_the_order_of_their_names():
+    found = link_type("zebra", "ant")
+    assert (found.name, found.dependent, found.mode, found.ceiling) == (
+        "ant-zebra",
+        "ant",
+        "soft",
+        DEGRADED,
+    )
+    assert all({each.dependent, each.provider} <= KINDS for each in TYPES.values())
+
+
+def test_of_two_things_of_one_kind_the_one_that_declares_depends():
+    found = [
+        resource("network", "a", network_kind="vpc"),
+        resource("network", "b", {"network": "a"}),
+        resource("service_offering", "unit", {"service_offering": "app"}, type_id="vca_unit"),
+        resource("service_offering", "app", type_id="vca_application"),
+        resource("circuit", "port", {"circuit": "lag"}, type_id="direct_connect"),
+        resource("circuit", "lag", type_id="direct_connect_lag"),
+        resource("circuit", "vif", {"circuit": "lag"}, type_id="virtual_interface"),
+    ]
+    assert links(graph_of(found)) == [
+        ("circuit-circuit", "lag", "port"),
+        ("circuit-circuit", "vif", "lag"),
+        ("network-network", "b", "a"),
+        ("vca-vca", "app", "unit"),
+    ]
+
+
+# --- problems ---
+
+
+def test_what_leads_nowhere_is_listed():
+    found = [
+        resource("server", "s1", {"network": "gone", "server": "s1", "appliances": "f w"}),
+        resource("server", "s2", {"any": "n1 nothing both"}),
+        resource("network", "n1"),
+        resource("network", "both"),
+        resource("volume", "both"),
+    ]
+    graph = graph_of(found)
+    assert problems(graph) == [
+        ("ambiguous", "s2", "any", "both"),
+        ("dangling", "s1", "appliances", "f"),
+        ("dangling", "s1", "appliances", "w"),
+        ("dangling", "s1", "network", "gone"),
+        ("dangling", "s2", "any", "nothing"),
+        ("self", "s1", "server", "s1"),
+    ]
+    assert links(graph) == [("server-network", "s2", "n1")]
+
+
+def test_an_id_of_two_other_accounts_is_ambiguous():
+    link = resource("circuit", "w9", {"network": "12"}, type_id="wan_link")
+    graph = graph_of(
+        {"a": [resource("network", "12")], "b": [resource("network", "12")], "c": [link]}
+    )
+    (problem,) = graph.problems
+    assert problem.problem == "ambiguous"
+    assert problem.candidates == (("a", "network", "12"), ("b", "network", "12"))
+    assert links(graph) == []
+
+
+def test_its_own_account_comes_first():
+    server = resource("server", "s1", {"network": "12"})
+    graph = graph_of({"a": [server, resource("network", "12")], "b": [resource("network", "12")]})
+    (edge,) = graph.edges()
+    assert (edge.provider.account, edge.evidence, graph.problems) == ("a", None, ())
+
+
+# --- finding a node ---
+
+
+def test_a_node_is_found_by_its_id_or_its_name():
+    found = {"a": [resource("server", "s1", name="web"), resource("network", "n1", name="web")]}
+    graph = graph_of({**found, "b": [resource("server", "s2", name="n1")]})
+    assert graph.nodes[graph.find("n1")].account == "a"
+    assert graph.nodes[graph.find("web", type_name="server")].id == "s1"
+    with pytest.raises(
+        AmbiguousNode, match="2 resources have the name 'web': a network web, a server web: name"
+    ):
+        graph.find("web")
+    with pytest.raises(UnknownNode, match="'mail'"):
+        graph.find("mail")
+
+
+def test_resources_of_documents():
+    (found,) = documents(
+        "shop", [resource("server", "s1", {"network": "n1"}, is_virtual=False, state="running")]
+    )
+    assert (found.state, found.traits, found.connections) == (
+        "running",
+        {"is_virtual": "false"},
+        [("network", "n1")],
+    )
+    assert load([found]).nodes[0].kind == "host"
