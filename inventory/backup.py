@@ -29,8 +29,8 @@ def restore(file: Union[str, Path], url: Union[str, Path], replace: bool = False
     """Puts a backup back: into a new file or an empty PostgreSQL database, or with ``replace`` into a file instead of
     what it holds.
 
-    The backup must be an inventory of this release or an older one, and whole. It is one transaction: if it is
-    stopped, what was there is still there. Raises the errors of opening an inventory, of both.
+    The backup must be whole, and an inventory of this release, or into a file, of an older one, which is then brought up
+    to date. It is one transaction: if it is stopped, what was there is still there. Raises the errors of opening an inventory, of both.
     """
     source_url, target_url = database.parsed(file), database.parsed(url)
     if source_url.drivername != "sqlite":
@@ -44,9 +44,11 @@ def restore(file: Union[str, Path], url: Union[str, Path], replace: bool = False
         copying.copy(file, url)
         return
     target = Path(str(target_url.database))
-    database.opened(source_url, create=False).dispose()
+    database.opened(source_url, create=False, older=True).dispose()
     if target.exists() and replace:
-        database.opened(target_url, create=False).dispose()  # nothing but an inventory is replaced
+        database.opened(
+            target_url, create=False, older=True
+        ).dispose()  # nothing but an inventory is replaced
     else:
         copying.must_not_exist(target)
     with database.meaning(target_url), contextlib.ExitStack() as stack:
@@ -60,3 +62,4 @@ def restore(file: Union[str, Path], url: Union[str, Path], replace: bool = False
         )
         old.backup(new)
         new.execute("PRAGMA journal_mode = WAL").fetchone()
+    database.opened(target_url, create=True).dispose()

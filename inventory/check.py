@@ -6,6 +6,7 @@ from sqlalchemy import Connection, func, select
 
 from inventory import sqlite
 from inventory.changes import compare_documents
+from inventory.entries import Reader
 from inventory.errors import Damaged
 from inventory.extract import extract
 from inventory.fields import SLOW_BYTES, fingerprint, split
@@ -23,9 +24,11 @@ from inventory.schema import (
     resource,
     run,
     scope_run,
+    snapshot_run,
     tag,
     version,
 )
+from inventory.snapshots import count_resources, snapshots
 
 MOST = 100  # problems that are listed
 
@@ -48,6 +51,7 @@ def _problems(connection: Connection) -> Iterator[str]:
         yield from sqlite.problems(connection)
     yield from _runs(connection)
     yield from _intervals(connection)
+    yield from _snapshots(connection)
     keys = list(
         connection.execute(select(resource.c.id).where(resource.c.first_run.is_not(None))).scalars()
     )
@@ -65,6 +69,21 @@ def _runs(connection: Connection) -> Iterator[str]:
     backwards = select(run.c.id).where(run.c.ended_at < run.c.started_at)
     for number in connection.execute(backwards).scalars():
         yield f"poll {number} ends before it starts"
+
+
+def _snapshots(connection: Connection) -> Iterator[str]:
+    """Each still shows as many resources as when it was taken, and names polls of its sources."""
+    for each in snapshots(connection):
+        count = count_resources(Reader(connection, each))
+        if count != each.resources:
+            yield f"snapshot {each.label!r} shows {count} resources, not the {each.resources} of when it was taken"
+    wrong = (
+        select(snapshot_run.c.last_run)
+        .join(run, run.c.id == snapshot_run.c.last_run)
+        .where(run.c.source_id != snapshot_run.c.source_id)
+    )
+    for number in connection.execute(wrong).scalars():
+        yield f"a snapshot names poll {number} as one of another family"
 
 
 def _intervals(connection: Connection) -> Iterator[str]:

@@ -57,11 +57,11 @@ def name(url: URL) -> str:
     return url.set(drivername="postgresql").render_as_string()
 
 
-def opened(url: URL, create: bool, timeout: float = TIMEOUT_S) -> Engine:
+def opened(url: URL, create: bool, timeout: float = TIMEOUT_S, older: bool = False) -> Engine:
     """The engine of a database that holds an inventory of this release.
 
     With ``create``, a new or empty database gets the tables, and one of an older release is brought up to date, in
-    one transaction. Raises the database's errors of inventory/errors.py.
+    one transaction; with ``older``, it may stay as it is. Raises the database's errors of inventory/errors.py.
     """
     if url.drivername == "sqlite":
         sqlite.check_file(Path(str(url.database)), create)
@@ -76,7 +76,7 @@ def opened(url: URL, create: bool, timeout: float = TIMEOUT_S) -> Engine:
         sqlite.prepare(engine, timeout)
     try:
         with meaning(url):
-            _check_schema(engine, url, create)
+            _check_schema(engine, url, create, older)
     except BaseException:
         engine.dispose()
         raise
@@ -87,7 +87,7 @@ def _options(url: URL, timeout: float) -> dict[str, Any]:
     return postgresql.options(timeout) if url.drivername != "sqlite" else sqlite.options(timeout)
 
 
-def _check_schema(engine: Engine, url: URL, create: bool) -> None:
+def _check_schema(engine: Engine, url: URL, create: bool, older: bool) -> None:
     with reading(engine) as connection:
         found = _revision(connection, url)
     if found == REVISION:
@@ -102,9 +102,11 @@ def _check_schema(engine: Engine, url: URL, create: bool) -> None:
             raise errors.NoInventory(
                 f"{name(url)} is empty", "poll into it first, or check its name"
             )
+        if older:
+            return
         raise errors.OlderSchema(
             f"{name(url)} is of an older release (schema {found}, this one has {REVISION})",
-            "back it up, then open it for writing once, which brings it up to date",
+            "copy it as a backup, then poll into it, or open it with create=True, which brings it up to date",
         )
     with writing(engine) as connection:
         if connection.dialect.name == "postgresql":

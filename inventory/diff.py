@@ -7,20 +7,19 @@ ignored fields and for scopes that were not polled.
 """
 
 import dataclasses
-import datetime
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, Table, and_, func, null, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from inventory.changes import ABSENT, Change, compare_documents
 from inventory.entries import Filter, Reader
 from inventory.fields import ROLE_DETAILS, ROLE_METADATA, SPECIFIC, steps
-from inventory.model import Bounds, Diff, Difference, Entry, Moved, microseconds
-from inventory.retention import every_version_since
+from inventory.model import Bounds, Diff, Difference, Entry, Moved, When, microseconds
+from inventory.retention import EVERY_STATE_SINCE, every_version_since, since
 from inventory.rows import chunks
-from inventory.schema import account, change, kind, presence, resource, run, scope, source
+from inventory.schema import account, change, kind, presence, reading, resource, run, scope, source
 
 ADDED, GONE, CHANGED, RECREATED = "added", "gone", "changed", "re-created"
 HIGH, MEDIUM, LOW = "high", "medium", "low"
@@ -38,6 +37,7 @@ class _Marks:
     """What polls between the two times noticed of one resource."""
 
     changes: list[Mark] = dataclasses.field(default_factory=list)
+    states: list[Mark] = dataclasses.field(default_factory=list)
     starts: list[Mark] = dataclasses.field(default_factory=list)
     ends: list[Mark] = dataclasses.field(default_factory=list)
 
@@ -48,29 +48,31 @@ class _Marks:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Side:
+class Seen:
     """A resource at one of the two times."""
 
     entry: Entry
     document: dict[str, Any]
+    exact: bool  # false if retention has removed the version of that time
 
 
 def diff(
     connection: Connection,
-    before: datetime.datetime,
-    after: datetime.datetime,
+    before: When,
+    after: When,
     wanted: Filter,
     fast: bool,
 ) -> Diff:
     """``fast``: also changes of states and counters."""
     old, new = Reader(connection, before), Reader(connection, after)
-    backward = after < before
+    assert old.as_of is not None and new.as_of is not None  # noqa: S101 - neither is now
+    backward = new.as_of < old.as_of
     first, last = (new, old) if backward else (old, new)
     found: list[Difference] = []
-    unpaired: list[tuple[Difference, _Side]] = []
+    unpaired: list[tuple[Difference, Seen]] = []
     marks = _marks(connection, first, last, wanted)
     for some in chunks(sorted(marks)):
-        sides = _sides(first, some), _sides(last, some)
+        sides = seen(first, some), seen(last, some)
         for key in some:
             one, other = sides[0].get(key), sides[1].get(key)
             if one and other:
@@ -107,17 +109,17 @@ def _marks(
     connection: Connection, first: Reader, last: Reader, wanted: Filter
 ) -> dict[int, _Marks]:
     """Of all resources of which a poll in between noticed something."""
-    assert first.as_of is not None and last.as_of is not None  # noqa: S101 - diff's own readers
-    between = (
-        run.c.ended_at > microseconds(first.as_of),
-        run.c.ended_at <= microseconds(last.as_of),
-    )
+    between = _between(first, last)
     found: dict[int, _Marks] = {}
-    for name, row, number, after in (
+    noticed: list[tuple[str, Table, Any, Any]] = [
         ("changes", change, change.c.run_id, change.c.after_run),
         ("starts", presence, presence.c.from_run, presence.c.after_run),
         ("ends", presence, presence.c.to_run, presence.c.to_after_run),
-    ):
+    ]
+    if _lacks_states(first):  # whose changes are no longer there; those that snapshots show are
+        noticed.append(("states", reading, reading.c.from_run, null()))
+        noticed.append(("states", reading, reading.c.to_run, null()))
+    for name, row, number, after in noticed:
         statement = select(row.c.resource_id, number, after).join(run, run.c.id == number)
         conditions: list[ColumnElement[bool]] = wanted.sources()
         if wanted.type is not None:
@@ -131,17 +133,46 @@ def _marks(
                 .join(kind, kind.c.id == resource.c.kind_id)
                 .where(*conditions)
             )
-        for key, *mark in connection.execute(statement.where(*between).distinct()):
+        for key, *mark in connection.execute(between(statement).distinct()):
             getattr(found.setdefault(key, _Marks()), name).append((mark[0], mark[1]))
     return found
 
 
-def _sides(reader: Reader, keys: Collection[int]) -> dict[int, _Side]:
+def _between(first: Reader, last: Reader) -> Callable[[Select[Any]], Select[Any]]:
+    """Limits a statement with runs to those that the one side has and the other has not."""
+    assert first.as_of is not None and last.as_of is not None  # noqa: S101 - diff's own readers
+    if first.snapshot is None and last.snapshot is None:
+        times = microseconds(first.as_of), microseconds(last.as_of)
+        return lambda statement: statement.where(
+            run.c.ended_at > times[0], run.c.ended_at <= times[1]
+        )
+    assert first.at is not None and last.at is not None  # noqa: S101 - both are of a time
+    one, other = first.at.alias("one_side"), last.at.alias("other_side")
+    had, has = func.coalesce(one.c.run_id, 0), func.coalesce(other.c.run_id, 0)
+    # a snapshot does not name a poll that was stored after it, though it had ended before
+    either = or_(
+        and_(run.c.id > had, run.c.id <= has),
+        and_(run.c.id > has, run.c.id <= had),
+    )
+    return lambda statement: (
+        statement.join(one, one.c.source_id == run.c.source_id)
+        .join(other, other.c.source_id == run.c.source_id)
+        .where(either)
+    )
+
+
+def _lacks_states(first: Reader) -> bool:
+    """Whether retention has removed changes of states after that time."""
+    assert first.as_of is not None  # noqa: S101 - of a time
+    known = since(first.connection, EVERY_STATE_SINCE)
+    return known is not None and microseconds(first.as_of) < known
+
+
+def seen(reader: Reader, keys: Collection[int]) -> dict[int, Seen]:
     there = sorted(reader.there(keys))
     documents = reader.documents_of(there)
     return {
-        entry.key: _Side(entry, documents[entry.key][0])
-        for entry in reader.entries(there, documents)
+        entry.key: Seen(entry, *documents[entry.key]) for entry in reader.entries(there, documents)
     }
 
 
@@ -149,8 +180,8 @@ def _sides(reader: Reader, keys: Collection[int]) -> dict[int, _Side]:
 
 
 def _one_sided(
-    first: Reader, marks: _Marks, one: Optional[_Side], other: Optional[_Side]
-) -> tuple[Difference, _Side]:
+    first: Reader, marks: _Marks, one: Optional[Seen], other: Optional[Seen]
+) -> tuple[Difference, Seen]:
     """What is there at one of the times only; its change is the whole document."""
     if one:
         whole = Change(WHOLE, one.document, ABSENT)
@@ -207,9 +238,9 @@ def _ids(targets: Any) -> set[str]:
     return {target["id"] for target in targets} if isinstance(targets, list) else set()
 
 
-def _recreated(unpaired: list[tuple[Difference, _Side]]) -> list[Difference]:
+def _recreated(unpaired: list[tuple[Difference, Seen]]) -> list[Difference]:
     """What is gone and what is new, in pairs where one of each has the same place, role and name."""
-    places: dict[Any, list[tuple[Difference, _Side]]] = {}
+    places: dict[Any, list[tuple[Difference, Seen]]] = {}
     for each, side in unpaired:
         entry = side.entry
         place = (entry.account, entry.family, entry.type, entry.name, *_role(side.document))

@@ -16,12 +16,14 @@ from inventory.model import (
     Entry,
     Resource,
     ScopeStatus,
+    Snapshot,
+    When,
     microseconds,
     moment,
     written,
 )
 from inventory.retention import EVERY_STATE_SINCE, since
-from inventory.rows import AT_ONCE, Documents, at_time, chunks, covers
+from inventory.rows import AT_ONCE, Documents, at_snapshot, at_time, chunks, covers
 from inventory.schema import (
     account,
     kind,
@@ -31,6 +33,7 @@ from inventory.schema import (
     run,
     scope,
     scope_run,
+    snapshot_scope,
     source,
     tag,
 )
@@ -67,6 +70,18 @@ class Filter:
         return found
 
 
+@dataclasses.dataclass(frozen=True)
+class ScopeRuns:
+    """A scope, its last complete poll, and the first failed one after that."""
+
+    scope_id: int
+    account: str
+    family: str
+    name: str
+    complete_run: Optional[int]
+    failed_run: Optional[int]
+
+
 class Times:
     """The times of polls, each read once."""
 
@@ -97,11 +112,16 @@ class Times:
 class Reader:
     """Reads entries, within one transaction, as of one time (None: now)."""
 
-    def __init__(self, connection: Connection, as_of: Optional[datetime.datetime] = None):
+    def __init__(self, connection: Connection, as_of: Optional[When] = None):
         self.connection = connection
-        self.as_of = as_of
-        self._as_of = None if as_of is None else _microseconds(as_of)
-        self.at: Optional[FromClause] = None if self._as_of is None else at_time(self._as_of)
+        self.snapshot = as_of if isinstance(as_of, Snapshot) else None
+        self.as_of = as_of.at if isinstance(as_of, Snapshot) else as_of
+        self._as_of = None if self.as_of is None else _microseconds(self.as_of)
+        self.at: Optional[FromClause] = None
+        if self.snapshot is not None:
+            self.at = at_snapshot(self.snapshot.key)
+        elif self._as_of is not None:
+            self.at = at_time(self._as_of)
         self.times = Times(connection)
         self.documents = Documents(connection)
         self._complete: dict[int, Optional[int]] = {}
@@ -226,7 +246,9 @@ class Reader:
         return self._then(self.documents.at(keys, self.at))
 
     def _then(self, read: Read) -> Read:
-        """Of times whose states retention has removed, no document is exact."""
+        """Of times whose states retention has removed, no document is exact. Those of a snapshot are kept."""
+        if self.snapshot is not None and self.snapshot.exact:
+            return read
         known = since(self.connection, EVERY_STATE_SINCE)
         if known is None or self._as_of is None or self._as_of >= known:
             return read
@@ -363,6 +385,25 @@ class Reader:
 
     def coverage(self, wanted: Filter) -> Coverage:
         """The scopes in which resources like these could be."""
+        scopes = self._named_scopes(wanted) if self.snapshot else self.scopes(wanted)
+        self.times.load([run for each in scopes for run in (each.complete_run, each.failed_run)])
+        found = []
+        for each in scopes:
+            failed = each.failed_run
+            found.append(
+                ScopeStatus(
+                    each.account,
+                    each.family,
+                    each.name,
+                    None if each.complete_run is None else self.times.ended(each.complete_run),
+                    None if failed is None else self.times.ended(failed),
+                    None if failed is None else self._error(each.scope_id, failed),
+                )
+            )
+        return Coverage(tuple(found))
+
+    def scopes(self, wanted: Filter) -> list[ScopeRuns]:
+        """Each scope that there was, with its last complete poll and the first failed one after that."""
         statement = self._by_scope(
             select(
                 scope.c.id,
@@ -383,33 +424,47 @@ class Reader:
             there = or_(there, scope.c.retired_run > self.at.c.run_id)
         rows = [row for row in self.connection.execute(statement.where(there)) if row[-1]]
         named = {row[1] for row in rows if row[4]}
-        self.times.load([row[5] for row in rows])
         found = []
         for scope_id, source_id, account_name, family, name, complete, last in rows:
             if not name and complete is None and source_id in named:
                 continue  # polls failed before any scope was known
-            failure = self._first_failure(scope_id, complete) if complete != last else None
-            found.append(
-                ScopeStatus(
-                    account_name,
-                    family,
-                    name,
-                    None if complete is None else self.times.ended(complete),
-                    moment(failure[0]) if failure else None,
-                    failure[1] if failure else None,
-                )
-            )
-        return Coverage(tuple(found))
+            failed = self._first_failure(scope_id, complete) if complete != last else None
+            found.append(ScopeRuns(scope_id, account_name, family, name, complete, failed))
+        return found
 
-    def _first_failure(self, scope_id: int, after: Optional[int]) -> Any:
+    def _named_scopes(self, wanted: Filter) -> list[ScopeRuns]:
+        """As ``scopes``, by what the snapshot says: later polls, and retention, change nothing of it."""
+        assert self.snapshot is not None  # noqa: S101 - called for snapshots only
         statement = (
-            select(run.c.ended_at, scope_run.c.error)
-            .join(run, run.c.id == scope_run.c.run_id)
+            select(
+                scope.c.id,
+                account.c.name,
+                source.c.family,
+                scope.c.name,
+                snapshot_scope.c.complete_run,
+                snapshot_scope.c.failed_run,
+            )
+            .join(scope, scope.c.id == snapshot_scope.c.scope_id)
+            .join(source, source.c.id == scope.c.source_id)
+            .join(account, account.c.id == source.c.account_id)
+            .where(snapshot_scope.c.snapshot_id == self.snapshot.key, *wanted.sources())
+            .order_by(account.c.name, source.c.family, scope.c.name)
+        )
+        return [ScopeRuns(*row) for row in self.connection.execute(statement)]
+
+    def _first_failure(self, scope_id: int, after: Optional[int]) -> Optional[int]:
+        statement = (
+            select(scope_run.c.run_id)
             .where(scope_run.c.scope_id == scope_id, scope_run.c.run_id > (after or 0))
             .order_by(scope_run.c.run_id)
             .limit(1)
         )
-        return self.connection.execute(statement).first()
+        return self.connection.execute(statement).scalar()
+
+    def _error(self, scope_id: int, run_id: int) -> Optional[str]:
+        statement = select(scope_run.c.error)
+        statement = statement.where(scope_run.c.scope_id == scope_id, scope_run.c.run_id == run_id)
+        return self.connection.execute(statement).scalar()
 
 
 def name_and_state(document: dict[str, Any]) -> tuple[str, Optional[str]]:

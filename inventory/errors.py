@@ -86,6 +86,10 @@ class InvalidQuestion(InventoryError):
     """A filter, a time or a search can't be understood."""
 
 
+class UnknownSnapshot(InventoryError):
+    """No snapshot or change window has that name."""
+
+
 class UnknownResource(InventoryError):
     """No such resource was ever stored."""
 

@@ -1,9 +1,10 @@
 """The inventory's interface: ``with Inventory(url) as inventory``."""
 
 import contextlib
+import dataclasses
 import datetime
 import types
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Callable, Optional, TypeVar, Union
 
@@ -12,6 +13,7 @@ from sqlalchemy import Connection
 from inventory import (
     backup,
     check,
+    comparison,
     database,
     diff,
     errors,
@@ -19,14 +21,32 @@ from inventory import (
     poll,
     retention,
     search,
+    snapshots,
     sqlite,
     store,
     views,
+    windows,
 )
 from inventory import points as points_of
 from inventory.entries import Filter, Reader
 from inventory.errors import InvalidQuestion, NoInventory
-from inventory.model import Coverage, Diff, Entry, Found, History, Resource, Scopes, Stored
+from inventory.model import (
+    Comparison,
+    Coverage,
+    Deviation,
+    Diff,
+    Entry,
+    Found,
+    History,
+    Resource,
+    Scopes,
+    ScopeStatus,
+    Snapshot,
+    Stored,
+    When,
+    Window,
+    WindowView,
+)
 
 BULK = 5000  # changed resources in one poll, after which SQLite's log is written back
 LIMIT = 1000  # entries in one answer
@@ -38,10 +58,38 @@ Entries = list[Entry]
 Resources = list[Resource]
 Points = list[dict[str, Any]]
 Problems = list[str]
+Snapshots = list[Snapshot]
+Windows = list[Window]
+
+
+class _MayNotClose(Exception):
+    """Rolls back what closing a change window would have written."""
+
+    def __init__(self, view: WindowView):
+        super().__init__()
+        self.view = view
+
+
+def _closed(
+    connection: Connection, name: str, only: Optional[Collection[comparison.Name]]
+) -> WindowView:
+    now = _now()
+    window = windows.by_name(connection, name)
+    after = windows.after_snapshot(connection, window, now)
+    seen = windows.view(connection, window, after, only)
+    if not seen.may_close:
+        raise _MayNotClose(seen)
+    return dataclasses.replace(seen, window=windows.close(connection, window, after, now))
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.timezone.utc)
 
 
 class Inventory:
     """What polls brought in: current state, history, and the polls themselves.
+
+    ``as_of``, and the sides of a diff, are times or snapshots.
 
     ``url`` is a file (SQLite) or a URL (``sqlite:///...``, ``postgresql://...``). ``create``: make the tables if there
     are none, and bring those of an older release up to date; without it, an inventory must be there. ``timeout`` is
@@ -189,7 +237,7 @@ class Inventory:
         state: Optional[str] = None,
         name: Optional[str] = None,
         tag: Optional[str] = None,
-        as_of: Optional[datetime.datetime] = None,
+        as_of: Optional[When] = None,
         after: int = 0,
         limit: int = LIMIT,
     ) -> Entries:
@@ -216,7 +264,7 @@ class Inventory:
         state: Optional[str] = None,
         name: Optional[str] = None,
         tag: Optional[str] = None,
-        as_of: Optional[datetime.datetime] = None,
+        as_of: Optional[When] = None,
         after: int = 0,
         limit: int = LIMIT,
     ) -> Resources:
@@ -234,7 +282,7 @@ class Inventory:
         *,
         account: Optional[str] = None,
         type: Optional[str] = None,
-        as_of: Optional[datetime.datetime] = None,
+        as_of: Optional[When] = None,
     ) -> Optional[Resource]:
         """The resource with its document; the last one known if it is gone. None: at ``as_of`` it had not come yet.
 
@@ -251,7 +299,7 @@ class Inventory:
         provider: Optional[str] = None,
         family: Optional[str] = None,
         scope: Optional[str] = None,
-        as_of: Optional[datetime.datetime] = None,
+        as_of: Optional[When] = None,
     ) -> Coverage:
         """The scopes and how their last polls ended."""
         with self._reading() as connection:
@@ -275,8 +323,8 @@ class Inventory:
 
     def diff(
         self,
-        before: datetime.datetime,
-        after: datetime.datetime,
+        before: When,
+        after: When,
         *,
         account: Optional[str] = None,
         provider: Optional[str] = None,
@@ -303,7 +351,7 @@ class Inventory:
         family: Optional[str] = None,
         scope: Optional[str] = None,
         type: Optional[str] = None,
-        as_of: Optional[datetime.datetime] = None,
+        as_of: Optional[When] = None,
         limit: int = LIMIT,
     ) -> Found:
         """Find resources by whatever was pasted: an id, an ARN or a MAC address goes straight to its resources (also
@@ -335,6 +383,118 @@ class Inventory:
             found = points_of.points(connection, handler, id, account, type, since, until)
             return [*found]
 
+    # --- snapshots ---
+
+    def take_snapshot(
+        self, label: Optional[str] = None, at: Optional[datetime.datetime] = None
+    ) -> Snapshot:
+        """A label on the last polls by now, or by ``at``; without a label, the time is it. What these polls saw is kept.
+
+        Raises InvalidQuestion if the label is in use, or if nothing had been polled.
+        """
+        now = _now()
+        when = now if at is None else at
+        return self._written(lambda connection: snapshots.take(connection, label, when, now))
+
+    def take_snapshot_if_due(self, every: datetime.timedelta) -> Optional[Snapshot]:
+        """A scheduled snapshot, if the last one is older than that and something was polled since then."""
+        return self._written(lambda connection: snapshots.take_if_due(connection, every, _now()))
+
+    def snapshots(self) -> Snapshots:
+        """In the order of their times."""
+        with self._reading() as connection:
+            return snapshots.snapshots(connection)
+
+    def snapshot(self, label: str) -> Snapshot:
+        """Raises UnknownSnapshot."""
+        with self._reading() as connection:
+            return snapshots.by_label(connection, label)
+
+    def pin_snapshot(self, label: str) -> Snapshot:
+        """Make it the baseline, "as designed". Raises UnknownSnapshot."""
+        return self._written(lambda connection: snapshots.pin(connection, label, _now()))
+
+    def baseline(self) -> Optional[Snapshot]:
+        """The snapshot that was pinned last."""
+        with self._reading() as connection:
+            return snapshots.baseline(connection)
+
+    def compare(
+        self,
+        before: When,
+        after: When,
+        design: Optional[When] = None,
+        *,
+        account: Optional[str] = None,
+        provider: Optional[str] = None,
+        family: Optional[str] = None,
+        scope: Optional[str] = None,
+        type: Optional[str] = None,
+        fast: bool = True,
+        only: Optional[Collection[comparison.Name]] = None,
+    ) -> Comparison:
+        """A diff, field by field, each with its value in the design, and what is not as designed besides.
+
+        ``only``: these resources alone, as (account, type, id).
+        """
+        wanted = Filter(account, provider, family, scope, type)
+        with self._reading() as connection:
+            return comparison.compare(connection, before, after, design, wanted, fast, only)
+
+    # --- change windows ---
+
+    def open_window(
+        self,
+        name: str,
+        design: Optional[str] = None,
+        concerns: Optional[Mapping[str, Any]] = None,
+    ) -> Window:
+        """A change begins: takes the snapshot before. ``design`` is a baseline's label; without it, the one that was
+        pinned last. ``concerns`` are filters (account, provider, family, scope, type); others are kept as they are."""
+        return self._written(
+            lambda connection: windows.open_window(connection, name, _now(), design, concerns or {})
+        )
+
+    def windows(self) -> Windows:
+        with self._reading() as connection:
+            return windows.windows(connection)
+
+    def has_open_window(self) -> bool:
+        with self._reading() as connection:
+            return windows.any_open(connection)
+
+    def window(self, name: str, only: Optional[Collection[comparison.Name]] = None) -> WindowView:
+        """Before, design, and now; of a closed window, after instead of now. Raises UnknownSnapshot."""
+        with self._reading() as connection:
+            return windows.view(connection, windows.by_name(connection, name), _now(), only)
+
+    def explain(
+        self,
+        name: str,
+        text: str,
+        deviations: Collection[Deviation] = (),
+        missing: Collection[ScopeStatus] = (),
+    ) -> int:
+        """Keep why these differ, or were not polled, in an open window. Raises UnknownSnapshot or InvalidQuestion."""
+        return self._written(
+            lambda connection: windows.explain(
+                connection, windows.by_name(connection, name), deviations, missing, text, _now()
+            )
+        )
+
+    def close_window(
+        self, name: str, only: Optional[Collection[comparison.Name]] = None
+    ) -> WindowView:
+        """Take the snapshot after, and close the window if all is as before, as designed, or explained.
+
+        If it is not, nothing is written, and the view's window is still open. Raises UnknownSnapshot or
+        InvalidQuestion.
+        """
+        try:
+            return self._written(lambda connection: _closed(connection, name, only))
+        except _MayNotClose as still:
+            return still.view
+
     # --- SQL ---
 
     def has_views(self) -> bool:
@@ -345,7 +505,7 @@ class Inventory:
     def renew_views(self) -> views.Renewal:
         """Bring the SQL views up to date (see inventory/views.py), in a transaction of their own; make them if there
         are none. Of a SQLite inventory, they are in a file beside it, ``views_file``."""
-        now = datetime.datetime.now(datetime.timezone.utc)
+        now = _now()
         with (
             views.meaning(self._url),
             views.writing(self._engine, self._url, self._timeout) as target,
@@ -383,7 +543,7 @@ class Inventory:
         now: Optional[datetime.datetime] = None,
     ) -> retention.Thinned:
         """Remove what is older than wanted, in many short transactions, and give the space back."""
-        moment = now or datetime.datetime.now(datetime.timezone.utc)
+        moment = now or _now()
         thinned = retention.thin(self._writing, keep, moment)
         if self._url.drivername == "sqlite":
             with database.meaning(self._url):

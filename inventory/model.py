@@ -5,7 +5,7 @@ import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any, Callable, Optional, Union
 
-from inventory.changes import Change
+from inventory.changes import ABSENT, Change
 
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 MICROSECOND = datetime.timedelta(microseconds=1)
@@ -238,3 +238,142 @@ class Found:
         if self.hits:
             return f"{len(self.hits)}{' or more' if self.more else ''} found"
         return self.coverage.absence()
+
+
+# --- snapshots ---
+
+BY_HAND, SCHEDULED, OF_WINDOW = "by hand", "scheduled", "window"  # how a snapshot came to be
+
+
+@dataclasses.dataclass(frozen=True)
+class Snapshot:
+    """A label on polls: ``runs`` has the last one of each account's family by ``at``. ``key`` is its number.
+
+    ``complete`` of its ``scopes`` had been polled completely. ``pinned_at``: since when it is a baseline. ``exact`` is
+    false if retention had removed states of that time before it was taken.
+    """
+
+    key: int
+    label: str
+    at: datetime.datetime
+    taken_at: datetime.datetime
+    how: str
+    pinned_at: Optional[datetime.datetime]
+    resources: int
+    scopes: int
+    complete: int
+    runs: tuple[int, ...]
+    exact: bool
+
+
+When = Union[datetime.datetime, Snapshot]  # that a question is about
+
+THERE = "there"  # the value of a resource as a whole; ABSENT where it is not
+# What a comparison says of a field; DIFFERS where there is no design to compare with.
+DIFFERS, RESTORED, DEVIATES, STANDING = "differs", "as designed", "not as designed", "as before"
+
+
+@dataclasses.dataclass(frozen=True)
+class Deviation:
+    """A field that differs before and after, or from the design; ``path`` is empty for a resource as a whole.
+
+    ``verdict``: differs (there is no design to compare with), as designed, not as designed, or as before (it is not
+    as designed, and was not before). ``former_id`` is that of a resource that was created anew.
+    """
+
+    severity: str
+    what: str
+    verdict: str
+    entry: Entry
+    path: str
+    before: Any
+    after: Any
+    design: Any = ABSENT
+    former_id: Optional[str] = None
+    explanation: Optional[str] = None
+
+    @property
+    def differs(self) -> bool:
+        """Whether it is something else after than before."""
+        return self.verdict != STANDING
+
+    @property
+    def unexplained(self) -> bool:
+        """Whether it keeps a change window from closing: it is neither as before nor as designed, nor explained."""
+        return self.verdict in (DIFFERS, DEVIATES) and self.explanation is None
+
+
+@dataclasses.dataclass(frozen=True)
+class Side:
+    """One of the times that are compared, and what is known of it."""
+
+    when: When
+    coverage: Coverage
+
+    @property
+    def at(self) -> datetime.datetime:
+        return self.when.at if isinstance(self.when, Snapshot) else self.when
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """All deviations, the most severe first. ``inexact``: keys of resources whose version of one of the times had been
+    removed by retention; an earlier one was compared."""
+
+    deviations: tuple[Deviation, ...]
+    before: Side
+    after: Side
+    design: Optional[Side]
+    inexact: frozenset[int] = frozenset()
+
+    @property
+    def sides(self) -> tuple[Side, ...]:
+        return tuple(side for side in (self.before, self.after, self.design) if side)
+
+    @property
+    def complete(self) -> bool:
+        return all(side.coverage.complete for side in self.sides)
+
+
+@dataclasses.dataclass(frozen=True)
+class Window:
+    """A change that somebody makes, from ``before`` to ``after`` (None: it is open). ``concerns`` are the filters of
+    the resources that it is about."""
+
+    key: int
+    name: str
+    opened_at: datetime.datetime
+    closed_at: Optional[datetime.datetime]
+    before: Snapshot
+    after: Optional[Snapshot]
+    baseline: Optional[Snapshot]
+    concerns: Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Missing:
+    """A scope that was not polled completely when a change window was looked at."""
+
+    scope: ScopeStatus
+    explanation: Optional[str] = None
+
+
+@dataclasses.dataclass(frozen=True)
+class WindowView:
+    """A change window as it is now, or was when it was closed."""
+
+    window: Window
+    comparison: Comparison
+    missing: tuple[Missing, ...]
+
+    @property
+    def unexplained(self) -> tuple[Deviation, ...]:
+        return tuple(each for each in self.comparison.deviations if each.unexplained)
+
+    @property
+    def unexplained_scopes(self) -> tuple[ScopeStatus, ...]:
+        return tuple(each.scope for each in self.missing if each.explanation is None)
+
+    @property
+    def may_close(self) -> bool:
+        return not self.unexplained and not self.unexplained_scopes

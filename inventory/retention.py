@@ -1,33 +1,40 @@
 """How long history is kept.
 
 Every version stays for some days. Of older ones, those stay that were valid at the end of a day (UTC); of still older
-ones, the first and the last of each resource. Versions that were valid at a pinned moment stay for good. Where
-versions are left out, the next one says what changed since the one before, with the bounds of all of it, and a
-question about such a time is answered by the version before, and says so.
+ones, the first and the last of each resource. Versions that were valid at a pinned moment, and versions and states
+that a snapshot shows, stay for good; scheduled snapshots themselves are removed after some time. Where versions are
+left out, the next one says what changed since the one before, with the bounds of all of it, and a question about such
+a time is answered by the version before, and says so.
 """
 
 import contextlib
 import dataclasses
 import datetime
+from collections.abc import Sequence
 from typing import Any, Callable, Optional
 
 from sqlalchemy import Connection, delete, func, select, tuple_, update
 
 from inventory.changes import compare_documents
 from inventory.errors import InvalidQuestion
-from inventory.model import MICROSECOND, microseconds, moment
+from inventory.model import MICROSECOND, SCHEDULED, microseconds, moment
 from inventory.rows import Documents, Numbers, add, chunks, put_row, text_of
 from inventory.schema import (
     change,
+    change_window,
     log_event,
     metadata,
     metric_point,
     path,
     pin,
     reading,
+    resource,
     run,
     scope_run,
     setting,
+    snapshot,
+    snapshot_run,
+    snapshot_scope,
     status_point,
     version,
 )
@@ -43,13 +50,14 @@ Writing = Callable[[], "contextlib.AbstractContextManager[Connection]"]
 @dataclasses.dataclass(frozen=True)
 class Retention:
     """Days for which is kept: every version; the last version of a day; every change of states and counters; status,
-    metrics and logs; polls in which nothing changed."""
+    metrics and logs; polls in which nothing changed; scheduled snapshots that are not pinned."""
 
     every_version: int = 30
     daily_version: int = 365
     fast: int = 90
     points: int = 30
     polls: int = 30
+    snapshots: int = 365
 
 
 @dataclasses.dataclass
@@ -60,6 +68,7 @@ class Thinned:
     fast: int = 0
     points: int = 0
     polls: int = 0
+    snapshots: int = 0
 
 
 def every_version_since(connection: Connection) -> Optional[datetime.datetime]:
@@ -83,6 +92,7 @@ def thin(writing: Writing, retention: Retention, now: datetime.datetime) -> Thin
     daily = min(every, at - retention.daily_version * DAY)
     thinned = Thinned()
     with writing() as connection:
+        thinned.snapshots = _thin_snapshots(connection, at - retention.snapshots * DAY)
         # first of all: no answer may claim that all is there
         _raise_to(connection, EVERY_VERSION_SINCE, every)
         fast_at = at - retention.fast * DAY
@@ -114,6 +124,7 @@ class _Version:
     key: int
     from_run: int
     after_run: Optional[int]
+    source_id: int
     from_at: int
     to_at: Optional[int]
 
@@ -135,9 +146,11 @@ def _thin_versions(
     if not keys:
         return None, 0
     pins = list(connection.execute(select(pin.c.at)).scalars())
+    named = _named_runs(connection)
     count = 0
     for key, versions in _versions(connection, keys).items():
-        kept = _kept(versions, every, daily, pins)
+        shown = _shown(versions, named.get(versions[0].source_id, ()))
+        kept = _kept(versions, every, daily, pins, shown)
         if len(kept) < len(versions):
             count += len(versions) - len(kept)
             _remove(connection, key, versions, kept)
@@ -154,9 +167,11 @@ def _versions(connection: Connection, keys: list[int]) -> dict[int, list[_Versio
             version.c.id,
             version.c.from_run,
             version.c.after_run,
+            resource.c.source_id,
             start.c.ended_at,
             end.c.ended_at,
         )
+        .join(resource, resource.c.id == version.c.resource_id)
         .join(start, start.c.id == version.c.from_run)
         .outerjoin(end, end.c.id == version.c.to_run)
         .where(version.c.resource_id.in_(keys))
@@ -168,9 +183,30 @@ def _versions(connection: Connection, keys: list[int]) -> dict[int, list[_Versio
     return found
 
 
-def _kept(versions: list[_Version], every: int, daily: int, pins: list[int]) -> list[_Version]:
+def _named_runs(connection: Connection) -> dict[int, list[int]]:
+    """Of each source, the polls that snapshots name; in order."""
+    statement = select(snapshot_run.c.source_id, snapshot_run.c.last_run).distinct()
+    found: dict[int, list[int]] = {}
+    for source_id, number in connection.execute(statement.order_by(snapshot_run.c.last_run)):
+        found.setdefault(source_id, []).append(number)
+    return found
+
+
+def _shown(versions: list[_Version], runs: Sequence[int]) -> set[int]:
+    """The keys of the versions that snapshots show: of each of their polls, the last one by then."""
+    found = set()
+    for number in runs:
+        earlier = [each for each in versions if each.from_run <= number]
+        if earlier:
+            found.add(earlier[-1].key)
+    return found
+
+
+def _kept(
+    versions: list[_Version], every: int, daily: int, pins: list[int], shown: set[int]
+) -> list[_Version]:
     def stays(each: _Version) -> bool:
-        if each.to_at is None or each.to_at > every:
+        if each.to_at is None or each.to_at > every or each.key in shown:
             return True
         if any(each.from_at <= at < each.to_at for at in pins):
             return True
@@ -242,7 +278,34 @@ def _in_batches(writing: Writing, table: Any, condition: Any) -> int:
 def _thin_fast(writing: Writing, at: int) -> int:
     old = select(run.c.id).where(run.c.ended_at <= at)
     count = _in_batches(writing, change, change.c.fast & change.c.run_id.in_(old))
-    return count + _in_batches(writing, reading, reading.c.to_run.in_(old))
+    shown = (
+        select(snapshot_run.c.last_run)
+        .join(resource, resource.c.source_id == snapshot_run.c.source_id)
+        .where(
+            resource.c.id == reading.c.resource_id,
+            snapshot_run.c.last_run >= reading.c.from_run,
+            snapshot_run.c.last_run < reading.c.to_run,
+        )
+    )
+    unseen = ~shown.correlate(reading).exists()
+    return count + _in_batches(writing, reading, reading.c.to_run.in_(old) & unseen)
+
+
+def _thin_snapshots(connection: Connection, at: int) -> int:
+    """Scheduled ones, but for those that are pinned, or the baseline of a change window."""
+    of_windows = select(change_window.c.baseline_id).where(change_window.c.baseline_id.is_not(None))
+    old = select(snapshot.c.id).where(
+        snapshot.c.how == SCHEDULED,
+        snapshot.c.pinned_at.is_(None),
+        snapshot.c.at < at,
+        snapshot.c.id.not_in(of_windows),
+    )
+    keys = list(connection.execute(old).scalars())
+    for some in chunks(keys):
+        for table in (snapshot_run, snapshot_scope):
+            connection.execute(delete(table).where(table.c.snapshot_id.in_(some)))
+        connection.execute(delete(snapshot).where(snapshot.c.id.in_(some)))
+    return len(keys)
 
 
 def _thin_points(writing: Writing, at: int) -> int:
@@ -257,7 +320,7 @@ def _thin_polls(writing: Writing, at: int) -> int:
         unused -= _used(connection)
     for some in chunks(sorted(unused)):
         with writing() as connection:
-            unused.difference_update(_latest(connection))  # a poll may have been stored in between
+            unused.difference_update(_needed(connection))  # a poll may have been stored in between
             left = [number for number in some if number in unused]
             connection.execute(delete(scope_run).where(scope_run.c.run_id.in_(left)))
             connection.execute(delete(run).where(run.c.id.in_(left)))
@@ -265,7 +328,7 @@ def _thin_polls(writing: Writing, at: int) -> int:
 
 
 def _used(connection: Connection) -> set[int]:
-    found = _latest(connection)
+    found = _needed(connection)
     for table in metadata.tables.values():
         if table is scope_run:
             continue
@@ -277,11 +340,18 @@ def _used(connection: Connection) -> set[int]:
     return found
 
 
-def _latest(connection: Connection) -> set[int]:
+def _needed(connection: Connection) -> set[int]:
+    """The last and the last complete one of each scope, the last of each source, and what snapshots name."""
     last = select(func.max(scope_run.c.run_id)).group_by(scope_run.c.scope_id)
     found = set(connection.execute(last).scalars())
     found.update(connection.execute(last.where(scope_run.c.error.is_(None))).scalars())
     found.update(connection.execute(select(func.max(run.c.id)).group_by(run.c.source_id)).scalars())
+    for column in (
+        snapshot_run.c.last_run,
+        snapshot_scope.c.complete_run,
+        snapshot_scope.c.failed_run,
+    ):  # a snapshot may have been taken in between, too
+        found.update(connection.execute(select(column).distinct()).scalars())
     return found
 
 

@@ -21,6 +21,7 @@ from inventory.schema import (
     reading,
     resource,
     run,
+    snapshot_run,
     source,
     version,
 )
@@ -161,6 +162,16 @@ def at_time(as_of: int) -> FromClause:
         .scalar_subquery()
     )
     return select(source.c.id.label("source_id"), last.label("run_id")).subquery("at_time")
+
+
+def at_snapshot(number: int) -> FromClause:
+    """Each source with the poll that the snapshot names (NULL: none)."""
+    named = and_(snapshot_run.c.source_id == source.c.id, snapshot_run.c.snapshot_id == number)
+    return (
+        select(source.c.id.label("source_id"), snapshot_run.c.last_run.label("run_id"))
+        .outerjoin(snapshot_run, named)
+        .subquery("at_snapshot")
+    )
 
 
 def covers(table: FromClause, at: Optional[FromClause]) -> ColumnElement[bool]:

@@ -24,7 +24,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0001"  # of the newest migration
+REVISION = "0002"  # of the newest migration
 
 metadata = MetaData()
 Key = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers only INTEGER keys itself
@@ -307,6 +307,67 @@ pin = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("at", BigInteger, nullable=False),
+)
+# A label on polls: of each source, the last one by ``at``. how: by hand, scheduled or window. pinned_at: since when it is
+# a baseline. exact: no state of that time had been thinned when it was taken.
+snapshot = Table(
+    "snapshot",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("label", Text, nullable=False, unique=True),
+    Column("at", BigInteger, nullable=False),
+    Column("taken_at", BigInteger, nullable=False),
+    Column("how", Text, nullable=False),
+    Column("pinned_at", BigInteger),
+    Column("resources", Integer, nullable=False),
+    Column("exact", Boolean, nullable=False),
+)
+snapshot_run = Table(
+    "snapshot_run",
+    metadata,
+    Column("snapshot_id", Key, ForeignKey("snapshot.id"), primary_key=True),
+    Column("source_id", Key, ForeignKey("source.id"), primary_key=True),
+    Column("last_run", Key, ForeignKey("run.id"), nullable=False),
+    Index("snapshot_run_by_source", "source_id", "last_run"),
+    sqlite_with_rowid=False,
+)
+# Each scope that there was, with its last complete poll and the first failed one after that.
+snapshot_scope = Table(
+    "snapshot_scope",
+    metadata,
+    Column("snapshot_id", Key, ForeignKey("snapshot.id"), primary_key=True),
+    Column("scope_id", Key, ForeignKey("scope.id"), primary_key=True),
+    Column("complete_run", Key, ForeignKey("run.id")),
+    Column("failed_run", Key, ForeignKey("run.id")),
+    sqlite_with_rowid=False,
+)
+# A change that somebody makes: what was before, and what must be the same after it, or explained. concerns is JSON.
+change_window = Table(
+    "change_window",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("opened_at", BigInteger, nullable=False),
+    Column("closed_at", BigInteger),
+    Column("before_id", Key, ForeignKey("snapshot.id"), nullable=False),
+    Column("after_id", Key, ForeignKey("snapshot.id")),
+    Column("baseline_id", Key, ForeignKey("snapshot.id")),
+    Column("concerns", Text, nullable=False),
+)
+# Why something differs. type "": external_id is a scope that was not polled. value: what it was, as JSON.
+explanation = Table(
+    "explanation",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("window_id", Key, ForeignKey("change_window.id"), nullable=False),
+    Column("account", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("external_id", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("value", Text),
+    Column("text", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index("explanation_by_window", "window_id"),
 )
 # About the inventory itself, such as from when on every version is kept.
 setting = Table(

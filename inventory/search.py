@@ -1,6 +1,5 @@
 """One question for everything: an id, an ARN, an address, a network, a MAC, a tag, a name, or any field."""
 
-import datetime
 import ipaddress
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Callable, Optional
@@ -14,7 +13,7 @@ from inventory.entries import Filter, Reader
 from inventory.errors import InvalidQuestion
 from inventory.extract import HOST, address_of, identifier_of, packed, tag_value, unpacked
 from inventory.fields import pointer
-from inventory.model import Found, Hit
+from inventory.model import Found, Hit, When
 from inventory.rows import AT_ONCE, chunks, covers
 from inventory.schema import (
     account,
@@ -39,7 +38,7 @@ def search(
     connection: Connection,
     question: str,
     wanted: Filter,
-    as_of: Optional[datetime.datetime],
+    as_of: Optional[When],
     by: Optional[str],
     limit: int,
 ) -> Found:

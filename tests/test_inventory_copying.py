@@ -39,6 +39,10 @@ def source(file_inventory):
             state={"a": [1]},
         )
     inventory.pin("before", inventory.list()[0].last_seen)
+    inventory.take_snapshot("design")
+    inventory.open_window("move", "design")
+    (missing,) = inventory.window("move").comparison.after.coverage.failed
+    inventory.explain("move", "it is being moved", missing=[missing])
     inventory.thin(now=at(5))
     assert [name for name, found in everything(inventory).items() if not found] == []
     return inventory
