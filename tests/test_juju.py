@@ -504,9 +504,13 @@ def test_which_certificates_the_accounts_ca_did_not_sign(code, wrong):
 )
 def test_what_passes_is_tried_again(controller, call, fault):
     controller.fail(call, fault, times=1)
-    polled = poll(controller)
+    polled, seen = poll(controller), []
+    polled.poll.traffic._watch = lambda kind, scope, **facts: seen.append((kind, facts))
     assert len(polled.statuses()) == 1
     assert polled.poll.traffic.retries >= 1
+    why = "try again" if fault in (fakes.TRY_AGAIN, fakes.UPGRADING) else "no usable answer"
+    retries = [facts for kind, facts in seen if kind == "retry"]
+    assert retries == [{"why": why, "number": 1, "of": 7, "seconds": 0}]
 
 
 def test_a_controller_that_shuts_down_is_tried_again(controller):

@@ -78,6 +78,9 @@ class Session:
                 delay = http.delay_before_retry(attempt, self.deadline) if error.transient else None
                 if delay is None:
                     raise
+                why = "no usable answer" if isinstance(error, ConnectionFailed) else "try again"
+            most = http.ATTEMPTS - 1
+            self.traffic.news("retry", why=why, number=attempt, of=most, seconds=delay)
             self.network.pause(delay)
 
     def _open(self, path: str, retry: bool) -> Connection:
