@@ -83,7 +83,11 @@ class Runtime:
         for pattern in patterns:
             matching = fnmatch.filter(names, str(pattern))
             if not matching:
-                raise InvalidEvent(f"no scope {pattern!r}; there are {', '.join(names)}")
+                import difflib  # only needed for an error
+
+                close = difflib.get_close_matches(str(pattern), names, 1)
+                hint = f"; did you mean {close[0]!r}?" if close else ""
+                raise InvalidEvent(f"no scope {pattern!r}; there are {', '.join(names)}{hint}")
             chosen.update(matching)
         return frozenset(chosen)
 
