@@ -1,6 +1,7 @@
 """What is particular to SQLite."""
 
 import sqlite3
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Optional
@@ -19,6 +20,7 @@ _MESSAGES = (
     (errors.ReadOnly, ("readonly", "read-only")),
     (errors.Unavailable, ("unable to open", "permission denied")),
 )
+WAIT_S = 0.02  # between two tries
 WAL_LIMIT_B = 64 * 1024 * 1024  # to which the log is cut after a large poll
 
 
@@ -49,10 +51,7 @@ def prepare(engine: Engine, timeout: float) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout = {int(timeout * 1000)}")
-        if not cursor.execute("PRAGMA page_count").fetchone()[0]:
-            # both stay with the file; one that holds something else is not touched
-            cursor.execute("PRAGMA auto_vacuum = INCREMENTAL")
-            cursor.execute("PRAGMA journal_mode = WAL")
+        _set_up(cursor, timeout)
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT_B}")
@@ -62,6 +61,21 @@ def prepare(engine: Engine, timeout: float) -> None:
     def _begun(connection: Connection) -> None:
         writes = connection.get_execution_options().get("writes")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _set_up(cursor: Any, timeout: float) -> None:
+    """Settings that stay with a new file; one that holds something is not touched. Where two processes make one file,
+    SQLite refuses the change of the journal at once instead of waiting for the other one."""
+    until = time.monotonic() + timeout
+    while not cursor.execute("PRAGMA page_count").fetchone()[0]:
+        try:
+            cursor.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            cursor.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if kind_of(str(error)) is not errors.Locked or time.monotonic() > until:
+                raise
+            time.sleep(WAIT_S)
 
 
 def kind_of(text: str) -> Optional[type[errors.InventoryError]]:
