@@ -26,6 +26,7 @@ from inventory.schema import (
     scope_run,
     snapshot_run,
     tag,
+    trait,
     version,
 )
 from inventory.snapshots import count_resources, snapshots
@@ -96,6 +97,7 @@ def _intervals(connection: Connection) -> Iterator[str]:
         (identifier, "identifier"),
         (tag, "tag"),
         (edge, "edge"),
+        (trait, "trait"),
     ):
         empty = select(func.count()).select_from(table).where(table.c.to_run <= table.c.from_run)
         if connection.execute(empty).scalar():
@@ -145,6 +147,7 @@ def _resources(connection: Connection, keys: list[int]) -> Iterator[str]:
             *(("identifier", *each) for each in found.identifiers),
             *(("tag", *each) for each in found.tags),
             *(("edge", *each) for each in found.connections),
+            *(("trait", *each) for each in found.traits),
         }
         if present and expected != held.get(key, set()):
             yield f"what resource {key} can be found by is not what its document says"
@@ -181,6 +184,13 @@ def _held(connection: Connection, keys: list[int]) -> "dict[int, set[tuple[objec
             select(edge.c.resource_id, kind.c.name, target.c.external_id)
             .join(target, target.c.id == edge.c.target_id)
             .join(kind, kind.c.id == target.c.kind_id),
+        ),
+        (
+            "trait",
+            trait,
+            select(trait.c.resource_id, trait.c.value, path.c.pointer).join(
+                path, path.c.id == trait.c.path_id
+            ),
         ),
     ):
         rows = connection.execute(

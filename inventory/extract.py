@@ -1,4 +1,4 @@
-"""What of a document can be searched by index: addresses, identifiers, tags and connections."""
+"""What of a document has rows of its own: addresses, identifiers, tags, connections and traits."""
 
 import dataclasses
 import ipaddress
@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Union
 
-from inventory.fields import TAGS, pointer
+from inventory.fields import SPECIFIC, TAGS, TRAIT_DETAILS, TRAIT_METADATA, pointer
 
 Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 
@@ -26,15 +26,16 @@ _MAC = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}|[0-9A-Fa-f]{2}(-[0-9A-Fa-
 
 @dataclasses.dataclass(frozen=True)
 class Extract:
-    """Sets of rows: (address, prefix length, field), (identifier, field), (key, value), (type, id)."""
+    """Sets of rows: (address, prefix length, field), (identifier, field), (key, value), (type, id), (value, field)."""
 
     addresses: "frozenset[tuple[bytes, int, str]]"
     identifiers: "frozenset[tuple[str, str]]"
     tags: "frozenset[tuple[str, str]]"
     connections: "frozenset[tuple[str, str]]"
+    traits: "frozenset[tuple[str, str]]"
 
 
-NOTHING = Extract(frozenset(), frozenset(), frozenset(), frozenset())
+NOTHING = Extract(frozenset(), frozenset(), frozenset(), frozenset(), frozenset())
 
 
 def extract(document: Mapping[str, Any]) -> Extract:
@@ -57,6 +58,7 @@ def extract(document: Mapping[str, Any]) -> Extract:
         frozenset(identifiers),
         frozenset(_tags(tags)) if isinstance(tags, dict) else frozenset(),
         frozenset(connections(document)),
+        frozenset(traits(document)),
     )
 
 
@@ -92,6 +94,25 @@ def connections(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for kind, targets in document["connections"].items():
         for target in targets:
             yield kind, target["id"]
+
+
+def traits(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The values, as text, and the fields of what a resource is to others."""
+    kind = document["type"]
+    for names, *above in (
+        (TRAIT_DETAILS, "details", kind),
+        (TRAIT_METADATA, "metadata", SPECIFIC),
+    ):
+        fields = document[above[0]].get(above[1])
+        if not isinstance(fields, dict):
+            continue
+        for name in names:
+            value = fields.get(name)
+            if value in (None, "") or isinstance(value, (dict, list)):
+                continue
+            text = tag_value(value)
+            if len(text) <= LONGEST:
+                yield text.replace("\0", ""), pointer(*above, name)
 
 
 def identifier_of(text: str) -> "str | None":

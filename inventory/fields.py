@@ -46,6 +46,17 @@ FAST_METADATA = frozenset(
 # What a thing is for: a new one with the same role and name takes the place of the old one.
 ROLE_DETAILS = ("type_id",)
 ROLE_METADATA = ("link_kind", "network_kind", "role")
+# What a resource is to others: its kind, and by what other accounts know it. Kept in narrow rows, for the topology.
+TRAIT_DETAILS = ("endpoint_a", "endpoint_b", "is_virtual", "reference", "type_id")
+TRAIT_METADATA = (
+    "customer-name",
+    "instance-id",
+    "link_kind",
+    "network_kind",
+    "project_id",
+    "tenant",
+    "tenant_id",
+)
 SPECIFIC = "provider_specific"
 TAGS = "provider_metadata"
 

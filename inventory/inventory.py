@@ -18,6 +18,7 @@ from inventory import (
     diff,
     errors,
     history,
+    linked,
     poll,
     retention,
     search,
@@ -38,10 +39,13 @@ from inventory.model import (
     Entry,
     Found,
     History,
+    Linked,
     Resource,
     Scopes,
     ScopeStatus,
+    Shared,
     Snapshot,
+    Status,
     Stored,
     When,
     Window,
@@ -58,7 +62,9 @@ Entries = list[Entry]
 Resources = list[Resource]
 Points = list[dict[str, Any]]
 Problems = list[str]
+Shareds = list[Shared]
 Snapshots = list[Snapshot]
+Statuses = list[Status]
 Windows = list[Window]
 
 
@@ -494,6 +500,30 @@ class Inventory:
             return self._written(lambda connection: _closed(connection, name, only))
         except _MayNotClose as still:
             return still.view
+
+    # --- all at once, for a graph ---
+
+    def linked(self, as_of: Optional[datetime.datetime] = None) -> Linked:
+        """All resources in narrow rows, what they are connected to, and what they are to others."""
+        with self._reading() as connection:
+            return linked.linked(connection, as_of)
+
+    def shared(self, as_of: Optional[datetime.datetime] = None) -> Shareds:
+        """Addresses and identifiers that resources of several accounts have, with the fields that have them."""
+        with self._reading() as connection:
+            return linked.shared(connection, as_of)
+
+    def statuses(self, as_of: Optional[datetime.datetime] = None) -> Statuses:
+        """The newest status of each resource, in the order of account, type and id."""
+        with self._reading() as connection:
+            return linked.statuses(connection, as_of)
+
+    def tag_values(
+        self, key: str, as_of: Optional[datetime.datetime] = None
+    ) -> dict[tuple[str, str, str], str]:
+        """The values of one tag, by account, type and id."""
+        with self._reading() as connection:
+            return linked.tag_values(connection, key, as_of)
 
     # --- SQL ---
 

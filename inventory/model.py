@@ -3,7 +3,7 @@
 import dataclasses
 import datetime
 from collections.abc import Mapping, Sequence
-from typing import Any, Callable, Optional, Union
+from typing import Any, Callable, NamedTuple, Optional, Union
 
 from inventory.changes import ABSENT, Change
 
@@ -377,3 +377,46 @@ class WindowView:
     @property
     def may_close(self) -> bool:
         return not self.unexplained and not self.unexplained_scopes
+
+
+class Narrow(NamedTuple):
+    """A resource without its document."""
+
+    key: int
+    account: str
+    provider: str
+    family: str
+    scope: str
+    type: str
+    id: str
+    name: str
+    state: Optional[str]
+
+
+class Linked(NamedTuple):
+    """All resources, and what each is connected to, by keys. ``absent``: account, type and id of what is connected to,
+    and not there. ``traits``: the fields TRAIT_DETAILS and TRAIT_METADATA of inventory/fields.py, as text."""
+
+    resources: list[Narrow]
+    connections: dict[int, list[int]]
+    absent: dict[int, tuple[str, str, str]]
+    traits: dict[int, Mapping[str, str]]
+
+
+class Shared(NamedTuple):
+    """An address, ARN or MAC address that several accounts have, in the field ``path`` of a resource."""
+
+    key: int
+    value: str
+    path: str
+
+
+class Status(NamedTuple):
+    """A resource's newest status. ``level``: ok, warning, error or unknown."""
+
+    account: str
+    type: str
+    id: str
+    level: str
+    time: datetime.datetime
+    message: str

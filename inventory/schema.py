@@ -24,7 +24,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0002"  # of the newest migration
+REVISION = "0003"  # of the newest migration
 
 metadata = MetaData()
 Key = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers only INTEGER keys itself
@@ -243,6 +243,17 @@ edge = Table(
     Column("from_run", Key, ForeignKey("run.id"), primary_key=True),
     Column("to_run", Key, ForeignKey("run.id")),
     Index("edge_by_target", "target_id"),
+    sqlite_with_rowid=False,
+)
+# What a resource is to others: its kind, and by what other accounts know it (inventory/fields.py).
+trait = Table(
+    "trait",
+    metadata,
+    Column("resource_id", Key, ForeignKey("resource.id"), primary_key=True),
+    Column("path_id", Key, ForeignKey("path.id"), primary_key=True),
+    Column("from_run", Key, ForeignKey("run.id"), primary_key=True),
+    Column("to_run", Key, ForeignKey("run.id")),
+    Column("value", Text, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -44,6 +44,7 @@ from inventory.schema import (
     scope_run,
     source,
     tag,
+    trait,
     version,
 )
 
@@ -564,7 +565,7 @@ class _Writer:
     def _write_extracts(self, extracts: list[tuple[int, Extract, Extract]]) -> None:
         """Closes the rows of what a resource no longer has, and adds those of what it has now."""
         changes: dict[str, tuple[list[Any], list[Any]]] = {
-            name: ([], []) for name in ("addresses", "identifiers", "tags", "connections")
+            name: ([], []) for name in ("addresses", "identifiers", "tags", "connections", "traits")
         }
         for key, before, after in extracts:
             for name, (closed, opened) in changes.items():
@@ -575,7 +576,7 @@ class _Writer:
         paths = self._paths.of(
             {
                 row[-1]
-                for name in ("addresses", "identifiers")
+                for name in ("addresses", "identifiers", "traits")
                 for rows in changes[name]
                 for row in rows
             }
@@ -587,6 +588,7 @@ class _Writer:
             ("identifiers", identifier, lambda r: {"value": r[1], "path_id": paths[r[2]]}),
             ("tags", tag, lambda r: {"label_id": labels[r[1:]]}),
             ("connections", edge, lambda r: {"target_id": targets[r[1:]]}),
+            ("traits", trait, lambda r: {"path_id": paths[r[2]], "value": r[1]}),
         ):
             closed, opened = changes[name]
             if closed:

@@ -1,0 +1,103 @@
+"""The graph of an inventory, and what else questions need of it."""
+
+import datetime
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Optional
+
+from inventory.model import Linked, Shared, Status
+from topology.errors import InvalidQuestion
+from topology.graph import Graph, load
+from topology.links import DEGRADED, DOWN, UP
+from topology.model import Key, Resource
+from topology.stitching import ADDRESS, ENDPOINT, INSTANCE, MAC, MEMBER, REFERENCE, Fact
+
+if TYPE_CHECKING:
+    from inventory import Inventory
+
+# Fields in which a resource has an address of its own, and those in which it names another one's.
+OWN = ("IpAddress", "ip_address", "primary_ip4", "primary_ip6")
+NAMED = ("/details/circuit/endpoint_a", "/details/circuit/endpoint_b")
+LEVELS = {"ok": UP, "warning": DEGRADED, "error": DOWN}  # what status points say; unknown counts as up
+FACTS = {
+    "instance-id": INSTANCE,
+    "reference": REFERENCE,
+    "endpoint_a": ENDPOINT,
+    "endpoint_b": ENDPOINT,
+}
+
+
+def read(inventory: "Inventory", as_of: Optional[datetime.datetime] = None) -> Graph:
+    """As of now, or of an earlier time."""
+    linked = inventory.linked(as_of)
+    several = len({each.account for each in linked.resources}) > 1
+    found = inventory.shared(as_of) if several else []
+    return load(_resources(linked), _facts(linked, found))
+
+
+def _resources(linked: Linked) -> Iterator[Resource]:
+    names = {each.key: (each.type, each.id) for each in linked.resources}
+    absent = {key: name[1:] for key, name in linked.absent.items()}
+    nothing: Mapping[str, str] = {}
+    for key, account, provider, family, scope, type_name, id, name, state in linked.resources:
+        yield Resource(
+            account,
+            type_name,
+            id,
+            name,
+            provider,
+            family,
+            scope,
+            state,
+            linked.traits.get(key, nothing),
+            [names.get(other) or absent[other] for other in linked.connections.get(key, ())],
+        )
+
+
+def _facts(linked: Linked, found: list[Shared]) -> Iterator[Fact]:
+    keys: dict[int, Key] = {}
+    for each in linked.resources:
+        keys[each.key] = (each.account, each.type, each.id)
+        traits = linked.traits.get(each.key)
+        if traits:
+            for name, what in FACTS.items():
+                if name in traits:
+                    yield Fact(keys[each.key], what, traits[name])
+    for number, value, path in found:
+        last = path.rpartition("/")[2]
+        if number not in keys:
+            continue
+        if ":" in value and len(value) == 17:
+            yield Fact(keys[number], MAC, value)
+        elif last in OWN:
+            yield Fact(keys[number], ADDRESS, value)
+        elif path in NAMED or path.endswith("/members/*/address"):
+            yield Fact(keys[number], MEMBER, value)
+
+
+def states(graph: Graph, statuses: list[Status]) -> dict[int, int]:
+    """What the newest status of each node is, of those that have one; unknown is up."""
+    found: dict[int, int] = {}
+    for each in statuses:
+        number = graph.numbers.get(each[:3])
+        if number is not None:
+            found[number] = LEVELS.get(each.level, UP)
+    return found
+
+
+def owners(
+    inventory: "Inventory", key: str, as_of: Optional[datetime.datetime] = None
+) -> dict[Key, str]:
+    """Whose each resource is, by the value of a tag, or else of a field such as tenant. Raises InvalidQuestion."""
+    linked = inventory.linked(as_of)
+    found = {
+        (each.account, each.type, each.id): linked.traits[each.key][key]
+        for each in linked.resources
+        if key in linked.traits.get(each.key, ())
+    }
+    found.update(inventory.tag_values(key, as_of))
+    if not found:
+        raise InvalidQuestion(
+            f"no resource has a tag or a field {key!r} that says whose it is",
+            "name a tag, or one of tenant, tenant_id, project_id and customer-name",
+        )
+    return found
