@@ -15,6 +15,7 @@ hypervisor: who is shown what and each error are real, the counters are not. Gno
 """
 
 import fnmatch
+import functools
 import json
 import re
 import threading
@@ -46,6 +47,7 @@ USERS = ("reader", "member", "admin", "useless", "nobody")
 SHOWN_TO_ADMINS = {"route_targets", "import_targets", "export_targets", "route_distinguishers"}
 
 
+@functools.cache
 def identifier(kind, number):
     """A stable UUID, so that two clouds with the same contents are equal."""
     return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{kind}-{number}"))
