@@ -87,11 +87,21 @@ class Store:
                 raise GivenUp
             yield self._inventory
 
-    def close(self, timeout: float) -> None:
-        """Let nothing more be stored. What is being stored now gets so many seconds to end."""
+    @contextlib.contextmanager
+    def polling(self, task: Task) -> Iterator[None]:
+        """Raises BeingPolled if another process polls the same source, and GivenUp."""
+        with contextlib.ExitStack() as stack:
+            with self.open() as inventory:
+                stack.enter_context(inventory.polling(*task.source))
+            yield
+
+    def close(self) -> None:
+        """Let nothing more be stored but what is being stored now."""
         self._closed = True
-        if self._lock.acquire(timeout=timeout):
-            self._lock.release()
+
+    @property
+    def in_use(self) -> bool:
+        return self._lock.locked()
 
 
 def poll(
@@ -134,7 +144,8 @@ class _Poll:
 
     def result(self) -> Result:
         try:
-            return self._resources() if self._task.handler == "get" else self._points()
+            with self._store.polling(self._task):
+                return self._resources() if self._task.handler == "get" else self._points()
         except GivenUp:
             return self._result(GIVEN_UP)
         except BaseException as error:
@@ -262,6 +273,8 @@ class _Poll:
             "ended_at": self._store.now(),
         }
         reasons = poll_scopes.all_failed(self._answers, self._mask)
+        if self._task.only_scopes and not reasons:
+            return result  # --scope, perhaps mistyped: nothing was learned of the scopes that there are
         with self._store.open() as inventory:
             if reasons:
                 inventory.store(scopes=reasons, **source)

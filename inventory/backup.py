@@ -50,7 +50,9 @@ def restore(file: Union[str, Path], url: Union[str, Path], replace: bool = False
             target_url, create=False, older=True
         ).dispose()  # nothing but an inventory is replaced
     else:
-        copying.must_not_exist(target)
+        copying.must_not_exist(
+            target, "replace it (--replace, in Python replace=True), or name another"
+        )
     with database.meaning(target_url), contextlib.ExitStack() as stack:
         old = stack.enter_context(contextlib.closing(sqlite3.connect(str(source_url.database))))
         with database.meaning(source_url):

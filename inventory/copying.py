@@ -54,9 +54,9 @@ def new_file(target: Path) -> Iterator[Path]:
             Path(name + end).unlink(missing_ok=True)
 
 
-def must_not_exist(target: Path) -> None:
+def must_not_exist(target: Path, action: str = "name another file, or remove it first") -> None:
     if target.exists():
-        raise InvalidQuestion(f"{target} exists already", "name another file, or remove it first")
+        raise InvalidQuestion(f"{target} exists already", action)
     if not target.parent.is_dir():
         raise InvalidQuestion(f"there is no folder {target.parent}", "make it, or name another one")
 

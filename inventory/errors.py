@@ -79,6 +79,10 @@ class StalePoll(InventoryError):
     """A poll ended before, or when, one ended that is stored already. Nothing of it was stored."""
 
 
+class BeingPolled(InventoryError):
+    """Another process is polling the same account and family."""
+
+
 # --- questions ---
 
 

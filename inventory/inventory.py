@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from inventory import (
     backup,
     check,
+    claims,
     comparison,
     database,
     diff,
@@ -153,6 +154,15 @@ class Inventory:
             return action(connection)
 
     # --- storing ---
+
+    @contextlib.contextmanager
+    def polling(self, account: str, family: str) -> Iterator[None]:
+        """Within it, no other process polls the account's family, if all of them use this.
+
+        Raises BeingPolled if another one does already. It also ends if the process is killed.
+        """
+        with claims.claimed(self._url, account, family, self._timeout):
+            yield
 
     def store(
         self,

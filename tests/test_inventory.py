@@ -1,8 +1,11 @@
 """Storing polls in an inventory, and asking what is there."""
 
+import contextlib
 import copy
 import json
 import sqlite3
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -647,6 +650,43 @@ def side_by_side(action, *values):
     for thread in threads:
         thread.join()
     return failed
+
+
+def test_a_process_that_polls_keeps_others_away_until_it_ends_also_if_it_is_killed(
+    inventory, inventory_url, tmp_path
+):
+    script = (
+        "import sys; from inventory import Inventory\n"
+        "with Inventory(sys.argv[1]) as i, i.polling('shop', 'servers'):\n"
+        "    print('polling', flush=True)\n"
+        "    sys.stdin.read()\n"
+    )
+    command = [sys.executable, "-c", script, inventory_url]
+    for end in ("kill", "close"):
+        with subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as process:
+            assert process.stdout.readline() == b"polling\n"
+            with (
+                pytest.raises(errors.BeingPolled, match="is polling shop servers into "),
+                inventory.polling("shop", "servers"),
+            ):
+                pass
+            with inventory.polling("shop", "networks"), inventory.polling("lab", "servers"):
+                pass
+            if end == "kill":
+                process.kill()
+            process.communicate()
+        _free_again(inventory)
+    left = [file.name for file in tmp_path.iterdir() if "-poll-" in file.name]
+    assert left == []  # what the killed one left, the next one has removed
+
+
+def _free_again(inventory):
+    """A server notices soon, but not at once, that a process is gone."""
+    while True:
+        with contextlib.suppress(errors.BeingPolled), inventory.polling("shop", "servers"):
+            return
 
 
 def test_of_two_polls_of_one_source_the_older_is_refused(inventory, inventory_url):

@@ -329,7 +329,8 @@ def test_backup_thin_check_and_restore(run, file, monkeypatch, tmp_path):
     other = tmp_path / "other.db"
     assert run("restore", str(copy), "--inventory", str(other))[0] == 0
     status, _, err = run("restore", str(copy), "--inventory", str(other))
-    assert status == 2
+    assert (status, err.count("\n")) == (2, 1)
+    assert "other.db exists already: replace it (--replace, " in err
     assert run("restore", str(file), "--replace", "--inventory", str(other))[0] == 0
     assert len(rows(run, "pins", "--inventory", str(other))[1]) == 1
 
