@@ -59,7 +59,8 @@ def _status(arguments: list[str]) -> int:
     except BadUsage as error:
         terminal.say(f"flexlocal: {error}")
         return BAD_USAGE
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, click.Abort) as error:
+        terminal.interrupted(str(error))
         return INTERRUPTED
     except BrokenPipeError:
         raise

@@ -2,10 +2,11 @@
 
 import contextlib
 import importlib
+import queue
 import re
 import sys
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any, Callable, Optional
 
@@ -23,6 +24,7 @@ from shared.engine.errors import InvalidEvent
 FAILED = 1
 AT_ONCE = 8  # logins side by side
 LOGIN_S = 60.0  # the time limit of one
+AWAKE_S = 0.5  # a Ctrl-C that comes just before the main thread waits is seen when it wakes up
 AS_VARIABLE = "write a secret as '${NAME}' of an environment variable"
 COLUMNS = [
     show.Column("NAME", lambda row: row["name"]),
@@ -65,24 +67,34 @@ def check(args: SimpleNamespace) -> int:
     return 0 if all(row["ok"] for row in rows) else FAILED
 
 
-def _checked(chosen: Iterable[Account]) -> list[dict[str, Any]]:
+def _checked(chosen: Sequence[Account]) -> list[dict[str, Any]]:
     """The answer for each account, in their order. What asks or is replayed comes first and alone."""
-    alone = {
+    rows = {
         account.name: _row(account) for account in chosen if account.demo or accounts.asks(account)
     }
-    executor = ThreadPoolExecutor(AT_ONCE)
+    waiting: Any = queue.SimpleQueue()
+    ended: Any = queue.SimpleQueue()
+    for account in chosen:
+        if account.name not in rows:
+            waiting.put(account)
+
+    def work() -> None:
+        with contextlib.suppress(queue.Empty):
+            while True:
+                ended.put(_row(waiting.get_nowait()))
+
     try:
-        rows = {
-            account.name: executor.submit(_row, account)
-            for account in chosen
-            if account.name not in alone
-        }
-        return [
-            alone[account.name] if account.name in alone else rows[account.name].result()
-            for account in chosen
-        ]
-    finally:
-        executor.shutdown(cancel_futures=True)
+        for _ in range(min(AT_ONCE, waiting.qsize())):
+            # a daemon: a login that hangs does not keep the process from ending
+            threading.Thread(target=work, daemon=True).start()
+        while len(rows) < len(chosen):
+            with contextlib.suppress(queue.Empty):
+                row = ended.get(timeout=AWAKE_S)
+                rows[row["name"]] = row
+    except KeyboardInterrupt:
+        left = f"{len(chosen) - len(rows)} of {len(chosen)} accounts were not checked"
+        raise KeyboardInterrupt(f"interrupted: {left}") from None
+    return [rows[account.name] for account in chosen]
 
 
 def _row(account: Account, watch: Optional[Callable[..., None]] = None) -> dict[str, Any]:
@@ -91,6 +103,8 @@ def _row(account: Account, watch: Optional[Callable[..., None]] = None) -> dict[
     except (AccountsError, BadUsage) as error:
         reason = str(error).removeprefix(f"account {account.name!r}: ")
         answer = {"ok": False, "reason": reason}
+    except click.Abort:  # Ctrl-C or Ctrl-D where a person was asked
+        raise
     except Exception as error:
         answer = {"ok": False, "reason": f"{type(error).__name__}: {error}"}
     return {"name": account.name, "provider": account.provider, **answer}

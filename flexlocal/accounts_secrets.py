@@ -3,6 +3,7 @@
 No error of this module has a value, or anything that a command printed.
 """
 
+import atexit
 import contextlib
 import json
 import os
@@ -22,6 +23,7 @@ BY_KEYRING = "KEYRING"
 SERVICE = "flexlocal"  # in the keyring; the user name is ACCOUNT/KEY
 COMMAND_S = 30.0  # time limit of a secret_command
 MOST = 1 << 20  # bytes that it may print
+_running: "set[subprocess.Popen[bytes]]" = set()
 _REFERENCE = re.compile(r"\$\$\{|\$\{(\w+)\}|\$\{")
 
 
@@ -208,13 +210,13 @@ def _printed(account: Account, key: str) -> str:
     except ValueError:
         raise AccountsError(f"{what} can't be run: a word has a NUL") from None
     assert process.stdout  # noqa: S101 - a pipe
+    _running.add(process)
     try:
         output = _output(process, what)
     finally:
-        if process.returncode is None:  # not waited for, so the number is still its own
-            with contextlib.suppress(OSError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        _kill(process)
+        _running.discard(process)
+        process.wait()
         process.stdout.close()
     if process.returncode:
         raise AccountsError(
@@ -229,6 +231,20 @@ def _printed(account: Account, key: str) -> str:
     if not text:
         raise AccountsError(f"{what} printed nothing")
     return text
+
+
+def _kill(process: "subprocess.Popen[bytes]") -> None:
+    """It, and all that it started."""
+    if process.returncode is None:  # not waited for, so the number is still its own
+        with contextlib.suppress(OSError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+@atexit.register
+def _kill_all() -> None:
+    """Commands whose threads nobody waits for any more, since somebody interrupted flexlocal."""
+    for process in list(_running):
+        _kill(process)
 
 
 def _output(process: "subprocess.Popen[bytes]", what: str) -> bytes:

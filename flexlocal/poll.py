@@ -4,16 +4,19 @@ import contextlib
 import dataclasses
 import datetime
 import fnmatch
+import math
 import queue
 import re
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from types import SimpleNamespace
-from typing import Any, Callable, Optional, TextIO
+from typing import Any, Callable, Optional, TextIO, Union
 
 from flexlocal import accounts, inventories, options, poll_workers, results, show, terminal
+from flexlocal.accounts import AccountsError
 from flexlocal.families import families
 from flexlocal.options import BadUsage
 from flexlocal.poll_task import (
@@ -34,7 +37,22 @@ FAILED_STATUS = 1
 INTERRUPTED = 130
 SHORTEST_S = 10  # from one poll to the next
 LONGEST_S = 31 * 86400
+KEPT_S = 300.0  # for which credentials are used, at most, before they are read anew
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+# what the summary has of each poll
+_KEYS = (
+    "account",
+    "family",
+    "handler",
+    "outcome",
+    "count",
+    "added",
+    "changed",
+    "gone",
+    "seconds",
+    "ended_at",
+    "error",
+)
 _OUTCOMES = (COMPLETE, PARTIAL, FAILED, GIVEN_UP)
 _BUG = "This is an error of the connector itself: -v shows where, for a report."
 
@@ -45,7 +63,9 @@ def poll_accounts(args: SimpleNamespace) -> int:
     view = results.view(args)
     if args.every is not None and view.format not in (None, "table", "ndjson"):
         raise BadUsage(f"--every writes lines: choose --format ndjson instead of {view.format}")
-    resolve = _with_credentials({task.account.name: task.account for task in tasks})
+    view.check(_columns(tasks, view), _KEYS)
+    resolve = _Credentials(tasks)
+    resolve.ask()
     replays = any(task.account.demo for task in tasks)
     events: Any = queue.SimpleQueue()
     report = _Report(tasks, sys.stdout, args.every is not None, view.format == "ndjson")
@@ -170,16 +190,44 @@ def _seconds(text: str, option: str, least: int = SHORTEST_S) -> int:
     return seconds
 
 
-def _with_credentials(
-    chosen: dict[str, accounts.Account],
-) -> Callable[[accounts.Account], accounts.Account]:
-    """Gives an account its credentials, anew for each poll. What a person has to type is asked for now, and once."""
-    complete = {
-        name: accounts.resolved(account)
-        for name, account in chosen.items()
-        if accounts.asks(account)
-    }
-    return lambda account: complete.get(account.name) or accounts.resolved(account)
+class _Credentials:
+    """Gives an account its credentials. They are read once for the polls of the account that run one after another.
+
+    A ``secret_command`` may take half a minute and log in to a store of secrets: so what it printed, or that it failed, is
+    used for five minutes, or half of the shortest interval if that is less. It is kept in memory only, until it is
+    read anew. What a person typed is kept as long as the process runs.
+    """
+
+    def __init__(self, tasks: Sequence[Task], clock: Callable[[], float] = time.monotonic):
+        self._accounts = {task.account.name: task.account for task in tasks}
+        self._clock = clock
+        self._kept_s = min([KEPT_S, *(task.every_s / 2 for task in tasks if task.every_s)])
+        self._typed: dict[str, accounts.Account] = {}
+        # of polls of one account that begin together, one reads and the others wait for it
+        self._locks = {name: threading.Lock() for name in self._accounts}
+        self._read: dict[str, tuple[float, Union[accounts.Account, AccountsError]]] = {}
+
+    def ask(self) -> None:
+        """Ask for what a person has to type."""
+        for name, account in self._accounts.items():
+            if accounts.asks(account):
+                self._typed[name] = accounts.resolved(account)
+
+    def __call__(self, account: accounts.Account) -> accounts.Account:
+        """Raises AccountsError."""
+        if account.name in self._typed:
+            return self._typed[account.name]
+        with self._locks[account.name]:
+            until, found = self._read.get(account.name, (-math.inf, account))
+            if self._clock() >= until:
+                try:
+                    found = accounts.resolved(account)
+                except AccountsError as error:
+                    found = error
+                self._read[account.name] = (self._clock() + self._kept_s, found)
+        if isinstance(found, AccountsError):
+            raise found
+        return found
 
 
 # --- what is shown --------------------------------------------------------------------------------
@@ -246,39 +294,44 @@ class _Report:
         if self._one_line_each and self._as_json:
             return
         rows = [_row(self._last[task]) for task in self._tasks if task in self._last]
-        columns = show.columns_of(rows)
-        if view.format in (None, "table"):
-            of_resources = {task.handler for task in self._tasks} == {"get"}
-            hidden = {"ENDED_AT", "ERROR", *(["HANDLER"] if of_resources else [])}
-            columns = [
-                dataclasses.replace(each, title="RESOURCES")
-                if of_resources and each.title == "COUNT"
-                else each
-                for each in columns
-                if each.title not in hidden
-            ]
         outcomes = Counter(row["outcome"] for row in rows)
         words = [f"{outcomes[each]} {each}" for each in _OUTCOMES if outcomes[each]]
         if not_begun := len(self._tasks) - len(rows):
             words.append(f"{not_begun} not begun")
         footer = f"{len(self._tasks)} polls: {', '.join(words)}; stored in {address}"
-        view.show_rows(rows, columns, self._out, footer)
+        view.show_rows(rows, _columns(self._tasks, view), self._out, footer)
+
+
+def _columns(tasks: Sequence[Task], view: results.View) -> list[show.Column]:
+    columns = show.columns_of([dict.fromkeys(_KEYS)])
+    if view.format not in (None, "table"):
+        return columns
+    of_resources = {task.handler for task in tasks} == {"get"}
+    hidden = {"ENDED_AT", "ERROR", *(["HANDLER"] if of_resources else [])}
+    return [
+        dataclasses.replace(each, title="RESOURCES")
+        if of_resources and each.title == "COUNT"
+        else each
+        for each in columns
+        if each.title not in hidden
+    ]
 
 
 def _row(result: Result) -> dict[str, Any]:
-    return {
-        "account": result.task.account.name,
-        "family": result.task.family,
-        "handler": result.task.handler,
-        "outcome": result.outcome,
-        "count": result.count,
-        "added": result.added,
-        "changed": result.changed,
-        "gone": result.gone,
-        "seconds": round(result.seconds, 1),
-        "ended_at": _time(result.ended_at),
-        "error": result.error,
-    }
+    values = (
+        result.task.account.name,
+        result.task.family,
+        result.task.handler,
+        result.outcome,
+        result.count,
+        result.added,
+        result.changed,
+        result.gone,
+        round(result.seconds, 1),
+        _time(result.ended_at),
+        result.error,
+    )
+    return dict(zip(_KEYS, values))
 
 
 def _time(moment: datetime.datetime) -> str:

@@ -94,9 +94,16 @@ def stopped_by_signals(events: "Events") -> Iterator[None]:
 
 
 def _next(events: "Events") -> Union[Result, Stop]:
-    while True:
-        with contextlib.suppress(queue.Empty):
-            return events.get(timeout=AWAKE_S)
+    while (event := _next_within(events, AWAKE_S)) is None:
+        pass
+    return event
+
+
+def _next_within(events: "Events", seconds: float) -> Optional[Union[Result, Stop]]:
+    """Waits for half a second at most, also where it is given more."""
+    with contextlib.suppress(queue.Empty):
+        return events.get(timeout=max(0.0, min(seconds, AWAKE_S)))
+    return None
 
 
 def once(
@@ -200,18 +207,23 @@ def finish(
     end = clock() + seconds
     while workers.running or not events.empty():
         left = end - clock()
-        try:
-            event = events.get(timeout=max(0.0, min(left, AWAKE_S)))
-        except queue.Empty:
-            if left <= 0:
-                break
-            continue
-        if isinstance(event, Stop):
-            raise KeyboardInterrupt
-        show(event)
-    store.close(STORING_S)
-    while store.stored.intersection(workers.running) or not events.empty():
-        event = _next(events)  # of what was stored in time
-        if isinstance(event, Result) and event.outcome != GIVEN_UP:
-            show(event)
+        event = _next_within(events, left)
+        _show_result(event, show)
+        if event is None and left <= 0:
+            break
+    store.close()
+    end = clock() + STORING_S
+
+    def being_stored() -> bool:
+        return (store.in_use and clock() < end) or bool(store.stored.intersection(workers.running))
+
+    while being_stored() or not events.empty():
+        _show_result(_next_within(events, AWAKE_S), show)
     return workers.running
+
+
+def _show_result(event: Optional[Union[Result, Stop]], show: Callable[[Result], None]) -> None:
+    if isinstance(event, Stop):
+        raise KeyboardInterrupt("stopped at once; of the polls that ran, nothing more is stored")
+    if event is not None and event.outcome != GIVEN_UP:
+        show(event)

@@ -3,6 +3,7 @@
 import dataclasses
 import fnmatch
 import re
+from collections.abc import Collection, Iterable
 from types import SimpleNamespace
 from typing import Any, Optional, TextIO
 
@@ -27,6 +28,18 @@ class View:
     sort: Optional[str]
     filters: list[tuple[str, str]]
     query: Any  # a compiled JMESPath expression, or None
+
+    def check(self, columns: list[Column], keys: Collection[str]) -> None:
+        """Raises BadUsage for a name that is no column, and no path that begins with one of the keys.
+
+        For what is known before anything is polled. ``--columns`` are those of the query's result, if there is one.
+        """
+        names = [key for key, _ in self.filters]
+        names += [self.sort.lstrip("-")] if self.sort else []
+        names += self.columns or [] if self.query is None else []
+        for name in names:
+            if not _of_title(name, columns) and name.partition(".")[0] not in keys:
+                raise _unknown(name, columns, keys)
 
     def show(self, answer: Any, out: TextIO) -> None:
         """Write a handler's answer. Raises BadUsage for a column or a path that nothing in it has."""
@@ -159,19 +172,26 @@ def _kind(answer: Any) -> Optional[str]:
 
 def _column(name: str, entries: list[Any], columns: list[Column]) -> Column:
     """The column of this title, or one of a path that at least one entry has."""
-    wanted = name.replace("-", " ").replace("_", " ").lower()
-    for column in columns:
-        if column.title.lower() == wanted:
-            return column
-    values = [_at(entry, name) for entry in entries]
-    if entries and all(value is MISSING for value in values):
-        titles = [column.title.lower().replace(" ", "_") for column in columns]
-        known = sorted({*titles, *(path for entry in entries[:SAMPLE] for path in _paths(entry))})
-        raise BadUsage(
-            f"no column or path {name!r}{nearest(name, known)}; columns are {', '.join(titles)}, "
-            "a path is like base.name"
-        )
+    column = _of_title(name, columns)
+    if column:
+        return column
+    if entries and all(_at(entry, name) is MISSING for entry in entries):
+        paths = {path for entry in entries[:SAMPLE] for path in _paths(entry)}
+        raise _unknown(name, columns, paths)
     return Column(name.upper(), lambda entry: _or_none(_at(entry, name)))
+
+
+def _of_title(name: str, columns: list[Column]) -> Optional[Column]:
+    wanted = name.replace("-", " ").replace("_", " ").lower()
+    return next((column for column in columns if column.title.lower() == wanted), None)
+
+
+def _unknown(name: str, columns: list[Column], paths: Iterable[str]) -> BadUsage:
+    titles = [column.title.lower().replace(" ", "_") for column in columns]
+    return BadUsage(
+        f"no column or path {name!r}{nearest(name, sorted({*titles, *paths}))}; columns are "
+        f"{', '.join(titles)}, a path is like base.name"
+    )
 
 
 def _values(entries: list[Any], key: str, columns: list[Column]) -> list[Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Optional
 
-from flexlocal import accounts, cassettes, cli, options, results, terminal
+from flexlocal import accounts, cassettes, cli, options, results, show, terminal
 from flexlocal.context import Context
 from flexlocal.families import families
 from flexlocal.options import BadUsage
@@ -22,6 +22,7 @@ from shared.engine.errors import ConnectorError, InvalidEvent
 
 FAILED = 1
 MODES = ("live", "replay", "record")
+RESOURCE = ("id", "type", "base", "details", "connections", "metadata")  # the keys of each
 RECORDED = "# Recorded by flexlocal run --record, from an account of your own: not to be shared."
 
 
@@ -79,6 +80,8 @@ def permissions(args: SimpleNamespace) -> int:
 def run(args: SimpleNamespace) -> int:
     handler = _handler(args.family, args.handler)
     view = results.view(args)
+    if handler.__name__ == "get":  # of other handlers, no list says which fields there are
+        view.check(show.columns(args.family), RESOURCE)
     event, account = options.event(args)
     mode = _mode(args) or ("replay" if account and account.demo else "live")
     progress = terminal.Progress(args.family) if sys.stderr.isatty() else None

@@ -15,8 +15,6 @@ import threading
 import time
 from typing import Any, TextIO
 
-from shared.engine.masking import visible
-
 # The engine logs an error before it raises it; the command line shows the raised error, so not the log line too.
 _SHOWN_AS_ERROR = re.compile(r"error\tTarget\([^()]*\): failed error=")
 _BUG = re.compile(r"error\tTarget\([^()]*\): bug trace=")
@@ -63,7 +61,20 @@ def folded(line: str, out: TextIO, indent: str = "") -> str:
 
 def line_of(text: str) -> str:
     """The text as one printable line; tabs stay."""
-    return "\t".join(map(visible, text.split("\t")))
+    return "\t".join(map(_visible, text.split("\t")))
+
+
+def _visible(text: str) -> str:
+    from shared.engine.masking import visible  # takes a while, which --version can do without
+
+    return visible(text)
+
+
+def interrupted(what: str = "") -> None:
+    """Say that a person ended the command, and what that means."""
+    if sys.stderr.isatty():
+        print("\r\x1b[K", end="", file=sys.stderr)  # the ^C that the terminal shows
+    say(f"flexlocal: {what or 'interrupted'}")
 
 
 class Progress:
@@ -87,7 +98,7 @@ class Progress:
 
     def watch(self, kind: str, scope: str, **facts: Any) -> None:
         """See shared/engine/traffic.py."""
-        scope = visible(scope)
+        scope = _visible(scope)
         if kind == "retry":
             where = f"{scope}: " if scope else ""
             say(
@@ -145,6 +156,8 @@ def end_progress() -> None:
 
 def as_json(value: Any) -> str:
     """JSON on one line; characters are only escaped if stdout can't show them."""
+    from shared.engine.masking import visible
+
     text = visible(
         json.dumps(value, ensure_ascii=False), lambda character: json.dumps(character)[1:-1]
     )

@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import select
+import signal
 import stat
 import subprocess
 import sys
@@ -160,6 +161,50 @@ def test_a_bug_is_the_failure_of_one_account(capsys, file, monkeypatch, netbox):
     write(file, content(("own", entry(SECRET, netbox.url))))
     assert main(["accounts", "check"]) == 1
     assert "own: ValueError: a bug\n" in capsys.readouterr().err
+
+
+def test_ctrl_c_ends_check_and_the_commands_that_it_runs_at_once(file, tmp_path):
+    """A pipe ends when all processes that could write to it have ended."""
+    os.mkfifo(tmp_path / "pipe")
+    pipe = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    command = ["sh", "-c", f"exec 3> {tmp_path}/pipe; echo begun >&3; sleep 600"]
+    own = {**entry("SECRET"), "secret_command": command}
+    write(file, content(("own", own), ("other", own)))
+    script = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from flexlocal.__main__ import main; sys.exit(main(['accounts', 'check']))"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script], cwd=ROOT, stderr=subprocess.PIPE, text=True
+    ) as process:
+        begun = b""
+        while begun != b"begun\n" * 2:
+            assert select.select([pipe], [], [], 60)[0]
+            begun += os.read(pipe, 100)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (
+        130,
+        "flexlocal: interrupted: 2 of 2 accounts were not checked\n",
+    )
+    assert select.select([pipe], [], [], 60)[0]
+    assert os.read(pipe, 1) == b""
+    os.close(pipe)
+
+
+def test_ctrl_c_where_check_asks_ends_it(capsys, file, netbox, monkeypatch):
+    typed(monkeypatch)
+
+    def interrupted(text):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("click.termui.hidden_prompt_func", interrupted)
+    asks = entry("TBD", netbox.url)
+    write(file, content(("a", asks), ("b", asks)))
+    assert main(["accounts", "check"]) == 130
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines()[-1] == "flexlocal: interrupted"
 
 
 # --- add ------------------------------------------------------------------------------------------

@@ -326,23 +326,45 @@ def test_an_inventory_that_shrank_by_half_is_a_warning_in_another_process_too(
     assert "shrunk family=things resources=1 last=6" in capsys.readouterr().out
 
 
-def test_of_two_polls_at_once_the_second_is_not_stored(provider, inventory):
-    store = Store(inventory)
+def test_of_two_polls_at_once_the_second_makes_no_call(provider, inventory, inventory_url):
+    from inventory import Inventory
+
     provider.planned = [scope("eu", "a")]
-    get = provider.handlers.get
+    get, seconds = provider.handlers.get, []
 
     def while_another_polls(event, context):
-        provider.handlers.get = get
-        assert poll_task.poll(Task(account(), "things"), Store(inventory)).outcome == COMPLETE
-        provider.planned = [scope("eu")]
-        return get(event, context)
+        resources = get(event, context)
+        logins = provider.logins
+        with Inventory(inventory_url) as another:
+            for task in (Task(account(), "things"), Task(account(), "things", "get_status")):
+                seconds.append(poll_task.poll(task, Store(another)))
+            assert provider.logins == logins
+            provider.handlers.get = get
+            other_account = poll_task.poll(Task(account("lab"), "things"), Store(another))
+            assert other_account.outcome == COMPLETE
+        return resources
 
     provider.handlers.get = while_another_polls
-    result = poll_task.poll(Task(account(), "things"), store)
+    assert poll_task.poll(Task(account(), "things"), Store(inventory)).outcome == COMPLETE
+    for second in seconds:
+        assert second.outcome == FAILED
+        assert second.error.startswith("BeingPolled: another process is polling shop things into ")
+        assert second.trace is None
+    assert present(inventory, account="shop") == ["a"]
+    assert inventory.coverage().complete  # the second ones are no failures of its scopes
+    provider.planned = [scope("eu")]
+    assert poll_task.poll(Task(account(), "things"), Store(inventory)).gone == 1
+
+
+def test_a_scope_that_there_is_not_is_no_failure_of_those_that_there_are(
+    provider, store, inventory
+):
+    provider.planned = [scope("eu", "a"), scope("us", "b")]
+    poll_task.poll(Task(account(), "things"), store)
+    result = poll_task.poll(Task(account(), "things", only_scopes=("uss",)), store)
     assert result.outcome == FAILED
-    assert result.error.startswith("StalePoll: a poll of shop things began at ")
-    assert result.trace is None
-    assert present(inventory) == ["a"]
+    assert "no scope 'uss'; there are eu, us; did you mean 'us'?" in result.error
+    assert inventory.coverage().complete
 
 
 def test_no_secret_is_in_the_database_or_in_a_log(provider, tmp_path, capsys):
@@ -563,10 +585,36 @@ def test_a_poll_that_was_stored_in_time_is_not_given_up(provider, inventory):
     workers.add(task)
     blocked.next()
     close = store.close
-    store.close = lambda timeout: (close(timeout), blocked.end(task))
+    store.close = lambda: (close(), blocked.end(task))
     clock = itertools.chain([0.0], itertools.repeat(60.0)).__next__
     assert poll_workers.finish(workers, store, events, shown.append, 60, clock) == []
     assert [each.outcome for each in shown] == [COMPLETE]
+
+
+def test_a_second_signal_stops_at_once_also_while_a_poll_is_stored(inventory):
+    blocked, events, store = Blocked(), queue.SimpleQueue(), Store(inventory)
+    workers = poll_workers.Workers(blocked.run, 1, events)
+    task = Task(account(), "things")
+    workers.add(task)
+    blocked.next()
+    close = store.close
+    store.close = lambda: (close(), events.put(poll_workers.Stop()))
+    clock = itertools.chain([0.0], itertools.repeat(60.0)).__next__
+    with store.open(), pytest.raises(KeyboardInterrupt, match="nothing more is stored"):
+        poll_workers.finish(workers, store, events, print, 60, clock)
+    blocked.end(task)
+
+
+def test_what_is_stored_too_slowly_is_given_up(inventory):
+    blocked, events, store = Blocked(), queue.SimpleQueue(), Store(inventory)
+    workers = poll_workers.Workers(blocked.run, 1, events)
+    task = Task(account(), "things")
+    workers.add(task)
+    blocked.next()
+    clock = itertools.chain([0.0, 60.0, 60.0], itertools.repeat(90.0)).__next__
+    with store.open():
+        assert poll_workers.finish(workers, store, events, print, 60, clock) == [task]
+    blocked.end(task)
 
 
 def test_polls_that_end_in_time_are_stored(inventory):
@@ -786,6 +834,9 @@ def test_formats_of_the_summary(shop, capsys, form, start):
         (["--handler", "get_logs"], "no account has get_logs of a family"),
         (["--account", "demo-aws"], "no cell of provider 'aws'; there are fake"),
         (["--every", "15m", "--format", "yaml"], "choose --format ndjson instead of yaml"),
+        (["--sort", "-secnds"], "no column or path 'secnds'; did you mean 'seconds'?"),
+        (["--columns", "account,gon"], "no column or path 'gon'; did you mean 'gone'?"),
+        (["--filter", "outcom=failed"], "no column or path 'outcom'; did you mean 'outcome'?"),
     ],
 )
 def test_bad_usage_is_one_line_and_status_2(shop, capsys, arguments, words):
@@ -825,6 +876,60 @@ def test_what_is_typed_is_asked_for_once_and_before_anything_is_polled(shop, mon
     monkeypatch.setattr(accounts, "resolved", resolved)
     assert main(["poll", "--handler", "get"]) == 0
     assert asked == [("shop", 0)]
+
+
+def test_credentials_are_read_once_for_polls_that_follow_one_another(monkeypatch):
+    read, seconds = [], [0.0]
+
+    def resolved(account):
+        read.append(account.name)
+        if account.name == "lab":
+            raise AccountsError("the command failed")
+        return account
+
+    monkeypatch.setattr(accounts, "resolved", resolved)
+    shop, lab = account(), account("lab")
+    tasks = [Task(each, "things", every_s=every) for each in (shop, lab) for every in (900, 300)]
+    credentials = poll._Credentials(tasks, lambda: seconds[0])
+    for _ in range(3):
+        assert credentials(shop) is shop
+        with pytest.raises(AccountsError, match="the command failed"):
+            credentials(lab)
+    assert read == ["shop", "lab"]
+    seconds[0] = 149.0
+    credentials(shop)
+    assert read == ["shop", "lab"]
+    seconds[0] = 150.0  # half of the shortest interval
+    credentials(shop)
+    assert read == ["shop", "lab", "shop"]
+    once = poll._Credentials([Task(shop, "things")], lambda: seconds[0])
+    once(shop)
+    seconds[0] += poll.KEPT_S - 1
+    once(shop)
+    assert read[3:] == ["shop"]
+    seconds[0] += 1
+    once(shop)
+    assert read[3:] == ["shop", "shop"]
+
+
+def test_polls_of_an_account_that_begin_together_read_its_credentials_once(monkeypatch):
+    reading, may_end, read = threading.Event(), threading.Event(), []
+
+    def resolved(account):
+        read.append(account.name)
+        reading.set()
+        assert may_end.wait(WAIT_S)
+        return account
+
+    monkeypatch.setattr(accounts, "resolved", resolved)
+    shop, found = account(), queue.SimpleQueue()
+    credentials = poll._Credentials([Task(shop, "things")], lambda: 0.0)
+    for _ in range(2):
+        threading.Thread(target=lambda: found.put(credentials(shop)), daemon=True).start()
+    assert reading.wait(WAIT_S)
+    may_end.set()
+    assert [found.get(timeout=WAIT_S) for _ in range(2)] == [shop, shop]
+    assert read == ["shop"]
 
 
 def polled_until_a_signal(shop, monkeypatch, arguments, hang=False):

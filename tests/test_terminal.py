@@ -30,7 +30,7 @@ def test_the_version_needs_neither_providers_nor_a_store():
     code = (
         "import sys; from flexlocal.__main__ import main; status = main(['--version']); "
         "print(status, [name for name in ('apscheduler', 'boto3', 'requests', 'rich', 'sqlalchemy', 'vcr', 'inventory',"
-        " 'yaml', 'shared.engine.poll') if name in sys.modules])"
+        " 'yaml', 'shared') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     version, rest = done.stdout.splitlines()
@@ -64,6 +64,12 @@ def test_each_command_has_help_that_fits_80_columns(capsys, name):
         (["build", "volume"], "; did you mean 'volumes'?"),
         (["build", "--provider", "awss"], "; did you mean 'aws'?"),
         (["completion", "bsh"], "; did you mean 'bash'?"),
+        (["run", "volumes", "--account", "demo-aws", "--columns", "nam"], "; did you mean 'name'?"),
+        (["run", "volumes", "--account", "demo-aws", "--sort", "-siz"], "; did you mean 'size'?"),
+        (
+            ["run", "volumes", "--account", "demo-aws", "--filter", "bas.name=x"],
+            "no column or path 'bas.name'; did you mean 'name'?",
+        ),
         (
             ["run", "servers", "--account", "demo-aws", "--handler", "get_statu"],
             "; did you mean 'get_status'?",
@@ -113,8 +119,12 @@ def test_only_the_chosen_scopes():
 
     names = ["eu-west-1", "us-east-1", "us-west-2"]
     assert Runtime(Context()).only_scopes(names) == {"eu-west-1", "us-east-1"}
-    with pytest.raises(InvalidEvent, match=r"no scope 'us-east-1'; there are eu-west-1"):
+    with pytest.raises(InvalidEvent, match=r"no scope 'us-east-1'; there are eu-west-1\."):
         Runtime(Context()).only_scopes(["eu-west-1"])
+    with pytest.raises(
+        InvalidEvent, match=r"there are eu-north-1, us-east-2; did you mean 'us-east-2'\?"
+    ):
+        Runtime(Context()).only_scopes(["eu-north-1", "us-east-2"])
     assert Runtime(object()).only_scopes(names) is None
 
 
