@@ -513,24 +513,22 @@ class Inventory:
 
     # --- all at once, for a graph ---
 
-    def linked(self, as_of: Optional[datetime.datetime] = None) -> Linked:
+    def linked(self, as_of: Optional[When] = None) -> Linked:
         """All resources in narrow rows, what they are connected to, and what they are to others."""
         with self._reading() as connection:
             return linked.linked(connection, as_of)
 
-    def shared(self, as_of: Optional[datetime.datetime] = None) -> Shareds:
+    def shared(self, as_of: Optional[When] = None) -> Shareds:
         """Addresses and identifiers that resources of several accounts have, with the fields that have them."""
         with self._reading() as connection:
             return linked.shared(connection, as_of)
 
-    def statuses(self, as_of: Optional[datetime.datetime] = None) -> Statuses:
+    def statuses(self, as_of: Optional[When] = None) -> Statuses:
         """The newest status of each resource, in the order of account, type and id."""
         with self._reading() as connection:
             return linked.statuses(connection, as_of)
 
-    def tag_values(
-        self, key: str, as_of: Optional[datetime.datetime] = None
-    ) -> dict[tuple[str, str, str], str]:
+    def tag_values(self, key: str, as_of: Optional[When] = None) -> dict[tuple[str, str, str], str]:
         """The values of one tag, by account, type and id."""
         with self._reading() as connection:
             return linked.tag_values(connection, key, as_of)

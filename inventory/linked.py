@@ -1,6 +1,5 @@
 """All resources at once in narrow rows, for a graph of them: no document is read."""
 
-import datetime
 from collections.abc import Mapping
 from typing import Any, Optional
 
@@ -10,7 +9,7 @@ from sqlalchemy.sql.selectable import FromClause
 from inventory.entries import Reader
 from inventory.extract import HOST, unpacked
 from inventory.fields import steps
-from inventory.model import Linked, Narrow, Shared, Status, moment
+from inventory.model import Linked, Narrow, Shared, Status, When, moment
 from inventory.rows import chunks, covers, value_of
 from inventory.schema import (
     account,
@@ -35,7 +34,7 @@ LEVELS = ("ok", "unknown", "warning", "error")  # the worst last
 Key = tuple[str, str, str]
 
 
-def linked(connection: Connection, as_of: Optional[datetime.datetime]) -> Linked:
+def linked(connection: Connection, as_of: Optional[When]) -> Linked:
     at = Reader(connection, as_of).at
     accounts: dict[int, str] = dict(_pairs(connection, account))
     kinds: dict[int, str] = dict(_pairs(connection, kind))
@@ -168,7 +167,7 @@ def _traits(connection: Connection, at: Optional[FromClause]) -> dict[int, Mappi
     return found
 
 
-def shared(connection: Connection, as_of: Optional[datetime.datetime]) -> list[Shared]:
+def shared(connection: Connection, as_of: Optional[When]) -> list[Shared]:
     """Addresses and identifiers that resources of several accounts have in some field."""
     at = Reader(connection, as_of).at
     found: list[Shared] = []
@@ -196,7 +195,7 @@ def shared(connection: Connection, as_of: Optional[datetime.datetime]) -> list[S
     return found
 
 
-def statuses(connection: Connection, as_of: Optional[datetime.datetime]) -> list[Status]:
+def statuses(connection: Connection, as_of: Optional[When]) -> list[Status]:
     """The newest status of each resource that has one; the worst of several of the same moment."""
     at = Reader(connection, as_of)
     newest = select(status_point.c.resource_id, func.max(status_point.c.time).label("time"))
@@ -235,9 +234,7 @@ def _rank(status: Status) -> tuple[int, str]:
     return level, status.message
 
 
-def tag_values(
-    connection: Connection, key: str, as_of: Optional[datetime.datetime]
-) -> dict[Key, str]:
+def tag_values(connection: Connection, key: str, as_of: Optional[When]) -> dict[Key, str]:
     """The values of one tag."""
     at = Reader(connection, as_of).at
     owner = resource.alias("owner")

@@ -1,17 +1,23 @@
 """The graph: kinds, link types, which end depends on which, and what could not be resolved."""
 
+import os
 import random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.topologies import example, graph_of, numbers, resource
 from topology import load
+from topology.cliques import clique, load_types
 from topology.errors import AmbiguousNode, UnknownNode
 from topology.graph import documents
-from topology.impact import impact
+from topology.impact import impact, outcome
 from topology.links import DEGRADED, DOWN, KINDS, STATES, TYPES, kind_of, link_type
 
 NOT_UP = (DEGRADED, DOWN)
+EXAMPLES = int(os.environ.get("EXAMPLES", "40"))  # of each law
+CLIQUES = load_types()
 
 
 @pytest.fixture(scope="module")
@@ -227,3 +233,106 @@ def test_resources_of_documents():
         [("network", "n1")],
     )
     assert load([found]).nodes[0].kind == "host"
+
+
+# --- laws ---
+
+KIND = st.sampled_from(
+    [
+        ("server", {"is_virtual": True}),
+        ("server", {"is_virtual": False}),
+        ("network", {}),
+        ("appliance", {"type_id": "router"}),
+        ("appliance", {"type_id": "load_balancer"}),
+        ("circuit", {"type_id": "mpls"}),
+        ("circuit", {"type_id": "wan_link"}),
+        ("service_offering", {"type_id": "vca_application"}),
+        ("service_offering", {"type_id": "vca_unit"}),
+        ("volume", {}),
+    ]
+)
+
+
+@st.composite
+def worlds(draw):
+    """Up to a dozen resources of one account with any connections; two may be one thing in another account."""
+    kinds = draw(st.lists(KIND, min_size=1, max_size=12))
+    found = [
+        resource(type_name, f"r{n}", **details) for n, (type_name, details) in enumerate(kinds)
+    ]
+    ends = st.integers(0, len(found) - 1)
+    for one, other in draw(st.lists(st.tuples(ends, ends), max_size=24)):
+        target = found[other]
+        bucket = found[one]["connections"].setdefault(target["type"], [])
+        bucket.append({"id": target["id"]})
+    return found
+
+
+FAILED = st.dictionaries(st.integers(0, 11), st.sampled_from(NOT_UP), max_size=4)
+
+
+def states_of(graph, failed):
+    known = {number: state for number, state in failed.items() if number < len(graph.nodes)}
+    return impact(graph, known).states
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(worlds(), FAILED, st.integers(0, 11), st.sampled_from(NOT_UP))
+def test_the_impact_is_never_less_when_one_more_fails(found, failed, number, state):
+    graph = graph_of(found)
+    before = states_of(graph, failed)
+    after = states_of(graph, {**failed, number: max(state, failed.get(number, 0))})
+    assert all(after.get(each, 0) >= known for each, known in before.items())
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(worlds(), FAILED, st.randoms(use_true_random=False))
+def test_the_order_of_what_comes_in_changes_no_impact(found, failed, chance):
+    graph = graph_of(found)
+    rows = [*impact(graph, {n: s for n, s in failed.items() if n < len(found)}).rows()]
+    chance.shuffle(found)
+    for each in found:
+        for targets in each["connections"].values():
+            chance.shuffle(targets)
+    other = graph_of(found)
+    assert [*impact(other, {n: s for n, s in failed.items() if n < len(found)}).rows()] == rows
+    assert other.problems == graph.problems
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(worlds(), FAILED)
+def test_the_states_are_those_of_the_rules(found, failed):
+    """A plain fixed point over all groups comes to the same; each row's reason is of a group that makes its state."""
+    graph = graph_of(found)
+    focals = {n: s for n, s in failed.items() if n < len(found)}
+    whole = impact(graph, focals)
+    states = dict(focals)
+    for _ in graph.nodes:
+        for number in range(len(graph.nodes)):
+            if number in focals:
+                continue
+            for link, providers in whole.groups(number):
+                now = [states.get(each, 0) for each in providers]
+                worst = outcome(link, len(now), now.count(DOWN), any(now))
+                states[number] = max(states.get(number, 0), worst)
+    assert {n: s for n, s in states.items() if s} == whole.states
+    rows = [*whole.rows()]
+    assert {row.node.id for row in rows} == {
+        graph.nodes[n].id for n in whole.states.keys() - focals.keys()
+    }
+    assert all(row.reason for row in rows)
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(worlds())
+def test_a_clique_never_leaves_its_networks(found):
+    graph = graph_of(found)
+    for number, node in enumerate(graph.nodes):
+        kind = next((each for each in CLIQUES if each.focal == node.kind), None)
+        if kind is None or not kind.constraints:
+            continue
+        reached = clique(graph, number, kind)
+        for link in reached.links:
+            ends = (graph.dependent[link], graph.provider[link])
+            networks = {each for each in ends if graph.nodes[each].kind == "network"}
+            assert not networks or networks & set(reached.networks)

@@ -1,10 +1,9 @@
 """The graph of an inventory, and what else questions need of it."""
 
-import datetime
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Optional
 
-from inventory.model import Linked, Shared, Status
+from inventory.model import Linked, Shared, Status, When
 from topology.errors import InvalidQuestion
 from topology.graph import Graph, load
 from topology.links import DEGRADED, DOWN, UP
@@ -17,7 +16,11 @@ if TYPE_CHECKING:
 # Fields in which a resource has an address of its own, and those in which it names another one's.
 OWN = ("IpAddress", "ip_address", "primary_ip4", "primary_ip6")
 NAMED = ("/details/circuit/endpoint_a", "/details/circuit/endpoint_b")
-LEVELS = {"ok": UP, "warning": DEGRADED, "error": DOWN}  # what status points say; unknown counts as up
+LEVELS = {
+    "ok": UP,
+    "warning": DEGRADED,
+    "error": DOWN,
+}  # what status points say; unknown counts as up
 FACTS = {
     "instance-id": INSTANCE,
     "reference": REFERENCE,
@@ -26,7 +29,7 @@ FACTS = {
 }
 
 
-def read(inventory: "Inventory", as_of: Optional[datetime.datetime] = None) -> Graph:
+def read(inventory: "Inventory", as_of: Optional[When] = None) -> Graph:
     """As of now, or of an earlier time."""
     linked = inventory.linked(as_of)
     several = len({each.account for each in linked.resources}) > 1
@@ -84,9 +87,7 @@ def states(graph: Graph, statuses: list[Status]) -> dict[int, int]:
     return found
 
 
-def owners(
-    inventory: "Inventory", key: str, as_of: Optional[datetime.datetime] = None
-) -> dict[Key, str]:
+def owners(inventory: "Inventory", key: str, as_of: Optional[When] = None) -> dict[Key, str]:
     """Whose each resource is, by the value of a tag, or else of a field such as tenant. Raises InvalidQuestion."""
     linked = inventory.linked(as_of)
     found = {
