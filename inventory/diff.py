@@ -1,7 +1,7 @@
 """What differs between two times.
 
-It is found by the changes that polls between them noticed, and said by the documents at both: what changed and changed
-back is no difference. The laws that tests/test_inventory_history.py holds: a diff of a time with itself is empty, the
+It is found by the changes that polls between them noticed. Where one poll changed a resource, its rows say what; where
+several did, the documents at both times do: what changed and changed back is no difference. The laws that tests/test_inventory_history.py holds: a diff of a time with itself is empty, the
 diff of two times swapped is the mirror image, and a diff applied to what there was gives what there is, but for
 ignored fields and for scopes that were not polled.
 """
@@ -13,13 +13,29 @@ from typing import Any, Callable, Optional
 from sqlalchemy import Connection, Select, Table, and_, func, null, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
-from inventory.changes import ABSENT, Change, compare_documents
+from inventory.changes import ABSENT, Change, apply, compare_documents
 from inventory.entries import Filter, Reader
 from inventory.fields import ROLE_DETAILS, ROLE_METADATA, SPECIFIC, steps
 from inventory.model import Bounds, Diff, Difference, Entry, Moved, When, microseconds
-from inventory.retention import EVERY_STATE_SINCE, every_version_since, since
-from inventory.rows import chunks
-from inventory.schema import account, change, kind, presence, reading, resource, run, scope, source
+from inventory.retention import (
+    EVERY_STATE_SINCE,
+    EVERY_VERSION_SINCE,
+    every_version_since,
+    since,
+)
+from inventory.rows import chunks, value_of
+from inventory.schema import (
+    account,
+    change,
+    kind,
+    path,
+    presence,
+    reading,
+    resource,
+    run,
+    scope,
+    source,
+)
 
 ADDED, GONE, CHANGED, RECREATED = "added", "gone", "changed", "re-created"
 HIGH, MEDIUM, LOW = "high", "medium", "low"
@@ -71,16 +87,17 @@ def diff(
     found: list[Difference] = []
     unpaired: list[tuple[Difference, Seen]] = []
     marks = _marks(connection, first, last, wanted)
+    once = _changed_once(first, last, marks)
     for some in chunks(sorted(marks)):
-        sides = seen(first, some), seen(last, some)
+        rows = _rows(connection, {key: once[key] for key in some if key in once})
+        others = seen(last, some)
+        ones = _before(first, others, rows)
+        ones.update(seen(first, [key for key in some if key not in ones]))
         for key in some:
-            one, other = sides[0].get(key), sides[1].get(key)
+            one, other = ones.get(key), others.get(key)
             if one and other:
-                changes = [
-                    each
-                    for each in compare_documents(one.document, other.document)
-                    if fast or not each.fast
-                ]
+                changes = rows.get(key) or compare_documents(one.document, other.document)
+                changes = [each for each in changes if fast or not each.fast]
                 if changes:
                     when = _when(first, marks[key], CHANGED)
                     found.append(_difference(CHANGED, one.entry, other.entry, when, changes))
@@ -179,6 +196,59 @@ def seen(reader: Reader, keys: Collection[int]) -> dict[int, Seen]:
 # --- what ---
 
 
+def _changed_once(first: Reader, last: Reader, marks: Mapping[int, _Marks]) -> dict[int, int]:
+    """The poll of each resource that one poll changed, and none else; of times of which all rows are still there."""
+    if first.snapshot is not None or last.snapshot is not None or _lacks_rows(first):
+        return {}
+    found = {}
+    for key, noticed in marks.items():
+        runs = {number for number, _ in noticed.changes}
+        if len(runs) == 1 and not (noticed.starts or noticed.ends):
+            found[key] = runs.pop()
+    return found
+
+
+def _lacks_rows(first: Reader) -> bool:
+    """Whether retention has removed versions or states after that time."""
+    assert first.as_of is not None  # noqa: S101 - of a time
+    known = since(first.connection, EVERY_VERSION_SINCE)
+    return _lacks_states(first) or (known is not None and microseconds(first.as_of) < known)
+
+
+def _rows(connection: Connection, runs: Mapping[int, int]) -> dict[int, list[Change]]:
+    """What the run changed of each resource, sorted by path."""
+    if not runs:
+        return {}
+    found: dict[int, list[Change]] = {key: [] for key in runs}
+    columns = (change.c.before, change.c.after, change.c.fast)
+    statement = (
+        select(change.c.resource_id, change.c.run_id, path.c.pointer, *columns)
+        .join(path, path.c.id == change.c.path_id)
+        .where(change.c.resource_id.in_(list(runs)))
+        .where(change.c.run_id.between(min(runs.values()), max(runs.values())))
+    )
+    for key, number, pointer, before, after, fast in connection.execute(statement):
+        if number == runs[key]:
+            found[key].append(Change(pointer, value_of(before), value_of(after), fast))
+    return {key: sorted(each, key=lambda one: one.path) for key, each in found.items()}
+
+
+def _before(
+    reader: Reader, after: Mapping[int, Seen], rows: Mapping[int, Sequence[Change]]
+) -> dict[int, Seen]:
+    """The resources before these rows, by taking back what changed; not those that were elsewhere then."""
+    documents = {
+        key: (apply(after[key].document, [each.mirrored() for each in changes]), True)
+        for key, changes in rows.items()
+        if key in after
+    }
+    return {
+        entry.key: Seen(entry, *documents[entry.key])
+        for entry in reader.entries(sorted(documents), documents)
+        if entry.present
+    }
+
+
 def _one_sided(
     first: Reader, marks: _Marks, one: Optional[Seen], other: Optional[Seen]
 ) -> tuple[Difference, Seen]:
@@ -216,11 +286,11 @@ def _mirrored(each: Difference) -> Difference:
 
 def _moved(changes: Iterable[Change]) -> Iterable[Moved]:
     for each in changes:
-        path = steps(each.path)
-        if path[:1] != ["connections"]:
+        where = steps(each.path)
+        if where[:1] != ["connections"]:
             continue
-        if len(path) == 2:
-            pairs = [(path[1], each.before, each.after)]
+        if len(where) == 2:
+            pairs = [(where[1], each.before, each.after)]
         else:  # all of them
             old, new = (_mapping(each.before), _mapping(each.after))
             pairs = [(name, old.get(name), new.get(name)) for name in sorted({*old, *new})]

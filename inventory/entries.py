@@ -88,6 +88,7 @@ class Times:
     def __init__(self, connection: Connection):
         self._connection = connection
         self._known: dict[int, tuple[int, int]] = {}
+        self._bounds: dict[tuple[Optional[int], int], Bounds] = {}
 
     def load(self, runs: Collection[Optional[int]]) -> None:
         missing = [number for number in set(runs) if number and number not in self._known]
@@ -98,10 +99,12 @@ class Times:
 
     def bounds(self, after: Optional[int], before: int) -> Bounds:
         """Of what the run ``before`` noticed, and the run ``after`` did not yet see."""
-        if before not in self._known or (after and after not in self._known):
+        found = self._bounds.get((after, before))
+        if found is None:
             self.load([after, before])
-        started = moment(self._known[after][0]) if after in self._known else None
-        return Bounds(started, self.ended(before))
+            started = moment(self._known[after][0]) if after in self._known else None
+            found = self._bounds[after, before] = Bounds(started, self.ended(before))
+        return found
 
     def ended(self, number: int) -> datetime.datetime:
         if number not in self._known:

@@ -58,7 +58,6 @@ class Known:
     key: int
     hash: bytes
     scope_id: int
-    name: str
 
 
 @dataclasses.dataclass
@@ -260,10 +259,9 @@ class _Writer:
             resource.c.id,
             resource.c.hash,
             resource.c.scope_id,
-            resource.c.name,
         ).where(resource.c.source_id == self._source_id, resource.c.present)
         found = self._connection.execute(statement)
-        return {(row[0], row[1]): Known(row[2], row[3], row[4], row[5]) for row in found}
+        return {(row[0], row[1]): Known(row[2], row[3], row[4]) for row in found}
 
     # --- what appears ---
 
@@ -328,7 +326,7 @@ class _Writer:
         add(self._connection, change, rows)
 
     def _before(self, keys: set[int]) -> dict[int, tuple[Any, ...]]:
-        """Source, presence, name and first run of resources that are not there now."""
+        """Source, presence, name and first run of resources, as of the poll before."""
         found = {}
         for some in chunks(sorted(keys)):
             statement = select(
@@ -411,15 +409,11 @@ class _Writer:
         self._write_readings(readings)
         add(self._connection, change, rows)
         steps = [*slow, *fast]
-        firsts = self._before({step.key for step in steps})
+        before = self._before({step.key for step in steps})
         self._write_former_names(
-            [
-                (step.key, step.known.name, step.item.name, firsts[step.key][3])
-                for step in steps
-                if step.known is not None
-            ]
+            [(step.key, before[step.key][2], step.item.name, before[step.key][3]) for step in steps]
         )
-        self._write_resources(steps, firsts)
+        self._write_resources(steps, before)
         return len(written)
 
     def _change_rows(self, step: Step, changes: list[Change]) -> list[dict[str, Any]]:
