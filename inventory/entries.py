@@ -23,7 +23,7 @@ from inventory.model import (
     written,
 )
 from inventory.retention import EVERY_STATE_SINCE, since
-from inventory.rows import AT_ONCE, Documents, at_snapshot, at_time, chunks, covers
+from inventory.rows import AT_ONCE, Documents, at_snapshot, at_time, chunks, contains, covers
 from inventory.schema import (
     account,
     kind,
@@ -159,6 +159,8 @@ class Reader:
             statement = statement.where(resource.c.present)
             if wanted.state is not None:
                 statement = statement.where(resource.c.state == wanted.state)
+            if wanted.name is not None:
+                statement = statement.where(contains(resource.c.name, wanted.name))
         else:
             statement = statement.join(self.at, self.at.c.source_id == resource.c.source_id)
             there = select(presence.c.resource_id).where(

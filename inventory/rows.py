@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, Optional, TypeVar
 
-from sqlalchemy import Connection, Table, and_, func, insert, or_, select
+from sqlalchemy import Column, Connection, Table, and_, func, insert, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import FromClause
@@ -182,6 +182,16 @@ def covers(table: FromClause, at: Optional[FromClause]) -> ColumnElement[bool]:
         table.c.from_run <= at.c.run_id,
         or_(table.c.to_run.is_(None), table.c.to_run > at.c.run_id),
     )
+
+
+# --- names ---
+
+
+def contains(column: "Column[Any]", part: str) -> ColumnElement[bool]:
+    """The condition for texts that may have the part in them, in any case; the caller compares."""
+    if not part.isascii():
+        return column.is_not(None)  # SQLite's LIKE knows the case of ASCII only
+    return column.icontains(part, autoescape=True)
 
 
 # --- documents ---

@@ -4,7 +4,7 @@ import ipaddress
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Callable, Optional
 
-from sqlalchemy import Column, Connection, Row, Select, and_, or_, select, text
+from sqlalchemy import Connection, Row, Select, and_, or_, select, text
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import FromClause
 
@@ -14,7 +14,7 @@ from inventory.errors import InvalidQuestion
 from inventory.extract import HOST, address_of, identifier_of, packed, tag_value, unpacked
 from inventory.fields import pointer
 from inventory.model import Found, Hit, When
-from inventory.rows import AT_ONCE, chunks, covers
+from inventory.rows import AT_ONCE, chunks, contains, covers
 from inventory.schema import (
     account,
     address,
@@ -165,7 +165,7 @@ class _Searcher:
     def _names(self, question: str) -> tuple[list[Hit], bool]:
         """Those that have the text in their name; by the index from three letters on."""
         indexed = self._name_index(question)
-        condition = indexed if indexed is not None else _contains(resource.c.name, question)
+        condition = indexed if indexed is not None else contains(resource.c.name, question)
         keys = list(self._name_keys(question, condition))
         hits = [
             Hit(entry, "name", entry.name)
@@ -193,7 +193,7 @@ class _Searcher:
             former = self._statement(resource.c.id, former_name.c.name).join(
                 former_name, former_name.c.resource_id == resource.c.id
             )
-            former = former.where(_contains(former_name.c.name, question))
+            former = former.where(contains(former_name.c.name, question))
             for key, _ in self._connection.execute(former):
                 if key not in seen:
                     seen.add(key)
@@ -290,14 +290,6 @@ def _network(question: str) -> Any:
     if address_of(question) is None:
         return None
     return ipaddress.ip_network(question, strict=False)
-
-
-def _contains(column: "Column[Any]", part: str) -> ColumnElement[bool]:
-    if not part.isascii():
-        return column.is_not(
-            None
-        )  # SQLite's LIKE knows the case of ASCII only: compared afterwards
-    return column.icontains(part, autoescape=True)
 
 
 def _matcher(question: str) -> Callable[[str, str], bool]:
