@@ -216,7 +216,7 @@ def test_a_node_is_found_by_its_id_or_its_name():
     assert graph.nodes[graph.find("n1")].account == "a"
     assert graph.nodes[graph.find("web", type_name="server")].id == "s1"
     with pytest.raises(
-        AmbiguousNode, match="2 resources have the name 'web': a network web, a server web: name"
+        AmbiguousNode, match="2 resources have the name 'web': a network n1, a server s1: name"
     ):
         graph.find("web")
     with pytest.raises(UnknownNode, match="'mail'"):
@@ -336,3 +336,20 @@ def test_a_clique_never_leaves_its_networks(found):
             ends = (graph.dependent[link], graph.provider[link])
             networks = {each for each in ends if graph.nodes[each].kind == "network"}
             assert not networks or networks & set(reached.networks)
+
+
+def test_a_vpc_is_no_other_path_beside_its_subnets():
+    found = [
+        resource("server", "s", {"network": "subnet vpc"}),
+        resource("network", "subnet", {"network": "vpc"}, specific={"network_kind": "subnet"}),
+        resource("network", "vpc", specific={"network_kind": "vpc"}),
+    ]
+    graph = graph_of(found)
+    assert affected(graph, DOWN, "subnet") == {"s": ("down", 1, "subnet")}
+    assert affected(graph, DOWN, "vpc") == {"s": ("down", 1, "vpc"), "subnet": ("down", 1, "vpc")}
+    two = [
+        resource("network", "n"),
+        resource("network", "m"),
+        resource("server", "t", {"network": "n m"}),
+    ]
+    assert affected(graph_of(two), DOWN, "n") == {"t": ("degraded", 1, "n")}

@@ -13,7 +13,7 @@ import yaml
 
 from topology.errors import InvalidCliques, InvalidQuestion
 from topology.graph import Graph
-from topology.links import KINDS, NAMES, SAME, STATES, TYPES, UP
+from topology.links import HOLDING, KINDS, NAMES, SAME, STATES, TYPES, UP
 from topology.model import Node
 
 DEFAULTS = Path(__file__).resolve().parent / "cliques.yaml"
@@ -182,7 +182,7 @@ def _networks(graph: Graph, focal: int) -> set[int]:
     if not own:
         near = [graph.other(link, focal) for link in graph.links(focal)]
         own = _far_networks(graph, [each for each in near if graph.nodes[each].type == "server"])
-    holding = {each for each in _far_networks(graph, own) if graph.nodes[each].role == "vpc"}
+    holding = {each for each in _far_networks(graph, own) if graph.nodes[each].role == HOLDING}
     return own | holding
 
 

@@ -9,7 +9,7 @@ from typing import Any, Optional
 
 from topology import stitching
 from topology.errors import AmbiguousNode, UnknownNode
-from topology.links import SAME, LinkType, is_part, kind_of, link_type, role_of
+from topology.links import HOLDING, SAME, LinkType, held, is_part, kind_of, link_type, role_of
 from topology.model import Edge, Evidence, Key, Node, Problem, Resource
 from topology.stitching import Claim
 
@@ -89,7 +89,10 @@ class Graph:
             if len(found) == 1 or (found and self._one_thing(found)):
                 return found[0]
             if found:
-                some = ", ".join(f"{self.nodes[n].account} {self.nodes[n]}" for n in found[:5])
+                some = ", ".join(
+                    f"{each.account} {each.kind} {each.id}"
+                    for each in (self.nodes[number] for number in found[:5])
+                )
                 raise AmbiguousNode(
                     f"{len(found)} resources have the {field} {text!r}: {some}",
                     "name the account and the type, or the id",
@@ -259,6 +262,8 @@ def _connect(graph: Graph, declared: dict[tuple[int, int], int], claims: Iterabl
         dependent, provider = pair
         if link is not SAME and not _depends(link, one, other, by):
             dependent, provider = provider, dependent
+        if graph.nodes[provider].role == HOLDING:
+            link = held(link)
         number = graph.add(link, dependent, provider, by)
         if found is not None:
             graph.evidence[number] = found.evidence

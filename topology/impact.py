@@ -70,10 +70,11 @@ class Impact:
     def groups(self, number: int) -> Iterator[tuple[LinkType, list[int]]]:
         """A node's providers by link type."""
         graph = self.graph
-        found: dict[str, tuple[LinkType, list[int]]] = {}
+        found: dict[tuple[str, str], tuple[LinkType, list[int]]] = {}
         for link in graph.up[number]:
             kind = graph.link[link]
-            found.setdefault(kind.name, (kind, []))[1].append(graph.other(link, number))
+            group = found.setdefault((kind.name, kind.mode), (kind, []))
+            group[1].append(graph.other(link, number))
         yield from (found[name] for name in sorted(found))
 
     def _reason(self, number: int) -> tuple[str, int]:
@@ -122,8 +123,8 @@ def outcome(link: LinkType, count: int, down: int, any_not_up: bool) -> int:
 def impact(graph: Graph, focals: Mapping[int, int]) -> Impact:
     """``focals``: nodes, and the state that they are in."""
     states = {number: state for number, state in focals.items() if state > UP}
-    down_count: dict[tuple[int, str], int] = {}
-    size: dict[tuple[int, str], int] = {}
+    down_count: dict[tuple[int, int], int] = {}
+    size: dict[tuple[int, int], int] = {}
     known = dict.fromkeys(states, UP)  # the state that dependents know of
     queue = collections.deque(sorted(states))
     link_of, dependent_of, provider_of = graph.link, graph.dependent, graph.provider
@@ -142,7 +143,7 @@ def impact(graph: Graph, focals: Mapping[int, int]) -> Impact:
             kind = link_of[link]
             worst = state
             if kind.mode == REDUNDANT:
-                group = (other, kind.name)
+                group = (other, id(kind))
                 if group not in size:
                     size[group] = sum(link_of[each] is kind for each in graph.up[other])
                 downs = down_count.get(group, 0) + (state == DOWN)

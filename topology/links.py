@@ -126,6 +126,20 @@ def is_part(whole: Optional[str], part: Optional[str]) -> bool:
     return (whole, part) in _PARTS
 
 
+# What is in a VPC is nothing without it, and the VPC is no other path beside its subnets.
+HOLDING = "vpc"
+_HELD = {
+    each.name: LinkType(each.name, each.dependent, each.provider, HARD, DOWN)
+    for each in TYPES.values()
+    if each.provider == "network" and (each.mode == REDUNDANT or each.dependent == "network")
+}
+
+
+def held(link: LinkType) -> LinkType:
+    """The link type where the provider is a network that holds others."""
+    return _HELD.get(link.name, link)
+
+
 def kind_of(type_name: str, traits: Mapping[str, str]) -> str:
     """The kind of a resource, by its type and what it says of itself."""
     role = traits.get("type_id") or ""
