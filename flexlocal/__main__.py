@@ -75,8 +75,9 @@ def _failed(error: Exception) -> int:
     from flexlocal.distributions import BuildError
     from flexlocal.manifest import ManifestError
     from inventory.errors import InventoryError
+    from topology.errors import TopologyError
 
-    if isinstance(error, (AccountsError, InventoryError, ManifestError)):
+    if isinstance(error, (AccountsError, InventoryError, ManifestError, TopologyError)):
         terminal.say(f"flexlocal: {error}")
         return BAD_USAGE
     for line in f"{type(error).__name__}: {error}".split("\n"):  # a build that failed has a trace

@@ -483,3 +483,92 @@ _in_inventory(
     text="Copy it into a new file, or into an empty PostgreSQL database, and check the copy.",
     examples="postgresql://user@host/inventory",
 )  # fmt: skip
+
+
+# --- topology -----------------------------------------------------------------------------------------
+
+
+@flexlocal.group("topology", cls=Commands, context_settings=CONTEXT)
+def topology() -> None:
+    """What depends on what, what breaks with what, what is weak, and what is down now.
+
+    A RESOURCE is an id, a name, an ARN or an address. --format svg and mermaid draw the answer. Exit status: 0 answered;
+    1 no path, or not everything is up (clique, now); 2 the question can't be answered.
+    """
+
+
+_pictured = [_format([*FORMATS, "svg", "mermaid"]), *columns]
+_one_resource = click.argument("resource", metavar="RESOURCE")
+_of_kind = click.option("--kind", metavar="KIND", help="server, host, router, wan_link, vca, ...")
+
+
+def _in_topology(name: str, *options: Callable[[Any], Any], text: str, examples: str = "") -> None:
+    options = (*options, as_of, which, *_pictured)
+    command(
+        name, f"topology_commands:{name}", *options, examples=examples, text=text, group=topology
+    )
+
+
+_in_topology(
+    "impact",
+    click.argument("resources", nargs=-1, metavar="[RESOURCE]..."),
+    click.option("--list", metavar="FILE", help="A maintenance list: a resource a line; - reads it from stdin."),
+    click.option("--state", type=click.Choice(["down", "degraded"]), default="down", show_default=True, help="What happens to them."),
+    click.option("--owner", metavar="KEY", help="What each customer loses: by the value of a tag, or of tenant, project_id, customer-name."),
+    click.option("--max-distance", type=click.IntRange(1), metavar="N", help="Only so many links away."),
+    _of_kind,
+    in_account,
+    of_type,
+    text="Show what stops, and what is only weakened, if resources go down.\n\nEach row has its reason.",
+    examples="core-router-1\n--list maintenance.txt --owner customer\nweb-1 --format mermaid",
+)  # fmt: skip
+_in_topology(
+    "path",
+    click.argument("start", metavar="RESOURCE"),
+    click.argument("end", metavar="RESOURCE"),
+    in_account,
+    of_type,
+    text="Show the shortest path between two resources.",
+    examples="web-1 core-router-1",
+)
+_in_topology(
+    "clique",
+    _one_resource,
+    click.option("--cliques", metavar="FILE", help="Clique types that extend or replace the usual ones (YAML)."),
+    in_account,
+    of_type,
+    text="Show what belongs to a resource: what it runs on, its networks, what uses it, and whether all of it is up.\n\nExit status 1 if something is not.",
+    examples="web-1\nweb-1 --format svg > web-1.svg",
+)  # fmt: skip
+_in_topology(
+    "spof",
+    _of_kind,
+    click.option("--seconds", type=click.FloatRange(0), default=10, show_default=True, metavar="N", help="Stop after this time."),
+    text="Show single points of failure: what takes others down with it, the worst first.",
+    examples="--kind router\n--seconds 60 --format csv",
+)  # fmt: skip
+_in_topology(
+    "redundancy",
+    click.option("--since", metavar="TIME", help="Count providers too that were there then, and are gone."),
+    click.option("--all", is_flag=True, help="Also groups that never had more than one provider."),
+    in_account,
+    text="Show where one provider is left of several, though nothing is down yet.",
+    examples="--since 1d",
+)  # fmt: skip
+_in_topology(
+    "now",
+    text="Show what is not up, by the newest statuses and what follows from them; the causes first.\n\nNo cause can be left out. Exit status 1 if something is not up.",
+    examples="--format mermaid",
+)  # fmt: skip
+_in_topology(
+    "links",
+    text="Show links between accounts, with the evidence for each and how sure it is.",
+    examples="--filter evidence=*likely*",
+)
+_in_topology(
+    "problems",
+    click.option("--problem", metavar="PROBLEM", help="self, duplicate, dangling, ambiguous or unproven."),
+    in_account,
+    text="Show connections that lead nowhere or not to one place, and links that nothing proves.",
+    examples="--problem dangling --account shop",
+)  # fmt: skip

@@ -96,7 +96,7 @@ def test_single_points_of_failure(graph):
 
 def test_the_time_for_single_points_is_limited(graph):
     ticks = iter(range(100))
-    found = single_points(graph, limit_s=3, clock=lambda: next(ticks))
+    found = single_points(graph, limit_s=4, clock=lambda: next(ticks))
     assert (found.tried, found.candidates) == (3, 8)
     assert found.found[0].node.id == "n1"  # with the most dependents
 

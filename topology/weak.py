@@ -64,7 +64,7 @@ def single_points(
     until = clock() + limit_s
     found, tried = [], 0
     for number in candidates:
-        if clock() > until:
+        if clock() >= until:
             break
         tried += 1
         states = impact(graph, {number: DOWN}).states
