@@ -10,10 +10,11 @@ PY := $(VENV)/bin/python
 BENCHED := $(VENV)/.test $(VENV)/bench/.done $(VENV)/juju-3/.done
 CHECKED := benchmarks flexlocal inventory modules shared tests tools topology
 ACCOUNTS := demo-aws demo-openstack demo-netbox demo-juju demo-osm demo-tapi demo-ietf_l2vpn
+LATER := demo-aws
 FAMILIES := servers networks volumes appliances circuits vca_status wan_links
 DEMO_INVENTORY := dist/demo-inventory.db
 
-.PHONY: audit bench bench-check bench-inventory bench-write benchmark build checked coverage demo docs fuzz fuzz-guided mutants test test-faults test-inventory test-inventory-kill test-long test-postgres test-pythons test-shuffled vendor-test wheels lint format test-openstack record-aws record-openstack record-netbox record-simulated expected readme lock sbom sign verify clean
+.PHONY: audit bench bench-check bench-inventory bench-write benchmark build checked coverage demo docs fuzz fuzz-guided mutants test test-faults test-inventory test-inventory-kill test-long test-postgres test-pythons test-shuffled vendor-test wheels lint format test-openstack record-aws record-openstack record-netbox record-simulated record-later expected readme lock sbom sign verify clean
 
 demo: $(VENV)/.demo
 	@for account in $(ACCOUNTS); do for family in $(FAMILIES); do \
@@ -27,10 +28,13 @@ demo: $(VENV)/.demo
 	mkdir -p dist; rm -f $(DEMO_INVENTORY) $(DEMO_INVENTORY)-*; export FLEXLOCAL_INVENTORY=$(DEMO_INVENTORY); \
 	echo "== all of it, in an inventory"; \
 	$(VENV)/bin/flexlocal poll --account 'demo-*' || exit 1; \
+	$(VENV)/bin/flexlocal inventory pin "before the changes" || exit 1; \
 	echo; echo "== who has 10.13.255.55, and which networks hold it"; \
 	$(VENV)/bin/flexlocal inventory search 10.13.255.55 || exit 1; \
-	echo; echo "== what differs from an hour ago, of the servers of demo-juju"; \
-	$(VENV)/bin/flexlocal inventory diff 1h now --account demo-juju --type server; test $$? -eq 1
+	echo; echo "== $(LATER) a day later, after changes on its servers"; \
+	$(VENV)/bin/flexlocal poll $(LATER:%=--account %) --later || exit 1; \
+	echo; echo "== what differs of the servers of demo-aws"; \
+	$(VENV)/bin/flexlocal inventory diff "before the changes" now --account demo-aws --type server; test $$? -eq 1
 
 # Needs a package index the first time; what it got is kept in dist/.cache.
 build: $(VENV)/.demo
@@ -163,6 +167,10 @@ record-openstack: $(VENV)/.lab
 
 record-netbox: $(VENV)/.test
 	$(PY) -m tools.record netbox --recordings "$(RECORDINGS)"
+
+# Records the second point in time: the same account after changes. First, it must be as the first cassettes have it.
+record-later: $(VENV)/.test
+	$(PY) -m tools.record aws --later
 
 record-simulated: $(VENV)/.test
 	$(PY) -m tools.record juju

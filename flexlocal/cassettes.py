@@ -44,6 +44,7 @@ from shared.providers import osm
 from shared.transport.http import without_query
 
 ROOT = Path(__file__).resolve().parent.parent / "cassettes"
+LATER = "later"  # the folder of the second recordings
 CONFIG = {"scopes_at_once": 1}
 NEVER = "2999-12-31T23:59:59.000000Z"
 
@@ -80,12 +81,18 @@ _TOKEN_IN_PATH = re.compile(r"(?<=/admin/v1/tokens/)[^/?]+")
 _OSM_LOGINS = ({"username", "password"}, {"issued_at", "expires", "id"})
 
 
-def path(family: str, provider: str, handler: str = "get") -> Path:
+def path(family: str, provider: str, handler: str = "get", later: bool = False) -> Path:
     """The cassette of a cell's handler, with the demo account.
 
-    Families share one of ``validate_credentials``, which has that in place of the family.
+    Families share one of ``validate_credentials``, which has that in place of the family. ``later``: the recording
+    of the same account after changes on the server, which some providers' ``get`` have.
     """
-    return ROOT / family / _name(provider, handler)
+    return (ROOT / LATER if later else ROOT) / family / _name(provider, handler)
+
+
+def has_later(provider: str) -> bool:
+    """Whether the provider's demo account was recorded a second time."""
+    return any((ROOT / LATER).glob(f"*/{_name(provider, 'get')}"))
 
 
 def own_path(account: str, family: str, provider: str, handler: str = "get") -> Path:

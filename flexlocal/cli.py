@@ -162,6 +162,10 @@ event = [
         "--option", "options", multiple=True, metavar="KEY=VALUE", help="An option of the event, such as allow_partial=true."
     ),
 ]  # fmt: skip
+later = click.option(
+    "--later", is_flag=True,
+    help="Replay a demo account as it was recorded a second time, after changes (demo-aws).",
+)  # fmt: skip
 columns = [
     click.option("--columns", metavar="NAMES", help="Columns of the table, or paths such as details.server.state; with commas."),
     click.option("--wide", is_flag=True, help="All columns in full, however wide the terminal is."),
@@ -188,6 +192,7 @@ command(
     click.option("--live", is_flag=True, help="Call the provider (the default but for demo accounts)."),
     click.option("--replay", is_flag=True, help="Answer from the cassette (the default for demo accounts)."),
     click.option("--record", is_flag=True, help="Call the provider and record a new cassette."),
+    later,
     *shown,
     text="Call a handler of a FAMILY for one account.",
     examples="""servers --account demo-aws
@@ -217,6 +222,7 @@ command(
     accounts_file,
     click.option("--scope", "scopes", multiple=True, metavar="NAME", help="Only this region, project or site (may be repeated; * for any text)."),
     click.option("--option", "options", multiple=True, metavar="KEY=VALUE", help="An option of the event, such as deadline_s=120."),
+    later,
     *shown,
     text="Poll accounts and store what they have in an inventory.\n\nAll accounts of the accounts file with all their families, unless some are named. Exit status: 0 if all polls were complete, 1 if not, 2 for bad usage, 130 when interrupted.",
     examples="""--account shop-prod

@@ -30,6 +30,16 @@ def unknown(what: str, name: str, known: Iterable[str]) -> BadUsage:
     return BadUsage(f"no {what} {name!r}; there are {', '.join(there)}{nearest(name, there)}")
 
 
+def no_later(what: str) -> BadUsage:
+    """The error for --later with something that was recorded once, or never."""
+    from flexlocal import accounts, cassettes
+
+    there = [name for name, each in accounts.demo().items() if cassettes.has_later(each.provider)]
+    return BadUsage(
+        f"--later: {what} has no second recording; get of {' and '.join(there)} has one"
+    )
+
+
 def pair(text: str, option: str) -> tuple[str, str]:
     """The two parts of KEY=VALUE."""
     key, equals, value = text.partition("=")

@@ -15,7 +15,16 @@ from collections.abc import Iterable, Sequence
 from types import SimpleNamespace
 from typing import Any, Callable, Optional, TextIO, Union
 
-from flexlocal import accounts, inventories, options, poll_workers, results, show, terminal
+from flexlocal import (
+    accounts,
+    cassettes,
+    inventories,
+    options,
+    poll_workers,
+    results,
+    show,
+    terminal,
+)
 from flexlocal.accounts import AccountsError
 from flexlocal.families import families
 from flexlocal.options import BadUsage
@@ -120,12 +129,14 @@ def _tasks(args: SimpleNamespace) -> list[Task]:
     given = dict(options.pair(text, "--option") for text in args.options)
     given = {key: options.json_or_text(text) for key, text in given.items()}
     chosen = _accounts(args)
+    if args.later and not any(each.demo and cassettes.has_later(each.provider) for each in chosen):
+        raise options.no_later(", ".join(each.name for each in chosen))
     providers = sorted({provider for cells in known.values() for provider in cells})
     for account in chosen:
         if account.provider not in providers:
             raise options.unknown("cell of provider", account.provider, providers)
     tasks = [
-        Task(account, family, handler, given, tuple(args.scopes), every)
+        Task(account, family, handler, given, tuple(args.scopes), every, args.later)
         for account in chosen
         for family, cells in known.items()
         if account.provider in cells and (not args.families or family in args.families)

@@ -83,7 +83,7 @@ def run(args: SimpleNamespace) -> int:
     if handler.__name__ == "get":  # of other handlers, no list says which fields there are
         view.check(show.columns(args.family), RESOURCE)
     event, account = options.event(args)
-    mode = _mode(args) or ("replay" if account and account.demo else "live")
+    mode = _mode(args) or ("replay" if args.later or (account and account.demo) else "live")
     progress = terminal.Progress(args.family) if sys.stderr.isatty() else None
     context = Context(
         config={} if mode == "live" else dict(cassettes.CONFIG),
@@ -135,6 +135,8 @@ def _mode(args: SimpleNamespace) -> Optional[str]:
     chosen = [mode for mode in MODES if getattr(args, mode)]
     if len(chosen) > 1:
         raise BadUsage(f"--{' and --'.join(chosen)} exclude each other")
+    if args.later and chosen not in ([], ["replay"]):
+        raise BadUsage(f"--{chosen[0]} and --later exclude each other")
     return chosen[0] if chosen else None
 
 
@@ -176,6 +178,12 @@ def _cassette(
     file, of_get = (
         _cassette_of(args, name, request, account) for name in (handler.__name__, "get")
     )
+    if args.later:
+        later = cassettes.path(args.family, request.provider, handler.__name__, later=True)
+        if cassettes.ROOT / "own" in file.parents or not later.exists():
+            name = account.name if account else "the event"
+            raise options.no_later(f"{handler.__name__} of {args.family} of {name}")
+        file = later
     if mode == "replay":
         # a login, and the status of many a cell, need nothing that get does not
         with cassettes.replay(file if file.exists() else of_get, request.credentials):

@@ -28,7 +28,7 @@ class Column:
 # What is copied from a table: never left out, and shortened last and in the middle, beyond the length of a UUID.
 WHOLE = ("ID", "RESOURCE")
 ALWAYS = (
-    "NAME", *WHOLE, "LEVEL", "METRIC", "VALUE", "MESSAGE", "SEVERITY", "FIELD", "BEFORE", "AFTER"
+    "NAME", *WHOLE, "LEVEL", "METRIC", "VALUE", "MESSAGE", "WHAT", "FIELD", "BEFORE", "AFTER"
 )  # fmt: skip
 # The first to give way where there is no room for all columns; then those that are not named here, from the right.
 FIRST_OUT = (

@@ -196,6 +196,9 @@ def test_no_secret_in_cassette_or_golden_file(cell):
     handlers = expected.handlers(family, provider)
     files = [cassettes.path(family, provider, handler) for handler in handlers]
     files += [expected.path(family, provider, handler) for handler in handlers]
+    if cassettes.path(family, provider, later=True).exists():
+        files += [cassettes.path(family, provider, later=True)]
+        files += [expected.path(family, provider, later=True)]
     of_login = cassettes.path("validate_credentials", provider)
     for file in [*files, of_login] if of_login.exists() else files:
         text = file.read_text(encoding="utf-8")

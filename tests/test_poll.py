@@ -1006,9 +1006,17 @@ def test_the_demo_accounts_are_replayed(monkeypatch, tmp_path, capsys):
 # --- make demo, and the page ----------------------------------------------------------------------
 
 
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+def recorded_later():
+    files = (ROOT / "cassettes" / "later").rglob("*.yaml")
+    return sorted({file.stem for file in files})
+
+
 def demo_in_an_inventory():
     """The lines of make demo's recipe that poll into an inventory, as the shell gets them."""
-    recipe = re.search(r"^demo:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE)[1]
+    recipe = re.search(r"^demo:.*\n((?:\t.*\n)+)", MAKEFILE, re.MULTILINE)[1]
     return recipe[recipe.index("@echo; if ! ") + 1 :].replace("\t", "").replace("$$?", "$?")
 
 
@@ -1016,15 +1024,24 @@ def demo_in_an_inventory():
 def test_make_demo_polls_into_an_inventory_and_asks_it(monkeypatch, tmp_path, capsys):
     """Here with few of its accounts; tests/test_docs.py has all their families."""
     lines = re.findall(r"\$\(VENV\)/bin/flexlocal (.*?)(?: \|\| exit 1)?;", demo_in_an_inventory())
-    polled, searched, compared = map(shlex.split, lines)
+    polled, pinned, searched, later, compared = map(shlex.split, lines)
     assert polled == ["poll", "--account", "demo-*"]
     monkeypatch.setenv("FLEXLOCAL_INVENTORY", str(tmp_path / "demo.db"))
-    assert main(["poll", "--account", "demo-juju", "--account", "demo-netbox"]) == 0
+    few = ["--account", "demo-aws", "--account", "demo-netbox", "--family", "networks", "--family", "servers"]  # fmt: skip
+    assert main(["poll", *few]) == 0
     assert " complete; stored in " in capsys.readouterr().out
+    assert main(pinned) == 0
     assert main(searched) == 0
     assert "10.13.255.55" in capsys.readouterr().out
+    accounts = re.search("^LATER := (.*)$", MAKEFILE, re.MULTILINE)[1].split()
+    assert accounts == [f"demo-{each}" for each in recorded_later()]
+    assert later == ["poll", "$(LATER:%=--account", "%)", "--later"]
+    assert main(["poll", *few, "--later"]) == 0
     assert main(compared) == 1  # which the recipe expects
-    assert "7 resources differ between" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "13 resources differ between" in shown
+    for what in ("added", "gone", "changed", "re-created", "connections.volume"):
+        assert what in shown
 
 
 def test_make_demo_says_what_it_leaves_out_without_the_extra(tmp_path):

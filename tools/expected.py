@@ -1,7 +1,7 @@
 """Writes the golden files from the cassettes: ``python -m tools.expected [FAMILY [PROVIDER [HANDLER]]]``.
 
-They are what each handler of each demo account's cells replays to. The clock stands where the cassette says, or
-else at ``SEEN_AT``.
+They are what each handler of each demo account's cells replays to, also from its second recording where there is
+one (``later``). The clock stands where the cassette says, or else at ``SEEN_AT``.
 """
 
 import argparse
@@ -28,11 +28,11 @@ def handlers(family: str, provider: str) -> list[str]:
     return list(load_cell(families()[family][provider]).permissions_by_handler)
 
 
-def replayed(family: str, provider: str, handler: str = "get") -> Any:
+def replayed(family: str, provider: str, handler: str = "get", later: bool = False) -> Any:
     """What the cell's handler returns for its demo account, from the cassette alone."""
     called = getattr(importlib.import_module(f"modules.{family}.main"), handler)
     event = accounts.load()[f"demo-{provider}"].event()
-    file = cassettes.path(family, provider, handler)
+    file = cassettes.path(family, provider, handler, later)
     clock = contextlib.nullcontext() if cassettes.recorded_at(file) else frozen()
     with cassettes.replay(file) as cassette, clock:
         with contextlib.redirect_stdout(io.StringIO()):
@@ -58,8 +58,9 @@ def text(answer: Any) -> str:
     return f'{{"last_update": {last_update}, "{what}": [\n' + ",\n".join(lines) + "\n]}\n"
 
 
-def path(family: str, provider: str, handler: str = "get") -> Path:
-    return EXPECTED / family / cassettes.path(family, provider, handler).with_suffix(".json").name
+def path(family: str, provider: str, handler: str = "get", later: bool = False) -> Path:
+    recorded = cassettes.path(family, provider, handler, later).relative_to(cassettes.ROOT)
+    return EXPECTED / recorded.with_suffix(".json")
 
 
 def main() -> None:
@@ -78,9 +79,12 @@ def main() -> None:
     ]
     for cell in cells:
         if all(wanted[name] in ("", value) for name, value in zip(names, cell)):
-            file = path(*cell)
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text(replayed(*cell)), encoding="utf-8")
+            for later in (False, True):
+                if later and not cassettes.path(*cell, later=True).exists():
+                    continue
+                file = path(*cell, later=later)
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(text(replayed(*cell, later=later)), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,10 @@ Juju: from a simulator (tools/demo_juju.py), which this starts on the endpoint o
 makes itself becomes the account's.
 tapi and ietf_l2vpn: from their simulators, which this starts on the port of the account's url.
 
+With ``--later``, ``get`` of all families is recorded a second time, after changes on the server (of AWS:
+tools/later_aws.py), into ``cassettes/later``. The server must first have what the first cassettes hold, so that the
+two recordings are of the same objects: else this ends with what differs.
+
 The other handlers are recorded from what the cassette of ``get`` holds, as of the moment of its recording, so that
 they are about the same resources. What it lacks is simulated: tools/simulated_aws.py, tools/simulated_openstack.py.
 """
@@ -22,8 +26,10 @@ import argparse
 import contextlib
 import datetime
 import importlib
+import json
 import socket
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -33,7 +39,16 @@ from flexlocal import accounts, cassettes, websocket_cassettes
 from flexlocal.__main__ import families
 from flexlocal.cassette_server import CassetteServer
 from flexlocal.context import Context
-from tools import demo_aws, demo_controllers, demo_juju, demo_osm, expected, netbox_replay
+from tools import (
+    demo_aws,
+    demo_controllers,
+    demo_juju,
+    demo_osm,
+    expected,
+    later_aws,
+    netbox_replay,
+)
+from tools.same_ids import Names
 from tools.simulated_aws import Aws
 from tools.simulated_openstack import OpenStack
 
@@ -90,11 +105,24 @@ def record(provider: str, family: str = "", handler: str = "", recordings: str =
                 _record_from_get(each, name, account)
 
 
+def record_later(provider: str) -> None:
+    """Record ``get`` of the provider's families again after changes. Exits with a message where it can't."""
+    if provider not in LATER:
+        sys.exit(f"{provider} has no second recording; {', '.join(LATER)} has one")
+    account = accounts.load()[f"demo-{provider}"]
+    here = [family for family, cells in families().items() if provider in cells]
+    with LATER[provider](account, here) as change:
+        for family in here:
+            _check_same(family, account)
+        change()
+        for family in here:
+            _record(family, "get", account, cassettes.path(family, provider, later=True))
+
+
 def _record(family: str, handler: str, account: accounts.Account, file: Path, **more: Any) -> None:
     """Record one call of a handler over the demo account's cassette."""
-    called = getattr(importlib.import_module(f"modules.{family}.main"), handler)
     with cassettes.record(file, account.credentials, **more):
-        answer = called(account.event(), Context(dict(cassettes.CONFIG)))
+        answer = _called(family, handler, account)
         if isinstance(answer, dict) and answer.get("ok") is False:
             sys.exit(f"{family}: {answer['reason']}")
     if account.provider in SIMULATED:
@@ -103,6 +131,11 @@ def _record(family: str, handler: str, account: accounts.Account, file: Path, **
             file, f"No {name}: a simulator answered (tools/{tool}.py). Names and ids are invented."
         )
     print(f"recorded {file.relative_to(cassettes.ROOT.parent)}")
+
+
+def _called(family: str, handler: str, account: accounts.Account) -> Any:
+    called = getattr(importlib.import_module(f"modules.{family}.main"), handler)
+    return called(account.event(), Context(dict(cassettes.CONFIG)))
 
 
 def _comment(cassette: Path, text: str) -> None:
@@ -159,6 +192,44 @@ def _free(url: str) -> tuple[str, int]:
     return address
 
 
+# --- get, after changes -----------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _later_aws(account: accounts.Account, here: list[str]) -> Iterator[Callable[[], None]]:
+    """A server that has what the first cassettes hold, and what changes it."""
+    host, port = _free(account.credentials["endpoint_url"])
+    server, url = later_aws.serve(host, port)
+    with contextlib.ExitStack() as stack:
+        stack.callback(server.stop)
+        names = Names()
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        for family in here:
+            file = folder / family / "aws.yaml"
+            with cassettes.record(file, account.credentials):
+                _called(family, "get", account)
+            names.learn(file, cassettes.path(family, "aws"))
+        later_aws.rename(names.known)
+        yield lambda: later_aws.change(url)
+
+
+LATER = {"aws": _later_aws}
+
+
+def _check_same(family: str, account: accounts.Account) -> None:
+    """That the server has what the first cassette holds: the same resources, but for when they were seen."""
+    golden = json.loads(expected.path(family, account.provider).read_text(encoding="utf-8"))
+    found = json.loads(json.dumps(_called(family, "get", account)))
+    for resource in (*golden, *found):
+        resource["base"].pop("last_seen_at")
+    differing = [one["id"] for one, other in zip(found, golden) if one != other]
+    if differing or len(found) != len(golden):
+        sys.exit(
+            f"{family}: the server has {len(found)} resources and the first cassette {len(golden)}; "
+            f"not the same: {', '.join(differing[:5])}"
+        )
+
+
 # --- the other handlers: from the cassette of get ---------------------------------------------------
 
 
@@ -208,7 +279,12 @@ def main() -> None:
     parser.add_argument("family", nargs="?", default="", metavar="FAMILY")
     parser.add_argument("handler", nargs="?", default="", metavar="HANDLER")
     parser.add_argument("--recordings", default="", metavar="FOLDER", help="of NetBox's answers")
-    record(**vars(parser.parse_args()))
+    parser.add_argument("--later", action="store_true", help="record get again, after changes")
+    given = vars(parser.parse_args())
+    if given.pop("later"):
+        record_later(given["provider"])
+    else:
+        record(**given)
 
 
 if __name__ == "__main__":
