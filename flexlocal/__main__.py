@@ -5,7 +5,6 @@ stdout carries what the handler returned and nothing else. Exit status: 0; 1 for
 
 import os
 import sys
-import traceback
 from typing import Optional
 
 import click
@@ -83,11 +82,7 @@ def _failed(error: Exception) -> int:
     for line in f"{type(error).__name__}: {error}".split("\n"):  # a build that failed has a trace
         terminal.say(line)
     if not isinstance(error, (BuildError, RegionError)):
-        if terminal.verbose:
-            for line in traceback.format_exc().splitlines():
-                terminal.say(line)
-        else:
-            terminal.say("This is an error of flexlocal itself: -v shows where, for a report.")
+        terminal.say_trace("flexlocal")
     return FAILED
 
 

@@ -17,6 +17,7 @@ from shared.engine.masking import Masker, secrets_in
 
 if TYPE_CHECKING:
     from inventory import Inventory
+    from inventory.model import Stored
 
 POINTS = {"get_status": "status", "get_metrics": "metrics", "get_logs": "logs"}
 HANDLERS = ("get", *POINTS)
@@ -228,35 +229,8 @@ class _Poll:
             scopes = poll_scopes.by_scope(self._answers, resources, self._mask)
         except BaseException as error:
             return self._failed_and_stored(error)
-        provider = self._task.account.provider
-        every = not self._task.only_scopes and poll_scopes.lists_all_scopes(self._credentials)
-        times = {"started_at": self._started, "ended_at": self._store.now()}
-        with self._store.open() as inventory:
-            poll_scopes.keep_held_elsewhere(
-                inventory,
-                self._account,
-                self._family,
-                self._answers,
-                scopes,
-                self._context.state,
-                every,
-            )
-            state = self._state(inventory)
-            if state is not None:
-                inventory.store_points(
-                    self._account, self._family, "get_status", [], provider=provider, state=state
-                )
         try:
-            with self._store.open() as inventory:
-                stored = inventory.store(
-                    self._account,
-                    self._family,
-                    scopes,
-                    provider=provider,
-                    all_scopes=every,
-                    **times,
-                )
-                self._store.stored.add(self._task)
+            stored = self._stored(scopes)
         except InvalidResource as error:
             return self._failed_and_stored(error)
         self._renew_views()
@@ -268,6 +242,33 @@ class _Poll:
             gone=stored.gone,
             error="; ".join(poll_scopes.failures(scopes).values()) or None,
         )
+
+    def _stored(self, scopes: poll_scopes.Scopes) -> "Stored":
+        """Raises InvalidResource and StalePoll."""
+        every = not self._task.only_scopes and poll_scopes.lists_all_scopes(self._credentials)
+        ended = self._store.now()
+        with self._store.open() as inventory:
+            poll_scopes.keep_held_elsewhere(
+                inventory,
+                self._account,
+                self._family,
+                self._answers,
+                scopes,
+                self._context.state,
+                every,
+            )
+            stored = inventory.store(
+                self._account,
+                self._family,
+                scopes,
+                provider=self._task.account.provider,
+                started_at=self._started,
+                ended_at=ended,
+                all_scopes=every,
+                state=self._state(inventory),
+            )
+            self._store.stored.add(self._task)
+        return stored
 
     def _failed_and_stored(self, error: BaseException) -> Result:
         """Store that the poll failed, with the reason of each scope if all of them failed."""

@@ -4,7 +4,6 @@ import contextlib
 import importlib
 import json
 import sys
-import traceback
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -123,11 +122,7 @@ def run(args: SimpleNamespace) -> int:
 def _failed(error: Exception) -> int:
     terminal.say(f"{type(error).__name__}: {error}")
     if not isinstance(error, ConnectorError):
-        if terminal.verbose:
-            for line in traceback.format_exc().splitlines():
-                terminal.say(line)
-        else:
-            terminal.say("This is an error of the connector itself: -v shows where, for a report.")
+        terminal.say_trace("the connector")
     return FAILED
 
 

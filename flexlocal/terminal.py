@@ -13,6 +13,7 @@ import sys
 import textwrap
 import threading
 import time
+import traceback
 from typing import Any, TextIO
 
 # The engine logs an error before it raises it; the command line shows the raised error, so not the log line too.
@@ -38,6 +39,15 @@ def say(line: str) -> None:
         before = "\n" if _progress_is_open else ""
         _progress_is_open = False
         print(before + folded(line_of(line), sys.stderr), file=sys.stderr, flush=True)
+
+
+def say_trace(of: str) -> None:
+    """Below the error that is handled now, a bug: with -v where it comes from, else that -v shows it."""
+    if verbose:
+        for line in traceback.format_exc().splitlines():
+            say(line)
+    else:
+        say(f"This is an error of {of} itself: -v shows where, for a report.")
 
 
 def folded(line: str, out: TextIO, indent: str = "") -> str:

@@ -11,7 +11,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Callable, Optional
 
 from sqlalchemy import Connection, Select, Table, and_, func, null, or_, select
-from sqlalchemy.sql.elements import ColumnElement
 
 from inventory.changes import ABSENT, Change, apply, compare_documents
 from inventory.entries import Filter, Reader
@@ -138,9 +137,7 @@ def _marks(
         noticed.append(("states", reading, reading.c.to_run, null()))
     for name, row, number, after in noticed:
         statement = select(row.c.resource_id, number, after).join(run, run.c.id == number)
-        conditions: list[ColumnElement[bool]] = wanted.sources()
-        if wanted.type is not None:
-            conditions.append(kind.c.name == wanted.type)
+        conditions = wanted.resources()
         if conditions:
             statement = (
                 statement.join(resource, resource.c.id == row.c.resource_id)

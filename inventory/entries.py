@@ -23,7 +23,16 @@ from inventory.model import (
     written,
 )
 from inventory.retention import EVERY_STATE_SINCE, since
-from inventory.rows import AT_ONCE, Documents, at_snapshot, at_time, chunks, contains, covers
+from inventory.rows import (
+    AT_ONCE,
+    Documents,
+    at_snapshot,
+    at_time,
+    chunks,
+    contains,
+    covers,
+    placed,
+)
 from inventory.schema import (
     account,
     kind,
@@ -68,6 +77,10 @@ class Filter:
         if self.scope is not None:
             found.append(scope.c.name == self.scope)
         return found
+
+    def resources(self) -> list[ColumnElement[bool]]:
+        """Those, and one on types."""
+        return [*self.sources(), *([] if self.type is None else [kind.c.name == self.type])]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,16 +158,11 @@ class Reader:
     def _some_keys(self, wanted: Filter, after: int, limit: int) -> list[int]:
         statement = (
             select(resource.c.id)
-            .join(source, source.c.id == resource.c.source_id)
-            .join(account, account.c.id == source.c.account_id)
-            .join(scope, scope.c.id == resource.c.scope_id)
-            .join(kind, kind.c.id == resource.c.kind_id)
-            .where(resource.c.id > after, *wanted.sources())
+            .select_from(placed)
+            .where(resource.c.id > after, *wanted.resources())
             .order_by(resource.c.id)
             .limit(limit)
         )
-        if wanted.type is not None:
-            statement = statement.where(kind.c.name == wanted.type)
         if self.at is None:
             statement = statement.where(resource.c.present)
             if wanted.state is not None:
@@ -286,10 +294,7 @@ class Reader:
                 resource.c.scope_id,
                 resource.c.source_id,
             )
-            .join(source, source.c.id == resource.c.source_id)
-            .join(account, account.c.id == source.c.account_id)
-            .join(scope, scope.c.id == resource.c.scope_id)
-            .join(kind, kind.c.id == resource.c.kind_id)
+            .select_from(placed)
             .where(resource.c.id.in_(keys))
         )
         rows = self.connection.execute(statement).all()

@@ -174,17 +174,19 @@ class Inventory:
         started_at: datetime.datetime,
         ended_at: datetime.datetime,
         all_scopes: bool = False,
+        state: Optional[Mapping[str, Any]] = None,
     ) -> Stored:
         """Store a poll in one transaction.
 
         ``scopes`` has the resources of each scope that was polled completely, and a ``Failure`` for each other one,
         whose resources stay as they are. Scopes that are not named stay as they are too; with ``all_scopes``, the
-        provider no longer has them, and their resources are gone.
+        provider no longer has them, and their resources are gone. ``state`` is all of ``context.state``, for the next
+        poll; None: it stays as it is.
 
         Raises InvalidPoll, InvalidResource or StalePoll.
         """
         checked = poll.checked(account, provider, family, scopes, started_at, ended_at, all_scopes)
-        stored = self._written(lambda connection: store.store(connection, checked))
+        stored = self._written(lambda connection: store.store(connection, checked, state))
         if stored.added + stored.changed >= BULK and self._url.drivername == "sqlite":
             with database.meaning(self._url):
                 sqlite.after_bulk(self._engine)

@@ -17,10 +17,12 @@ from inventory.fields import encode_text, put, remove
 from inventory.schema import (
     account,
     dictionary,
+    kind,
     path,
     reading,
     resource,
     run,
+    scope,
     snapshot_run,
     source,
     version,
@@ -115,18 +117,18 @@ def find_resources(
     connection: Connection, account_id: int, keys: Collection[tuple[int, str]]
 ) -> dict[tuple[int, str], int]:
     by_kind: dict[int, list[str]] = {}
-    for kind, key in keys:
-        by_kind.setdefault(kind, []).append(key)
+    for kind_id, key in keys:
+        by_kind.setdefault(kind_id, []).append(key)
     found = {}
-    for kind, ids in by_kind.items():
+    for kind_id, ids in by_kind.items():
         for some in chunks(ids):
             statement = select(resource.c.external_id, resource.c.id).where(
                 resource.c.external_id.in_(some),
-                resource.c.kind_id == kind,
+                resource.c.kind_id == kind_id,
                 resource.c.account_id == account_id,
             )
             for key, number in connection.execute(statement):
-                found[kind, key] = number
+                found[kind_id, key] = number
     return found
 
 
@@ -147,6 +149,15 @@ def add_source(connection: Connection, account_id: int, family: str) -> int:
         source.c.account_id == account_id, source.c.family == family
     )
     return int(connection.execute(statement.with_for_update()).scalar_one())
+
+
+# Resources that were ever there, with what says where each of them is.
+placed = (
+    resource.join(source, source.c.id == resource.c.source_id)
+    .join(account, account.c.id == source.c.account_id)
+    .join(scope, scope.c.id == resource.c.scope_id)
+    .join(kind, kind.c.id == resource.c.kind_id)
+)
 
 
 # --- times ---

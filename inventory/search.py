@@ -14,9 +14,8 @@ from inventory.errors import InvalidQuestion
 from inventory.extract import HOST, address_of, identifier_of, packed, tag_value, unpacked
 from inventory.fields import pointer
 from inventory.model import Found, Hit, When
-from inventory.rows import AT_ONCE, chunks, contains, covers
+from inventory.rows import AT_ONCE, chunks, contains, covers, placed
 from inventory.schema import (
-    account,
     address,
     former_name,
     identifier,
@@ -24,8 +23,6 @@ from inventory.schema import (
     label,
     path,
     resource,
-    scope,
-    source,
     tag,
     version,
 )
@@ -234,18 +231,7 @@ class _Searcher:
 
     def _statement(self, *columns: Any) -> Select[Any]:
         """Of resources that are wanted."""
-        statement = (
-            select(*columns)
-            .select_from(resource)
-            .join(kind, kind.c.id == resource.c.kind_id)
-            .join(source, source.c.id == resource.c.source_id)
-            .join(account, account.c.id == source.c.account_id)
-            .join(scope, scope.c.id == resource.c.scope_id)
-            .where(*self._wanted.sources())
-        )
-        if self._wanted.type is not None:
-            statement = statement.where(kind.c.name == self._wanted.type)
-        return statement
+        return select(*columns).select_from(placed).where(*self._wanted.resources())
 
     def _held(self, table: FromClause, *columns: Any) -> Select[Any]:
         """Rows of a table with intervals, of the reader's time."""

@@ -1,7 +1,7 @@
 """Stores polls. Each call writes one transaction; the caller has checked what comes in (inventory/poll.py)."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 
 from sqlalchemy import Connection, bindparam, func, select, update
@@ -13,6 +13,7 @@ from inventory.errors import InvalidResource, StalePoll
 from inventory.extract import NOTHING, Extract, extract
 from inventory.fields import SLOW_BYTES, encode
 from inventory.model import COMPLETE, FAILED, PARTIAL, Stored, moment, written
+from inventory.points import keep_state
 from inventory.poll import Item, Poll
 from inventory.rows import (
     Documents,
@@ -70,7 +71,8 @@ class Step:
     known: Optional[Known]
 
 
-def store(connection: Connection, poll: Poll) -> Stored:
+def store(connection: Connection, poll: Poll, state: Optional[Mapping[str, Any]] = None) -> Stored:
+    """``state``: all of ``context.state``, for the next poll."""
     account_id = add_account(connection, poll.account, poll.provider)
     source_id = add_source(connection, account_id, poll.family)
     _check_order(connection, poll, source_id)
@@ -91,6 +93,8 @@ def store(connection: Connection, poll: Poll) -> Stored:
     )
     complete = {scopes[name] for name in poll.complete}
     result = writer.write(scopes, complete | retired) if complete else (0, 0, 0)
+    if state is not None:
+        keep_state(connection, source_id, state)
     stored = Stored(writer.run_id, _outcome(poll), len(poll.items), *result)
     connection.execute(
         update(run)

@@ -652,6 +652,25 @@ def side_by_side(action, *values):
     return failed
 
 
+def test_the_state_for_the_next_poll_is_stored_with_the_poll_or_not_at_all(inventory):
+    def stored(minute, resources, state):
+        times = {"started_at": at(minute), "ended_at": at(minute + 1)}
+        more = {"provider": "acme", "state": state, **times}
+        inventory.store("shop", "servers", {"eu": resources}, **more)
+
+    stored(0, [server("i-1")], {"a": 1, "b": 2})
+    stored(2, [server("i-1")], None)
+    assert inventory.state("shop", "servers") == {"a": 1, "b": 2}
+    with pytest.raises(errors.StalePoll):
+        stored(1, [server("i-1")], {"a": 2})
+    with pytest.raises(errors.InvalidPoint, match="'a' has a value that JSON does not have"):
+        stored(4, [server("i-2")], {"a": object()})
+    assert inventory.state("shop", "servers") == {"a": 1, "b": 2}
+    assert ids(inventory.list()) == ["i-1"]
+    stored(4, [server("i-2")], {"b": 3})
+    assert inventory.state("shop", "servers") == {"b": 3}
+
+
 def test_a_process_that_polls_keeps_others_away_until_it_ends_also_if_it_is_killed(
     inventory, inventory_url, tmp_path
 ):

@@ -518,7 +518,9 @@ def older(empty_database):
 
 
 def test_an_inventory_of_the_release_before_is_brought_up_to_date(older):
-    with pytest.raises(errors.OlderSchema, match=r"schema 0001, this one has \d+\): .* poll into it"):
+    with pytest.raises(
+        errors.OlderSchema, match=r"schema 0001, this one has \d+\): .* poll into it"
+    ):
         Inventory(older)
     with Inventory(older, create=True) as inventory:
         assert ids(inventory.list()) == ["i-1"]
