@@ -309,7 +309,8 @@ class _Report:
         words = [f"{outcomes[each]} {each}" for each in _OUTCOMES if outcomes[each]]
         if not_begun := len(self._tasks) - len(rows):
             words.append(f"{not_begun} not begun")
-        footer = f"{len(self._tasks)} polls: {', '.join(words)}; stored in {address}"
+        count = len(self._tasks)
+        footer = f"{count} poll{'s' * (count != 1)}: {', '.join(words)}; stored in {address}"
         view.show_rows(rows, _columns(self._tasks, view), self._out, footer)
 
 

@@ -110,6 +110,7 @@ class Progress:
         """See shared/engine/traffic.py."""
         scope = _visible(scope)
         if kind == "retry":
+            erase_progress()
             where = f"{scope}: " if scope else ""
             say(
                 f"{where}{facts['why']}, retry {facts['number']} of {facts['of']} "

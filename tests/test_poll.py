@@ -771,14 +771,14 @@ def test_all_accounts_and_a_summary(shop, new_inventory, tmp_path, capsys):
 
 def test_what_a_cell_does_not_have_is_not_polled(shop, capsys):
     assert main(["poll", "--account", "shop", "--handler", "get", "--handler", "get_status"]) == 0
-    assert "1 polls: 1 complete" in capsys.readouterr().out
+    assert "1 poll: 1 complete" in capsys.readouterr().out
 
 
 def test_one_error_a_line_and_status_1(shop, capsys):
     shop.planned = [scope("eu", "a"), scope("us", error=Unreachable("down"))]
     assert main(["poll", "--account", "sho*"]) == 1
     out, err = capsys.readouterr()
-    assert "1 polls: 1 partial; " in out
+    assert "1 poll: 1 partial; " in out
     errors = [line for line in err.splitlines() if line.startswith("shop things: ")]
     assert len(errors) == 1
     assert errors[0].startswith("shop things: Unreachable: us: down.")
@@ -968,7 +968,7 @@ def test_a_signal_lets_the_poll_that_runs_end(shop, monkeypatch, capsys):
     assert "stopping: shop things may end within 60 s; a second signal stops at once" in err
     first, *_, last = out.splitlines()
     assert " shop things: complete, 2 resources, 2 added, " in first
-    assert last.startswith("1 polls: 1 complete; stored in ")
+    assert last.startswith("1 poll: 1 complete; stored in ")
     assert polled_until_a_signal(shop, monkeypatch, []) == 130
     capsys.readouterr()
     assert polled_until_a_signal(shop, monkeypatch, ["--every", "15m", "--format", "ndjson"]) == 0
@@ -980,7 +980,7 @@ def test_a_poll_that_is_given_up_is_named_and_not_stored(shop, monkeypatch, caps
     assert polled_until_a_signal(shop, monkeypatch, arguments, hang=True) == 1
     out, err = capsys.readouterr()
     assert "shop things: given up; nothing of this poll is stored" in err
-    assert "1 polls: 1 given up" in out
+    assert "1 poll: 1 given up" in out
     with sqlite3.connect(tmp_path / "inventory.db") as connection:
         assert connection.execute("SELECT count(*) FROM resource").fetchone() == (0,)
 

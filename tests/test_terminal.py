@@ -156,7 +156,7 @@ def test_progress_names_scopes_records_calls_and_retries(capsys, monkeypatch):
     for text in (
         "\rservers: log in, 1 calls\x1b[K",
         "\rservers: 0 of 2 scopes, 100 records, 1 calls (eu-west-1)\x1b[K",
-        "\neu-west-1: throttled, retry 3 of 7 in 4 s\n",
+        "\r\x1b[Keu-west-1: throttled, retry 3 of 7 in 4 s\n",
         "\rservers: 1 of 2 scopes, 100 records, 1 calls (eu-west-1)\x1b[K\n",
     ):
         assert text in shown
