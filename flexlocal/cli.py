@@ -65,8 +65,12 @@ def command(
     examples: str = "",
     text: str = "",
     group: click.Group = flexlocal,
+    within: str = "flexlocal",
 ) -> None:
-    """Add a command that calls ``module:function`` of this package with its options as attributes of one object."""
+    """Add a command that calls ``module:function`` of this package with its options as attributes of one object.
+
+    ``within``: the command that the group is in.
+    """
 
     def call(verbose: bool, **values: Any) -> Any:
         terminal.verbose = verbose
@@ -81,7 +85,7 @@ def command(
     verbose = click.option(
         "-v", "--verbose", is_flag=True, help="Show the log, and where an error comes from."
     )
-    path = f"flexlocal {name}" if group is flexlocal else f"flexlocal {group.name} {name}"
+    path = f"{within} {name}" if group is flexlocal else f"{within} {group.name} {name}"
     epilog = "\b\nExamples:\n" + "".join(f"  {path} {line}\n" for line in examples.split("\n"))
     group.add_command(
         click.command(
@@ -217,6 +221,8 @@ command(
     click.option("--status-every", metavar="TIME", help="With --every: also status, at this interval."),
     click.option("--metrics-every", metavar="TIME", help="With --every: also metrics."),
     click.option("--logs-every", metavar="TIME", help="With --every: also logs."),
+    click.option("--snapshot-every", metavar="TIME", help="With --every: also snapshots, such as 7d."),
+    click.option("--window-every", metavar="TIME", help="With --every: polls of resources, and snapshots, while a change window is open."),
     click.option("--workers", type=int, default=4, show_default=True, metavar="NUMBER", help="Polls side by side."),
     click.option("--grace", default="60s", show_default=True, metavar="TIME", help="What polls that run get to end when stopped."),
     accounts_file,
@@ -228,7 +234,8 @@ command(
     examples="""--account shop-prod
 --account 'demo-*' --inventory demo.db
 --account shop-prod --family servers --family volumes
---every 15m --status-every 5m --logs-every 5m""",
+--every 15m --status-every 5m --logs-every 5m
+--every 1h --snapshot-every 7d --window-every 10m""",
 )  # fmt: skip
 command("families", "run:show_families", text="List the families and their providers.")
 
@@ -357,7 +364,7 @@ command(
 def inventory() -> None:
     """What was polled: search it, compare it, and look at earlier times.
 
-    Times are 2h (ago), 2026-11-22, 2026-11-22T10:15 (UTC), or a pin's name. Exit status: 0 found; 1 nothing found, or
+    Times are 2h (ago), 2026-11-22, 2026-11-22T10:15 (UTC), a pin's name, or a snapshot's label. Exit status: 0 found; 1 nothing found, or
     for diff, something differs; 2 the question can't be answered; 3 nothing found, but a scope's last poll was not
     complete.
     """
@@ -465,10 +472,11 @@ _in_inventory(
             ("daily-version", 365, "then the last one of each day;"),
             ("fast", 90, "changes of states and counters;"),
             ("points", 30, "status, metrics and logs;"),
-            ("polls", 30, "polls in which nothing changed."),
+            ("polls", 30, "polls in which nothing changed;"),
+            ("snapshots", 365, "scheduled snapshots that are not the baseline."),
         )
     ),
-    text="Remove old versions, but for the first and last of each resource and what is pinned.",
+    text="Remove old versions, but for the first and last of each resource, and what a pin or a snapshot names.",
 )  # fmt: skip
 _in_inventory(
     "check", text="Read everything, and list what is wrong.\n\nExit status: 0 nothing, 1 something."
@@ -577,4 +585,122 @@ _in_topology(
     in_account,
     text="Show connections that lead nowhere or not to one place, and links that nothing proves.",
     examples="--problem dangling --account shop",
+)  # fmt: skip
+
+
+# --- snapshots ----------------------------------------------------------------------------------------
+
+
+@flexlocal.group("snapshot", cls=Commands, context_settings=CONTEXT)
+def snapshot() -> None:
+    """Labels on polls: what differs from one to another, and from the design; reports, and change windows.
+
+    A snapshot is named by its label, or as last or baseline (the one that was pinned last); where a time will do, it is
+    one of flexlocal inventory. Exit status: 0 nothing differs; 1 something does; 2 trouble; 3 nothing differs, but a
+    scope was not polled completely.
+    """
+
+
+baseline = [
+    click.option("--baseline", metavar="LABEL", help="The design, instead of the snapshot that was pinned last."),
+    click.option("--no-baseline", is_flag=True, help="Compare with no design."),
+]  # fmt: skip
+gaps = click.option("--gaps", is_flag=True, help="Also what is not as designed, as before.")
+
+
+def _in_snapshot(name: str, *options: Callable[[Any], Any], text: str, examples: str = "") -> None:
+    function = {"list": "list_snapshots"}.get(name, name)
+    path = f"snapshot_commands:{function}"
+    command(name, path, *options, which, examples=examples, text=text, group=snapshot)
+
+
+_in_snapshot(
+    "take",
+    click.argument("label", metavar="[LABEL]", required=False),
+    click.argument("at", metavar="[TIME]", default="now"),
+    text="Put a label on the last polls, which keeps what they saw. Without one, the time is the label.",
+    examples='\n"as designed"\n"before the move" 2h',
+)  # fmt: skip
+_in_snapshot("list", *found, text="List the snapshots.")
+_in_snapshot(
+    "pin", click.argument("label", metavar="LABEL"),
+    text='Make a snapshot the baseline, "as designed".', examples='"as designed"\nlast',
+)  # fmt: skip
+_in_snapshot(
+    "diff",
+    click.argument("before", metavar="[BEFORE]", default="last"),
+    click.argument("after", metavar="[AFTER]", default="now"),
+    *baseline,
+    gaps,
+    click.option("--fail-on", default="low", show_default=True, metavar="SEVERITY", help="Exit status 1 from this severity on: high, medium, low."),
+    *places,
+    click.option("--slow", is_flag=True, help="Without changes of states and counters alone."),
+    *found,
+    text="Show what differs between two snapshots or times, and whether it is as designed.",
+    examples="\nbaseline\n1w now --fail-on high\n\"before the move\" last --account shop --gaps",
+)  # fmt: skip
+_in_snapshot(
+    "report",
+    click.argument("before", metavar="[BEFORE]", required=False),
+    click.argument("after", metavar="[AFTER]", default="last"),
+    *baseline,
+    click.option("--window", metavar="NAME", help="Of this change window, which is closed."),
+    in_account,
+    of_type,
+    _format(["markdown", "html"]),
+    text="""Write a report of two snapshots to stdout: the last one and the one before it, unless others are named.
+
+The same snapshots give the same bytes, whatever is polled later.""",
+    examples='> report.md\n"as designed" last --format html > report.html\n--window "move to zone b"',
+)  # fmt: skip
+_in_snapshot(
+    "export", click.argument("label", metavar="[LABEL]", default="last"),
+    text="Write a snapshot with all its resources to stdout, as one JSON object.",
+    examples='"as designed" > as-designed.json',
+)  # fmt: skip
+
+
+@snapshot.group("window", cls=Commands, context_settings=CONTEXT)
+def window() -> None:
+    """A change that somebody makes: before, after and the design in one table.
+
+    It closes when all that differs is as before, as designed, or explained. Exit status: 0 it may close, or did; 1
+    something is in the way; 2 trouble; 3 only a scope is in the way that was not polled completely.
+    """
+
+
+def _in_window(name: str, *options: Callable[[Any], Any], text: str, examples: str = "") -> None:
+    function = {"list": "list_windows", "explain": "explain"}.get(name, f"{name}_window")
+    path = f"snapshot_commands:{function}"
+    command(
+        name, path, *options, which, examples=examples, text=text, group=window, within="flexlocal snapshot"
+    )  # fmt: skip
+
+
+window_name = click.argument("name", metavar="NAME")
+_in_window(
+    "open", window_name, baseline[0], *places,
+    text="Begin a change: take the snapshot before it.\n\nIt is about all resources, or those of an account, provider, family, scope or type.",
+    examples='"move to zone b" --account shop',
+)  # fmt: skip
+_in_window("list", *found, text="List the change windows.")
+_in_window(
+    "show", window_name, gaps, *found,
+    text="Show what differs from before, now or at its end, with the design and the explanations.",
+    examples='"move to zone b" --filter explanation=null',
+)  # fmt: skip
+_in_window(
+    "explain",
+    window_name,
+    click.argument("text", metavar="TEXT"),
+    click.option("--id", "ids", multiple=True, metavar="ID", help="Of the resource with this id or name (may be repeated)."),
+    click.option("--field", "fields", multiple=True, metavar="FIELD", help="Of this field, as the table names it (may be repeated)."),
+    click.option("--scope", "scopes", multiple=True, metavar="NAME", help="That this scope was not polled (may be repeated)."),
+    click.option("--all", is_flag=True, help="All that is left."),
+    text="Keep a text that says why something differs, as it is now.",
+    examples='"move to zone b" "enlarged, CHG-17" --id web-1 --field instance_type',
+)  # fmt: skip
+_in_window(
+    "close", window_name, *found,
+    text="End a change: take the snapshot after it, or list what is in the way.", examples='"move to zone b"',
 )  # fmt: skip

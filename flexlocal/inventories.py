@@ -28,11 +28,21 @@ def usual() -> Path:
     return folder / "flexlocal" / "inventory.db"
 
 
-def opened(given: Optional[str] = None, create: bool = False) -> "Inventory":
-    """``create``: make it, or bring one of an older release up to date. Raises BadUsage or an InventoryError."""
+def opened(given: Optional[str] = None, create: bool = False, upgrade: bool = False) -> "Inventory":
+    """``create``: make it, or bring one of an older release up to date; ``upgrade``: only the latter.
+
+    Raises BadUsage or an InventoryError.
+    """
     where = address(given)
     check_installed()
     from inventory import Inventory
+    from inventory.errors import OlderSchema
+
+    if upgrade:
+        try:
+            return Inventory(where)
+        except OlderSchema:
+            return Inventory(where, create=True)
 
     if create and where == str(usual()):
         usual().parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -18,7 +18,18 @@ from inventory.changes import ABSENT, Change
 from inventory.errors import InventoryError, UnknownResource
 from inventory.fields import SPECIFIC, TAGS, steps
 from inventory.flat import flat
-from inventory.model import Bounds, Coverage, Difference, Entry, Event, Hit, Resource, written
+from inventory.model import (
+    Bounds,
+    Coverage,
+    Difference,
+    Entry,
+    Event,
+    Hit,
+    Resource,
+    Snapshot,
+    When,
+    written,
+)
 
 if TYPE_CHECKING:
     from inventory import Inventory
@@ -37,20 +48,24 @@ Row = dict[str, Any]
 
 
 def list_resources(args: SimpleNamespace) -> int:
-    view = _view(args)
+    view = view_of(args)
     with inventories.opened(args.inventory) as inventory:
         as_of = _as_of(args, inventory)
-        rows = [_entry(entry) for entry in _entries(inventory, args, as_of)]
+        rows = [entry_row(entry) for entry in _entries(inventory, args, as_of)]
         return _answer(view, rows, ENTRY, _coverage(inventory, args, as_of), as_of)
 
 
 def search(args: SimpleNamespace) -> int:
-    view = _view(args)
+    view = view_of(args)
     with inventories.opened(args.inventory) as inventory:
         as_of = _as_of(args, inventory)
-        _check_places(inventory, args)
+        check_places(inventory, args)
         found = inventory.search(
-            args.text, by=args.by, as_of=as_of, limit=args.limit, **_given(args, *PLACES, "type")
+            args.text,
+            by=args.by,
+            as_of=as_of,
+            limit=args.limit,
+            **options_of(args, *PLACES, "type"),
         )
     if not found.hits and args.by is None:
         terminal.say(
@@ -67,10 +82,10 @@ def search(args: SimpleNamespace) -> int:
 
 
 def show(args: SimpleNamespace) -> int:
-    view = _view(args)
+    view = view_of(args)
     with inventories.opened(args.inventory) as inventory:
         as_of = _as_of(args, inventory)
-        chosen = _given(args, "account", "type")
+        chosen = options_of(args, "account", "type")
         try:
             resource = inventory.show(args.id, as_of=as_of, **chosen)
         except UnknownResource:
@@ -79,7 +94,9 @@ def show(args: SimpleNamespace) -> int:
                 return _nowhere(args.id, inventory.coverage(account=args.account, as_of=as_of))
             resource = inventory.show(entry.id, account=entry.account, type=entry.type, as_of=as_of)
         if resource is None:
-            terminal.say(f"{args.id} was not there yet at {times.shown(as_of or _now())}.")
+            terminal.say(
+                f"{args.id} was not there yet at {times.shown(time_of(as_of or utc_now()))}."
+            )
             return NOTHING
         coverage = inventory.coverage(
             account=resource.entry.account,
@@ -87,7 +104,7 @@ def show(args: SimpleNamespace) -> int:
             scope=resource.entry.scope,
             as_of=as_of,
         )
-    row = {**_entry(resource.entry), "exact": resource.exact, "document": resource.document}
+    row = {**entry_row(resource.entry), "exact": resource.exact, "document": resource.document}
     if args.query is None and (args.format or "table") == "table":
         _print_lines(list(_lines(resource)), sys.stdout)
     elif args.query is None and args.format in ("csv", "parquet"):
@@ -96,14 +113,14 @@ def show(args: SimpleNamespace) -> int:
         view.show_value(row, sys.stdout)
     if not resource.exact:
         terminal.say("Retention has removed the version of that time: this is the one before it.")
-    _say_failed(coverage)
+    say_failed(coverage)
     return FOUND
 
 
 def history(args: SimpleNamespace) -> int:
-    view = _view(args)
+    view = view_of(args)
     with inventories.opened(args.inventory) as inventory:
-        chosen = _given(args, "account", "type")
+        chosen = options_of(args, "account", "type")
         try:
             found = inventory.history(args.id, fast=args.fast, **chosen)
         except UnknownResource:
@@ -115,31 +132,34 @@ def history(args: SimpleNamespace) -> int:
             )
     rows = [row for event in found.events for row in _event_rows(event)]
     entry = found.entry
-    footer = f"{entry.type} {entry.name} of {entry.account}: {_count(len(found.events), 'event')}"
+    footer = f"{entry.type} {entry.name} of {entry.account}: {counted(len(found.events), 'event')}"
     view.show_rows(rows, EVENT, sys.stdout, f"{footer}; times are UTC")
     _say_thinned(found.every_version_since)
     return FOUND
 
 
 def diff(args: SimpleNamespace) -> int:
-    view = _view(args)
+    view = view_of(args)
     with inventories.opened(args.inventory) as inventory:
-        pins, now = inventory.pins(), _now()
-        before, after = (times.moment(text, now, pins) for text in (args.before, args.after))
-        _check_places(inventory, args)
-        chosen = _given(args, *PLACES, "type")
+        before, after = (moment(text, inventory) for text in (args.before, args.after))
+        check_places(inventory, args)
+        chosen = options_of(args, *PLACES, "type")
         found = inventory.diff(before, after, fast=not args.slow, **chosen)
     rows = [row for each in found.differences for row in _difference_rows(each)]
+    before, after = time_of(before), time_of(after)
     span = f"between {times.shown(before)} and {times.shown(after)} (UTC)"
     count = len(found.differences)
     verb = "differs" if count < 2 else "differ"
-    _show(
-        view, rows, DIFFERENCE, f"{_count(count, 'resource') if count else 'nothing'} {verb} {span}"
+    show_table(
+        view,
+        rows,
+        DIFFERENCE,
+        f"{counted(count, 'resource') if count else 'nothing'} {verb} {span}",
     )
     _say_thinned(found.every_version_since, before)
     complete = True
     for when, coverage in ((before, found.before), (after, found.after)):
-        _say_failed(coverage, f"At {times.shown(when)}: ")
+        say_failed(coverage, f"At {times.shown(when)}: ")
         if not coverage.scopes:
             terminal.say(f"At {times.shown(when)}: nothing had been polled.")
         complete = complete and coverage.complete
@@ -147,7 +167,7 @@ def diff(args: SimpleNamespace) -> int:
 
 
 def scopes(args: SimpleNamespace) -> int:
-    view = _view(args)
+    view = view_of(args)
     with inventories.opened(args.inventory) as inventory:
         as_of = _as_of(args, inventory)
         coverage = _coverage(inventory, args, as_of)
@@ -156,15 +176,15 @@ def scopes(args: SimpleNamespace) -> int:
             "account": each.account,
             "family": each.family,
             "scope": each.scope,
-            "complete_at": _written(each.complete_at),
-            "failed_since": _written(each.failed_since),
+            "complete_at": written_or_none(each.complete_at),
+            "failed_since": written_or_none(each.failed_since),
             "error": each.error,
         }
         for each in coverage.scopes
     ]
     failed = len(coverage.failed)
-    footer = f"{_count(len(rows), 'scope')}, {failed or 'none'} failed; times are UTC"
-    _show(view, rows, SCOPE, footer)
+    footer = f"{counted(len(rows), 'scope')}, {failed or 'none'} failed; times are UTC"
+    show_table(view, rows, SCOPE, footer)
     return FOUND if rows else NOTHING
 
 
@@ -174,9 +194,9 @@ def export(args: SimpleNamespace) -> int:
         parquet.check(sys.stdout)
     with inventories.opened(args.inventory) as inventory:
         as_of = _as_of(args, inventory)
-        _check_places(inventory, args)
+        check_places(inventory, args)
         rows = (
-            {**_entry(each.entry), "exact": each.exact, "document": each.document}
+            {**entry_row(each.entry), "exact": each.exact, "document": each.document}
             for each in _pages(inventory.resources, args, as_of)
         )
         count = 0
@@ -193,12 +213,12 @@ def export(args: SimpleNamespace) -> int:
         coverage = _coverage(inventory, args, as_of)
     if not count:
         terminal.say(_sentence(coverage))
-    _say_failed(coverage)
+    say_failed(coverage)
     return FOUND if count else _absent(coverage)
 
 
 def sql(args: SimpleNamespace) -> int:
-    view = _view(args)
+    view = view_of(args)
     with inventories.opened(args.inventory) as inventory:
         behind: Optional[InventoryError] = None
         try:
@@ -210,7 +230,7 @@ def sql(args: SimpleNamespace) -> int:
         answer = inventory.sql(args.statement)
     rows = [dict(zip(answer.columns, row)) for row in answer.rows]
     columns = [_value(name) for name in answer.columns]
-    _show(view, rows, columns, _count(len(rows), "row"))
+    show_table(view, rows, columns, counted(len(rows), "row"))
     if behind is not None:
         terminal.say(f"As of {times.shown(answer.at)}: the views could not be renewed: {behind}")
     return FOUND if rows else NOTHING
@@ -221,7 +241,7 @@ def views(args: SimpleNamespace) -> int:
         renewal = inventory.renew_views()
         where = inventory.views_file or "the schema views"
     print(
-        f"{where}: as of {times.shown(renewal.at)} (UTC), {_count(renewal.changed, 'resource')} changed"
+        f"{where}: as of {times.shown(renewal.at)} (UTC), {counted(renewal.changed, 'resource')} changed"
     )
     return 0
 
@@ -261,35 +281,38 @@ def copy(args: SimpleNamespace) -> int:
     from inventory.copying import copy as copied
 
     rows = copied(inventories.address(args.inventory), args.target)
-    print(f"copied {_count(sum(rows.values()), 'row')} of {len(rows)} tables, and checked them")
+    print(f"copied {counted(sum(rows.values()), 'row')} of {len(rows)} tables, and checked them")
     return 0
 
 
 def pin(args: SimpleNamespace) -> int:
     with inventories.opened(args.inventory) as inventory:
-        at = times.moment(args.at, _now(), inventory.pins())
+        at = time_of(moment(args.at, inventory))
         inventory.pin(args.name, at)
     print(f"{args.name}: {written(at)}")
     return 0
 
 
 def pins(args: SimpleNamespace) -> int:
-    view = _view(args)
+    view = view_of(args)
     with inventories.opened(args.inventory) as inventory:
         rows = [{"name": name, "at": written(at)} for name, at in inventory.pins().items()]
-    _show(view, rows, PIN, f"{_count(len(rows), 'pin')}; times are UTC")
+    show_table(view, rows, PIN, f"{counted(len(rows), 'pin')}; times are UTC")
     return FOUND if rows else NOTHING
 
 
 def thin(args: SimpleNamespace) -> int:
     from inventory.retention import Retention
 
-    keep = Retention(args.every_version, args.daily_version, args.fast, args.points, args.polls)
+    keep = Retention(
+        args.every_version, args.daily_version, args.fast, args.points, args.polls, args.snapshots
+    )
     with inventories.opened(args.inventory) as inventory:
         removed = inventory.thin(keep)
     print(
-        f"removed {_count(removed.versions, 'version')}, {_count(removed.fast, 'change')} of states, "
-        f"{_count(removed.points, 'point')} and {_count(removed.polls, 'poll')}"
+        f"removed {counted(removed.versions, 'version')}, {counted(removed.fast, 'change')} of states, "
+        f"{counted(removed.points, 'point')}, {counted(removed.polls, 'poll')} and "
+        f"{counted(removed.snapshots, 'scheduled snapshot')}"
     )
     return 0
 
@@ -297,28 +320,41 @@ def thin(args: SimpleNamespace) -> int:
 # --- what is asked ------------------------------------------------------------------------------------
 
 
-def _view(args: SimpleNamespace) -> results.View:
+def view_of(args: SimpleNamespace) -> results.View:
     view = results.view(args)
     if view.format == "parquet":
         parquet.check(sys.stdout)
     return view
 
 
-def _now() -> datetime.datetime:
+def utc_now() -> datetime.datetime:
     return datetime.datetime.now(datetime.timezone.utc)
 
 
-def _as_of(args: SimpleNamespace, inventory: "Inventory") -> Optional[datetime.datetime]:
+def _as_of(args: SimpleNamespace, inventory: "Inventory") -> Optional[When]:
     if args.as_of is None:
         return None
-    return times.moment(args.as_of, _now(), inventory.pins())
+    return moment(args.as_of, inventory)
 
 
-def _given(args: SimpleNamespace, *names: str) -> dict[str, Optional[str]]:
+def moment(text: str, inventory: "Inventory") -> When:
+    """A time, that of a pin, or the snapshot with this label."""
+    labels = {each.label: each for each in inventory.snapshots()}
+    if text in labels:
+        return labels[text]
+    times_of_labels = {label: each.at for label, each in labels.items()}
+    return times.moment(text, utc_now(), {**times_of_labels, **inventory.pins()})
+
+
+def time_of(when: When) -> datetime.datetime:
+    return when.at if isinstance(when, Snapshot) else when
+
+
+def options_of(args: SimpleNamespace, *names: str) -> dict[str, Optional[str]]:
     return {name: getattr(args, name) for name in names}
 
 
-def _check_places(inventory: "Inventory", args: SimpleNamespace) -> None:
+def check_places(inventory: "Inventory", args: SimpleNamespace) -> None:
     """A mistyped account, family or scope is bad usage: nothing would be found there, which proves nothing."""
     known = inventory.coverage().scopes
     for name in ("account", "family", "scope"):
@@ -329,17 +365,17 @@ def _check_places(inventory: "Inventory", args: SimpleNamespace) -> None:
 
 
 def _entries(
-    inventory: "Inventory", args: SimpleNamespace, as_of: Optional[datetime.datetime]
+    inventory: "Inventory", args: SimpleNamespace, as_of: Optional[When]
 ) -> Iterator[Entry]:
-    _check_places(inventory, args)
+    check_places(inventory, args)
     yield from _pages(inventory.list, args, as_of)
 
 
-def _pages(read: Any, args: SimpleNamespace, as_of: Optional[datetime.datetime]) -> Iterator[Any]:
+def _pages(read: Any, args: SimpleNamespace, as_of: Optional[When]) -> Iterator[Any]:
     after, left = 0, args.limit
     while left is None or left > 0:
         limit = PAGE if left is None else min(PAGE, left)
-        page = read(as_of=as_of, after=after, limit=limit, **_given(args, *FILTERS))
+        page = read(as_of=as_of, after=after, limit=limit, **options_of(args, *FILTERS))
         yield from page
         if len(page) < limit:
             return
@@ -347,17 +383,13 @@ def _pages(read: Any, args: SimpleNamespace, as_of: Optional[datetime.datetime])
         left = None if left is None else left - len(page)
 
 
-def _coverage(
-    inventory: "Inventory", args: SimpleNamespace, as_of: Optional[datetime.datetime]
-) -> Coverage:
-    return inventory.coverage(as_of=as_of, **_given(args, *PLACES))
+def _coverage(inventory: "Inventory", args: SimpleNamespace, as_of: Optional[When]) -> Coverage:
+    return inventory.coverage(as_of=as_of, **options_of(args, *PLACES))
 
 
-def _only(
-    inventory: "Inventory", args: SimpleNamespace, as_of: Optional[datetime.datetime]
-) -> Optional[Entry]:
+def _only(inventory: "Inventory", args: SimpleNamespace, as_of: Optional[When]) -> Optional[Entry]:
     """The one resource that a search for the text finds; None if it finds nothing. Raises BadUsage."""
-    found = inventory.search(args.id, as_of=as_of, limit=10, **_given(args, "account", "type"))
+    found = inventory.search(args.id, as_of=as_of, limit=10, **options_of(args, "account", "type"))
     entries = {hit.entry.key: hit.entry for hit in found.hits if hit.by != "network"}
     if len(entries) > 1:
         some = ", ".join(f"{each.id} ({each.name})" for each in entries.values())
@@ -373,20 +405,20 @@ def _answer(
     rows: list[Row],
     columns: list[Column],
     coverage: Coverage,
-    as_of: Optional[datetime.datetime],
+    as_of: Optional[When],
     what: str = "resources",
 ) -> int:
     if not rows:
-        _show(view, rows, columns, _sentence(coverage))
+        show_table(view, rows, columns, _sentence(coverage))
         if view.format not in (None, "table") or view.query is not None:
             terminal.say(_sentence(coverage))
         return _absent(coverage)
-    _show(view, rows, columns, _footer(len(rows), what, coverage, as_of))
-    _say_failed(coverage)
+    show_table(view, rows, columns, _footer(len(rows), what, coverage, as_of))
+    say_failed(coverage)
     return FOUND
 
 
-def _show(view: results.View, rows: list[Row], columns: list[Column], footer: str) -> None:
+def show_table(view: results.View, rows: list[Row], columns: list[Column], footer: str) -> None:
     """A table without rows is its last line alone."""
     if not rows and view.format in (None, "table") and view.query is None:
         print(terminal.folded(footer, sys.stdout))
@@ -394,12 +426,12 @@ def _show(view: results.View, rows: list[Row], columns: list[Column], footer: st
         view.show_rows(rows, columns, sys.stdout, footer)
 
 
-def _footer(count: int, what: str, coverage: Coverage, as_of: Optional[datetime.datetime]) -> str:
-    parts = [_count(count, what[:-1])]
+def _footer(count: int, what: str, coverage: Coverage, as_of: Optional[When]) -> str:
+    parts = [counted(count, what[:-1])]
     if as_of is not None:
-        parts.append(f"as of {times.shown(as_of)}")
+        parts.append(f"as of {times.shown(time_of(as_of))}")
     complete = len(coverage.scopes) - len(coverage.failed)
-    parts.append(f"{complete} of {_count(len(coverage.scopes), 'scope')} complete")
+    parts.append(f"{complete} of {counted(len(coverage.scopes), 'scope')} complete")
     if coverage.oldest:
         parts.append(f"polled {times.shown(coverage.oldest)} or later")
     return f"{', '.join(parts)} (UTC)"
@@ -418,7 +450,7 @@ def _sentence(coverage: Coverage) -> str:
     return coverage.absence(times.shown)
 
 
-def _say_failed(coverage: Coverage, before: str = "") -> None:
+def say_failed(coverage: Coverage, before: str = "") -> None:
     for each in coverage.failed[:MOST_SCOPES]:
         since = f"failed since {times.shown(each.failed_since)}" if each.failed_since else ""
         why = f" ({each.error})" if each.error else ""
@@ -439,14 +471,14 @@ def _say_thinned(
         )
 
 
-def _count(number: int, what: str) -> str:
+def counted(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 # --- rows -----------------------------------------------------------------------------------------------
 
 
-def _written(time: Optional[datetime.datetime]) -> Optional[str]:
+def written_or_none(time: Optional[datetime.datetime]) -> Optional[str]:
     return None if time is None else written(time)
 
 
@@ -454,10 +486,10 @@ def _bounds(bounds: Optional[Bounds]) -> Optional[Row]:
     """``after`` is null if nobody looked before."""
     if bounds is None:
         return None
-    return {"after": _written(bounds.after), "before": _written(bounds.before)}
+    return {"after": written_or_none(bounds.after), "before": written_or_none(bounds.before)}
 
 
-def _entry(entry: Entry) -> Row:
+def entry_row(entry: Entry) -> Row:
     return {
         "account": entry.account,
         "provider": entry.provider,
@@ -469,7 +501,7 @@ def _entry(entry: Entry) -> Row:
         "state": entry.state,
         "present": entry.present,
         "first_seen": _bounds(entry.first_seen),
-        "last_seen": _written(entry.last_seen),
+        "last_seen": written_or_none(entry.last_seen),
         "gone": _bounds(entry.gone),
     }
 
@@ -479,7 +511,7 @@ def _hits(hits: Iterable[Hit]) -> list[Row]:
     found: dict[Any, Row] = {}
     for hit in hits:
         row = {
-            **_entry(hit.entry),
+            **entry_row(hit.entry),
             "by": hit.by,
             "value": hit.value,
             "where": [],
@@ -497,11 +529,11 @@ def _change(change: Change) -> Row:
     for name in ("before", "after"):
         value = getattr(change, name)
         if value is not ABSENT:
-            row[name] = _ids(value) if change.path.startswith("/connections/") else value
+            row[name] = ids_of(value) if change.path.startswith("/connections/") else value
     return {**row, "fast": change.fast}
 
 
-def _ids(targets: Any) -> Any:
+def ids_of(targets: Any) -> Any:
     if not isinstance(targets, list):
         return targets
     return [each.get("id") if isinstance(each, dict) else each for each in targets]
@@ -522,7 +554,7 @@ def _difference_rows(each: Difference) -> Iterator[Row]:
         "what": each.what,
         **{
             key: value
-            for key, value in _entry(entry).items()
+            for key, value in entry_row(entry).items()
             if key in (*PLACES, "type", "id", "name")
         },
         "when": _bounds(each.when),
@@ -580,7 +612,7 @@ def _items(field: str, value: Any) -> Iterator[Row]:
 def _flat(row: Row) -> Row:
     about = {key: value for key, value in row.items() if key not in ("document", "present", "gone")}
     fields = [*flat(about), *flat(row["document"])]
-    return {"__".join(path): _cell(value) for path, value in fields}
+    return {"__".join(path): cell_of(value) for path, value in fields}
 
 
 INTERVALS = ("first_seen", "gone", "since", "when")
@@ -601,7 +633,7 @@ def _shown_interval(text: str) -> str:
     return times.interval(Bounds(after, before))
 
 
-def _cell(value: Any) -> Any:
+def cell_of(value: Any) -> Any:
     """Objects, and lists of them, as JSON."""
     if isinstance(value, dict) or (
         isinstance(value, list) and any(isinstance(item, (dict, list)) for item in value)
@@ -610,7 +642,7 @@ def _cell(value: Any) -> Any:
     return value
 
 
-def _column(title: str, key: Optional[str] = None) -> Column:
+def column(title: str, key: Optional[str] = None) -> Column:
     key = key or title.lower().replace(" ", "_")
     if key in INTERVALS:
         return Column(title, lambda row: _interval(row, key), _shown_interval)
@@ -618,7 +650,7 @@ def _column(title: str, key: Optional[str] = None) -> Column:
 
 
 def _value(name: str) -> Column:
-    return Column(name, lambda row: _cell(row[name]))
+    return Column(name, lambda row: cell_of(row[name]))
 
 
 def _short(path: list[str]) -> str:
@@ -631,36 +663,36 @@ def _short(path: list[str]) -> str:
 
 
 def _time(title: str) -> Column:
-    return Column(title, _column(title).value, lambda text: f"{text[:10]} {text[11:16]}")
+    return Column(title, column(title).value, lambda text: f"{text[:10]} {text[11:16]}")
 
 
 ENTRY = [
-    *map(_column, ("NAME", "ID", "TYPE", "STATE", "SCOPE", "ACCOUNT", "FAMILY", "PROVIDER")),
-    _column("SINCE", "first_seen"),
+    *map(column, ("NAME", "ID", "TYPE", "STATE", "SCOPE", "ACCOUNT", "FAMILY", "PROVIDER")),
+    column("SINCE", "first_seen"),
     _time("LAST SEEN"),
 ]
 HIT = [
-    *map(_column, ("NAME", "ID", "BY", "VALUE", "SINCE", "GONE", "TYPE", "STATE", "SCOPE")),
-    _column("ACCOUNT"),
+    *map(column, ("NAME", "ID", "BY", "VALUE", "SINCE", "GONE", "TYPE", "STATE", "SCOPE")),
+    column("ACCOUNT"),
     Column("WHERE", lambda row: ", ".join(_short(steps(path)) for path in row["where"])),
 ]
 CHANGE = [
     Column("FIELD", lambda row: row.get("path"), lambda path: _short(steps(path))),
-    Column("BEFORE", lambda row: _cell(row.get("before"))),
-    Column("AFTER", lambda row: _cell(row.get("after"))),
+    Column("BEFORE", lambda row: cell_of(row.get("before"))),
+    Column("AFTER", lambda row: cell_of(row.get("after"))),
 ]
-EVENT = [_column("WHEN"), _column("WHAT"), _column("SEVERITY"), *CHANGE]
+EVENT = [column("WHEN"), column("WHAT"), column("SEVERITY"), *CHANGE]
 DIFFERENCE = [
-    *map(_column, ("SEVERITY", "WHAT", "NAME")),
+    *map(column, ("SEVERITY", "WHAT", "NAME")),
     *CHANGE,
-    _column("RESOURCE ID", "id"),  # gives way where there is no room
-    *map(_column, ("WHEN", "TYPE", "SCOPE", "ACCOUNT")),
-    _column("FORMER ID"),
+    column("RESOURCE ID", "id"),  # gives way where there is no room
+    *map(column, ("WHEN", "TYPE", "SCOPE", "ACCOUNT")),
+    column("FORMER ID"),
 ]
 SCOPE = [
-    *map(_column, ("ACCOUNT", "FAMILY", "SCOPE")),
+    *map(column, ("ACCOUNT", "FAMILY", "SCOPE")),
     *map(_time, ("COMPLETE AT", "FAILED SINCE")),
-    _column("ERROR"),
+    column("ERROR"),
 ]
-PIN = [_column("NAME"), _time("AT")]
-LINE = [_column("FIELD"), _column("VALUE")]
+PIN = [column("NAME"), _time("AT")]
+LINE = [column("FIELD"), column("VALUE")]

@@ -13,13 +13,14 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from types import SimpleNamespace
-from typing import Any, Callable, Optional, TextIO, Union
+from typing import TYPE_CHECKING, Any, Callable, Optional, TextIO, Union
 
 from flexlocal import (
     accounts,
     cassettes,
     inventories,
     options,
+    poll_snapshots,
     poll_workers,
     results,
     show,
@@ -41,6 +42,9 @@ from flexlocal.poll_task import (
     poll,
 )
 from shared.engine import poll as engine
+
+if TYPE_CHECKING:
+    from inventory.model import Snapshot
 
 FAILED_STATUS = 1
 INTERRUPTED = 130
@@ -67,7 +71,8 @@ _BUG = "This is an error of the connector itself: -v shows where, for a report."
 
 
 def poll_accounts(args: SimpleNamespace) -> int:
-    tasks = _tasks(args)
+    snapshots = _snapshots(args)
+    tasks = _tasks(args, snapshots[1])
     grace = _seconds(args.grace, "--grace", least=0)
     view = results.view(args)
     if args.every is not None and view.format not in (None, "table", "ndjson"):
@@ -93,7 +98,15 @@ def poll_accounts(args: SimpleNamespace) -> int:
                 if args.every is None:
                     ended = poll_workers.once(tasks, workers, events, report.add)
                 else:
-                    poll_workers.again_and_again(tasks, workers, events, report.add, report.late)
+                    schedule = poll_snapshots.Schedule(store, tasks, *snapshots, report.taken)
+
+                    def ends(result: Result) -> None:
+                        report.add(result)
+                        schedule.ended(result, workers.at_rest)
+
+                    poll_workers.again_and_again(
+                        tasks, workers, events, ends, report.late, changing=schedule.changing
+                    )
                     ended = False
                 if not ended:
                     report.stopping(workers.running, grace)
@@ -115,7 +128,20 @@ def poll_accounts(args: SimpleNamespace) -> int:
 # --- what is polled -------------------------------------------------------------------------------
 
 
-def _tasks(args: SimpleNamespace) -> list[Task]:
+def _snapshots(args: SimpleNamespace) -> tuple[Optional[int], Optional[int]]:
+    """How often a snapshot is taken, and how often while a change window is open."""
+    found: list[Optional[int]] = []
+    for option in ("--snapshot-every", "--window-every"):
+        text = getattr(args, option[2:].replace("-", "_"))
+        if text is not None and args.every is None:
+            raise BadUsage(f"{option} needs --every; once, it is flexlocal snapshot take")
+        if text is not None and args.handlers and "get" not in args.handlers:
+            raise BadUsage(f"{option} needs polls of resources: add --handler get")
+        found.append(None if text is None else _seconds(text, option))
+    return found[0], found[1]
+
+
+def _tasks(args: SimpleNamespace, window_s: Optional[int] = None) -> list[Task]:
     """In the order of accounts, families and handlers. Raises BadUsage if there are none."""
     if args.workers < 1:
         raise BadUsage(f"--workers {args.workers} should be 1 or more")
@@ -136,7 +162,16 @@ def _tasks(args: SimpleNamespace) -> list[Task]:
         if account.provider not in providers:
             raise options.unknown("cell of provider", account.provider, providers)
     tasks = [
-        Task(account, family, handler, given, tuple(args.scopes), every, args.later)
+        Task(
+            account,
+            family,
+            handler,
+            given,
+            tuple(args.scopes),
+            every,
+            args.later,
+            window_s if handler == "get" and window_s and every and window_s < every else None,
+        )
         for account in chosen
         for family, cells in known.items()
         if account.provider in cells and (not args.families or family in args.families)
@@ -279,6 +314,15 @@ class _Report:
             line = f"{_time(result.ended_at)} {result.task.label}: {_in_words(result)}"
             self._out.write(f"{terminal.as_json(_row(result)) if self._as_json else line}\n")
             self._out.flush()
+
+    def taken(self, snapshot: "Snapshot") -> None:
+        terminal.erase_progress()
+        row = {"snapshot": snapshot.label, "resources": snapshot.resources}
+        line = (
+            f"{_time(snapshot.taken_at)} snapshot {snapshot.label}: {snapshot.resources} resources"
+        )
+        self._out.write(f"{terminal.as_json(row) if self._as_json else line}\n")
+        self._out.flush()
 
     def late(self, task: Task) -> None:
         terminal.say(f"{task.label}: the last poll has not ended yet; this one is left out")

@@ -26,7 +26,8 @@ COMPLETE, PARTIAL, FAILED, GIVEN_UP = "complete", "partial", "failed", "given up
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Task:
-    """A handler of a family that is polled for an account. ``every_s``: seconds from one poll to the next."""
+    """A handler of a family that is polled for an account. ``every_s``: seconds from one poll to the next;
+    ``window_s``: the same while a change window is open, if that is more often."""
 
     account: accounts.Account
     family: str
@@ -35,6 +36,7 @@ class Task:
     only_scopes: tuple[str, ...] = ()
     every_s: Optional[int] = None
     later: bool = False  # of a demo account: replay its second recording, where there is one
+    window_s: Optional[int] = None
 
     @property
     def source(self) -> tuple[str, str]:

@@ -48,6 +48,12 @@ class Workers:
             self._changed.notify_all()
             return True
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing runs or waits."""
+        with self._changed:
+            return not self._waiting and not self._running
+
     def drop_waiting(self) -> None:
         with self._changed:
             self._waiting.clear()
@@ -127,15 +133,25 @@ def again_and_again(
     show: Callable[[Result], None],
     late: Callable[[Task], None],
     scheduler: Any = None,
+    changing: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Run each task at its interval, until somebody stops it. ``late``: a task is due that has not ended yet."""
+    """Run each task at its interval, until somebody stops it. ``late``: a task is due that has not ended yet.
+
+    ``changing``: whether a change window is open, for tasks that are polled more often then.
+    """
     scheduler = scheduler or _scheduler()
 
     def due(task: Task) -> None:
         if not workers.add(task):
             late(task)
 
+    def due_in_window(task: Task) -> None:
+        if changing():
+            workers.add(task)
+
     schedule(tasks, due, scheduler)
+    dense = [task for task in tasks if task.window_s is not None]
+    schedule(dense, due_in_window, scheduler, every=lambda task: task.window_s, first=len(tasks))
     scheduler.start()
     try:
         while not isinstance(event := _next(events), Stop):
@@ -158,8 +174,13 @@ def schedule(
     due: Callable[[Task], None],
     scheduler: Any,
     chance: Callable[[], float] = random.random,
+    every: Callable[[Task], Optional[int]] = lambda task: task.every_s,
+    first: int = 0,
 ) -> None:
-    """``due(task)`` at once and then at each of its intervals; once for all those that were missed."""
+    """``due(task)`` at once and then at each of its intervals; once for all those that were missed.
+
+    ``first`` is the first one's number: the scheduler has others already.
+    """
     from apscheduler.triggers.base import BaseTrigger
 
     class Every(BaseTrigger):  # type: ignore[misc]
@@ -179,11 +200,12 @@ def schedule(
             number = (previous - self._first) // self._every + 1
             return self._first + number * self._every + chance() * self._most
 
-    for number, task in enumerate(tasks):
-        assert task.every_s is not None  # noqa: S101 - all of them are polled again
+    for number, task in enumerate(tasks, first):
+        seconds = every(task)
+        assert seconds is not None  # noqa: S101 - all of them are polled again
         scheduler.add_job(
             due,
-            Every(task.every_s),
+            Every(seconds),
             [task],
             id=f"{number:06}",  # of those that are due together, the first is the first
             coalesce=True,

@@ -31,7 +31,7 @@ def moment(
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
     except (OverflowError, ValueError):
         raise BadUsage(
-            f"{text!r} is no time: write 2h, 2026-11-22, 2026-11-22T10:15 (UTC), or the name of a pin"
+            f"{text!r} is no time: write 2h, 2026-11-22, 2026-11-22T10:15 (UTC), or the name of a pin or a snapshot"
             f"{nearest(text, known)}"
         ) from None
 

@@ -16,7 +16,6 @@ from inventory.diff import (
     CHANGED,
     GONE,
     RECREATED,
-    SEVERITIES,
     WHOLE,
     Seen,
     diff,
@@ -29,6 +28,7 @@ from inventory.model import (
     DEVIATES,
     DIFFERS,
     RESTORED,
+    SEVERITIES,
     STANDING,
     THERE,
     Comparison,
@@ -56,8 +56,12 @@ class _Subject:
         return [each for each in (self.after, self.before, self.design) if each]
 
     @property
-    def recreated(self) -> bool:
-        return bool(self.before and self.after and self.before.entry.id != self.after.entry.id)
+    def former_id(self) -> Optional[str]:
+        """Of what was created anew, before or since the design."""
+        if self.after is None:
+            return None
+        ids = [each.entry.id for each in (self.before, self.design) if each]
+        return next((id for id in ids if id != self.after.entry.id), None)
 
 
 def compare(
@@ -142,16 +146,15 @@ def _deviations(subject: _Subject, fast: bool) -> Iterator[Deviation]:
         values = [
             value_at(each.document, path) if each else ABSENT for each in (before, after, design)
         ]
-        what = RECREATED if subject.recreated else CHANGED
+        what = RECREATED if subject.former_id is not None else CHANGED
         yield _deviation(subject, what, change, *values)
 
 
 def _deviation(
     subject: _Subject, what: str, change: Change, before: Any, after: Any, design: Any
 ) -> Deviation:
-    found = _severity(what, change)
     return Deviation(
-        found,
+        _severity(what, change),
         what,
         _verdict(subject.has_design, before, after, design),
         subject.states[0].entry,
@@ -159,7 +162,7 @@ def _deviation(
         before,
         after,
         design,
-        subject.before.entry.id if subject.recreated and subject.before else None,
+        subject.former_id,
     )
 
 

@@ -15,7 +15,19 @@ from sqlalchemy import Connection, Select, Table, and_, func, null, or_, select
 from inventory.changes import ABSENT, Change, apply, compare_documents
 from inventory.entries import Filter, Reader
 from inventory.fields import ROLE_DETAILS, ROLE_METADATA, SPECIFIC, steps
-from inventory.model import Bounds, Diff, Difference, Entry, Moved, When, microseconds
+from inventory.model import (
+    HIGH,
+    LOW,
+    MEDIUM,
+    SEVERITIES,
+    Bounds,
+    Diff,
+    Difference,
+    Entry,
+    Moved,
+    When,
+    microseconds,
+)
 from inventory.retention import (
     EVERY_STATE_SINCE,
     EVERY_VERSION_SINCE,
@@ -37,8 +49,6 @@ from inventory.schema import (
 )
 
 ADDED, GONE, CHANGED, RECREATED = "added", "gone", "changed", "re-created"
-HIGH, MEDIUM, LOW = "high", "medium", "low"
-SEVERITIES = (HIGH, MEDIUM, LOW)
 MIRRORED = {ADDED: GONE, GONE: ADDED}
 WHOLE = ""  # the JSON pointer of a document
 

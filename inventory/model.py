@@ -10,6 +10,7 @@ from inventory.changes import ABSENT, Change
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 MICROSECOND = datetime.timedelta(microseconds=1)
 
+SEVERITIES = HIGH, MEDIUM, LOW = ("high", "medium", "low")  # of differences
 COMPLETE, PARTIAL, FAILED = "complete", "partial", "failed"  # outcomes of a poll
 
 

@@ -20,7 +20,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from flexlocal import accounts, poll, poll_task, poll_workers, terminal
+from flexlocal import accounts, poll, poll_snapshots, poll_task, poll_workers, terminal
 from flexlocal.__main__ import main
 from flexlocal.accounts import Account, AccountsError
 from flexlocal.poll_task import COMPLETE, FAILED, GIVEN_UP, PARTIAL, Result, Store, Task
@@ -741,6 +741,150 @@ def test_a_poll_that_is_due_while_the_last_one_runs_is_left_out():
     assert late == [task]
 
 
+def test_while_a_change_window_is_open_a_task_is_due_more_often(scheduler):
+    scheduler.start()  # which the fixture ends
+    due, changing = [], []
+    task = Task(account(), "things", every_s=3600, window_s=600)
+    status = Task(account(), "things", "get_status", every_s=3600)
+    events = queue.SimpleQueue()
+    events.put(poll_workers.Stop())
+
+    class Workers:
+        def add(self, task):
+            due.append(task)
+            return True
+
+    class Stepping(type(scheduler)):
+        """Goes on when it is started, as far as the test wants."""
+
+        def start(self):
+            super().start()
+            for minute in (0, 11.5, 21.5, 31.5):  # each is late by up to a minute
+                due.clear()
+                self.tick(minute)
+                seen.append(list(due))
+                if minute == 11.5:
+                    changing.append(True)
+            super().shutdown()
+
+        def shutdown(self, wait=True):
+            pass
+
+    from apscheduler.executors.debug import DebugExecutor
+
+    seen = []
+    stepping = Stepping(timezone=UTC, executors={"default": DebugExecutor()})
+    poll_workers.again_and_again(
+        [task, status], Workers(), events, print, print, stepping, lambda: bool(changing)
+    )
+    assert seen == [[task, status], [], [task], [task]]
+
+
+# --- snapshots ------------------------------------------------------------------------------------
+
+
+class Days:
+    """Looks at the clock come when the test says."""
+
+    def __init__(self, monkeypatch):
+        self.now = at(0)
+        monkeypatch.setattr("inventory.inventory._now", lambda: self.now)
+
+
+@pytest.fixture
+def polls(provider, inventory, monkeypatch):
+    """Polls at a minute, and tells the schedule that they ended; returns how many snapshots there are then."""
+    days = Days(monkeypatch)
+    tasks = [Task(account(name), "things") for name in ("shop", "lab")]
+    provider.planned = [scope("eu", "a")]
+
+    def begin(every_s, window_s=None):
+        schedules.append(
+            poll_snapshots.Schedule(
+                Store(inventory),
+                [*tasks, Task(account(), "things", "get_logs")],
+                every_s,
+                window_s,
+                taken.append,
+            )
+        )
+
+    def ends(minute, *which, at_rest=True):
+        days.now = at(minute)
+        for number in which or (0, 1):
+            store = Store(inventory, lambda: days.now)
+            result = poll_task.poll(tasks[number], store)
+            last = number == (which or (0, 1))[-1]
+            schedules[-1].ended(result, at_rest and last)
+        return len(taken)
+
+    schedules, taken = [], []
+    ends.begin, ends.taken = begin, taken
+    return ends
+
+
+HOUR = 60
+
+
+def test_a_snapshot_is_taken_when_the_interval_is_over(polls):
+    polls.begin(7 * 24 * 3600)
+    assert polls(1, 0) == 0  # not of one account alone
+    assert polls(2, 1) == 1
+    assert polls.taken[0].runs == (1, 2)
+    assert polls(7 * 24 * HOUR) == 1
+    assert polls(7 * 24 * HOUR + 2) == 2
+    assert polls(7 * 24 * HOUR + 3) == 2
+    polls.begin(7 * 24 * 3600)  # the process begins anew
+    assert polls(7 * 24 * HOUR + 10) == 2
+    assert polls(14 * 24 * HOUR + 3) == 3
+
+
+def test_a_snapshot_waits_for_polls_to_come_to_rest_but_not_for_ever(polls):
+    polls.begin(3600)
+    assert polls(1, at_rest=False) == 1  # there is none yet
+    assert polls(HOUR + 10, at_rest=False) == 1
+    assert polls(2 * HOUR + 10, at_rest=False) == 2
+    assert polls(3 * HOUR + 10) == 3
+
+
+def test_snapshots_are_denser_while_a_change_window_is_open(polls, inventory):
+    polls.begin(7 * 24 * 3600, 600)
+    assert polls(1) == 1
+    assert polls(20) == 1
+    inventory.open_window("move")
+    assert polls(30) == 2
+    assert polls(35) == 2
+    assert polls(41) == 3
+    assert inventory.close_window("move").window.closed_at
+    assert polls(60) == 3
+    polls.begin(None, 600)
+    assert polls(61) == 3
+    inventory.open_window("once more")
+    assert polls(62) == 4
+
+
+def test_without_an_interval_there_is_no_snapshot(polls, inventory):
+    polls.begin(None)
+    assert polls(1) == 0
+    inventory.open_window("move")
+    assert polls(2) == 0
+
+
+def test_a_database_that_is_locked_is_named_and_tried_again(polls, monkeypatch, capsys):
+    polls.begin(60, 60)
+    with monkeypatch.context() as patch:
+
+        def refuse(*_):
+            raise Locked("another process is writing", "try again")
+
+        patch.setattr("inventory.inventory.Inventory.take_snapshot_if_due", refuse)
+        patch.setattr("inventory.inventory.Inventory.has_open_window", refuse)
+        assert polls(1) == 0
+    err = capsys.readouterr().err
+    assert "snapshot: another process is writing: try again" in err
+    assert polls(2) == 1
+
+
 # --- the command ----------------------------------------------------------------------------------
 
 
@@ -827,6 +971,15 @@ def test_formats_of_the_summary(shop, capsys, form, start):
             "--status-every needs --every; once, it is --handler get_status",
         ),
         (["--every", "15m", "--logs-every", "x"], "--logs-every 'x' should be a time"),
+        (
+            ["--snapshot-every", "7d"],
+            "--snapshot-every needs --every; once, it is flexlocal snapshot",
+        ),
+        (["--every", "1h", "--window-every", "1"], "--window-every '1' should be a time"),
+        (
+            ["--every", "1h", "--snapshot-every", "7d", "--handler", "get_status"],
+            "--snapshot-every needs polls of resources: add --handler get",
+        ),
         (["--workers", "0"], "--workers 0 should be 1 or more"),
         (["--grace", "soon"], "--grace 'soon' should be a time from 0s"),
         (["--option", "a"], "--option 'a' should be KEY=VALUE"),
@@ -969,6 +1122,8 @@ def test_a_signal_lets_the_poll_that_runs_end(shop, monkeypatch, capsys):
     first, *_, last = out.splitlines()
     assert " shop things: complete, 2 resources, 2 added, " in first
     assert last.startswith("1 poll: 1 complete; stored in ")
+    arguments = ["--every", "15m", "--snapshot-every", "7d", "--window-every", "10m"]
+    assert polled_until_a_signal(shop, monkeypatch, arguments) == 0
     assert polled_until_a_signal(shop, monkeypatch, []) == 130
     capsys.readouterr()
     assert polled_until_a_signal(shop, monkeypatch, ["--every", "15m", "--format", "ndjson"]) == 0
@@ -1058,7 +1213,9 @@ def test_make_demo_says_what_it_leaves_out_without_the_extra(tmp_path):
 def test_the_pages_commands_that_run_for_ever_are_understood(shop, line, monkeypatch):
     begun = []
     shop.change_cell(status=object(), metrics=object(), logs=object())
-    monkeypatch.setattr(poll_workers, "again_and_again", lambda tasks, *_: begun.extend(tasks))
+    monkeypatch.setattr(
+        poll_workers, "again_and_again", lambda tasks, *_, **more: begun.extend(tasks)
+    )
     assert main(shlex.split(line)) == 0
     intervals = {task.handler: task.every_s for task in begun}
     assert intervals["get"] == 900
