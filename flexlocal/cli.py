@@ -605,6 +605,11 @@ baseline = [
     click.option("--baseline", metavar="LABEL", help="The design, instead of the snapshot that was pinned last."),
     click.option("--no-baseline", is_flag=True, help="Compare with no design."),
 ]  # fmt: skip
+focal = click.option(
+    "--focal",
+    metavar="ID",
+    help="Of the clique of this resource: what it depends on, and what depends on it.",
+)
 gaps = click.option("--gaps", is_flag=True, help="Also what is not as designed, as before.")
 
 
@@ -634,6 +639,7 @@ _in_snapshot(
     gaps,
     click.option("--fail-on", default="low", show_default=True, metavar="SEVERITY", help="Exit status 1 from this severity on: high, medium, low."),
     *places,
+    focal,
     click.option("--slow", is_flag=True, help="Without changes of states and counters alone."),
     *found,
     text="Show what differs between two snapshots or times, and whether it is as designed.",
@@ -679,9 +685,9 @@ def _in_window(name: str, *options: Callable[[Any], Any], text: str, examples: s
 
 window_name = click.argument("name", metavar="NAME")
 _in_window(
-    "open", window_name, baseline[0], *places,
-    text="Begin a change: take the snapshot before it.\n\nIt is about all resources, or those of an account, provider, family, scope or type.",
-    examples='"move to zone b" --account shop',
+    "open", window_name, baseline[0], *places, focal,
+    text="Begin a change: take the snapshot before it.\n\nIt is about all resources, those of an account, provider, family, scope or type, or the clique of one.",
+    examples='"move to zone b" --account shop\n"new disk" --focal web-1',
 )  # fmt: skip
 _in_window("list", *found, text="List the change windows.")
 _in_window(

@@ -36,6 +36,7 @@ from flexlocal.options import BadUsage, nearest
 from flexlocal.show import Column, text
 from inventory.changes import ABSENT
 from inventory.model import (
+    RESTORED,
     SEVERITIES,
     STANDING,
     Comparison,
@@ -95,6 +96,10 @@ def diff(args: SimpleNamespace) -> int:
         design = _design(args, inventory, before, after)
         check_places(inventory, args)
         chosen: dict[str, Any] = options_of(args, *PLACES, "type")
+        if args.focal is not None:
+            focal = _focal(args, inventory)
+            whens = [when for when in (before, after, design) if when is not None]
+            chosen = {"only": _clique(inventory, focal, whens)}
         found = inventory.compare(before, after, design, fast=not args.slow, **chosen)
     _show_comparison(view, found, args.gaps)
     severe = [each for each in found.deviations if each.differs and _fails(each, args.fail_on)]
@@ -168,7 +173,10 @@ def open_window(args: SimpleNamespace) -> int:
     with inventories.opened(args.inventory, upgrade=True) as inventory:
         check_places(inventory, args)
         design = None if args.baseline is None else _snapshot(args.baseline, inventory).label
-        window = inventory.open_window(args.name, design, options_of(args, *PLACES, "type"))
+        concerns: dict[str, Any] = options_of(args, *PLACES, "type")
+        if args.focal is not None:
+            concerns = {"focal": list(_focal(args, inventory))}
+        window = inventory.open_window(args.name, design, concerns)
     baseline = f"the baseline is {window.baseline.label}" if window.baseline else "no baseline"
     print(
         f"{window.name} is open: {counted(window.before.resources, 'resource')} before, {baseline}"
@@ -251,7 +259,42 @@ def _window(name: str, inventory: "Inventory") -> WindowView:
 
 def _only(inventory: "Inventory", found: WindowView) -> Optional[Collection["Name"]]:
     """The resources that a window is about, where filters can't say it; None: all that the filters choose."""
-    return None
+    focal = found.window.concerns.get("focal")
+    if focal is None:
+        return None
+    sides = [side.when for side in found.comparison.sides]
+    return _clique(inventory, (focal[0], focal[1], focal[2]), sides)
+
+
+def _focal(args: SimpleNamespace, inventory: "Inventory") -> "Name":
+    """The one resource with this id or name, now. Raises BadUsage."""
+    from topology import TopologyError, reading
+
+    try:
+        graph = reading.read(inventory)
+        return graph.nodes[graph.find(args.focal, args.account, args.type)].key
+    except TopologyError as error:
+        raise BadUsage(str(error)) from None
+
+
+def _clique(inventory: "Inventory", focal: "Name", whens: Iterable[When]) -> set["Name"]:
+    """All that was in the clique of the focal point at one of the times; and itself, if it was at none."""
+    from topology import TopologyError, cliques, reading
+
+    found = {focal}
+    types = cliques.load_types()
+    for when in whens:
+        graph = reading.read(inventory, when)
+        number = graph.numbers.get(focal)
+        if number is None:
+            continue
+        try:
+            type_ = cliques.chosen(types, graph.nodes[number])
+        except TopologyError as error:
+            raise BadUsage(str(error)) from None
+        clique = cliques.clique(graph, number, type_)
+        found.update(graph.nodes[each].key for each in clique.nodes)
+    return found
 
 
 def _is_meant(args: SimpleNamespace, each: Deviation) -> bool:
@@ -368,10 +411,9 @@ def _show_comparison(view: results.View, found: Comparison, gaps: bool) -> None:
     span = f"between {_name(found.before.when)} and {_name(found.after.when)}"
     words = [f"{_resources(differ)} {span}"]
     if found.design is not None and differ:
-        as_designed = sum(each.verdict == "as designed" for each in differ)
-        words.append(
-            f"{as_designed or 'none'} of {counted(len(differ), 'field')} as designed ({_name(found.design.when)})"
-        )
+        number = sum(each.verdict == RESTORED for each in differ)
+        fields = counted(len(differ), "field")
+        words.append(f"{number} of {fields} as in the baseline, {_name(found.design.when)}")
     show_table(view, rows, DEVIATION, "; ".join(words))
     _say_standing(standing, gaps)
     for side in found.sides:
@@ -495,7 +537,13 @@ WINDOW = [
     *map(column, ("NAME", "STATE")),
     *map(_time, ("OPENED AT", "CLOSED AT")),
     *map(column, ("BEFORE", "AFTER", "BASELINE")),
-    Column("CONCERNS", lambda row: [f"{key}={cell_of(v)}" for key, v in row["concerns"].items()]),
+    Column(
+        "CONCERNS",
+        lambda row: [
+            f"{key}={' '.join(v) if isinstance(v, list) else v}"
+            for key, v in row["concerns"].items()
+        ],
+    ),
 ]
 DEVIATION = [
     *map(column, ("SEVERITY", "WHAT", "NAME")),

@@ -35,7 +35,7 @@ from inventory.model import (
 )
 from shared.engine.masking import visible
 
-MOST = 1000  # characters of a value that are shown
+MOST = 500  # characters of a value that are shown
 NOTHING = "–"
 MARKS = {"high": "▲", "medium": "◆", "low": "·"}  # so that severities differ by shape, too
 
@@ -281,7 +281,7 @@ h2 { font-size: 1.15rem; margin-top: 2rem; }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; }
 th, td { border: 1px solid var(--line); padding: .3rem .5rem; text-align: start; vertical-align: top;
   overflow-wrap: anywhere; min-width: 5rem; max-width: 30rem; }
-thead th { background: var(--soft); position: sticky; top: 0; }
+thead th { background: var(--soft); position: sticky; top: 0; white-space: nowrap; }
 code, pre { font: .85em/1.4 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere; }
 pre { background: var(--soft); padding: .6rem; }
 .high { color: var(--high); font-weight: 600; } .medium { color: var(--medium); } .low { color: var(--low); }

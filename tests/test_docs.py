@@ -41,8 +41,14 @@ def test_every_command_is_of_a_kind_that_is_tested():
 @pytest.mark.usefixtures("no_network")
 @pytest.mark.parametrize(
     "command",
-    # those of an inventory: tests/test_inventory_docs.py
-    [each for each in FLEXLOCAL if " build " not in each and " inventory " not in each],
+    # those of an inventory: tests/test_inventory_docs.py; of snapshots: tests/test_snapshot_stories.py
+    [
+        each
+        for each in FLEXLOCAL
+        if " build " not in each
+        and " inventory " not in each
+        and COMMANDS[each] != "docs/operate/snapshots.md"
+    ],
 )
 def test_flexlocal_commands_run(command, monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
