@@ -424,10 +424,10 @@ _in_inventory(
     examples="i-0123456789abcdef0\nweb-1 --as-of 2h --format yaml",
 )  # fmt: skip
 _in_inventory(
-    "history", resource_id, in_account, of_type,
+    "history", resource_id, in_account, of_type, as_of,
     click.option("--fast", is_flag=True, help="Also changes of states and counters alone."), *found,
     text="Show what happened to a resource, and between which polls.",
-    examples="i-0123456789abcdef0 --fast",
+    examples="i-0123456789abcdef0 --fast\nweb-1 --as-of 2h",
 )  # fmt: skip
 _in_inventory(
     "diff",

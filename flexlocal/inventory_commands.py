@@ -120,20 +120,22 @@ def show(args: SimpleNamespace) -> int:
 def history(args: SimpleNamespace) -> int:
     view = view_of(args)
     with inventories.opened(args.inventory) as inventory:
+        as_of = _as_of(args, inventory)
         chosen = options_of(args, "account", "type")
         try:
-            found = inventory.history(args.id, fast=args.fast, **chosen)
+            found = inventory.history(args.id, fast=args.fast, as_of=as_of, **chosen)
         except UnknownResource:
-            entry = _only(inventory, args, None)
+            entry = _only(inventory, args, as_of)
             if entry is None:
-                return _nowhere(args.id, inventory.coverage(account=args.account))
+                return _nowhere(args.id, inventory.coverage(account=args.account, as_of=as_of))
             found = inventory.history(
-                entry.id, account=entry.account, type=entry.type, fast=args.fast
+                entry.id, account=entry.account, type=entry.type, fast=args.fast, as_of=as_of
             )
     rows = [row for event in found.events for row in _event_rows(event)]
     entry = found.entry
     footer = f"{entry.type} {entry.name} of {entry.account}: {counted(len(found.events), 'event')}"
-    view.show_rows(rows, EVENT, sys.stdout, f"{footer}; times are UTC")
+    until = f" as of {times.shown(time_of(as_of))}" if as_of else ""
+    view.show_rows(rows, EVENT, sys.stdout, f"{footer}{until}; times are UTC")
     _say_thinned(found.every_version_since)
     return FOUND
 

@@ -99,6 +99,7 @@ class Progress:
         self._family = family
         self._scopes = 0
         self._calls = 0
+        self._pages: dict[str, int] = {}
         self._records: dict[str, int] = {}
         self._done: set[str] = set()
         self._shown_at = 0.0
@@ -121,7 +122,7 @@ class Progress:
         elif kind == "calls":
             self._calls = facts["calls"]
         elif kind == "page":
-            self._records[scope] = facts["records"]
+            self._pages[scope], self._records[scope] = facts["pages"], facts["records"]
         elif kind == "done":
             self._done.add(scope)
         now = time.monotonic()
@@ -132,9 +133,9 @@ class Progress:
     def _line(self, scope: str) -> str:
         if not self._scopes:
             return f"{self._family}: log in, {self._calls} calls"
-        records = sum(list(self._records.values()))
-        line = f"{self._family}: {len(self._done)} of {self._scopes} scopes, {records} records, "
-        line += f"{self._calls} calls"
+        pages, records = (sum(list(each.values())) for each in (self._pages, self._records))
+        line = f"{self._family}: {len(self._done)} of {self._scopes} scopes, {pages} pages, "
+        line += f"{records} records, {self._calls} calls"
         return line if len(self._done) >= self._scopes or not scope else f"{line} ({scope})"
 
 

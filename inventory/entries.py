@@ -336,6 +336,13 @@ class Reader:
         statement = statement.where(self.at.c.source_id.in_(sources))
         return {key: number or 0 for key, number in self.connection.execute(statement)}
 
+    def last_run_of(self, key: int) -> Optional[int]:
+        """The last run by then of the resource's source; None: now."""
+        if self.at is None:
+            return None
+        of = select(resource.c.source_id).where(resource.c.id == key)
+        return next(iter(self._last_runs({self.connection.execute(of).scalar_one()}).values()), 0)
+
     def _spans(self, keys: list[int]) -> dict[int, list[Any]]:
         """When each resource was there: from_run, after_run, to_run, to_after_run; in order."""
         statement = (

@@ -8,16 +8,23 @@ from sqlalchemy import Connection, select
 from inventory.changes import Change
 from inventory.diff import ADDED, severity
 from inventory.entries import Reader
-from inventory.model import Bounds, Event, History
+from inventory.errors import UnknownResource
+from inventory.model import Bounds, Event, History, When
 from inventory.retention import every_version_since
 from inventory.rows import value_of
 from inventory.schema import change, path, presence
 
 
-def history(connection: Connection, key: int, fast: bool) -> History:
-    """All events, the oldest first. ``fast``: also changes of nothing but states and counters."""
-    reader = Reader(connection)
-    (entry,) = reader.entries([key])
+def history(connection: Connection, key: int, fast: bool, as_of: Optional[When] = None) -> History:
+    """All events up to a time, the oldest first. ``fast``: also changes of nothing but states and counters.
+
+    Raises UnknownResource if it had not come yet.
+    """
+    reader = Reader(connection, as_of)
+    entries = reader.entries([key])
+    if not entries:
+        raise UnknownResource("the resource had not come yet", "ask for a later time")
+    until = reader.last_run_of(key)
     changes = _changes(connection, key, fast)
     reader.times.load([number for run, (after, _) in changes.items() for number in (run, after)])
     spans = connection.execute(
@@ -38,7 +45,8 @@ def history(connection: Connection, key: int, fast: bool) -> History:
     for run, (after, found) in changes.items():
         events.append((run, _event("changed", reader.times.bounds(after, run), found)))
     events.sort(key=lambda each: each[0])
-    return History(entry, tuple(event for _, event in events), every_version_since(connection))
+    known = tuple(event for number, event in events if until is None or number <= until)
+    return History(entries[0], known, every_version_since(connection))
 
 
 def _event(what: str, when: Bounds, changes: Sequence[Change]) -> Event:

@@ -330,14 +330,16 @@ class Inventory:
         account: Optional[str] = None,
         type: Optional[str] = None,
         fast: bool = False,
+        as_of: Optional[When] = None,
     ) -> History:
         """What happened to a resource, the oldest first, each with the times between which it happened.
 
-        ``fast``: also changes of nothing but states and counters. Raises UnknownResource or AmbiguousResource.
+        ``fast``: also changes of nothing but states and counters. Raises UnknownResource, also if it had not come yet,
+        or AmbiguousResource.
         """
         with self._reading() as connection:
             key = Reader(connection).one(id, account, type)
-            return history.history(connection, key, fast)
+            return history.history(connection, key, fast, as_of)
 
     def diff(
         self,

@@ -533,7 +533,7 @@ def _ask_sqlite(file: Path, statement: str, timeout: float) -> Answer:
         connection.set_authorizer(_allowed)  # Python below 3.11 can't take it back
         try:
             cursor = connection.execute(statement)
-            rows = cursor.fetchall()
+            rows = [tuple(map(_plain, row)) for row in cursor]
         except (sqlite3.Warning, sqlite3.Error, ValueError) as error:
             if str(error) == "interrupted":
                 raise KeyboardInterrupt from None
@@ -586,7 +586,7 @@ def _ask_postgresql(engine: Engine, statement: str) -> Answer:
             try:
                 # a prepared statement is one statement: none that ends the transaction can come before another
                 cursor.execute(statement, prepare=True)
-                rows = cursor.fetchall() if cursor.description else []
+                rows = [tuple(map(_plain, row)) for row in cursor] if cursor.description else []
             except (psycopg.Error, ValueError) as error:
                 raise _wrong(str(error), names) from None
             return _answer(cursor.description, rows, at)
@@ -605,7 +605,7 @@ def _wrong(text: str, names: Iterable[str]) -> InvalidQuestion:
     return InvalidQuestion(f"the SQL can't be run ({text})", f"there are views {', '.join(names)}")
 
 
-def _answer(description: Any, rows: Iterable[Sequence[Any]], at: str) -> Answer:
+def _answer(description: Any, rows: Iterable[tuple[Any, ...]], at: str) -> Answer:
     if not description:
         raise InvalidQuestion("the SQL asks for nothing", "write a SELECT")
     columns: list[str] = []
@@ -615,7 +615,7 @@ def _answer(description: Any, rows: Iterable[Sequence[Any]], at: str) -> Answer:
             number += 1
             name = f"{each[0]}_{number}"
         columns.append(name)
-    return Answer(tuple(columns), tuple(tuple(map(_plain, row)) for row in rows), moment_of(at))
+    return Answer(tuple(columns), tuple(rows), moment_of(at))
 
 
 def _plain(value: Any) -> Any:

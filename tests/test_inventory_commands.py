@@ -271,6 +271,11 @@ def test_history_has_bounds_and_severities(run):
     _, out, _ = run("history", OLD)
     assert "2026-01-01 09:59-10:15   gone      high" in out
     assert out.splitlines()[-1] == "server web-2 of shop: 2 events; times are UTC"
+    _, out, _ = run("history", "web-2", "--as-of", "2026-01-01T10:05")
+    assert out.endswith("server web-2 of shop: 1 event as of 2026-01-01 10:05; times are UTC\n")
+    status, out, err = run("history", NEW, "--as-of", "2026-01-01T10:05")
+    assert (status, out) == (1, "")
+    assert err.startswith(f"{NEW}: nowhere, in 4 of 4 scopes, all complete since ")
 
 
 def test_diff(run):

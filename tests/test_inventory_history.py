@@ -99,6 +99,26 @@ def test_history_has_bounds_from_complete_polls(inventory):
     assert str(history.events[0].when) == "before 2026-01-01T10:10:00Z"
 
 
+def test_a_history_as_of_a_time_is_what_was_known_then(inventory):
+    poll(inventory, 1, [])
+    poll(inventory, 2, [server("i-1", "web")])
+    poll(inventory, 3, [server("i-1", "db")])
+    poll(inventory, 4, [])
+    poll(inventory, 5, [server("i-1", "db")])
+
+    def known(minute):
+        found = inventory.history("i-1", as_of=at(minute))
+        return found.entry.name, found.entry.present, [each.what for each in found.events]
+
+    with pytest.raises(errors.UnknownResource, match="had not come yet"):
+        known(1)
+    assert known(2) == ("web", True, ["appeared"])
+    assert known(3.5) == ("db", True, ["appeared", "changed"])
+    assert known(4) == ("db", False, ["appeared", "changed", "gone"])
+    assert known(5) == ("db", True, ["appeared", "changed", "gone", "came back"])
+    assert inventory.history("i-1").events == inventory.history("i-1", as_of=at(5)).events
+
+
 def test_the_first_poll_of_a_scope_knows_no_time_before(inventory):
     poll(inventory, 1, {"eu": [server("i-1")]}, all_scopes=False)
     poll(inventory, 2, {"eu": [server("i-1")], "us": [server("i-2")]})

@@ -155,9 +155,9 @@ def test_progress_names_scopes_records_calls_and_retries(capsys, monkeypatch):
     shown = capsys.readouterr().err
     for text in (
         "\rservers: log in, 1 calls\x1b[K",
-        "\rservers: 0 of 2 scopes, 100 records, 1 calls (eu-west-1)\x1b[K",
+        "\rservers: 0 of 2 scopes, 1 pages, 100 records, 1 calls (eu-west-1)\x1b[K",
         "\r\x1b[Keu-west-1: throttled, retry 3 of 7 in 4 s\n",
-        "\rservers: 1 of 2 scopes, 100 records, 1 calls (eu-west-1)\x1b[K\n",
+        "\rservers: 1 of 2 scopes, 1 pages, 100 records, 1 calls (eu-west-1)\x1b[K\n",
     ):
         assert text in shown
 
@@ -174,7 +174,7 @@ def test_a_retry_is_shown_as_it_happens(capsys, monkeypatch):
     finally:
         cloud.stop()
     err = capsys.readouterr().err
-    assert "\rvolumes: 1 of 1 scopes, 2 records, " in err
+    assert "\rvolumes: 1 of 1 scopes, " in err
     assert ": throttled, retry 2 of 7 in 0 s\n" in err
 
 
