@@ -56,6 +56,44 @@ def test_each_form_is_masked(form, secret):
     assert mask("before and after") == "before and after"
 
 
+def twice_misread(character):
+    return character.encode().decode("latin-1").encode().decode("latin-1")
+
+
+# Characters of a secret, each with what it may become on its way into an error.
+WRITTEN = {
+    "ä": ["%C3%A4", "%c3%a4", "%25C3%25A4", "%E4", r"\xc3\xa4", r"\xe4", r"\u00e4", r"\\u00E4", r"\U000000e4",
+          "&auml;", "&amp;auml;", "&amp;amp;auml;", "%26auml%3B", "&#228;", "&#0228;", "&#xE4;", "&#x00e4;", "%26%23228%3b",
+          "Ã¤", "Ã%C2%A4", r"\u00c3\u00a4", twice_misread("ä"), "?", "????", "\ufffd", "\ufffd\ufffd"],
+    "€": ["%E2%82%AC", r"\xe2\x82\xac", r"\\xe2\\x82\\xac", r"\u20ac", r"\U000020ac", "&euro;", "&#8364;", "&#x20ac;",
+          "â\x82¬", twice_misread("€"), "?", "\ufffd\ufffd\ufffd"],
+    "😀": ["%F0%9F%98%80", r"\ud83d\ude00", r"\\ud83d\\ude00", r"\U0001f600", "&#128512;", "&#x1F600;", "????"],
+    "\ud83d": [r"\ud83d", "%ED%A0%BD"],
+    "\u2002": [],
+    "<": ["%3C", "%253c", "&lt;", "&amp;lt;", "&LT;", "&#60;", "&#x3c;", r"\x3c", r"\u003c", r"\\u003C"],
+    "&": ["%26", "%2526", "&amp;", "&amp;amp;", "%26amp%3B", r"\u0026", "&#38;"],
+    "+": [" ", "%2B", "%252b", "&plus;", r"\u002b"],
+    "%": ["%25", "%2525", "&percnt;"],
+    "%41": ["A", "%2541", "&#37;41"],
+    "%C3": ["%c3", "Ã", "%25C3"],
+    '"': ['\\"', '\\\\\\"', "&quot;", "%22", r"\u0022"],
+    "'": ["\\'", "&#x27;", "&#39;", "&apos;", "%27"],
+    "/": [r"\/", "%2F", "&sol;"],
+    "\\": ["\\\\", "\\" * 8, "%5C", "%255c", "&bsol;", "&#92;", "&#x5c;"],
+    "\n": [" ", r"\n", r"\\n", "%0A", "%250a", "&#10;", "&NewLine;", r"\u000a", r"\x0a", "\r\n", "+"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("character", WRITTEN)
+def test_each_way_to_write_a_character_is_masked_and_nothing_else(character):
+    mask = Masker([f"abcd{character}efgh"])
+    for written in (character, *WRITTEN[character]):
+        assert mask(f"(abcd{written}efgh)") == "(***)", written
+        assert mask(f"(ABCD{written}EFGH)") == "(***)", written
+    for other in ("", "x", "xx", "ax", "%20x", "\x80", "&gt;", r"\u00e5", "?????", "\ufffd" * 5):
+        assert mask(f"(abcd{other}efgh)") == f"(abcd{other}efgh)", other
+
+
 @pytest.mark.parametrize("cut", CUTS)
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 def test_no_cut_leaves_a_part(form, cut):
