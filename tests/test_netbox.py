@@ -901,7 +901,7 @@ def test_a_wrong_token_is_not_valid(start, release):
     "kind, reason",
     [
         ("html", "UnexpectedResponse: .*/api/status/ did not answer with JSON"),
-        (404, r"\w+: .*/api/status/ is not there \(404\).*credentials.url"),
+        (404, r"UnexpectedResponse: .*/api/status/ is not there \(404\).*credentials.url"),
         (503, "Unreachable: .*503"),
         ("drop", "Unreachable: "),
     ],

@@ -15,7 +15,7 @@ behind a proxy they may have another host, or http. The token is only sent to th
 import dataclasses
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 import requests
 
@@ -80,8 +80,11 @@ _BAD_TOKEN = (
 )
 
 
-class NotOffered(UnexpectedResponse):
-    """404 with an HTML page instead of JSON: this release has no such listing, or the base path is wrong."""
+class NotOffered(Exception):
+    """404 with an HTML page instead of JSON: this release has no such listing, or the base path is wrong.
+
+    For cells; a poll raises UnexpectedResponse (``classify``).
+    """
 
 
 CREDENTIAL_KEYS = frozenset(
@@ -177,7 +180,7 @@ class Session:
 
     def _refusal(
         self, url: str, response: requests.Response, answer: Any, permission: Optional[str]
-    ) -> ConnectorError:
+    ) -> Union[ConnectorError, NotOffered]:
         status, message = response.status_code, _message(answer)
         about = f"{url} answered {status}: {message or response.reason}"
         if status == 401:
@@ -366,5 +369,7 @@ def least_permissions(permissions: Iterable[str]) -> dict[str, Any]:
 
 
 def classify(error: Exception) -> Optional[ConnectorError]:
-    """The error that an exception of requests means; None for any other exception."""
+    """The error that an exception of requests, or NotOffered, means; None for any other exception."""
+    if isinstance(error, NotOffered):
+        return UnexpectedResponse(str(error))
     return sessions.classify(error, "NetBox")
