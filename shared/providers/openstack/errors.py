@@ -30,7 +30,8 @@ def classify(error: Exception) -> Optional[ConnectorError]:
     if isinstance(error, ks_errors.HttpError):
         return by_status(error)
     if isinstance(error, (ks_errors.ConnectionError, ks_errors.DiscoveryFailure)):
-        return Unreachable(str(error.message))
+        # Without the first characters of the response, which keystoneauth quotes: half a secret can't be masked.
+        return Unreachable(str(error.message).partition(" returned: ")[0])
     if isinstance(error, (ks_errors.EmptyCatalog, ks_errors.EndpointNotFound)):
         return Absent(str(error.message))
     if isinstance(error, (ks_errors.AuthPluginException, ks_errors.AuthorizationFailure)):
