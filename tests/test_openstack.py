@@ -503,6 +503,30 @@ def test_a_marker_deleted_between_two_pages_restarts_the_listing(cloud, family):
     assert len(expected_ids(cloud, family)) == 6
 
 
+def test_a_404_as_a_page_does_not_say_that_a_service_lacks_something(cloud):
+    """The service's own does: it is JSON, as requested."""
+    cloud.fill(**SIZES)
+    cloud.fault("/v2.0/floatingips", 404, times=1)
+    poll("servers", cloud)
+    cloud.fault("/v2.0/floatingips", (404, {"Content-Type": "text/html; charset=utf-8"}))
+    with pytest.raises(UnexpectedResponse, match="/v2.0/floatingips.* answered 404"):
+        poll("servers", cloud)
+
+
+def test_a_listing_that_is_not_found_any_more_is_no_absent_one(monkeypatch):
+    link = {"rel": "next", "href": "http://192.0.2.1/x?marker=1"}
+    answers = [{"floatingips": [{"id": "1"}], "floatingips_links": [link]}]
+
+    def get(*_):
+        if answers:
+            return answers.pop()
+        raise openstack.NotFound("not found")
+
+    monkeypatch.setattr(listings, "get", get)
+    with pytest.raises(UnexpectedResponse, match="/floatingips .*not found"):
+        list(openstack.pages(None, "network", "/floatingips", "floatingips"))
+
+
 def test_a_marker_that_is_always_gone_is_an_error(cloud):
     cloud.fill(volumes=50)
     cloud.delete_marker["volumes/detail"] = 100

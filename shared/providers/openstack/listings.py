@@ -100,8 +100,8 @@ def get(
 ) -> dict[str, Any]:
     """The JSON object that a service answers with.
 
-    Raises InsufficientPermission with the login's roles for a 403, ``NotFound`` for a 404, and
-    UnexpectedResponse where the answer is no object.
+    Raises InsufficientPermission with the login's roles for a 403, ``NotFound`` for a 404 of the service, and
+    UnexpectedResponse for a 404 as a page of HTML and where the answer is no object.
     """
     answer = _answer(scope, service, "GET", path, params, microversion)
     if not isinstance(answer, dict):
@@ -151,6 +151,12 @@ def _answer(
         ) from error
     except ks_errors.Unauthorized as error:
         raise _refused_after_login(scope, service, method, urlsplit(url).path, error) from error
+    except ks_errors.NotFound as error:
+        # Asked for JSON, no service answers in HTML; what stands in front of it does.
+        kind = error.response.headers.get("Content-Type", "") if error.response is not None else ""
+        if "html" in kind:
+            raise by_status(error) from error
+        raise
     return sessions.json_of(response, nan=body is not None)
 
 
@@ -220,6 +226,11 @@ def pages(
             return
         except _MarkerDeleted as deleted:
             why = deleted.why
+        except NotFound as error:
+            if not restart:
+                raise
+            why = f": {service_message(error)}"
+            break  # the service has this listing: it has just answered
     # Not the service's own 404, which callers take for a service without this listing.
     raise UnexpectedResponse(
         f"{service} {path} pages in a loop, or each marker is deleted before it is used{why}"
