@@ -53,7 +53,7 @@ coverage: wheels $(VENV)/juju-3/.done $(VENV)/juju-29/.done
 	$(PY) -m pytest -n auto --dist loadfile --no-loadscope-reorder --cov --cov-report=
 	@$(VENV)/bin/coverage report --sort=cover | sed -n '1,12p; $$p'
 
-# The whole fault matrix, an hour or two: FAULTS="--share 0.1" runs a tenth.
+# The whole fault matrix, 40 minutes of CPU time: FAULTS="--share 0.1" runs a tenth.
 test-faults: $(VENV)/.test
 	$(PY) -m tests.faults $(FAULTS)
 

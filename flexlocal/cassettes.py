@@ -255,8 +255,12 @@ def stopped_clock(moment: Optional[datetime.datetime]) -> Iterator[None]:
     of_nflex = types.SimpleNamespace(
         utcnow=lambda: naive, strptime=datetime.datetime.strptime
     )  # all that it uses
+
+    def now() -> datetime.datetime:
+        return moment
+
     with (
-        mock.patch.object(clock, "now", return_value=moment),
+        mock.patch.object(clock, "now", now),
         mock.patch("nflex_connector_utils.time.datetime", of_nflex),
     ):
         yield

@@ -11,6 +11,9 @@ from urllib.parse import quote, quote_plus
 from flexlocal import accounts
 
 FRAGMENT = 8  # characters of a secret: so many together tell part of it
+PIECE = (
+    FRAGMENT // 2
+)  # any FRAGMENT characters of a text hold one of its pieces of this length, cut one after another
 
 PASSWORD = 'Canary4711Password/+of  "two" blanks&<tags>%41\\\'ünïcöde=;,AndALongEndOfIt0815'
 TOKEN = 'Canary4711Token/+of"no"blanks&<tags>%41\\\'=;,AndALongEndOfIt0815'  # for a header
@@ -84,19 +87,24 @@ def fragments(secret):
 def leaked(shown, secrets):
     """The parts of these secrets that are in the text."""
     lower = shown.lower()
+    parts, lengths, pieces = _sought(tuple(secrets))
     found = set()
-    for secret in secrets:
-        for length, parts in _by_length(secret).items():
-            found |= parts & {lower[at : at + length] for at in range(len(lower) - length + 1)}
-    return sorted(found)
+    for at in range(
+        0, len(lower), PIECE
+    ):  # wherever a part stands, one of these pieces is within it
+        if lower[at : at + PIECE] in pieces:
+            for length in lengths:
+                first = max(0, at + PIECE - length)
+                found.update(lower[start : start + length] for start in range(first, at + 1))
+    return sorted(found & parts)
 
 
 @functools.cache
-def _by_length(secret):
-    by_length = {}
-    for part in fragments(secret):
-        by_length.setdefault(len(part), set()).add(part)
-    return by_length
+def _sought(secrets):
+    """All fragments of these secrets, their lengths, and what such a fragment holds of PIECE characters."""
+    parts = set().union(*map(fragments, secrets))
+    pieces = {part[at : at + PIECE] for part in parts for at in range(len(part) - PIECE + 1)}
+    return parts, {len(part) for part in parts}, pieces
 
 
 def body(text):

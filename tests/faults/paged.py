@@ -33,6 +33,7 @@ class Paged:
         self._upstream, self._size = upstream, size
         self._split = _PROVIDERS.get(provider)
         self._whole: dict[Any, Response] = {}
+        self._pages: dict[Any, Any] = {}  # that were cut already
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._upstream, name)
@@ -55,7 +56,10 @@ class Paged:
         return page
 
     def _page(self, first: Request, whole: Response, after: Optional[str]) -> Any:
-        return self._split(first, whole, after, self._size)
+        key = Recorded.key(first), whole, after
+        if key not in self._pages:
+            self._pages[key] = self._split(first, whole, after, self._size)
+        return self._pages[key]
 
     def taken_back(self, request: Request) -> None:
         first, after = self._first(request)
@@ -64,7 +68,10 @@ class Paged:
 
     def _first(self, request: Request) -> "tuple[Request, Optional[str]]":
         """The request for the listing's first page, and what the page is to come after; None if it is that page."""
+        sent = request.path + request.body.decode("latin-1")
         for name in _AFTER:
+            if name not in sent:
+                continue
             for found in (_without_in_path(request, name), _without_in_body(request, name)):
                 if found and Recorded.key(found[0]) in self._whole:
                     return found
