@@ -14,7 +14,7 @@ LATER := demo-aws
 FAMILIES := servers networks volumes appliances circuits vca_status wan_links
 DEMO_INVENTORY := dist/demo-inventory.db
 
-.PHONY: audit bench bench-check bench-inventory bench-write benchmark build checked coverage demo docs fuzz fuzz-guided mutants test test-faults test-inventory test-inventory-kill test-long test-postgres test-pythons test-shuffled vendor-test wheels lint format test-openstack record-aws record-openstack record-netbox record-simulated record-later expected readme lock sbom sign verify clean
+.PHONY: audit bench bench-check bench-inventory bench-topology bench-write benchmark build checked coverage demo docs fuzz fuzz-guided mutants test test-faults test-inventory test-inventory-kill test-long test-postgres test-pythons test-shuffled vendor-test wheels lint format test-openstack record-aws record-openstack record-netbox record-simulated record-later expected readme lock sbom sign verify clean
 
 demo: $(VENV)/.demo
 	@for account in $(ACCOUNTS); do for family in $(FAMILIES); do \
@@ -142,6 +142,10 @@ bench-write: build $(BENCHED)
 RESOURCES ?= 20000
 bench-inventory: $(VENV)/.test
 	$(PY) -m benchmarks.inventory --steps $(RESOURCES)
+
+# The graph of an inventory with 100,000 resources: loads it, and asks for impacts, paths and causes.
+bench-topology: $(VENV)/.test
+	$(PY) -m benchmarks.topology
 
 # What make test does in part: SIGKILL before every statement of a poll, and 1,000 stories of polls.
 test-inventory: $(VENV)/.test

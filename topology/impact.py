@@ -46,9 +46,9 @@ class Impact:
         """The nearest first, without what was asked about; up to a distance."""
         for number, distance, via, link in self._walk(most):
             node, state = self.graph.nodes[number], self.states[number]
-            reason, left = self._reason(number)
-            name = self.graph.link[link].name
-            yield Row(node, state, distance, self.graph.nodes[via], name, reason, left)
+            kind = self.graph.link[link]
+            reason, left = self._reason(number, kind)
+            yield Row(node, state, distance, self.graph.nodes[via], kind.name, reason, left)
 
     def _walk(self, most: Optional[int]) -> Iterator[tuple[int, int, int, int]]:
         graph, states = self.graph, self.states
@@ -77,14 +77,14 @@ class Impact:
             group[1].append(graph.other(link, number))
         yield from (found[name] for name in sorted(found))
 
-    def _reason(self, number: int) -> tuple[str, int]:
-        """Of the group that decides, and how many of its providers are up."""
+    def _reason(self, number: int, by: LinkType) -> tuple[str, int]:
+        """Of the group that decides, and how many of its providers are up. Of several, the one of this link type."""
         best: tuple[int, str, int] = (UP, "", 0)
         for link, providers in self.groups(number):
             states = [self.states.get(each, UP) for each in providers]
             worst = max(states)
             state = outcome(link, len(states), states.count(DOWN), worst > UP)
-            if state > best[0]:
+            if state > best[0] or (state == best[0] > UP and link is by):
                 first = self.graph.nodes[providers[states.index(worst)]]
                 text = _sentence(link, state, states, first)
                 best = (state, text, states.count(UP))

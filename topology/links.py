@@ -83,8 +83,8 @@ _TABLE = (
     ("switch", "wan_link", REDUNDANT, DEGRADED),
     ("wan_link", "circuit", REDUNDANT, DOWN),
     ("wan_link", "wan_link", HARD, DOWN),  # an end's line, or the service that carries it
-    ("circuit", "circuit", REDUNDANT, DOWN),  # a virtual interface on a line; a group of lines
-    ("vca", "vca", REDUNDANT, DOWN),  # an application, and its units
+    ("circuit", "circuit", HARD, DOWN),  # a virtual interface on a line
+    ("vca", "vca", SOFT, DEGRADED),  # an application, and one that it is related to
 )
 
 
@@ -102,14 +102,20 @@ def _types() -> dict[tuple[str, str], LinkType]:
 TYPES = _types()
 NAMES = frozenset({SAME.name, *(each.name for each in TYPES.values())})
 
-# Of two things of one kind, the one that declares the link depends on the other one, but for these: the role of the
-# dependent, and of the provider, which declares it.
+# Of two things of one kind, the one that declares the link depends on the other one, but for these: the role of a whole,
+# and of its parts, which declare it. The whole is down when all of them are.
 _PARTS = frozenset(
     {
         ("vca_application", "vca_unit"),
         ("direct_connect_lag", "direct_connect"),
     }
 )
+
+
+_OF_PARTS = {
+    name: LinkType(name, kind, kind, REDUNDANT, DOWN)
+    for name, kind in (("vca-vca", "vca"), ("circuit-circuit", "circuit"))
+}
 
 
 def link_type(one: str, other: str) -> LinkType:
@@ -126,6 +132,13 @@ def is_part(whole: Optional[str], part: Optional[str]) -> bool:
     return (whole, part) in _PARTS
 
 
+def exact(link: LinkType, dependent: Optional[str], provider: Optional[str]) -> LinkType:
+    """The link type of these two roles."""
+    if is_part(dependent, provider):
+        return _OF_PARTS.get(link.name, link)
+    return _HELD.get(link.name, link) if provider == HOLDING else link
+
+
 # What is in a VPC is nothing without it, and the VPC is no other path beside its subnets.
 HOLDING = "vpc"
 _HELD = {
@@ -135,13 +148,13 @@ _HELD = {
 }
 
 
-def held(link: LinkType) -> LinkType:
-    """The link type where the provider is a network that holds others."""
-    return _HELD.get(link.name, link)
+REFINED = frozenset({"server", "appliance", "circuit", "service_offering"})
 
 
 def kind_of(type_name: str, traits: Mapping[str, str]) -> str:
     """The kind of a resource, by its type and what it says of itself."""
+    if type_name not in REFINED:
+        return type_name
     role = traits.get("type_id") or ""
     if type_name == "server":
         return "host" if traits.get("is_virtual") == "false" else "server"
@@ -149,9 +162,7 @@ def kind_of(type_name: str, traits: Mapping[str, str]) -> str:
         return role if role in APPLIANCES else "appliance"
     if type_name == "circuit":
         return "wan_link" if role == "wan_link" else "circuit"
-    if type_name == "service_offering":
-        return "vca" if role.startswith("vca") else "service_offering"
-    return type_name
+    return "vca" if role.startswith("vca") else "service_offering"
 
 
 def role_of(traits: Mapping[str, str]) -> Optional[str]:

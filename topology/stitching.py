@@ -29,6 +29,7 @@ INSTANCE, MAC, REFERENCE, ADDRESS, MEMBER, ENDPOINT = (
     "member",
     "endpoint",
 )
+Pairs = Callable[[], Iterator[tuple[int, int]]]  # of linked nodes
 _UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 _UNIQUE = re.compile(rf".*{_UUID}.*|arn:.+|[a-z]+-[0-9a-f]{{8}}|[a-z]+-[0-9a-f]{{17}}", re.DOTALL)
 _SPEAKING = re.compile(r"(?=.*[A-Za-z])(?=.*\d).{6,}", re.DOTALL)
@@ -115,11 +116,11 @@ class _Facts:
         self,
         nodes: list[Node],
         numbers: Mapping[Key, int],
-        declared: Mapping[tuple[int, int], int],
+        pairs: Pairs,
         facts: Iterable[Fact],
         problems: list[Problem],
     ):
-        self.nodes, self.declared, self.problems = nodes, declared, problems
+        self.nodes, self.pairs, self.problems = nodes, pairs, problems
         self.of: dict[str, list[tuple[int, str]]] = {}
         self.by: dict[str, dict[str, list[int]]] = {}
         for fact in sorted(set(facts)):
@@ -144,7 +145,7 @@ class _Facts:
         """The networks of a node; what two accounts see of one network is the same."""
         if self._networks is None:
             self._networks = {}
-            for pair in self.declared:
+            for pair in self.pairs():
                 for one, other in (pair, pair[::-1]):
                     node = self.nodes[other]
                     if node.type == "network":
@@ -156,12 +157,12 @@ class _Facts:
 def by_facts(
     nodes: list[Node],
     numbers: Mapping[Key, int],
-    declared: Mapping[tuple[int, int], int],
+    pairs: Pairs,
     facts: Iterable[Fact],
     problems: list[Problem],
 ) -> Iterator[Claim]:
-    """Claims that facts prove; what they do not prove is added to the problems."""
-    known = _Facts(nodes, numbers, declared, facts, problems)
+    """Claims that facts prove; what they do not prove is added to the problems. ``pairs``: nodes that are linked."""
+    known = _Facts(nodes, numbers, pairs, facts, problems)
     if not known.of:
         return
     yield from _instances(known)
