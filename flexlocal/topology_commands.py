@@ -224,7 +224,7 @@ def now(args: SimpleNamespace) -> int:
                 "state": STATES[found.states[number]],
                 "cause": number in found.causes,
                 "reason": row.reason if row is not None else "",
-                "status": status.message if status is not None and states.get(number) else "",
+                "status": status.message if status is not None else "",
                 "since": status.time.isoformat().replace("+00:00", "Z")
                 if status is not None
                 else None,
