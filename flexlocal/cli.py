@@ -1,7 +1,7 @@
 """The commands of ``flexlocal`` and their options. What a command needs is imported when it runs."""
 
 import functools
-import importlib.metadata
+import importlib
 import types
 from collections.abc import Sequence
 from typing import Any, Callable, Optional
@@ -31,6 +31,8 @@ class Commands(click.Group):
 
 def _version(ctx: click.Context, _: Any, wanted: bool) -> None:
     if wanted and not ctx.resilient_parsing:
+        import importlib.metadata
+
         print(f"flexlocal {importlib.metadata.version('cmp-connectors')}")
         ctx.exit()
 

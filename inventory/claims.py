@@ -27,7 +27,7 @@ def claimed(url: URL, account: str, family: str, timeout: float) -> Iterator[Non
     name = f"{account}\0{family}".encode(errors="backslashreplace")
     digest = hashlib.blake2b(name, digest_size=8)
     if url.drivername == "sqlite":
-        claim = _of_file(url, f"{url.database}-poll-{digest.hexdigest()}")
+        claim = _of_file(url, f"{os.path.realpath(str(url.database))}-poll-{digest.hexdigest()}")
     else:
         claim = _of_server(url, int.from_bytes(digest.digest(), "big", signed=True), timeout)
     with claim as free:
