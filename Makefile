@@ -138,7 +138,8 @@ bench-write: build $(BENCHED)
 	$(PY) -m benchmarks.speed --write $(BENCH)
 
 # Loads an inventory with RESOURCES invented resources of 2 kB, stores polls, and asks; several numbers are steps, each a
-# column of the table: RESOURCES="20000 100000 1000000" takes an hour, and two gigabytes in the folder for temporary files.
+# column of the table: RESOURCES="20000 100000 1000000" takes half an hour of CPU, 4 GB of memory, and 5 GB in the folder for
+# temporary files.
 RESOURCES ?= 20000
 bench-inventory: $(VENV)/.test
 	$(PY) -m benchmarks.inventory --steps $(RESOURCES)

@@ -2,7 +2,7 @@
 
 Invented resources of 2 kB in accounts of 10,000. At each step it has loaded so many; it stores polls in which 100
 resources changed, asks, and prints a column of the table beside the targets. Times are medians of CPU seconds of this
-process; the size is the file's after a checkpoint. For a million, the folder needs 2 GB.
+process; the size is the file's after a checkpoint. A million needs 5 GB in the folder, and 4 GB of memory.
 """
 
 import argparse
