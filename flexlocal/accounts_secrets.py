@@ -13,6 +13,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 import time
 from typing import Any, Callable, Optional
 
@@ -24,6 +25,7 @@ SERVICE = "flexlocal"  # in the keyring; the user name is ACCOUNT/KEY
 COMMAND_S = 30.0  # time limit of a secret_command
 MOST = 1 << 20  # bytes that it may print
 _running: "set[subprocess.Popen[bytes]]" = set()
+_starts = threading.Lock()  # held while a command is started, and from when the process ends
 _REFERENCE = re.compile(r"\$\$\{|\$\{(\w+)\}|\$\{")
 
 
@@ -197,20 +199,21 @@ def _printed(account: Account, key: str) -> str:
     ]
     what = _command(account)
     try:
-        # in a session of its own, so that all that it started ends with it
-        process = subprocess.Popen(  # noqa: S603 - the words of the user's own file
-            words,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        with _starts:
+            # in a session of its own, so that all that it started ends with it
+            process = subprocess.Popen(  # noqa: S603 - the words of the user's own file
+                words,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+            _running.add(process)
     except OSError as error:
         raise AccountsError(f"{what} can't be run: {error.strerror}") from None
     except ValueError:
         raise AccountsError(f"{what} can't be run: a word has a NUL") from None
     assert process.stdout  # noqa: S101 - a pipe
-    _running.add(process)
     try:
         output = _output(process, what)
     finally:
@@ -243,6 +246,7 @@ def _kill(process: "subprocess.Popen[bytes]") -> None:
 @atexit.register
 def _kill_all() -> None:
     """Commands whose threads nobody waits for any more, since somebody interrupted flexlocal."""
+    _starts.acquire()
     for process in list(_running):
         _kill(process)
 
