@@ -4,7 +4,6 @@ Exit status: 0 the question is answered; 1 there is no path, or something in a c
 can't be answered.
 """
 
-import datetime
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -12,8 +11,10 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Optional
 
 from flexlocal import inventories, results, terminal, times
+from flexlocal.inventory_commands import moment
 from flexlocal.options import BadUsage
 from flexlocal.show import Column
+from inventory.model import When
 from topology import customers, drawing, reading
 from topology.cliques import chosen, health, is_healthy, load_types
 from topology.cliques import clique as clique_of
@@ -174,7 +175,7 @@ def redundancy(args: SimpleNamespace) -> int:
         states = reading.states(graph, inventory.statuses(as_of))
         before = None
         if args.since is not None:
-            before = reading.read(inventory, times.moment(args.since, _now(), inventory.pins()))
+            before = reading.read(inventory, moment(args.since, inventory))
         _say_failed(inventory, as_of)
     found = [
         each
@@ -295,14 +296,8 @@ def _view(args: SimpleNamespace) -> results.View:
     return results.view(args)
 
 
-def _now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.timezone.utc)
-
-
-def _as_of(args: SimpleNamespace, inventory: "Inventory") -> Optional[datetime.datetime]:
-    if args.as_of is None:
-        return None
-    return times.moment(args.as_of, _now(), inventory.pins())
+def _as_of(args: SimpleNamespace, inventory: "Inventory") -> Optional[When]:
+    return None if args.as_of is None else moment(args.as_of, inventory)
 
 
 def _focals(args: SimpleNamespace, graph: Graph, inventory: "Inventory") -> Iterator[int]:
@@ -343,7 +338,7 @@ def _find(args: SimpleNamespace, graph: Graph, inventory: "Inventory", text: str
         return found[0]
 
 
-def _say_failed(inventory: "Inventory", as_of: Optional[datetime.datetime]) -> None:
+def _say_failed(inventory: "Inventory", as_of: Optional[When]) -> None:
     """What is not known counts as up, and is named."""
     failed = inventory.coverage(as_of=as_of).failed
     for each in failed[:MOST_SCOPES]:

@@ -353,3 +353,23 @@ def test_a_vpc_is_no_other_path_beside_its_subnets():
         resource("server", "t", {"network": "n m"}),
     ]
     assert affected(graph_of(two), DOWN, "n") == {"t": ("degraded", 1, "n")}
+
+
+@pytest.mark.parametrize(
+    "failed, id, reason, left",
+    [
+        ({"h1": DOWN}, "s1", "host h1 is down, and it can't do without", 0),
+        ({"h1": DEGRADED}, "s1", "host h1 is degraded", 0),
+        ({"s1": DOWN}, "lb1", "another path exists: server s1 is down, 1 of 2 up", 1),
+        ({"s1": DOWN, "s2": DEGRADED}, "lb1", "server s1 is down, and none of 2 is up", 0),
+        ({"s1": DOWN, "s2": DOWN}, "lb1", "all 2 of them are down, such as server s1", 0),
+        ({"n1": DOWN}, "lb1", "its only network, n1, is down", 0),
+        ({"n1": DEGRADED}, "lb1", "network n1 is degraded", 0),
+        ({"r1": DOWN}, "n1", "its only router, r1, is down; it can do without", 0),
+        ({"sg1": DOWN}, "s1", "firewall sg1 is down, which only weakens it", 0),
+    ],
+)
+def test_each_row_has_its_reason(graph, failed, id, reason, left):
+    found = impact(graph, {graph.find(each): state for each, state in failed.items()})
+    (row,) = [each for each in found.rows() if each.node.id == id]
+    assert (row.reason, row.left) == (reason, left)

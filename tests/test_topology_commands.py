@@ -71,6 +71,7 @@ def file(tmp_path_factory):
             status("s3", "server", "error"),
         ]
         inventory.store_points("shop", "servers", "get_status", points, provider="acme")
+        inventory.take_snapshot("before the change", at(4))
     return found
 
 
@@ -104,13 +105,14 @@ def test_impact(run):
         ("lb1", "down", 2, "s1"),
         ("m1", "degraded", 2, "s1"),
     ]
-    assert found[0]["reason"] == "host h1 is down, and there is no other"
-    assert found[2]["reason"] == "its only one, server s1 is down"
+    assert found[0]["reason"] == "host h1 is down, and it can't do without"
+    assert found[2]["reason"] == "its only server, s1, is down"
     then = rows(run, "impact", "h1", "--as-of", "2026-01-01T10:01")
     assert (then[2]["state"], then[2]["reason"]) == (
         "degraded",
         "another path exists: server s1 is down, 1 of 2 up",
     )
+    assert rows(run, "impact", "h1", "--as-of", "before the change") == then
     assert [
         each["id"] for each in rows(run, "impact", "r1", "--kind", "server", "--state", "degraded")
     ] == ["s1", "s2", "s3"]

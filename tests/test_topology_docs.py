@@ -178,7 +178,7 @@ def test_redundancy_is_lost_across_clouds(ask):
         ["demo-twin-1", "demo-twin-0"],
     )
     (pool,) = [each for each in ask("impact", MACHINE) if each["name"] == POOL]
-    assert (pool["state"], pool["reason"]) == ("down", "its only one, server juju-ab12cd-0 is down")
+    assert (pool["state"], pool["reason"]) == ("down", "its only server, juju-ab12cd-0, is down")
     (pool,) = [each for each in ask("impact", MACHINE, "--as-of", CHANGE) if each["name"] == POOL]
     assert (pool["state"], pool["reason"]) == (
         "degraded",

@@ -98,16 +98,16 @@ def _sentence(link: LinkType, state: int, states: list[int], first: Node) -> str
     if link.mode == SAME_THING:
         return f"it is the same as {first} of {first.account}"
     if link.mode == HARD:
-        return f"{which}, and there is no other"
+        return f"{which}, and it can't do without" if max(states) == DOWN else which
     if link.mode == REDUNDANT:
         if states.count(DOWN) == count:
-            every = (
-                f"all {count} are down, such as {first}" if count > 1 else f"its only one, {which}"
-            )
+            every = f"its only {first.kind}, {first.name}, is down"
+            if count > 1:
+                every = f"all {count} of them are down, such as {first}"
             return every if state == DOWN else f"{every}; it can do without"
-        if count > 1:
+        if states.count(UP):
             return f"another path exists: {which}, {states.count(UP)} of {count} up"
-        return which
+        return f"{which}, and none of {count} is up" if count > 1 else which
     return f"{which}, which only weakens it"
 
 
