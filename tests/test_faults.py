@@ -214,6 +214,30 @@ def test_what_is_bad_is_seen(subject, monkeypatch, does, kind):
             LEFT.pop()()
 
 
+def test_a_poll_of_aws_sends_all_calls_that_a_fault_may_touch(subject):
+    """Those of its client, and those of its name."""
+    whole = subject(matrix.Polled("networks", "aws", "get"))
+    name = "POST / DescribeSubnets"
+    case = next(c for c in whole.cases() if c.call.name == name and str(c.fault) == "gzip")
+    met = next(exchange for exchange in whole.exchanges if exchange.call == case.call)
+
+    def touched(exchanges):
+        return [
+            exchange.call
+            for exchange in exchanges
+            if exchange.call.name == name or client(exchange) == client(met)
+        ]
+
+    def client(exchange):
+        return matrix.cassettes.signed_for(exchange.request.headers["Authorization"])
+
+    assert whole.outcome(case).kind == "complete"
+    sent = whole._proxy.exchanges  # without the one that met the fault
+    assert len(touched(sent)) == len(touched(whole.exchanges)) - 1
+    assert len(sent) < len(whole.exchanges) - 1
+    assert whole._proxy.requests + whole._remembered.count == len(whole.exchanges)
+
+
 def test_a_fault_that_no_request_met_is_no_success(subject):
     whole = subject(ONE)
     case = next(whole.cases())
