@@ -54,8 +54,7 @@ def impact(args: SimpleNamespace) -> int:
     names = ", ".join(str(graph.nodes[number]) for number in focals)
     title = f"{names}: {STATES[state]}"
     if owners is not None:
-        rows = [_loss(each) for each in customers.losses(found, owners)]
-        _show(args, view, rows, LOSS, f"{title}; {_count(len(rows), 'customer')}", None)
+        _show_losses(args, view, customers.losses(found, owners), title)
         return 0
     rows = [_impact_row(row) for row in found.rows(args.max_distance)]
     rows = [row for row in rows if args.kind in (None, row["kind"])]
@@ -383,6 +382,22 @@ def _show(
         view.show_rows(rows, columns, sys.stdout, terminal.line_of(footer))
 
 
+def _show_losses(
+    args: SimpleNamespace, view: results.View, found: list[customers.Loss], title: str
+) -> None:
+    """On a terminal, sentences are not cut: they are what is sent."""
+    footer = f"{title}; {_count(len(found), 'customer')}"
+    if args.format in (None, "table") and not (
+        args.columns or args.query or args.sort or args.filters
+    ):
+        for each in found:
+            line = terminal.line_of(f"{each.owner}: {each.sentence}")
+            print(terminal.folded(line, sys.stdout))
+        print(terminal.folded(terminal.line_of(footer), sys.stdout))
+        return
+    _show(args, view, [_loss(each) for each in found], LOSS, footer, None)
+
+
 def _node(node: Node) -> Row:
     return {
         "account": node.account,
@@ -466,35 +481,37 @@ def _names(key: str) -> Column:
 
 EVIDENCE = Column("EVIDENCE", _evidence)
 WHERE = [_column("ID"), _column("ACCOUNT")]
+LAST = [_column("RESOURCE ID", "id"), _column("ACCOUNT")]  # give way to a reason
 IMPACT = [
-    *map(_column, ("STATE", "KIND", "NAME", "DISTANCE", "VIA", "REASON", "LINK TYPE")),
-    *WHERE,
+    *map(_column, ("STATE", "KIND", "NAME", "REASON", "DISTANCE", "VIA", "LINK TYPE")),
+    *LAST,
 ]
 LOSS = [_column("OWNER"), _column("SENTENCE"), _names("down"), _names("degraded")]
 PATH = [*map(_column, ("STEP", "KIND", "NAME", "LINK TYPE")), EVIDENCE, *WHERE]
 CLIQUE = [*map(_column, ("KIND", "NAME", "STATE")), *WHERE]
 SPOF = [*map(_column, ("KIND", "NAME", "DOWN", "DEGRADED")), *WHERE]
 REDUNDANCY = [
-    *map(_column, ("KIND", "NAME", "LINK TYPE", "LEFT")),
+    *map(_column, ("KIND", "NAME", "LEFT")),
     Column("LOST", lambda row: ", ".join(row["lost"])),
-    *WHERE,
+    _column("LINK TYPE"),
+    *LAST,
 ]
 NOW = [
     _column("STATE"),
     Column("CAUSE", lambda row: "cause" if row["cause"] else ""),
     *map(_column, ("KIND", "NAME", "STATUS", "REASON", "SINCE")),
-    *WHERE,
+    *LAST,
 ]
 PROBLEM = [
     *map(_column, ("PROBLEM", "KIND", "NAME")),
     _column("NAMES", "names_type"),
-    _column("NAMED ID", "names_id"),
+    _column("NAMED", "names_id"),
     _column("REASON"),
-    *WHERE,
     Column(
         "CANDIDATES",
         lambda row: ", ".join(f"{each['account']} {each['id']}" for each in row["candidates"]),
     ),
+    *LAST,
 ]
 LINKS = [
     _of("dependent"),

@@ -365,7 +365,7 @@ def test_a_vpc_is_no_other_path_beside_its_subnets():
         ({"s1": DOWN, "s2": DOWN}, "lb1", "all 2 of them are down, such as server s1", 0),
         ({"n1": DOWN}, "lb1", "its only network, n1, is down", 0),
         ({"n1": DEGRADED}, "lb1", "network n1 is degraded", 0),
-        ({"r1": DOWN}, "n1", "its only router, r1, is down; it can do without", 0),
+        ({"r1": DOWN}, "n1", "its only router, r1, is down, which only weakens it", 0),
         ({"sg1": DOWN}, "s1", "firewall sg1 is down, which only weakens it", 0),
     ],
 )

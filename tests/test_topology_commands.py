@@ -137,6 +137,11 @@ def test_what_customers_lose(run, tmp_path):
         found["sentence"]
         == "During this maintenance, load balancer lb1 and server s1 will not be available."
     )
+    _, out, _ = run("impact", "--list", str(file), "--owner", "customer")
+    assert out.splitlines() == [
+        "blue: " + found["sentence"],
+        "host h1, host h2: down; 1 customer",
+    ]
     status, _, err = run("impact", "h1", "--owner", "colour")
     assert status == 2
     assert "no resource has a tag or a field 'colour'" in err

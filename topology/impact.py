@@ -104,7 +104,7 @@ def _sentence(link: LinkType, state: int, states: list[int], first: Node) -> str
             every = f"its only {first.kind}, {first.name}, is down"
             if count > 1:
                 every = f"all {count} of them are down, such as {first}"
-            return every if state == DOWN else f"{every}; it can do without"
+            return every if state == DOWN else f"{every}, which only weakens it"
         if states.count(UP):
             return f"another path exists: {which}, {states.count(UP)} of {count} up"
         return f"{which}, and none of {count} is up" if count > 1 else which
