@@ -193,6 +193,19 @@ def test_what_changed_and_changed_back_is_no_difference(inventory):
     assert difference(inventory, 3, 5) == ()
 
 
+def test_a_change_before_the_times_is_no_difference_though_it_was_stored_between_theirs(inventory):
+    poll(inventory, 0, [server("a", "zero")], "one")
+    poll(inventory, 1, [server("b", "zero")], "two")
+    poll(inventory, 5, [server("b", "first")], "two")
+    poll(inventory, 1, [server("a", "first")], "one")
+    poll(inventory, 6, [server("a", "second")], "one")
+    found = {
+        each.entry.id: [(one.before, one.after) for one in each.changes]
+        for each in inventory.diff(at(2), at(10)).differences
+    }
+    assert found == {"a": [("first", "second")], "b": [("zero", "first")]}
+
+
 def test_the_times_of_a_difference_span_all_its_changes(inventory):
     for minute in (10, 20, 30, 40):
         poll(inventory, minute, [server("i-1", size=minute if minute < 40 else 30)])
