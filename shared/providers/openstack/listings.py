@@ -152,7 +152,8 @@ def _answer(
     except ks_errors.Unauthorized as error:
         raise _refused_after_login(scope, service, method, urlsplit(url).path, error) from error
     except ks_errors.NotFound as error:
-        # Asked for JSON, no service answers in HTML; what stands in front of it does.
+        # Asked for JSON, no service that is listed answers in HTML (checked with Nova 34, Neutron 29, Cinder 29, Glance 33
+        # and Octavia 19; Keystone alone does); what stands in front of it does.
         kind = error.response.headers.get("Content-Type", "") if error.response is not None else ""
         if "html" in kind:
             raise by_status(error) from error
