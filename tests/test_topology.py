@@ -13,7 +13,21 @@ from topology.cliques import clique, load_types
 from topology.errors import AmbiguousNode, UnknownNode
 from topology.graph import documents
 from topology.impact import impact, outcome
-from topology.links import DEGRADED, DOWN, KINDS, STATES, TYPES, kind_of, link_type
+from topology.links import (
+    DEGRADED,
+    DOWN,
+    HARD,
+    KINDS,
+    REDUNDANT,
+    SAME_THING,
+    SOFT,
+    STATES,
+    TYPES,
+    UP,
+    LinkType,
+    kind_of,
+    link_type,
+)
 
 NOT_UP = (DEGRADED, DOWN)
 EXAMPLES = int(os.environ.get("EXAMPLES", "40"))  # of each law
@@ -373,3 +387,23 @@ def test_each_row_has_its_reason(graph, failed, id, reason, left):
     found = impact(graph, {graph.find(each): state for each, state in failed.items()})
     (row,) = [each for each in found.rows() if each.node.id == id]
     assert (row.reason, row.left) == (reason, left)
+
+
+@pytest.mark.parametrize(
+    "mode, ceiling, states, expected",
+    [
+        (HARD, DOWN, [UP, DOWN], DOWN),
+        (HARD, DOWN, [UP, DEGRADED], DEGRADED),
+        (HARD, DEGRADED, [DOWN], DEGRADED),
+        (REDUNDANT, DOWN, [UP, DOWN], DEGRADED),
+        (REDUNDANT, DOWN, [DEGRADED, DOWN], DEGRADED),
+        (REDUNDANT, DOWN, [DOWN, DOWN], DOWN),
+        (REDUNDANT, DEGRADED, [DOWN], DEGRADED),
+        (SOFT, DOWN, [DOWN, DOWN], DEGRADED),
+        (SAME_THING, DOWN, [DOWN], DOWN),
+        (HARD, DOWN, [UP, UP], UP),
+    ],
+)
+def test_what_a_group_makes_of_its_dependent(mode, ceiling, states, expected):
+    link = LinkType("a-b", "a", "b", mode, ceiling)
+    assert outcome(link, len(states), states.count(DOWN), any(states)) == expected
