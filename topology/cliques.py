@@ -5,7 +5,7 @@ provider takes the place of ours. The most exact one counts: of the account, of 
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Optional
 
@@ -186,13 +186,9 @@ def _networks(graph: Graph, focal: int) -> set[int]:
     return own | holding
 
 
-def _far_networks(graph: Graph, numbers: "set[int] | list[int]") -> set[int]:
-    return {
-        other
-        for number in numbers
-        for link in graph.links(number)
-        if graph.nodes[other := graph.other(link, number)].kind == NETWORK
-    }
+def _far_networks(graph: Graph, numbers: Iterable[int]) -> set[int]:
+    ends = {graph.other(link, number) for number in numbers for link in graph.links(number)}
+    return {each for each in ends if graph.nodes[each].kind == NETWORK}
 
 
 def health(clique_: Clique, states: Mapping[int, int]) -> dict[str, int]:
