@@ -23,7 +23,7 @@ def wheel(tmp_path_factory):
     folder = tmp_path_factory.mktemp("package")
     for name in ("pyproject.toml", "README.md", "LICENSE", "requirements.txt"):
         shutil.copyfile(ROOT / name, folder / name)
-    for name in ("flexlocal", "inventory", "modules", "requirements", "shared"):
+    for name in ("flexlocal", "inventory", "modules", "requirements", "shared", "topology"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     script = "from setuptools import build_meta; build_meta.build_wheel('.')"
     done = subprocess.run(
@@ -119,7 +119,7 @@ def test_what_is_required_is_what_the_requirement_files_name(metadata):
 
 def test_it_holds_all_code_and_data_of_its_packages(wheel):
     held = {name for name in wheel.namelist() if ".dist-info/" not in name}
-    packages = ("flexlocal", "inventory", "modules", "shared")
+    packages = ("flexlocal", "inventory", "modules", "shared", "topology")
     files = {
         path.relative_to(ROOT).as_posix()
         for package in packages
@@ -127,7 +127,7 @@ def test_it_holds_all_code_and_data_of_its_packages(wheel):
         if path.is_file() and path.suffix != ".pyc"
     }
     assert held == files
-    assert {"modules/py.typed", "shared/py.typed", "flexlocal/flexer.schema.json"} <= held
+    assert {"modules/py.typed", "topology/cliques.yaml", "flexlocal/flexer.schema.json"} <= held
 
 
 def test_its_command_exists(wheel):
