@@ -120,8 +120,8 @@ def _questions(graph: Graph, runs: int) -> Iterator[tuple[str, float]]:
     chance = random.Random(2)  # noqa: S311 - choices that are the same each time
     some = [chance.randrange(len(graph.nodes)) for _ in range(runs * 5)]
     networks = [number for number, node in enumerate(graph.nodes) if node.kind == "network"]
-    asked = chance.sample(networks, runs * 5)
-    times = [cpu(functools.partial(_impact, graph, number)) for number in asked]
+    some_networks = chance.sample(networks, runs * 5)
+    times = [cpu(functools.partial(_impact, graph, number)) for number in some_networks]
     yield "impact of a network (ms)", statistics.median(times) * 1000
     hub = graph.numbers["shop", "circuit", HUB]
     found = impact(graph, {hub: DOWN})
