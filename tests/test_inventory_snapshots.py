@@ -162,6 +162,16 @@ def test_scopes_of_a_snapshot_stay_whatever_is_polled_and_thinned_later(inventor
     assert shown(inventory, then) == before
 
 
+def test_a_scope_that_was_away_is_not_in_a_snapshot_of_then_when_it_comes_back(inventory):
+    poll(inventory, 1, {"eu": [server("i-1")], "us": []})
+    poll(inventory, 2, {"eu": [server("i-1")]})
+    then = inventory.take_snapshot("then", at(2))
+    before = shown(inventory, then)
+    assert [each.scope for each in inventory.coverage(as_of=then).scopes] == ["eu"]
+    poll(inventory, 3, {"eu": [server("i-1")], "us": []})
+    assert shown(inventory, then) == before
+
+
 def test_retention_keeps_what_a_snapshot_shows(inventory):
     for minute in range(1, 10):
         state = "stopped" if minute in (5, 6) else "running"
