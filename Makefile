@@ -10,7 +10,7 @@ PY := $(VENV)/bin/python
 BENCHED := $(VENV)/.test $(VENV)/bench/.done $(VENV)/juju-3/.done
 CHECKED := benchmarks flexlocal inventory modules shared tests tools topology
 ACCOUNTS := demo-aws demo-openstack demo-netbox demo-juju demo-osm demo-tapi demo-ietf_l2vpn
-LATER := demo-aws
+LATER := demo-aws demo-openstack
 FAMILIES := servers networks volumes appliances circuits vca_status wan_links
 DEMO_INVENTORY := dist/demo-inventory.db
 
@@ -31,10 +31,10 @@ demo: $(VENV)/.demo
 	$(VENV)/bin/flexlocal inventory pin "before the changes" || exit 1; \
 	echo; echo "== who has 10.13.255.55, and which networks hold it"; \
 	$(VENV)/bin/flexlocal inventory search 10.13.255.55 || exit 1; \
-	echo; echo "== $(LATER) a day later, after changes on its servers"; \
+	echo; echo "== $(LATER) later, after changes on their servers"; \
 	$(VENV)/bin/flexlocal poll $(LATER:%=--account %) --later || exit 1; \
-	echo; echo "== what differs of the servers of demo-aws"; \
-	$(VENV)/bin/flexlocal inventory diff "before the changes" now --account demo-aws --type server; test $$? -eq 1
+	echo; echo "== what differs of their servers"; \
+	$(VENV)/bin/flexlocal inventory diff "before the changes" now --type server; test $$? -eq 1
 
 # Needs a package index the first time; what it got is kept in dist/.cache.
 build: $(VENV)/.demo
@@ -173,7 +173,7 @@ record-openstack: $(VENV)/.lab
 record-netbox: $(VENV)/.test
 	$(PY) -m tools.record netbox --recordings "$(RECORDINGS)"
 
-# Records the second point in time: the same account after changes. First, it must be as the first cassettes have it.
+# Records the second point in time: the same account after changes. That of OpenStack: docs/develop/recording.md.
 record-later: $(VENV)/.test
 	$(PY) -m tools.record aws --later
 

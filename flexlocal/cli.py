@@ -170,7 +170,7 @@ event = [
 ]  # fmt: skip
 later = click.option(
     "--later", is_flag=True,
-    help="Replay a demo account as it was recorded a second time, after changes (demo-aws).",
+    help="Replay a demo account as it was recorded a second time, after changes (demo-aws and demo-openstack).",
 )  # fmt: skip
 columns = [
     click.option("--columns", metavar="NAMES", help="Columns of the table, or paths such as details.server.state; with commas."),

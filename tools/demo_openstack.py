@@ -110,8 +110,8 @@ def twins(alpha):
         alpha.network.create_subnet(
             network_id=network.id, name="demo-twin", ip_version=4, cidr=f"10.250.{number}.0/24"
         )
-        found.append(network)
-    return sorted(found, key=lambda each: each.id)
+    found = alpha.network.networks(name="demo-twin", project_id=project)
+    return sorted(found, key=lambda each: alpha.network.get_subnet(each.subnet_ids[0]).cidr)
 
 
 def server(alpha, name, image_id, networks):

@@ -30,7 +30,7 @@ import json
 import socket
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -46,6 +46,7 @@ from tools import (
     demo_osm,
     expected,
     later_aws,
+    later_openstack,
     netbox_replay,
 )
 from tools.same_ids import Names
@@ -110,8 +111,8 @@ def record_later(provider: str) -> None:
     if provider not in LATER:
         sys.exit(f"{provider} has no second recording; {', '.join(LATER)} has one")
     account = accounts.load()[f"demo-{provider}"]
-    here = [family for family, cells in families().items() if provider in cells]
-    with LATER[provider](account, here) as change:
+    begun, here = LATER[provider]
+    with begun(account, here) as change:
         for family in here:
             _check_same(family, account)
         change()
@@ -196,24 +197,40 @@ def _free(url: str) -> tuple[str, int]:
 
 
 @contextlib.contextmanager
-def _later_aws(account: accounts.Account, here: list[str]) -> Iterator[Callable[[], None]]:
+def _later_aws(account: accounts.Account, here: Sequence[str]) -> Iterator[Callable[[], None]]:
     """A server that has what the first cassettes hold, and what changes it."""
     host, port = _free(account.credentials["endpoint_url"])
     server, url = later_aws.serve(host, port)
     with contextlib.ExitStack() as stack:
         stack.callback(server.stop)
-        names = Names()
+        names, pairs = Names(), []
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         for family in here:
             file = folder / family / "aws.yaml"
             with cassettes.record(file, account.credentials):
                 _called(family, "get", account)
-            names.learn(file, cassettes.path(family, "aws"))
+            pairs.append((file, cassettes.path(family, "aws")))
+        names.learn(pairs)
         later_aws.rename(names.known)
         yield lambda: later_aws.change(url)
 
 
-LATER = {"aws": _later_aws}
+@contextlib.contextmanager
+def _later_openstack(
+    account: accounts.Account, here: Sequence[str]
+) -> Iterator[Callable[[], None]]:
+    """A lab that has what the first cassettes hold is running already: see tools/later_openstack.py."""
+    yield later_openstack.change
+
+
+# How the second recording begins, and of which families there is one.
+LATER: dict[str, tuple[Callable[..., Any], Sequence[str]]] = {
+    "aws": (
+        _later_aws,
+        ("appliances", "circuits", "networks", "servers", "volumes", "wan_links"),
+    ),
+    "openstack": (_later_openstack, later_openstack.FAMILIES),
+}
 
 
 def _check_same(family: str, account: accounts.Account) -> None:
