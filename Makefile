@@ -34,8 +34,8 @@ demo: $(VENV)/.demo
 	$(VENV)/bin/flexlocal inventory search 10.13.255.55 || exit 1; \
 	echo; echo "== $(LATER) later, after changes on their servers"; \
 	$(VENV)/bin/flexlocal poll $(LATER:%=--account %) --later || exit 1; \
-	echo; echo "== what differs of their servers"; \
-	$(VENV)/bin/flexlocal inventory diff "before the changes" now --type server; test $$? -eq 1
+	echo; echo "== what differs of the servers of demo-aws"; \
+	$(VENV)/bin/flexlocal inventory diff "before the changes" now --account demo-aws --type server; test $$? -eq 1
 
 # Needs a package index the first time; what it got is kept in dist/.cache.
 build: $(VENV)/.demo
