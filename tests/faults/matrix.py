@@ -376,12 +376,20 @@ def _endpoint_provider(ruleset_data: Any, *args: Any, **kwargs: Any) -> Any:
     return _endpoints[id(ruleset_data)][0]
 
 
+_function_accepts_kwargs = functools.lru_cache(256)(botocore.hooks.accepts_kwargs)
+
+
+def _accepts_kwargs(function: Any) -> Any:
+    """Of a method it remembers the function only: with its object, each client would stay in memory."""
+    return _function_accepts_kwargs(getattr(function, "__func__", function))
+
+
 # What each poll would make anew, always the same.
 _MADE_ONCE = [
     (botocore.session, "create_loader", lambda *_, **__: _loader()),
     (botocore.session, "EventAliaser", Events),
     (botocore.regions, "EndpointProvider", _endpoint_provider),
-    (botocore.hooks, "accepts_kwargs", functools.cache(botocore.hooks.accepts_kwargs)),
+    (botocore.hooks, "accepts_kwargs", _accepts_kwargs),
     (
         botocore.httpsession,
         "create_urllib3_context",
