@@ -110,8 +110,8 @@ def test_a_poll_that_the_database_gave_up_for_another_one_is_stored_again(filled
 
     stored, given_up = store.store, []
 
-    def deadlock(connection, poll):
-        result = stored(connection, poll)
+    def deadlock(*given):
+        result = stored(*given)
         if len(given_up) < 2:
             given_up.append(result.run)
             raise Deadlock("x", "y")

@@ -90,9 +90,9 @@ def _wanted(models: list[Scope], credentials: Credentials) -> list[Scope]:
 
 
 def account(session: Session) -> str:
-    """The controller's id and the user."""
+    """The controller's id and the user. Raises UnexpectedResponse if the response to the login names no controller."""
     session.close()
-    tag = field(session.controller, "controller-tag", str) or "a controller"
+    tag = needed(session.controller, "controller-tag", str)
     return f"{tag} ({session.credentials.username})"
 
 
