@@ -6,6 +6,7 @@ and of providers only which of them speak over WebSockets.
 """
 
 import ast
+import base64
 import http.client
 import json
 import traceback
@@ -65,6 +66,7 @@ WRITTEN = {
     "ä": ["%C3%A4", "%c3%a4", "%25C3%25A4", "%E4", r"\xc3\xa4", r"\xe4", r"\u00e4", r"\\u00E4", r"\U000000e4",
           "&auml;", "&amp;auml;", "&amp;amp;auml;", "%26auml%3B", "&#228;", "&#0228;", "&#xE4;", "&#x00e4;", "%26%23228%3b",
           "Ã¤", "Ã%C2%A4", r"\u00c3\u00a4", twice_misread("ä"), "?", "????", "\ufffd", "\ufffd\ufffd"],
+    "Ā": ["%C4%80", r"\u0100", "&Amacr;", "&#256;", r"\xc4\x80", "?"],
     "€": ["%E2%82%AC", r"\xe2\x82\xac", r"\\xe2\\x82\\xac", r"\u20ac", r"\U000020ac", "&euro;", "&#8364;", "&#x20ac;",
           "â\x82¬", twice_misread("€"), "?", "\ufffd\ufffd\ufffd"],
     "😀": ["%F0%9F%98%80", r"\ud83d\ude00", r"\\ud83d\\ude00", r"\U0001f600", "&#128512;", "&#x1F600;", "????"],
@@ -92,6 +94,31 @@ def test_each_way_to_write_a_character_is_masked_and_nothing_else(character):
         assert mask(f"(ABCD{written}EFGH)") == "(***)", written
     for other in ("", "x", "xx", "ax", "%20x", "\x80", "&gt;", r"\u00e5", "?????", "\ufffd" * 5):
         assert mask(f"(abcd{other}efgh)") == f"(abcd{other}efgh)", other
+
+
+@pytest.mark.parametrize("secret", ["<<???>>~~~??", "s3cret-0123", "pässwörd-1"])
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+@pytest.mark.parametrize("before", range(4))
+def test_base64_is_masked_wherever_the_secret_is_in_what_is_encoded(secret, encode, before):
+    """All characters that it alone decides: those that are the same whatever stands around it."""
+    one, other = (
+        encode(byte * before + secret.encode() + byte * 6).decode() for byte in (b"\0", b"\xff")
+    )
+    own = "".join(char if char == same else " " for char, same in zip(one, other)).split()
+    own = max(own, key=len)
+    assert len(own) >= 8 * len(secret.encode()) // 6 - 2
+    masked = Masker(secrets_in({"password": secret}))(one)
+    assert "***" in masked
+    assert not [at for at in range(len(own) - 3) if own[at : at + 4] in masked]
+
+
+def test_each_long_line_of_a_secret_is_one():
+    long, short = "a line of 16 ch.", "one of fifteen."
+    assert (len(long), len(short)) == (16, 15)
+    mask = Masker(secrets_in({"key": f"{long}\n  {short}"}))
+    assert mask(f"<{long}> <{short}>") == f"<***> <{short}>"
+    mask = Masker(secrets_in({"key": short}))
+    assert mask(f"<{short}>") == "<***>"
 
 
 @pytest.mark.parametrize("cut", CUTS)
