@@ -9,7 +9,7 @@ import datetime
 import sys
 from collections.abc import Iterable, Iterator
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Optional, TextIO
+from typing import TYPE_CHECKING, Any, Optional, TextIO, Union
 
 from flexlocal import inventories, parquet, results, terminal, times
 from flexlocal.options import BadUsage, unknown
@@ -21,6 +21,7 @@ from inventory.flat import flat
 from inventory.model import (
     Bounds,
     Coverage,
+    Deviation,
     Difference,
     Entry,
     Event,
@@ -50,7 +51,7 @@ Row = dict[str, Any]
 def list_resources(args: SimpleNamespace) -> int:
     view = view_of(args)
     with inventories.opened(args.inventory) as inventory:
-        as_of = _as_of(args, inventory)
+        as_of = as_of_moment(args, inventory)
         rows = [entry_row(entry) for entry in _entries(inventory, args, as_of)]
         return _answer(view, rows, ENTRY, _coverage(inventory, args, as_of), as_of)
 
@@ -58,7 +59,7 @@ def list_resources(args: SimpleNamespace) -> int:
 def search(args: SimpleNamespace) -> int:
     view = view_of(args)
     with inventories.opened(args.inventory) as inventory:
-        as_of = _as_of(args, inventory)
+        as_of = as_of_moment(args, inventory)
         check_places(inventory, args)
         found = inventory.search(
             args.text,
@@ -84,7 +85,7 @@ def search(args: SimpleNamespace) -> int:
 def show(args: SimpleNamespace) -> int:
     view = view_of(args)
     with inventories.opened(args.inventory) as inventory:
-        as_of = _as_of(args, inventory)
+        as_of = as_of_moment(args, inventory)
         chosen = options_of(args, "account", "type")
         try:
             resource = inventory.show(args.id, as_of=as_of, **chosen)
@@ -120,7 +121,7 @@ def show(args: SimpleNamespace) -> int:
 def history(args: SimpleNamespace) -> int:
     view = view_of(args)
     with inventories.opened(args.inventory) as inventory:
-        as_of = _as_of(args, inventory)
+        as_of = as_of_moment(args, inventory)
         chosen = options_of(args, "account", "type")
         try:
             found = inventory.history(args.id, fast=args.fast, as_of=as_of, **chosen)
@@ -171,7 +172,7 @@ def diff(args: SimpleNamespace) -> int:
 def scopes(args: SimpleNamespace) -> int:
     view = view_of(args)
     with inventories.opened(args.inventory) as inventory:
-        as_of = _as_of(args, inventory)
+        as_of = as_of_moment(args, inventory)
         coverage = _coverage(inventory, args, as_of)
     rows = [
         {
@@ -195,7 +196,7 @@ def export(args: SimpleNamespace) -> int:
     if form == "parquet":
         parquet.check(sys.stdout)
     with inventories.opened(args.inventory) as inventory:
-        as_of = _as_of(args, inventory)
+        as_of = as_of_moment(args, inventory)
         check_places(inventory, args)
         rows = (
             {**entry_row(each.entry), "exact": each.exact, "document": each.document}
@@ -333,7 +334,7 @@ def utc_now() -> datetime.datetime:
     return datetime.datetime.now(datetime.timezone.utc)
 
 
-def _as_of(args: SimpleNamespace, inventory: "Inventory") -> Optional[When]:
+def as_of_moment(args: SimpleNamespace, inventory: "Inventory") -> Optional[When]:
     if args.as_of is None:
         return None
     return moment(args.as_of, inventory)
@@ -526,16 +527,21 @@ def _hits(hits: Iterable[Hit]) -> list[Row]:
 
 
 def _change(change: Change) -> Row:
+    return {"path": change.path, **values_of(change, "before", "after"), "fast": change.fast}
+
+
+def values_of(change: Union[Change, Deviation], *sides: str) -> Row:
     """A side that the field is not on has no key."""
-    row: Row = {"path": change.path}
-    for name in ("before", "after"):
-        value = getattr(change, name)
-        if value is not ABSENT:
-            row[name] = ids_of(value) if change.path.startswith("/connections/") else value
-    return {**row, "fast": change.fast}
+    values = {side: getattr(change, side) for side in sides}
+    connects = change.path.startswith("/connections/")
+    return {
+        side: _ids_of(value) if connects else value
+        for side, value in values.items()
+        if value is not ABSENT
+    }
 
 
-def ids_of(targets: Any) -> Any:
+def _ids_of(targets: Any) -> Any:
     if not isinstance(targets, list):
         return targets
     return [each.get("id") if isinstance(each, dict) else each for each in targets]
@@ -664,14 +670,14 @@ def _short(path: list[str]) -> str:
     return ".".join(path)
 
 
-def _time(title: str) -> Column:
-    return Column(title, column(title).value, lambda text: f"{text[:10]} {text[11:16]}")
+def time_column(title: str, key: Optional[str] = None) -> Column:
+    return Column(title, column(title, key).value, lambda text: f"{text[:10]} {text[11:16]}")
 
 
 ENTRY = [
     *map(column, ("NAME", "ID", "TYPE", "STATE", "SCOPE", "ACCOUNT", "FAMILY", "PROVIDER")),
     column("SINCE", "first_seen"),
-    _time("LAST SEEN"),
+    time_column("LAST SEEN"),
 ]
 HIT = [
     *map(column, ("NAME", "ID", "BY", "VALUE", "SINCE", "GONE", "TYPE", "STATE", "SCOPE")),
@@ -693,8 +699,8 @@ DIFFERENCE = [
 ]
 SCOPE = [
     *map(column, ("ACCOUNT", "FAMILY", "SCOPE")),
-    *map(_time, ("COMPLETE AT", "FAILED SINCE")),
+    *map(time_column, ("COMPLETE AT", "FAILED SINCE")),
     column("ERROR"),
 ]
-PIN = [column("NAME"), _time("AT")]
+PIN = [column("NAME"), time_column("AT")]
 LINE = [column("FIELD"), column("VALUE")]

@@ -16,6 +16,7 @@ from flexlocal.inventory_commands import (
     DIFFERENT,
     NOT_KNOWN,
     NOTHING,
+    PAGE,
     PLACES,
     SAME,
     Row,
@@ -24,17 +25,18 @@ from flexlocal.inventory_commands import (
     column,
     counted,
     entry_row,
-    ids_of,
     moment,
     options_of,
     say_failed,
     show_table,
+    time_column,
+    time_of,
+    values_of,
     view_of,
     written_or_none,
 )
 from flexlocal.options import BadUsage, nearest
 from flexlocal.show import Column, text
-from inventory.changes import ABSENT
 from inventory.model import (
     RESTORED,
     SEVERITIES,
@@ -53,15 +55,11 @@ if TYPE_CHECKING:
     from inventory.comparison import Name
 
 LAST, BASELINE, NOW = "last", "baseline", "now"
-PAGE = 1000  # resources of one read
 
 
 def take(args: SimpleNamespace) -> int:
     with inventories.opened(args.inventory, upgrade=True) as inventory:
-        at = None
-        if args.at != NOW:
-            when = moment(args.at, inventory)
-            at = when.at if isinstance(when, Snapshot) else when
+        at = None if args.at == NOW else time_of(moment(args.at, inventory))
         taken = inventory.take_snapshot(args.label, at)
         coverage = inventory.coverage(as_of=taken)
     print(
@@ -485,7 +483,6 @@ def _snapshot_row(each: Snapshot) -> Row:
 
 
 def _deviation_row(each: Deviation) -> Row:
-    """A side that the field is not on has no key."""
     entry = entry_row(each.entry)
     row: Row = {
         "severity": each.severity,
@@ -493,11 +490,8 @@ def _deviation_row(each: Deviation) -> Row:
         "verdict": each.verdict,
         **{key: entry[key] for key in (*PLACES, "type", "id", "name")},
         "path": each.path,
+        **values_of(each, "before", "after", "design"),
     }
-    for name in ("before", "after", "design"):
-        value = getattr(each, name)
-        if value is not ABSENT:
-            row[name] = ids_of(value) if each.path.startswith("/connections/") else value
     if each.former_id is not None:
         row["former_id"] = each.former_id
     if each.explanation is not None:
@@ -519,23 +513,19 @@ def _missing_row(each: Missing) -> Row:
     }
 
 
-def _time(title: str, key: Optional[str] = None) -> Column:
-    return Column(title, column(title, key).value, lambda text: f"{text[:10]} {text[11:16]}")
-
-
 FIELD = Column("FIELD", lambda row: row.get("path") or None, CHANGE[0].form)
 SNAPSHOT = [
     column("LABEL"),
-    _time("AS OF", "at"),
+    time_column("AS OF", "at"),
     column("RESOURCES"),
     Column("SCOPES", lambda row: f"{row['complete']} of {row['scopes']}"),
     column("HOW"),
-    _time("BASELINE SINCE", "pinned_at"),
-    _time("TAKEN AT"),
+    time_column("BASELINE SINCE", "pinned_at"),
+    time_column("TAKEN AT"),
 ]
 WINDOW = [
     *map(column, ("NAME", "STATE")),
-    *map(_time, ("OPENED AT", "CLOSED AT")),
+    *map(time_column, ("OPENED AT", "CLOSED AT")),
     *map(column, ("BEFORE", "AFTER", "BASELINE")),
     Column(
         "CONCERNS",

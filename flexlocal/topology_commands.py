@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Optional
 
 from flexlocal import inventories, results, terminal, times
-from flexlocal.inventory_commands import moment
+from flexlocal.inventory_commands import MOST_SCOPES, as_of_moment, counted, moment, show_table
 from flexlocal.options import BadUsage
 from flexlocal.show import Column
 from inventory.model import When
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 PICTURES = {"svg": drawing.svg, "mermaid": drawing.mermaid}
 DRAWN = 20  # single points of failure, and groups, that a picture has
-MOST_SCOPES = 5  # that failed, and are named
 
 
 # --- the questions ------------------------------------------------------------------------------------
@@ -45,7 +44,7 @@ def impact(args: SimpleNamespace) -> int:
     view = _view(args)
     state = DEGRADED if args.state == "degraded" else DOWN
     with inventories.opened(args.inventory) as inventory:
-        as_of = _as_of(args, inventory)
+        as_of = as_of_moment(args, inventory)
         graph = reading.read(inventory, as_of)
         focals = dict.fromkeys(_focals(args, graph, inventory), state)
         owners = None if args.owner is None else reading.owners(inventory, args.owner, as_of)
@@ -67,7 +66,7 @@ def impact(args: SimpleNamespace) -> int:
 def path(args: SimpleNamespace) -> int:
     view = _view(args)
     with inventories.opened(args.inventory) as inventory:
-        graph = reading.read(inventory, _as_of(args, inventory))
+        graph = reading.read(inventory, as_of_moment(args, inventory))
         start, end = (_find(args, graph, inventory, text) for text in (args.start, args.end))
     links = path_between(graph, start, end)
     names = f"{graph.nodes[start]} to {graph.nodes[end]}"
@@ -80,7 +79,7 @@ def path(args: SimpleNamespace) -> int:
     rows = [{"step": 0, **_node(graph.nodes[start])}]
     for step, (link, number) in enumerate(zip(links, numbers[1:]), 1):
         rows.append({"step": step, **_node(graph.nodes[number]), **_link(graph, link)})
-    footer = f"{names}: {_count(len(links), 'link')}"
+    footer = f"{names}: {counted(len(links), 'link')}"
     _show(
         args,
         view,
@@ -96,7 +95,7 @@ def clique(args: SimpleNamespace) -> int:
     view = _view(args)
     types = load_types(None if args.cliques is None else Path(args.cliques))
     with inventories.opened(args.inventory) as inventory:
-        as_of = _as_of(args, inventory)
+        as_of = as_of_moment(args, inventory)
         graph = reading.read(inventory, as_of)
         focal = _find(args, graph, inventory, args.resource)
         statuses = inventory.statuses(as_of)
@@ -116,7 +115,7 @@ def clique(args: SimpleNamespace) -> int:
         for link in found.links
     ]
     footer = (
-        f"{graph.nodes[focal]}: {_count(len(rows), 'resource')}, {_count(len(links), 'link')}; "
+        f"{graph.nodes[focal]}: {counted(len(rows), 'resource')}, {counted(len(links), 'link')}; "
     )
     footer += ", ".join(f"{count} {name}" for name, count in counts.items() if count)
     document = {
@@ -145,12 +144,12 @@ def clique(args: SimpleNamespace) -> int:
 def spof(args: SimpleNamespace) -> int:
     view = _view(args)
     with inventories.opened(args.inventory) as inventory:
-        graph = reading.read(inventory, _as_of(args, inventory))
+        graph = reading.read(inventory, as_of_moment(args, inventory))
     found = single_points(graph, args.kind, args.seconds)
     rows = [
         {**_node(each.node), "down": each.down, "degraded": each.degraded} for each in found.found
     ]
-    footer = f"{_count(len(rows), 'single point')} of failure; {found.tried} of {found.candidates} candidates tried"
+    footer = f"{counted(len(rows), 'single point')} of failure; {found.tried} of {found.candidates} candidates tried"
     _show(
         args,
         view,
@@ -169,7 +168,7 @@ def spof(args: SimpleNamespace) -> int:
 def redundancy(args: SimpleNamespace) -> int:
     view = _view(args)
     with inventories.opened(args.inventory) as inventory:
-        as_of = _as_of(args, inventory)
+        as_of = as_of_moment(args, inventory)
         graph = reading.read(inventory, as_of)
         states = reading.states(graph, inventory.statuses(as_of))
         before = None
@@ -191,7 +190,7 @@ def redundancy(args: SimpleNamespace) -> int:
         }
         for each in found
     ]
-    footer = f"{_count(len(rows), 'group')} with one provider left, though nothing is down by it"
+    footer = f"{counted(len(rows), 'group')} with one provider left, though nothing is down by it"
     _show(
         args,
         view,
@@ -206,7 +205,7 @@ def redundancy(args: SimpleNamespace) -> int:
 def now(args: SimpleNamespace) -> int:
     view = _view(args)
     with inventories.opened(args.inventory) as inventory:
-        as_of = _as_of(args, inventory)
+        as_of = as_of_moment(args, inventory)
         graph = reading.read(inventory, as_of)
         statuses = inventory.statuses(as_of)
         _say_failed(inventory, as_of)
@@ -232,7 +231,7 @@ def now(args: SimpleNamespace) -> int:
         )
     down = sum(state == DOWN for state in found.states.values())
     unknown = len(graph.nodes) - len(states)
-    footer = f"{down} down, {len(rows) - down} weakened by {_count(len(found.causes), 'cause')}; no status of {unknown}, which count as up"
+    footer = f"{down} down, {len(rows) - down} weakened by {counted(len(found.causes), 'cause')}; no status of {unknown}, which count as up"
     steps = [(number, 0) for number in found.causes]
     steps += [(graph.numbers[key], row.distance) for key, row in reasons.items()]
     _show(args, view, rows, NOW, footer, lambda: _drawing(footer, graph, steps, None, found.states))
@@ -242,7 +241,7 @@ def now(args: SimpleNamespace) -> int:
 def problems(args: SimpleNamespace) -> int:
     view = _view(args)
     with inventories.opened(args.inventory) as inventory:
-        as_of = _as_of(args, inventory)
+        as_of = as_of_moment(args, inventory)
         graph = reading.read(inventory, as_of)
         _say_failed(inventory, as_of)
     rows = [
@@ -251,7 +250,7 @@ def problems(args: SimpleNamespace) -> int:
         if args.account in (None, each.source[0]) and args.problem in (None, each.problem)
     ]
     stitched = len(graph.evidence)
-    footer = f"{_count(len(rows), 'problem')}; {_count(len(graph.link), 'link')}, {stitched} of them between accounts"
+    footer = f"{counted(len(rows), 'problem')}; {counted(len(graph.link), 'link')}, {stitched} of them between accounts"
     _show(args, view, rows, PROBLEM, footer, None)
     return 0
 
@@ -260,7 +259,7 @@ def links(args: SimpleNamespace) -> int:
     """Between accounts, with their evidence."""
     view = _view(args)
     with inventories.opened(args.inventory) as inventory:
-        graph = reading.read(inventory, _as_of(args, inventory))
+        graph = reading.read(inventory, as_of_moment(args, inventory))
     rows = []
     for link in sorted(graph.evidence):
         edge = graph.edge(link)
@@ -271,7 +270,7 @@ def links(args: SimpleNamespace) -> int:
                 **_link(graph, link),
             }
         )
-    footer = f"{_count(len(rows), 'link')} between accounts"
+    footer = f"{counted(len(rows), 'link')} between accounts"
     numbers = {n for link in graph.evidence for n in (graph.dependent[link], graph.provider[link])}
     places = [(n, _account_number(graph, n)) for n in sorted(numbers)]
     _show(
@@ -293,10 +292,6 @@ def _view(args: SimpleNamespace) -> results.View:
     if form in PICTURES and any((args.columns, args.sort, args.filters, args.query)):
         raise BadUsage(f"--format {form} is a picture: it has no columns, filters or query")
     return results.view(args)
-
-
-def _as_of(args: SimpleNamespace, inventory: "Inventory") -> Optional[When]:
-    return None if args.as_of is None else moment(args.as_of, inventory)
 
 
 def _focals(args: SimpleNamespace, graph: Graph, inventory: "Inventory") -> Iterator[int]:
@@ -351,10 +346,6 @@ def _say_failed(inventory: "Inventory", as_of: Optional[When]) -> None:
         terminal.say(f"and {len(failed) - MOST_SCOPES} more scopes: flexlocal inventory scopes")
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
-
-
 # --- what is shown ------------------------------------------------------------------------------------
 
 
@@ -376,17 +367,15 @@ def _show(
         print(PICTURES[args.format](draw()), end="")
     elif document is not None and args.format in ("json", "yaml"):
         view.show_value(document, sys.stdout)
-    elif not rows and args.format in (None, "table") and view.query is None:
-        print(terminal.folded(terminal.line_of(footer), sys.stdout))
     else:
-        view.show_rows(rows, columns, sys.stdout, terminal.line_of(footer))
+        show_table(view, rows, columns, terminal.line_of(footer))
 
 
 def _show_losses(
     args: SimpleNamespace, view: results.View, found: list[customers.Loss], title: str
 ) -> None:
     """On a terminal, sentences are not cut: they are what is sent."""
-    footer = f"{title}; {_count(len(found), 'customer')}"
+    footer = f"{title}; {counted(len(found), 'customer')}"
     if args.format in (None, "table") and not (
         args.columns or args.query or args.sort or args.filters
     ):
