@@ -134,21 +134,21 @@ def match(text: str) -> Optional[str]:
 
 def after_bulk(engine: Engine) -> None:
     """Writes the log back and cuts it; other readers may prevent that, which does no harm."""
-    with engine.connect() as connection:
-        cursor = connection.connection.cursor()
-        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        cursor.fetchall()
-        cursor.close()
+    _without_transaction(engine, "PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def shrink(engine: Engine) -> None:
     """Gives free pages back to the disk."""
+    _without_transaction(engine, "PRAGMA incremental_vacuum")
+    after_bulk(engine)
+
+
+def _without_transaction(engine: Engine, statement: str) -> None:
     with engine.connect() as connection:
         cursor = connection.connection.cursor()
-        cursor.execute("PRAGMA incremental_vacuum")
+        cursor.execute(statement)
         cursor.fetchall()
         cursor.close()
-    after_bulk(engine)
 
 
 def problems(connection: Connection) -> Sequence[str]:

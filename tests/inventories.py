@@ -5,6 +5,8 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from flexlocal import inventories, terminal
+from flexlocal.__main__ import main
 from inventory import Failure, Inventory, database
 from inventory.schema import metadata
 
@@ -81,6 +83,19 @@ def execute(inventory, statement):
 
 def ids(entries):
     return [entry.id for entry in entries]
+
+
+def runner(name, file, monkeypatch, capsys):
+    """Runs ``flexlocal NAME`` with the inventory in this file; returns its exit status, stdout and stderr."""
+    monkeypatch.setenv(inventories.VARIABLE, str(file))
+    monkeypatch.setattr(terminal, "verbose", False)
+
+    def call(*arguments):
+        status = main([name, *arguments])
+        out, err = capsys.readouterr()
+        return status, out, err
+
+    return call
 
 
 OLD = "i-0123456789abcdef1"  # web-2, before it was created anew

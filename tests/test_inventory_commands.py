@@ -9,11 +9,11 @@ import sqlite3
 
 import pytest
 
-from flexlocal import cli, inventories, parquet, terminal
+from flexlocal import cli, inventories, parquet
 from flexlocal.__main__ import main
 from inventory import Inventory
 from inventory.errors import ReadOnly
-from tests.inventories import NEW, OLD, network, poll, server, store_example
+from tests.inventories import NEW, OLD, network, poll, runner, server, store_example
 
 ARN = "arn:aws:ec2:eu-west-1:123456789012:instance/i-0123456789abcdef0"
 
@@ -28,15 +28,7 @@ def file(tmp_path_factory):
 @pytest.fixture
 def run(file, monkeypatch, capsys):
     """Runs ``flexlocal inventory``; returns its exit status, stdout and stderr."""
-    monkeypatch.setenv(inventories.VARIABLE, str(file))
-    monkeypatch.setattr(terminal, "verbose", False)
-
-    def call(*arguments):
-        status = main(["inventory", *arguments])
-        out, err = capsys.readouterr()
-        return status, out, err
-
-    return call
+    return runner("inventory", file, monkeypatch, capsys)
 
 
 def rows(run, *arguments):

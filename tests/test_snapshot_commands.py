@@ -11,11 +11,11 @@ import shutil
 
 import pytest
 
-from flexlocal import inventories, snapshot_report, terminal
+from flexlocal import inventories, snapshot_report
 from flexlocal.__main__ import main
 from inventory import Inventory
 from inventory.retention import Retention
-from tests.inventories import NEW, OLD, at, poll, server, store_example
+from tests.inventories import NEW, OLD, at, poll, runner, server, store_example
 
 EARLY, LATE = "2026-01-01T10:05", "2026-01-01T10:20"
 
@@ -40,15 +40,7 @@ def file(example, tmp_path):
 @pytest.fixture
 def run(file, monkeypatch, capsys):
     """Runs ``flexlocal snapshot``; returns its exit status, stdout and stderr."""
-    monkeypatch.setenv(inventories.VARIABLE, str(file))
-    monkeypatch.setattr(terminal, "verbose", False)
-
-    def call(*arguments):
-        status = main(["snapshot", *arguments])
-        out, err = capsys.readouterr()
-        return status, out, err
-
-    return call
+    return runner("snapshot", file, monkeypatch, capsys)
 
 
 def rows(run, *arguments):

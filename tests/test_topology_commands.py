@@ -7,10 +7,10 @@ import xml.dom.minidom
 
 import pytest
 
-from flexlocal import inventories, terminal
+from flexlocal import inventories
 from flexlocal.__main__ import main
 from inventory import Inventory
-from tests.inventories import at
+from tests.inventories import at, runner
 from tests.topologies import example, resource
 
 HOSTILE = '"]; click n0 "javascript:alert(1)" <script>%%{init}%%\x1b[31m\u202e`#'
@@ -77,15 +77,7 @@ def file(tmp_path_factory):
 
 @pytest.fixture
 def run(file, monkeypatch, capsys):
-    monkeypatch.setenv(inventories.VARIABLE, str(file))
-    monkeypatch.setattr(terminal, "verbose", False)
-
-    def call(*arguments):
-        status = main(["topology", *arguments])
-        out, err = capsys.readouterr()
-        return status, out, err
-
-    return call
+    return runner("topology", file, monkeypatch, capsys)
 
 
 def rows(run, *arguments, status=0):
