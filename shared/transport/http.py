@@ -17,6 +17,7 @@ from urllib3.util.ssl_ import create_urllib3_context
 
 from shared.engine.deadline import Deadline
 from shared.engine.errors import InvalidEvent
+from shared.engine.traffic import Traffic
 
 READ_TIMEOUT_S = 60.0
 ATTEMPTS = 8  # throttling windows are some 10 s long; 8 attempts span about a minute
@@ -51,6 +52,11 @@ def delay_before_retry(
     if delay + ROOM_FOR_A_CALL_S > deadline.remaining():
         return None
     return delay
+
+
+def announce_retry(traffic: Traffic, attempt: int, delay: float, why: str) -> None:
+    """Tell who watches the poll that there is another attempt in ``delay`` seconds, after so many."""
+    traffic.news("retry", why=why, number=attempt, of=ATTEMPTS - 1, seconds=delay)
 
 
 def retry_after(value: Optional[str]) -> Optional[float]:

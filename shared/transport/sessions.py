@@ -142,7 +142,7 @@ class PollAdapter(requests.adapters.HTTPAdapter):
                 delay = http.delay_before_retry(attempt, self._deadline)
                 if delay is None:
                     raise
-                self._retry(attempt, delay, "no usable answer")
+                http.announce_retry(self._traffic, attempt, delay, "no usable answer")
             else:
                 _refuse_foreign_redirect(request, response)
                 if not http.should_retry(response.status_code, response.headers):
@@ -154,16 +154,13 @@ class PollAdapter(requests.adapters.HTTPAdapter):
                     if delay is None or throttle.hopeless:
                         throttle.give_up()
                         return response
-                    self._retry(attempt, delay, "throttled")
+                    http.announce_retry(self._traffic, attempt, delay, "throttled")
                     throttle.hold(delay)
                     continue
                 if delay is None:
                     return response
-                self._retry(attempt, delay, f"HTTP {response.status_code}")
+                http.announce_retry(self._traffic, attempt, delay, f"HTTP {response.status_code}")
             self._network.pause(delay)
-
-    def _retry(self, attempt: int, delay: float, why: str) -> None:
-        self._traffic.news("retry", why=why, number=attempt, of=http.ATTEMPTS - 1, seconds=delay)
 
     def _throttle(self, url: SplitResult) -> Throttle:
         """Of all calls to this server, whatever thread they come from."""

@@ -260,11 +260,6 @@ class Session:
         attempt = re.search(r"attempt=(\d+)", str(request.headers.get("amz-sdk-request", "")))
         self._poll.traffic.count(retry=attempt is not None and attempt.group(1) != "1")
 
-    def _retry(self, attempt: int, delay: float, why: str) -> None:
-        self._poll.traffic.news(
-            "retry", why=why, number=attempt, of=http.ATTEMPTS - 1, seconds=delay
-        )
-
     def _needs_retry(
         self,
         throttle: Throttle,
@@ -284,12 +279,12 @@ class Session:
             if delay is None or throttle.hopeless:
                 throttle.give_up()
                 return None
-            self._retry(attempts, delay, "throttled")
+            http.announce_retry(self._poll.traffic, attempts, delay, "throttled")
             throttle.hold(delay)  # before_send waits, with all other calls of this client
             return 0
         if delay is None:
             return None
-        self._retry(attempts, delay, type(error).__name__)
+        http.announce_retry(self._poll.traffic, attempts, delay, type(error).__name__)
         self._network.pause(delay)
         return 0
 

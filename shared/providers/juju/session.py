@@ -79,8 +79,7 @@ class Session:
                 if delay is None:
                     raise
                 why = "no usable answer" if isinstance(error, ConnectionFailed) else "try again"
-            most = http.ATTEMPTS - 1
-            self.traffic.news("retry", why=why, number=attempt, of=most, seconds=delay)
+            http.announce_retry(self.traffic, attempt, delay, why)
             self.network.pause(delay)
 
     def _open(self, path: str, retry: bool) -> Connection:
