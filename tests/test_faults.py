@@ -160,6 +160,11 @@ def leaks_in_the_state(answer, context):
 LEFT = []  # what ends it
 
 
+def holds_much(answer, context):
+    assert b"x" * 2 * matrix.MEMORY
+    return answer
+
+
 def leaves_a_thread(answer, context):
     stop = threading.Event()
     threading.Thread(target=stop.wait, args=(60,), daemon=True, name="left").start()
@@ -193,6 +198,7 @@ def leaves_a_socket(answer, context):
         (calls_and_calls, "runs on"),
         (leaks_in_the_log, "leak"),
         (leaks_in_the_state, "leak"),
+        (holds_much, "memory"),
         (leaves_a_thread, "left open"),
         (leaves_a_socket, "left open"),
     ],

@@ -50,13 +50,16 @@ HANDLERS = ("get", "get_status", "get_metrics", "get_logs", "validate_credential
 GOOD = ("complete", "failed", "as answered")
 BAD = (
     *("silent loss", "undocumented", "hang", "runs on", "leak", "left open", "elsewhere"),
-    *("not tried again", "not met"),
+    *("memory", "not tried again", "not met"),
 )
 TRIES = 3
 PAGE = 2  # records in a response, so that most listings have several
 # Of AWS's three recorded ones: with two, all calls are made, in half the time.
 REGIONS = ["ap-northeast-1", "us-east-1"]
 LIMIT = 1024**2  # bytes of an answer; the largest in a cassette has some hundred thousand
+# What a poll may add to the memory of this process. The proxy's bodies, of 3 MiB at most, count too; those that have no
+# end, or are packed, have 64 MiB.
+MEMORY = 24 * 1024**2
 DEADLINE_S, SHORT_S = 20.0, 1.0
 # Requests of a poll with a fault: so many times those without one, and some more, since 30 redirects are followed.
 MOST_TIMES, MOST_MORE = 3, 40
@@ -163,6 +166,7 @@ class Subject:
     def outcome(self, case: Case) -> Outcome:
         """How the case ends; its kind is one of GOOD or BAD."""
         before, sockets = set(threading.enumerate()), _sockets()
+        memory = _peak(anew=True)
         self._upstream.rewind()
         self._proxy.begin(case.fault, case.call)
         self._remembered.begin(case.call)
@@ -180,6 +184,9 @@ class Subject:
         leaked = ", ".join(canaries.leaked(shown, self._secrets)[:3])
         if leaked:
             return Outcome("leak", leaked)
+        more = _peak() - memory
+        if more > MEMORY:
+            return Outcome("memory", f"{more // 1024**2} MiB")
         left = self._left(before, sockets)
         if left:
             return Outcome("left open", left)
@@ -406,6 +413,17 @@ def _sockets() -> int:
             with contextlib.suppress(OSError):
                 found += os.readlink(f"/proc/self/fd/{name}").startswith("socket:")
     return found
+
+
+def _peak(anew: bool = False) -> int:
+    """The most bytes that this process has held, since this was asked ``anew``; 0 where there is no /proc."""
+    if anew:
+        with contextlib.suppress(OSError):
+            Path("/proc/self/clear_refs").write_text("5")  # proc(5): resets VmHWM
+    with contextlib.suppress(OSError):
+        status = Path("/proc/self/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+    return 0
 
 
 def _difference(whole: Any, answer: Any) -> str:
