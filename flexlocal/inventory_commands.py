@@ -6,14 +6,15 @@ poll was not complete.
 """
 
 import datetime
+import functools
 import sys
 from collections.abc import Iterable, Iterator
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Optional, TextIO, Union
+from typing import TYPE_CHECKING, Any, Callable, Optional, TextIO, TypeVar, Union
 
 from flexlocal import inventories, parquet, results, terminal, times
 from flexlocal.options import BadUsage, unknown
-from flexlocal.show import GAP, Column, columns_of, text
+from flexlocal.show import GAP, Column, amount, columns_of, text
 from inventory.changes import ABSENT, Change
 from inventory.errors import InventoryError, UnknownResource
 from inventory.fields import SPECIFIC, TAGS, steps
@@ -43,6 +44,7 @@ FILTERS = ("account", "provider", "family", "scope", "type", "state", "name", "t
 PLACES = FILTERS[:4]
 
 Row = dict[str, Any]
+Answer = TypeVar("Answer")
 
 
 # --- asking -----------------------------------------------------------------------------------------
@@ -86,14 +88,10 @@ def show(args: SimpleNamespace) -> int:
     view = view_of(args)
     with inventories.opened(args.inventory) as inventory:
         as_of = as_of_moment(args, inventory)
-        chosen = options_of(args, "account", "type")
         try:
-            resource = inventory.show(args.id, as_of=as_of, **chosen)
+            resource = _answer_about(inventory.show, inventory, args, as_of)
         except UnknownResource:
-            entry = _only(inventory, args, as_of)  # an ARN, an address, a name
-            if entry is None:
-                return _nowhere(args.id, inventory.coverage(account=args.account, as_of=as_of))
-            resource = inventory.show(entry.id, account=entry.account, type=entry.type, as_of=as_of)
+            return _nowhere(args.id, inventory.coverage(account=args.account, as_of=as_of))
         if resource is None:
             terminal.say(
                 f"{args.id} was not there yet at {times.shown(time_of(as_of or utc_now()))}."
@@ -122,16 +120,11 @@ def history(args: SimpleNamespace) -> int:
     view = view_of(args)
     with inventories.opened(args.inventory) as inventory:
         as_of = as_of_moment(args, inventory)
-        chosen = options_of(args, "account", "type")
+        question = functools.partial(inventory.history, fast=args.fast)
         try:
-            found = inventory.history(args.id, fast=args.fast, as_of=as_of, **chosen)
+            found = _answer_about(question, inventory, args, as_of)
         except UnknownResource:
-            entry = _only(inventory, args, as_of)
-            if entry is None:
-                return _nowhere(args.id, inventory.coverage(account=args.account, as_of=as_of))
-            found = inventory.history(
-                entry.id, account=entry.account, type=entry.type, fast=args.fast, as_of=as_of
-            )
+            return _nowhere(args.id, inventory.coverage(account=args.account, as_of=as_of))
     rows = [row for event in found.events for row in _event_rows(event)]
     entry = found.entry
     footer = f"{entry.type} {entry.name} of {entry.account}: {counted(len(found.events), 'event')}"
@@ -390,6 +383,25 @@ def _coverage(inventory: "Inventory", args: SimpleNamespace, as_of: Optional[Whe
     return inventory.coverage(as_of=as_of, **options_of(args, *PLACES))
 
 
+def _answer_about(
+    question: Callable[..., Answer],
+    inventory: "Inventory",
+    args: SimpleNamespace,
+    as_of: Optional[When],
+) -> Answer:
+    """The answer about the resource with this id, or else about the only one that a search for the text finds.
+
+    Raises UnknownResource if there is none, BadUsage if there are several.
+    """
+    try:
+        return question(args.id, as_of=as_of, **options_of(args, "account", "type"))
+    except UnknownResource:
+        entry = _only(inventory, args, as_of)
+        if entry is None:
+            raise
+        return question(entry.id, as_of=as_of, account=entry.account, type=entry.type)
+
+
 def _only(inventory: "Inventory", args: SimpleNamespace, as_of: Optional[When]) -> Optional[Entry]:
     """The one resource that a search for the text finds; None if it finds nothing. Raises BadUsage."""
     found = inventory.search(args.id, as_of=as_of, limit=10, **options_of(args, "account", "type"))
@@ -453,13 +465,15 @@ def _sentence(coverage: Coverage) -> str:
     return coverage.absence(times.shown)
 
 
-def say_failed(coverage: Coverage, before: str = "") -> None:
+def say_failed(coverage: Coverage, before: str = "", consequence: str = "") -> None:
+    """Names the scopes whose last poll was not complete, and why; ``consequence``: what that means for the answer."""
     for each in coverage.failed[:MOST_SCOPES]:
-        since = f"failed since {times.shown(each.failed_since)}" if each.failed_since else ""
-        why = f" ({each.error})" if each.error else ""
-        if each.complete_at is None:
+        if each.complete_at is None or each.failed_since is None:
             since = "was never complete"
-        terminal.say(f"{before}{each.label} {since}{why}")
+        else:
+            since = f"failed since {times.shown(each.failed_since)}"
+        why = f" ({each.error})" if each.error else ""
+        terminal.say(f"{before}{each.label} {since}{why}{consequence}")
     if len(coverage.failed) > MOST_SCOPES:
         more = len(coverage.failed) - MOST_SCOPES
         terminal.say(f"{before}and {more} more scopes: flexlocal inventory scopes")
@@ -623,6 +637,9 @@ def _flat(row: Row) -> Row:
     return {"__".join(path): cell_of(value) for path, value in fields}
 
 
+SIDES = ("before", "after", "design")
+ITEM_NAMES = ("ip_address", "name", "id")  # what a person calls an object of a list
+ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 INTERVALS = ("first_seen", "gone", "since", "when")
 
 
@@ -657,6 +674,38 @@ def column(title: str, key: Optional[str] = None) -> Column:
     return Column(title, lambda row: row.get(key))
 
 
+def value_column(title: str) -> Column:
+    """What the row's field, in ``path``, has on one side. Tables have sizes as they are bought, and of lists what the
+    other sides lack."""
+    side = title.lower()
+
+    def shown(row: Row) -> Any:
+        value = amount((row.get("path") or "").rpartition("/")[2], row.get(side))
+        others = [row[each] for each in SIDES if each != side and each in row]
+        if isinstance(value, list) and others and all(isinstance(each, list) for each in others):
+            return _own_items(value, others)
+        return cell_of(value)
+
+    return Column(title, lambda row: cell_of(row.get(side)), shown=shown)
+
+
+def _own_items(items: list[Any], others: list[list[Any]]) -> Any:
+    """The items that are not in all the other lists, after an ellipsis for the rest."""
+    own = [each for each in items if not all(each in other for other in others)]
+    cut = len(own) < len(items) and any(other != items for other in others)
+    listed = own if cut else items
+    names = [_item(each) for each in listed]
+    if any(other != items and [*map(_item, other)] == [*map(_item, items)] for other in others):
+        names = [terminal.as_json(each) for each in listed]  # they differ in something else
+    return [ELLIPSIS, *names] if cut else names
+
+
+def _item(value: Any) -> str:
+    if isinstance(value, dict):
+        value = next((value[key] for key in ITEM_NAMES if value.get(key)), value)
+    return value if isinstance(value, str) else terminal.as_json(value)
+
+
 def _value(name: str) -> Column:
     return Column(name, lambda row: cell_of(row[name]))
 
@@ -686,8 +735,8 @@ HIT = [
 ]
 CHANGE = [
     Column("FIELD", lambda row: row.get("path"), lambda path: _short(steps(path))),
-    Column("BEFORE", lambda row: cell_of(row.get("before"))),
-    Column("AFTER", lambda row: cell_of(row.get("after"))),
+    value_column("BEFORE"),
+    value_column("AFTER"),
 ]
 EVENT = [column("WHEN"), column("WHAT"), column("SEVERITY"), *CHANGE]
 DIFFERENCE = [
@@ -703,4 +752,11 @@ SCOPE = [
     column("ERROR"),
 ]
 PIN = [column("NAME"), time_column("AT")]
-LINE = [column("FIELD"), column("VALUE")]
+LINE = [
+    column("FIELD"),
+    Column(
+        "VALUE",
+        lambda row: row.get("value"),
+        shown=lambda row: amount(row["field"].rpartition(".")[2], row.get("value")),
+    ),
+]

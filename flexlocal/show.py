@@ -4,12 +4,13 @@ import csv
 import dataclasses
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Callable, Optional, TextIO
 
 from shared.engine.masking import visible
 
 LEAST = 16  # cells that a shortened column keeps
+NARROWEST = 8  # the same, where even that is too much
 READABLE = 24  # the same, before columns are left out that matter more
 MOST = 40  # cells of a value, where columns have to give way
 NOTHING = "-"
@@ -18,11 +19,17 @@ GAP = "  "
 
 @dataclasses.dataclass(frozen=True)
 class Column:
-    """A column: its title, the value of an entry, and how that is written."""
+    """A column: its title, the value of an entry, and how that is written.
+
+    ``shown``: where it takes all of the entry to know how. ``gives_way``: whether it may be left out where there is no
+    room, if not as the titles below say.
+    """
 
     title: str
     value: Callable[[dict[str, Any]], Any]
     form: Optional[Callable[[Any], Optional[str]]] = None
+    shown: Optional[Callable[[dict[str, Any]], Any]] = None
+    gives_way: Optional[bool] = None
 
 
 # What is copied from a table: never left out, and shortened last and in the middle, beyond the length of a UUID.
@@ -69,7 +76,8 @@ def table(
         if title in ("NAME", "ID") or every or any(value != NOTHING for value in values[1:])
     ]
     width = shutil.get_terminal_size().columns if out.isatty() and not every else None
-    left_out = _fit(kept, cells, width) if width else []
+    fixed = {column.title for column in columns if not _gives_way(column)}
+    left_out = _fit(kept, fixed, cells, width) if width else []
     kept = [title for title in kept if title not in left_out]
     widths = {title: max(map(_width, cells[title])) for title in kept}
     bold = out.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
@@ -84,8 +92,15 @@ def table(
     return left_out
 
 
-def _fit(kept: list[str], cells: dict[str, list[str]], width: int) -> list[str]:
+def _gives_way(column: Column) -> bool:
+    return column.title not in ALWAYS if column.gives_way is None else column.gives_way
+
+
+def _fit(
+    kept: list[str], fixed: Collection[str], cells: dict[str, list[str]], width: int
+) -> list[str]:
     """Shorten values and choose columns to leave out, until a row has no more cells than ``width``."""
+    whole_cells = dict(cells)
 
     def excess(left_out: list[str]) -> int:
         there = [title for title in kept if title not in left_out]
@@ -97,7 +112,7 @@ def _fit(kept: list[str], cells: dict[str, list[str]], width: int) -> list[str]:
 
     def shorten(title: str, most: int) -> None:
         cut = _without_middle if title in WHOLE else _shortened
-        cells[title] = [cut(value, most) for value in cells[title]]
+        cells[title] = [cut(value, most) for value in whole_cells[title]]
 
     def drop(titles: list[str]) -> None:
         for title in titles:
@@ -112,7 +127,7 @@ def _fit(kept: list[str], cells: dict[str, list[str]], width: int) -> list[str]:
     left_out: list[str] = []
     whole = [title for title in kept if title in WHOLE]
     short = [title for title in kept if title not in WHOLE]
-    droppable = [title for title in kept if title not in ALWAYS]
+    droppable = [title for title in kept if title not in fixed]
     shorten_all([*short, *whole], MOST)
     drop([title for title in FIRST_OUT if title in droppable])
     shorten_all(short, READABLE)
@@ -121,6 +136,12 @@ def _fit(kept: list[str], cells: dict[str, list[str]], width: int) -> list[str]:
         over = excess(left_out)
         if over > 0 and title not in left_out:
             shorten(title, max(LEAST, max(map(_width, cells[title])) - over))
+    while excess(left_out) > 0:
+        widths = {title: max(map(_width, cells[title])) for title in kept if title not in left_out}
+        widest = max(widths, key=lambda title: widths[title])
+        if widths[widest] <= NARROWEST:
+            break
+        shorten(widest, widths[widest] - 1)
     return left_out
 
 
@@ -168,7 +189,7 @@ def _csv(value: Any) -> Any:
 
 def text(column: Column, entry: dict[str, Any]) -> str:
     """What the table shows of an entry in this column."""
-    value = column.value(entry)
+    value = (column.shown or column.value)(entry)
     if value is not None and column.form:
         value = column.form(value)
     if isinstance(value, list):
@@ -265,6 +286,15 @@ def rate(value: float) -> str:
             return f"{value:g} {unit}"
         value /= 1000
     return f"{value:g} Gbit/s"
+
+
+def amount(field: str, value: Any) -> Any:
+    """A size or a rate as it is bought, by the name of its field; any other value as it is."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return value
+    if field in ("ram_b", "size_b", "volumes_b"):
+        return size(value)
+    return rate(value) if field.endswith("_bps") else value
 
 
 _OF_FAMILY: dict[str, list[Column]] = {

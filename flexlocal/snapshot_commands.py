@@ -5,7 +5,9 @@ nothing differs, but a scope was not polled completely. A change window: 0 it ma
 as before nor as designed nor explained, 3 only a scope that was not polled is in the way.
 """
 
+import dataclasses
 import sys
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Optional
@@ -20,7 +22,6 @@ from flexlocal.inventory_commands import (
     PLACES,
     SAME,
     Row,
-    cell_of,
     check_places,
     column,
     counted,
@@ -31,6 +32,7 @@ from flexlocal.inventory_commands import (
     show_table,
     time_column,
     time_of,
+    value_column,
     values_of,
     view_of,
     written_or_none,
@@ -38,6 +40,7 @@ from flexlocal.inventory_commands import (
 from flexlocal.options import BadUsage, nearest
 from flexlocal.show import Column, text
 from inventory.model import (
+    DIFFERS,
     RESTORED,
     SEVERITIES,
     STANDING,
@@ -408,11 +411,14 @@ def _show_comparison(view: results.View, found: Comparison, gaps: bool) -> None:
     rows = [_deviation_row(each) for each in (found.deviations if gaps else differ)]
     span = f"between {_name(found.before.when)} and {_name(found.after.when)}"
     words = [f"{_resources(differ)} {span}"]
+    if differ:
+        words.append(_severities(differ))
     if found.design is not None and differ:
         number = sum(each.verdict == RESTORED for each in differ)
         fields = counted(len(differ), "field")
         words.append(f"{number} of {fields} as in the baseline, {_name(found.design.when)}")
-    show_table(view, rows, DEVIATION, "; ".join(words))
+    columns = DEVIATION if found.design is None else JUDGED
+    show_table(view, rows, columns, "; ".join(words))
     _say_standing(standing, gaps)
     for side in found.sides:
         _say_side(side.when, side.coverage)
@@ -437,7 +443,7 @@ def _show_window(
         state = f"{found.window.name}: open, " + (
             "may close" if not left else f"{left} neither as before, nor as designed, nor explained"
         )
-    show_table(view, rows, [*DEVIATION, column("EXPLANATION")], state)
+    show_table(view, rows, [*JUDGED, column("EXPLANATION")], state)
     _say_standing(standing, gaps)
 
 
@@ -465,6 +471,12 @@ def _resources(deviations: Iterable[Deviation]) -> str:
         if number
         else "nothing differs"
     )
+
+
+def _severities(deviations: Iterable[Deviation]) -> str:
+    """Of the fields: ``2 high, 1 low``."""
+    found = Counter(each.severity for each in deviations)
+    return ", ".join(f"{found[name]} {name}" for name in SEVERITIES if found[name])
 
 
 def _snapshot_row(each: Snapshot) -> Row:
@@ -539,8 +551,18 @@ DEVIATION = [
     *map(column, ("SEVERITY", "WHAT", "NAME")),
     FIELD,
     *CHANGE[1:],
-    Column("DESIGN", lambda row: cell_of(row.get("design"))),
-    column("VERDICT"),
+    value_column("DESIGN"),
+    Column(
+        "VERDICT",
+        lambda row: row.get("verdict"),
+        shown=lambda row: None if row.get("verdict") == DIFFERS else row.get("verdict"),
+        gives_way=False,
+    ),
     column("RESOURCE ID", "id"),
     *map(column, ("TYPE", "SCOPE", "ACCOUNT", "FORMER ID")),
+]
+# A verdict matters more than what happened, which the values of both sides say as well.
+JUDGED = [
+    dataclasses.replace(each, gives_way=True) if each.title == "WHAT" else each
+    for each in DEVIATION
 ]

@@ -19,6 +19,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, Callable
 
 from flexlocal import terminal
+from flexlocal.show import amount
 from inventory.changes import ABSENT
 from inventory.fields import SPECIFIC, TAGS, steps
 from inventory.model import (
@@ -166,6 +167,7 @@ def _field(path: str) -> str:
 def _value(value: Any, path: str) -> str:
     if value is ABSENT:
         return NOTHING
+    value = amount(path.rpartition("/")[2], value)
     if path.startswith("/connections/") and isinstance(value, list):
         value = [each.get("id") if isinstance(each, dict) else each for each in value]
     return value if isinstance(value, str) else terminal.as_json(value)

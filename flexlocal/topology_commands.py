@@ -10,8 +10,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Optional
 
-from flexlocal import inventories, results, terminal, times
-from flexlocal.inventory_commands import MOST_SCOPES, as_of_moment, counted, moment, show_table
+from flexlocal import inventories, results, terminal
+from flexlocal.inventory_commands import as_of_moment, counted, moment, say_failed, show_table
 from flexlocal.options import BadUsage
 from flexlocal.show import Column
 from inventory.model import When
@@ -334,16 +334,7 @@ def _find(args: SimpleNamespace, graph: Graph, inventory: "Inventory", text: str
 
 def _say_failed(inventory: "Inventory", as_of: Optional[When]) -> None:
     """What is not known counts as up, and is named."""
-    failed = inventory.coverage(as_of=as_of).failed
-    for each in failed[:MOST_SCOPES]:
-        since = (
-            f"failed since {times.shown(each.failed_since)}"
-            if each.failed_since
-            else "was never complete"
-        )
-        terminal.say(f"{each.label} {since}: what is in it counts as up")
-    if len(failed) > MOST_SCOPES:
-        terminal.say(f"and {len(failed) - MOST_SCOPES} more scopes: flexlocal inventory scopes")
+    say_failed(inventory.coverage(as_of=as_of), consequence=": what is in it counts as up")
 
 
 # --- what is shown ------------------------------------------------------------------------------------

@@ -4,13 +4,17 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import sqlite3
+import sys
 
 import pytest
 
 from flexlocal import cli, inventories, parquet
 from flexlocal.__main__ import main
+from flexlocal.inventory_commands import CHANGE
+from flexlocal.show import text
 from inventory import Inventory
 from inventory.errors import ReadOnly
 from tests.inventories import NEW, OLD, network, poll, runner, server, store_example
@@ -284,6 +288,62 @@ def test_diff(run):
     _, out, err = run("diff", "2026-01-01T10:05", "now", "--slow")
     assert out.splitlines()[-1].startswith("2 resources differ between 2026-01-01 10:05 and ")
     assert "us-east-1 failed since 2026-01-01 10:15 (throttled)" in err
+
+
+def test_sizes_are_as_they_are_bought(run, own):
+    """In tables; other formats have the numbers."""
+    small, large = server("i-7", commit_rate_bps=10**9), server("i-7", commit_rate_bps=10**10)
+    small["details"]["server"].update(ram_b=8 * 2**30, volumes_b=20 * 10**9)
+    large["details"]["server"].update(ram_b=16 * 2**30, volumes_b=None)
+    with Inventory(own / "own.db") as inventory:
+        poll(inventory, 30, [small], account="lab", provider="other")
+        poll(inventory, 40, [large], account="lab", provider="other")
+    since = ["diff", "2026-01-01T10:30", "now", "--account", "lab"]
+    _, out, _ = run(*since, "--columns", "field,before,after")
+    assert {tuple(re.split("  +", line)) for line in out.splitlines()[1:-1]} == {
+        ("ram_b", "8 GiB", "16 GiB"),
+        ("volumes_b", "20 GB", "-"),
+        ("commit_rate_bps", "1 Gbit/s", "10 Gbit/s"),
+    }
+    found = {each["path"]: each["before"] for each in rows(run, *since)[1]}
+    assert found["/details/server/ram_b"] == 8 * 2**30
+    _, out, _ = run(*since, "--format", "csv", "--filter", "before=20 GB")
+    (row,) = csv.DictReader(io.StringIO(out))
+    assert row["before"] == "20000000000"
+    _, out, _ = run("show", "i-7", "--as-of", "2026-01-01T10:35")
+    assert re.search(r"^volumes_b +20 GB$", out, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "before, after, shown",
+    [
+        (["a", "b"], ["a", "c"], ("…, b", "…, c")),
+        (["a"], ["a", "c"], ("…", "…, c")),
+        (["a"], ["b"], ("a", "b")),
+        (["a"], ["a"], ("a", "a")),
+        (["a"], None, ("a", "-")),
+        ([{"id": "x"}, {"ip_address": "10.0.0.1"}], [{"id": "x"}], ("…, 10.0.0.1", "…")),
+        ([{"id": "x", "n": 1}], [{"id": "x", "n": 2}], ('{"id": "x", "n": 1}', '{"id": "x", "n": 2}')),
+        ([["a"]], [], ('["a"]', "-")),
+    ],
+)  # fmt: skip
+def test_of_two_lists_a_table_has_what_differs(before, after, shown):
+    row = {"path": "/connections/volume", "before": before, "after": after}
+    assert tuple(text(column, row) for column in CHANGE[1:]) == shown
+
+
+def test_a_difference_of_long_names_fits_80_columns(run, own, monkeypatch, capsys):
+    long = "a-name-that-is-longer-than-a-column-of-80-may-be-"
+    with Inventory(own / "own.db") as inventory:
+        for minute, end in ((30, "1"), (40, "2")):
+            changed = server("i-7", f"{long}{end}", state="stopped", **{long: f"{long}{end}"})
+            poll(inventory, minute, [changed], account="lab", provider="other")
+    monkeypatch.setattr(shutil, "get_terminal_size", lambda *_: os.terminal_size((80, 24)))
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    _, out, _ = run("diff", "2026-01-01T10:30", "now", "--account", "lab")
+    lines = out.splitlines()
+    assert max(map(len, lines)) <= 80 + len("\x1b[1m\x1b[0m")
+    assert all(title in lines[0] for title in ("WHAT", "NAME", "FIELD", "BEFORE", "AFTER"))
 
 
 def test_the_status_of_a_diff_is_that_of_diff(run):

@@ -252,7 +252,7 @@ def test_a_scope_that_failed_counts_as_up(file, tmp_path, monkeypatch, capsys):
     assert main(["topology", "impact", "h1"]) == 0
     assert (
         capsys.readouterr().err
-        == "shop servers eu failed since 2026-01-01 10:09: what is in it counts as up\n"
+        == "shop servers eu failed since 2026-01-01 10:09 (no answer): what is in it counts as up\n"
     )
 
 
