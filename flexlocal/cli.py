@@ -634,12 +634,16 @@ _in_snapshot(
     text='Make a snapshot the baseline, "as designed".', examples='"as designed"\nlast',
 )  # fmt: skip
 _in_snapshot(
+    "remove", click.argument("label", metavar="LABEL"),
+    text="Remove a snapshot; not the baseline, nor one of a change window.", examples='"week 47"',
+)  # fmt: skip
+_in_snapshot(
     "diff",
     click.argument("before", metavar="[BEFORE]", default="last"),
     click.argument("after", metavar="[AFTER]", default="now"),
     *baseline,
     gaps,
-    click.option("--fail-on", default="low", show_default=True, metavar="SEVERITY", help="Exit status 1 from this severity on: high, medium, low."),
+    click.option("--fail-on", default="low", show_default=True, metavar="SEVERITY", help="Exit status 1 from this severity on: critical, high, medium, low."),
     *places,
     focal,
     click.option("--slow", is_flag=True, help="Without changes of states and counters alone."),

@@ -39,7 +39,10 @@ from flexlocal.inventory_commands import (
 )
 from flexlocal.options import BadUsage, nearest
 from flexlocal.show import Column, text
+from inventory.changes import ABSENT
+from inventory.fields import steps
 from inventory.model import (
+    CRITICAL,
     DIFFERS,
     RESTORED,
     SEVERITIES,
@@ -56,6 +59,7 @@ from inventory.model import (
 if TYPE_CHECKING:
     from inventory import Inventory
     from inventory.comparison import Name
+    from topology.severity import Place
 
 LAST, BASELINE, NOW = "last", "baseline", "now"
 
@@ -89,6 +93,13 @@ def pin(args: SimpleNamespace) -> int:
     return 0
 
 
+def remove(args: SimpleNamespace) -> int:
+    with inventories.opened(args.inventory) as inventory:
+        removed = inventory.remove_snapshot(_snapshot(args.label, inventory).label)
+    print(f"{removed.label} is removed; what it kept is now thinned out like the rest")
+    return 0
+
+
 def diff(args: SimpleNamespace) -> int:
     view = view_of(args)
     _check_severity(args.fail_on)
@@ -102,6 +113,7 @@ def diff(args: SimpleNamespace) -> int:
             whens = [when for when in (before, after, design) if when is not None]
             chosen = {"only": _clique(inventory, focal, whens)}
         found = inventory.compare(before, after, design, fast=not args.slow, **chosen)
+        found = _judged(inventory, found)
     _show_comparison(view, found, args.gaps)
     severe = [each for each in found.deviations if each.differs and _fails(each, args.fail_on)]
     return DIFFERENT if severe else SAME if found.complete else NOT_KNOWN
@@ -255,7 +267,9 @@ def close_window(args: SimpleNamespace) -> int:
 def _window(name: str, inventory: "Inventory") -> WindowView:
     found = inventory.window(name)
     only = _only(inventory, found)
-    return found if only is None else inventory.window(name, only)
+    if only is not None:
+        found = inventory.window(name, only)
+    return dataclasses.replace(found, comparison=_judged(inventory, found.comparison))
 
 
 def _only(inventory: "Inventory", found: WindowView) -> Optional[Collection["Name"]]:
@@ -313,6 +327,46 @@ def _status(found: WindowView) -> int:
     return DIFFERENT if found.unexplained else NOT_KNOWN if found.unexplained_scopes else SAME
 
 
+# --- how severe it is -----------------------------------------------------------------------------------
+
+
+def _judged(inventory: "Inventory", found: Comparison) -> Comparison:
+    """With what the graphs of both times say is critical. They are read only if something is gone or disconnected."""
+    if not any(each.differs and _places(each) for each in found.deviations):
+        return found
+    from topology import reading, severity
+
+    graphs = [reading.read(inventory, side.when) for side in (found.before, found.after)]
+    reasons = severity.critical(*graphs)
+    deviations = []
+    for each in found.deviations:
+        known = [reasons[place] for place in _places(each) if each.differs and place in reasons]
+        if known:
+            each = dataclasses.replace(each, severity=CRITICAL, reason=known[0])
+        deviations.append(each)
+    deviations.sort(key=lambda each: SEVERITIES.index(each.severity))
+    return dataclasses.replace(found, deviations=tuple(deviations))
+
+
+def _places(each: Deviation) -> list["Place"]:
+    """The resource that is gone, or that lost connections, with the type and id of each."""
+    account, kind = each.entry.account, each.entry.type
+    where = steps(each.path)
+    if each.path == "" and each.after is ABSENT:
+        return [((account, kind, each.entry.id), None)]
+    if each.path == "/id" and each.former_id is not None:
+        return [((account, kind, each.former_id), None)]
+    if where[:1] == ["connections"] and len(where) == 2 and isinstance(each.before, list):
+        ids = (target["id"] for target in each.before)
+        left = {target["id"] for target in each.after} if isinstance(each.after, list) else set()
+        return [
+            ((account, kind, each.former_id or each.entry.id), (where[1], id))
+            for id in ids
+            if id not in left
+        ]
+    return []
+
+
 # --- which are meant ------------------------------------------------------------------------------------
 
 
@@ -368,7 +422,7 @@ def _report(args: SimpleNamespace, inventory: "Inventory") -> snapshot_report.Co
         before = _snapshot(args.before, inventory)
     design = _design(args, inventory, before, after)
     chosen: dict[str, Any] = options_of(args, "account", "type")
-    found = inventory.compare(before, after, design, **chosen)
+    found = _judged(inventory, inventory.compare(before, after, design, **chosen))
     again = ["report", before.label, after.label]
     again += ["--no-baseline"] if design is None else ["--baseline", design.label]
     for name, value in chosen.items():
@@ -506,6 +560,8 @@ def _deviation_row(each: Deviation) -> Row:
     }
     if each.former_id is not None:
         row["former_id"] = each.former_id
+    if each.reason is not None:
+        row["reason"] = each.reason
     if each.explanation is not None:
         row["explanation"] = each.explanation
     return row
@@ -558,6 +614,7 @@ DEVIATION = [
         shown=lambda row: None if row.get("verdict") == DIFFERS else row.get("verdict"),
         gives_way=False,
     ),
+    column("REASON"),
     column("RESOURCE ID", "id"),
     *map(column, ("TYPE", "SCOPE", "ACCOUNT", "FORMER ID")),
 ]

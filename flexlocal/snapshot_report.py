@@ -38,7 +38,12 @@ from shared.engine.masking import visible
 
 MOST = 500  # characters of a value that are shown
 NOTHING = "–"
-MARKS = {"high": "▲", "medium": "◆", "low": "·"}  # so that severities differ by shape, too
+MARKS = {
+    "critical": "■",
+    "high": "▲",
+    "medium": "◆",
+    "low": "·",
+}  # so that severities differ by shape, too
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,6 +149,8 @@ def _differences(comparison: Comparison, chosen: Iterable[Deviation]) -> _Table:
         columns["Design"] = lambda each: _value(each.design, each.path)
         columns["Verdict"] = lambda each: each.verdict
     listed = list(chosen)
+    if any(each.reason for each in listed):
+        columns["Reason"] = lambda each: each.reason or ""
     if any(each.explanation for each in listed):
         columns["Explanation"] = lambda each: each.explanation or ""
     return _Table(list(columns), [[cell(each) for cell in columns.values()] for each in listed])
@@ -270,10 +277,10 @@ def _row(cells: Iterable[str]) -> str:
 
 STYLE = """
 :root { color-scheme: light dark; --line: #c8ccd2; --soft: #f3f4f6; --ink: #1b1f24; --paper: #fff;
-  --high: #a40e26; --medium: #7a4b00; --low: #4d5661; }
+  --critical: #7d0a1c; --high: #a40e26; --medium: #7a4b00; --low: #4d5661; }
 @media (prefers-color-scheme: dark) {
   :root { --line: #3d444d; --soft: #1c2128; --ink: #e6edf3; --paper: #0d1117;
-    --high: #ff8e98; --medium: #e3b341; --low: #9da7b3; } }
+    --critical: #ffb3ba; --high: #ff8e98; --medium: #e3b341; --low: #9da7b3; } }
 * { box-sizing: border-box; }
 body { margin: 2rem auto; max-width: 96rem; padding: 0 1rem; background: var(--paper); color: var(--ink);
   font: 15px/1.45 system-ui, sans-serif; }
@@ -286,11 +293,11 @@ th, td { border: 1px solid var(--line); padding: .3rem .5rem; text-align: start;
 thead th { background: var(--soft); position: sticky; top: 0; white-space: nowrap; }
 code, pre { font: .85em/1.4 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere; }
 pre { background: var(--soft); padding: .6rem; }
-.high { color: var(--high); font-weight: 600; } .medium { color: var(--medium); } .low { color: var(--low); }
+.critical { color: var(--critical); font-weight: 700; } .high { color: var(--high); font-weight: 600; } .medium { color: var(--medium); } .low { color: var(--low); }
 footer { margin-top: 2rem; color: var(--low); }
 @media print {
   :root { color-scheme: light; --line: #999; --soft: #eee; --ink: #000; --paper: #fff;
-    --high: #000; --medium: #000; --low: #333; }
+    --critical: #000; --high: #000; --medium: #000; --low: #333; }
   body { margin: 0; max-width: none; font-size: 10pt; }
   .wide { overflow: visible; } thead { display: table-header-group; } thead th { position: static; }
   tr { break-inside: avoid; } th, td { min-width: 0; } }

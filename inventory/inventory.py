@@ -434,6 +434,10 @@ class Inventory:
         """Make it the baseline, "as designed". Raises UnknownSnapshot."""
         return self._written(lambda connection: snapshots.pin(connection, label, _now()))
 
+    def remove_snapshot(self, label: str) -> Snapshot:
+        """Raises UnknownSnapshot, or InvalidQuestion if it is the baseline or belongs to a change window."""
+        return self._written(lambda connection: snapshots.remove(connection, label))
+
     def baseline(self) -> Optional[Snapshot]:
         """The snapshot that was pinned last."""
         with self._reading() as connection:

@@ -10,7 +10,8 @@ from inventory.changes import ABSENT, Change
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 MICROSECOND = datetime.timedelta(microseconds=1)
 
-SEVERITIES = HIGH, MEDIUM, LOW = ("high", "medium", "low")  # of differences
+# Of differences. What is critical takes the graph of all connections: the topology says so, of snapshots.
+SEVERITIES = CRITICAL, HIGH, MEDIUM, LOW = ("critical", "high", "medium", "low")
 COMPLETE, PARTIAL, FAILED = "complete", "partial", "failed"  # outcomes of a poll
 
 
@@ -279,7 +280,8 @@ class Deviation:
     """A field that differs before and after, or from the design; ``path`` is empty for a resource as a whole.
 
     ``verdict``: differs (there is no design to compare with), as designed, not as designed, or as before (it is not
-    as designed, and was not before). ``former_id`` is that of a resource that was created anew.
+    as designed, and was not before). ``former_id`` is that of a resource that was created anew. ``reason``: why it is
+    critical.
     """
 
     severity: str
@@ -292,6 +294,7 @@ class Deviation:
     design: Any = ABSENT
     former_id: Optional[str] = None
     explanation: Optional[str] = None
+    reason: Optional[str] = None
 
     @property
     def differs(self) -> bool:

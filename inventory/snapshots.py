@@ -9,7 +9,7 @@ import datetime
 from collections.abc import Sequence
 from typing import Optional
 
-from sqlalchemy import Connection, case, func, or_, select, update
+from sqlalchemy import Connection, case, delete, func, or_, select, update
 
 from inventory.entries import Filter, Reader
 from inventory.errors import InvalidQuestion, UnknownSnapshot
@@ -17,6 +17,7 @@ from inventory.model import BY_HAND, SCHEDULED, Snapshot, microseconds, moment, 
 from inventory.retention import EVERY_STATE_SINCE, since
 from inventory.rows import add, covers
 from inventory.schema import (
+    change_window,
     presence,
     resource,
     snapshot,
@@ -157,6 +158,30 @@ def pin(connection: Connection, label: str, now: datetime.datetime) -> Snapshot:
         update(snapshot).where(snapshot.c.id == key).values(pinned_at=microseconds(now))
     )
     return by_key(connection, key)
+
+
+def remove(connection: Connection, label: str) -> Snapshot:
+    """Of what it kept, retention decides from then on. Raises UnknownSnapshot, or InvalidQuestion if it is in use."""
+    found = by_label(connection, label)
+    known = baseline(connection)
+    if known is not None and known.key == found.key:
+        raise InvalidQuestion(f"{label!r} is the baseline", "pin another snapshot first")
+    used = select(change_window.c.name).where(
+        or_(
+            change_window.c.before_id == found.key,
+            change_window.c.after_id == found.key,
+            change_window.c.baseline_id == found.key,
+        )
+    )
+    name = connection.execute(used.order_by(change_window.c.id)).scalar()
+    if name is not None:
+        raise InvalidQuestion(
+            f"the change window {name!r} compares with {label!r}", "it stays as long as the window"
+        )
+    for table in (snapshot_run, snapshot_scope):
+        connection.execute(delete(table).where(table.c.snapshot_id == found.key))
+    connection.execute(delete(snapshot).where(snapshot.c.id == found.key))
+    return found
 
 
 def _one(connection: Connection, condition: object) -> Snapshot:

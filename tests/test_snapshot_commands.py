@@ -103,6 +103,24 @@ def test_labels_are_times_for_questions_to_the_inventory(run, capsys):
     assert "did you mean 'as designed'?" in capsys.readouterr().err
 
 
+def test_remove(run, file):
+    status, _, err = run("remove", "baseline")
+    assert (status, err) == (
+        2,
+        "flexlocal: 'as designed' is the baseline: pin another snapshot first\n",
+    )
+    assert run("window", "open", "CHG-1")[0] == 0
+    status, _, err = run("remove", "CHG-1: before")
+    assert status == 2
+    assert "the change window 'CHG-1' compares with 'CHG-1: before'" in err
+    assert run("remove", "aftr")[0] == 2
+    assert run("remove", "after")[1].startswith("after is removed; ")
+    labels = [each["label"] for each in rows(run, "list")[1]]
+    assert labels == ["as designed", "CHG-1: before"]
+    with Inventory(file) as inventory:
+        assert inventory.check() == []
+
+
 # --- diff ---
 
 
@@ -187,7 +205,10 @@ def test_what_failed_is_named_at_each_side(run):
 @pytest.mark.parametrize(
     "arguments, words",
     [
-        (["diff", "--fail-on", "hihg"], "should be one of high, medium, low; did you mean 'high'?"),
+        (
+            ["diff", "--fail-on", "hihg"],
+            "should be one of critical, high, medium, low; did you mean 'high'?",
+        ),
         (["diff", "--baseline", "a", "--no-baseline"], "exclude each other"),
         (
             ["diff", "--baseline", "as desined"],

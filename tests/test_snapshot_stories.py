@@ -193,7 +193,7 @@ def test_all_around_one_server_comes_back_to_as_designed(run, rows):
         1,
         TWIN,
         "/connections/network",
-        "high",
+        "critical",
     )
     assert lost["verdict"] == "not as designed"
     world("servers", **{TWIN: with_network})
