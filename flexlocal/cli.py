@@ -530,7 +530,7 @@ _in_topology(
     click.argument("resources", nargs=-1, metavar="[RESOURCE]..."),
     click.option("--list", metavar="FILE", help="A maintenance list: a resource a line; - reads it from stdin."),
     click.option("--state", type=click.Choice(["down", "degraded"]), default="down", show_default=True, help="What happens to them."),
-    click.option("--owner", metavar="KEY", help="What each customer loses: by the value of a tag, or of tenant, project_id, customer-name."),
+    click.option("--owner", metavar="KEY", help="What each customer loses: by the value of a tag, or of another key of the metadata."),
     click.option("--max-distance", type=click.IntRange(1), metavar="N", help="Only so many links away."),
     _of_kind,
     in_account,

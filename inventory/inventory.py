@@ -536,11 +536,6 @@ class Inventory:
         with self._reading() as connection:
             return linked.statuses(connection, as_of)
 
-    def tag_values(self, key: str, as_of: Optional[When] = None) -> dict[tuple[str, str, str], str]:
-        """The values of one tag, by account, type and id."""
-        with self._reading() as connection:
-            return linked.tag_values(connection, key, as_of)
-
     # --- SQL ---
 
     def has_views(self) -> bool:

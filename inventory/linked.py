@@ -19,14 +19,12 @@ from inventory.schema import (
     former_name,
     identifier,
     kind,
-    label,
     path,
     presence,
     resource,
     scope,
     source,
     status_point,
-    tag,
     trait,
 )
 
@@ -232,18 +230,3 @@ def statuses(connection: Connection, as_of: Optional[When]) -> list[Status]:
 def _rank(status: Status) -> tuple[int, str]:
     level = LEVELS.index(status.level) if status.level in LEVELS else 1
     return level, status.message
-
-
-def tag_values(connection: Connection, key: str, as_of: Optional[When]) -> dict[Key, str]:
-    """The values of one tag."""
-    at = Reader(connection, as_of).at
-    owner = resource.alias("owner")
-    statement = _open(tag, at, account.c.name, kind.c.name, owner.c.external_id, label.c.value)
-    statement = (
-        statement.join(label, label.c.id == tag.c.label_id)
-        .join(owner, owner.c.id == tag.c.resource_id)
-        .join(account, account.c.id == owner.c.account_id)
-        .join(kind, kind.c.id == owner.c.kind_id)
-        .where(label.c.key == key)
-    )
-    return {(one, other, id): value for one, other, id, value in connection.execute(statement)}

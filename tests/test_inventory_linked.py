@@ -151,11 +151,3 @@ def test_the_newest_status(inventory):
         ("shop", "server", "s2", "error", at(2)),
     ]
     assert [each.level for each in inventory.statuses(at(4))] == ["error", "error"]
-
-
-def test_the_values_of_a_tag(inventory):
-    poll(inventory, 1, [server("s1", tags={"owner": "blue", "stage": "prod"}), server("s2")])
-    poll(inventory, 2, [server("s1", tags={"owner": "red"}), server("s2")])
-    assert inventory.tag_values("owner") == {("shop", "server", "s1"): "red"}
-    assert inventory.tag_values("owner", at(1)) == {("shop", "server", "s1"): "blue"}
-    assert inventory.tag_values("stage") == {}

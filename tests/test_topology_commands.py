@@ -53,6 +53,8 @@ def file(tmp_path_factory):
     for each in resources:
         if each["id"] in ("s1", "lb1"):
             each["metadata"]["provider_metadata"]["customer"] = "blue"
+        if each["id"] == "s3":
+            each["metadata"]["provider_specific"] = {"rack": 7, "shelves": [1]}
     with Inventory(found, create=True) as inventory:
         store(inventory, 1, "shop", resources)
         for each in resources:
@@ -136,7 +138,9 @@ def test_what_customers_lose(run, tmp_path):
     ]
     status, _, err = run("impact", "h1", "--owner", "colour")
     assert status == 2
-    assert "no resource has a tag or a field 'colour'" in err
+    assert "no resource has a tag, or another key of its metadata, 'colour'" in err
+    (found,) = rows(run, "impact", "h1", "--owner", "rack")
+    assert (found["owner"], [each["id"] for each in found["down"]]) == ("7", ["s3"])
     for lists, message in (
         (["--list", str(tmp_path / "none")], "No such file"),
         ([], "name a resource, or a file with --list"),

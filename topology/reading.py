@@ -3,8 +3,10 @@
 import contextlib
 import gc
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
+from inventory.extract import tag_value
+from inventory.fields import TAGS
 from inventory.model import Linked, Shared, Status, When
 from topology.errors import InvalidQuestion
 from topology.graph import Graph, load
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 # Fields in which a resource has an address of its own, and those in which it names another one's.
 OWN = ("IpAddress", "ip_address", "primary_ip4", "primary_ip6")
 NAMED = ("/details/circuit/endpoint_a", "/details/circuit/endpoint_b")
+PAGE = 1000  # resources of one read
 LEVELS = {
     "ok": UP,
     "warning": DEGRADED,
@@ -109,17 +112,32 @@ def states(graph: Graph, statuses: list[Status]) -> dict[int, int]:
 
 
 def owners(inventory: "Inventory", key: str, as_of: Optional[When] = None) -> dict[Key, str]:
-    """Whose each resource is, by the value of a tag, or else of a field such as tenant. Raises InvalidQuestion."""
-    linked = inventory.linked(as_of)
-    found = {
-        (each.account, each.type, each.id): linked.traits[each.key][key]
-        for each in linked.resources
-        if key in linked.traits.get(each.key, ())
-    }
-    found.update(inventory.tag_values(key, as_of))
+    """Whose each resource is, by the value of a tag, or else of another key of its metadata. Reads every document.
+
+    Raises InvalidQuestion.
+    """
+    found: dict[Key, str] = {}
+    after = 0
+    while page := inventory.resources(as_of=as_of, after=after, limit=PAGE):
+        for each in page:
+            entry = each.entry
+            value = _of_metadata(each.document["metadata"], key)
+            if value is not None:
+                found[entry.account, entry.type, entry.id] = value
+        after = page[-1].entry.key
     if not found:
         raise InvalidQuestion(
-            f"no resource has a tag or a field {key!r} that says whose it is",
-            "name a tag, or one of tenant, tenant_id, project_id and customer-name",
+            f"no resource has a tag, or another key of its metadata, {key!r} that says whose it is",
+            "flexlocal inventory show lists those of a resource",
         )
     return found
+
+
+def _of_metadata(metadata: Mapping[str, Any], key: str) -> Optional[str]:
+    """Tags first. What is an object or a list names nobody."""
+    for name in sorted(metadata, key=lambda each: each != TAGS):
+        values = metadata[name]
+        value = values.get(key) if isinstance(values, dict) else None
+        if value not in (None, "") and not isinstance(value, (dict, list)):
+            return tag_value(value)
+    return None
