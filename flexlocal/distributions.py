@@ -7,10 +7,12 @@ their files the manifest lets into a zip.
 """
 
 import fnmatch
+import functools
 import hashlib
 import importlib.metadata
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -168,13 +170,18 @@ def shipped(
     """The files of a distribution, in a site, that are shipped for these Pythons, with these services of AWS."""
     others = {version for module in known.modules.values() for version in module.pythons}
     unused = {f".cpython-{version.replace('.', '')}.pyc" for version in others.difference(versions)}
-    files = (file for file in sorted(distribution.rglob("*")) if file.is_file())
-    names = (below(file, distribution) for file in files)
     return [
         name
-        for name in names
+        for name in _names(distribution)
         if _is_shipped(name, known, services) and not name.endswith(tuple(unused))
     ]
+
+
+@functools.lru_cache(maxsize=64)
+def _names(distribution: Path) -> tuple[str, ...]:
+    """All files of a distribution in a site, which stays as it is: several modules are built of it."""
+    files = (file for file in sorted(distribution.rglob("*")) if file.is_file())
+    return tuple(below(file, distribution) for file in files)
 
 
 def _is_shipped(name: str, known: Manifest, services: Collection[str]) -> bool:
@@ -190,7 +197,13 @@ def _is_shipped(name: str, known: Manifest, services: Collection[str]) -> bool:
 
 
 def _is_one_of(name: str, patterns: Iterable[str]) -> bool:
-    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+    return _any_of(tuple(patterns)).match(name) is not None
+
+
+@functools.cache
+def _any_of(patterns: tuple[str, ...]) -> "re.Pattern[str]":
+    """What matches as one of these patterns of fnmatch does, whether there is any or none."""
+    return re.compile("|".join(map(fnmatch.translate, patterns)) or r"(?!)")
 
 
 def _source(name: str) -> str:

@@ -6,6 +6,7 @@ which tests/test_aws_calls.py compares with the calls. The shapes that these ope
 """
 
 import ast
+import functools
 import gzip
 import json
 from collections.abc import Collection, Iterable
@@ -21,14 +22,19 @@ CHANGED = "by flexlocal build: without documentation, and without what the modul
 
 def names(files: Iterable[Path]) -> set[str]:
     """All names in these Python files that may be an operation's."""
+    return {name for file in files for name in _names(file.read_bytes())}
+
+
+@functools.lru_cache(maxsize=512)
+def _names(source: bytes) -> frozenset[str]:
+    """Kept, since the modules share most of their files."""
     found = set()
-    for file in files:
-        for node in ast.walk(ast.parse(file.read_bytes())):
-            if isinstance(node, ast.Attribute):
-                found.add(node.attr)
-            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-                found.add(node.value.rpartition(":")[2])
-    return found
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Attribute):
+            found.add(node.attr)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found.add(node.value.rpartition(":")[2])
+    return frozenset(found)
 
 
 def read(content: bytes) -> dict[str, Any]:
