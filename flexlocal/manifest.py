@@ -4,6 +4,7 @@ flexer.schema.json beside this file says what each key may hold.
 """
 
 import dataclasses
+import functools
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -65,13 +66,17 @@ class Manifest:
 def load(file: Path = FILE) -> Manifest:
     """The manifest. Raises ManifestError naming the key, what it holds and what was expected."""
     try:
-        text = file.read_text(encoding="utf-8")
-        content = yaml.load(text, Loader=UniqueKeys)  # noqa: S506 - a SafeLoader
+        return _read(file.read_text(encoding="utf-8"), file.name)
     except OSError as error:
         raise ManifestError(f"{file.name}: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ManifestError(f"{file.name} is not YAML: {' '.join(str(error).split())}") from None
-    _check(content, file.name)
+
+
+@functools.lru_cache(maxsize=2)  # to read it takes longer than most commands
+def _read(text: str, name: str) -> Manifest:
+    content = yaml.load(text, Loader=UniqueKeys)  # noqa: S506 - a SafeLoader
+    _check(content, name)
     defaults = content.get("defaults", {})
     modules = {}
     for family, own in content["modules"].items():
@@ -79,7 +84,7 @@ def load(file: Path = FILE) -> Manifest:
         missing = [key for key in ("language", "target", "events") if key not in settings]
         if missing:
             raise ManifestError(
-                f"{file.name}: modules.{family} has no {missing[0]!r}, and 'defaults' has none"
+                f"{name}: modules.{family} has no {missing[0]!r}, and 'defaults' has none"
             )
         modules[family] = Module(
             family=family,
@@ -94,7 +99,7 @@ def load(file: Path = FILE) -> Manifest:
             schedule=settings.get("schedule", 3600),
             expected_metrics=tuple(settings.get("expected_metrics", ())),
         )
-    _check_together(modules, file.name)
+    _check_together(modules, name)
     providers = {
         name: Provider(
             requires=tuple(settings["requires"]),
