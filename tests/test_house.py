@@ -1,6 +1,7 @@
 """The rules of the house: who may import whom, what a cold start loads, what no file may hold."""
 
 import ast
+import functools
 import os
 import re
 import socket
@@ -19,6 +20,7 @@ TOPOLOGY = sorted((ROOT / "topology").rglob("*.py"))
 PROVIDERS = sorted((ROOT / "shared" / "providers").rglob("*.py"))
 
 
+@functools.cache
 def imports(file):
     """The dotted names that a file imports."""
     found = set()
