@@ -84,34 +84,38 @@ def zip_file(tmp_path):
 
 
 @pytest.fixture
-def module_id(flexer, cmp, zip_file):
-    """A module that flexer uploaded."""
-    done = upload(flexer, zip_file, "one")
-    assert done.returncode == 0, done.stderr
-    (module_id,) = cmp.modules
-    assert done.stderr.strip() == f"Module created with ID {module_id}"
+def module_id(cmp):
+    """A module that was uploaded, by what flexer sends: a process of its own takes longer."""
+    return upload(cmp, "one")
+
+
+def upload(cmp, name):
+    described = {**GOOD, "name": name, "event_source": "cmp-connector.resources"}
+    module_id = call(cmp, "POST", "/modules", json.dumps(described).encode())["id"]
+    call(cmp, "POST", f"/modules/{module_id}/zipfile", *form(packed()))
     return module_id
-
-
-def upload(flexer, zip_file, name):
-    return flexer(
-        "upload", "--name", name, "--event-source", "cmp-connector.resources",
-        "--language", "python3", "--zip", str(zip_file),
-    )  # fmt: skip
 
 
 def execute(flexer, module_id, handler="get_resources", event="{}", *more):
     return flexer("execute", module_id, "--handler", handler, "--event", event, *more)
 
 
-def test_upload(module_id, cmp, zip_file):
-    assert cmp.modules[module_id]["event_source"] == "cmp-connector.resources"
+def test_upload(flexer, cmp, zip_file):
+    done = flexer(
+        "upload", "--name", "one", "--event-source", "cmp-connector.resources",
+        "--language", "python3", "--zip", str(zip_file),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (module_id,) = cmp.modules
+    assert done.stderr.strip() == f"Module created with ID {module_id}"
     assert cmp.zips[module_id] == zip_file.read_bytes()
+    known = {key: cmp.modules[module_id][key] for key in GOOD}
+    assert known == {**GOOD, "name": "one", "event_source": "cmp-connector.resources"}
 
 
-def test_list_reads_all_pages(flexer, module_id, zip_file):
+def test_list_reads_all_pages(flexer, cmp, module_id):
     for name in ("two", "three", "four", "five"):
-        upload(flexer, zip_file, name)
+        upload(cmp, name)
     done = flexer("list")
     assert done.returncode == 0, done.stderr
     lines = done.stderr.splitlines()[1:]
@@ -171,7 +175,7 @@ def test_execute_without_waiting(flexer, module_id, cmp):
     assert [entry["message"] for entry in cmp.logs] == ["listing later"]
 
 
-def test_logs(flexer, module_id, cmp, zip_file):
+def test_logs(flexer, module_id, cmp):
     execute(flexer, module_id, event='{"what": "web"}')
     cmp.logs.append({**cmp.logs[0], "resource_id": "nflex-module-another"})
     done = flexer("logs", module_id)
@@ -225,6 +229,15 @@ def refused(cmp, *asked, **more):
 GOOD = {"name": "a", "event_source": "timer", "language": "python3", "file_type": "zip"}
 
 
+def form(content):
+    """The body of an upload of this file, and its type."""
+    text = (
+        b'--B\r\nContent-Disposition: form-data; name="file"; filename="a.zip"\r\n'
+        b"Content-Transfer-Encoding: base64\r\n\r\n" + base64.b64encode(content) + b"\r\n--B--\r\n"
+    )
+    return text, "multipart/form-data; boundary=B"
+
+
 @pytest.mark.parametrize(
     "key, value", [("name", ""), ("event_source", "x"), ("language", "c"), ("file_type", "tar")]
 )
@@ -241,12 +254,7 @@ def test_a_module_that_is_not_well_described(cmp, key, value):
 )
 def test_a_file_that_is_no_module(cmp, content, told):
     module_id = call(cmp, "POST", "/modules", json.dumps(GOOD).encode())["id"]
-    form = (
-        b'--B\r\nContent-Disposition: form-data; name="file"; filename="a.zip"\r\n'
-        b"Content-Transfer-Encoding: base64\r\n\r\n" + base64.b64encode(content) + b"\r\n--B--\r\n"
-    )
-    path, kind = f"/modules/{module_id}/zipfile", "multipart/form-data; boundary=B"
-    status, message = refused(cmp, "POST", path, form, kind)
+    status, message = refused(cmp, "POST", f"/modules/{module_id}/zipfile", *form(content))
     assert status == 400
     assert told in message
     assert cmp.zips == {}

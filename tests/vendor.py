@@ -1,5 +1,6 @@
 """The vendor's command line, flexer 1.8.0 as it is, run on a built module."""
 
+import functools
 import json
 import re
 import subprocess
@@ -17,6 +18,14 @@ def needs_flexer():
     """Skips where the vendor's runtime can't be imported: it uses imp, which Python 3.12 removed."""
     if sys.version_info >= (3, 12):
         pytest.skip("flexer 1.8.0 does not run on Python 3.12 and newer")
+    _compile_flexer()
+
+
+@functools.cache
+def _compile_flexer():
+    """Leave the byte code of flexer and its libraries: the processes below write none, each would make it anew."""
+    command = [sys.executable, "-W", "ignore", "-c", "import flexer.commands"]
+    subprocess.run(command, check=True)
 
 
 def flexer(
