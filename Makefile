@@ -83,10 +83,11 @@ ifeq ($(MUTANTS),)
 	$(PY) -m tools.mutants tables $(TABLES)
 endif
 
-# What make test does in part: 1,000 polls in one process, 1,000 stories of an inventory that changes, and 100 hostile
-# answers for each handler.
-test-long: $(VENV)/.test
-	POLLS=1000 EXAMPLES=1000 TRIES=100 $(PY) -m pytest -rP tests/test_customers.py tests/test_changing_inventory.py tests/test_hostile.py
+# What make test does in part: 1,000 polls in one process, 1,000 stories of an inventory that changes, 100 hostile
+# answers for each handler, each damage to records and responses, and a build from all wheels.
+test-long: wheels
+	POLLS=1000 EXAMPLES=1000 TRIES=100 EVERY=1 REBUILT=servers $(PY) -m pytest -rP tests/test_customers.py \
+	  tests/test_changing_inventory.py tests/test_hostile.py tests/test_grid.py tests/test_build.py
 
 # The tests with servers that answer in any order: what fails depends on one.
 test-shuffled: wheels $(VENV)/juju-3/.done $(VENV)/juju-29/.done
