@@ -193,7 +193,7 @@ def _finish(
 ) -> None:
     """Put the comment above the HTTP exchanges, if there are any, and the rest beside them."""
     text = fresh.read_text(encoding="utf-8")
-    document = _Readable.deserialize(text) if text else {"interactions": [], "version": 1}
+    document = {**_Readable.deserialize(text)} if text else {"interactions": [], "version": 1}
     document["recorded_at"] = moment.isoformat()
     if websockets:
         document["websockets"] = websockets

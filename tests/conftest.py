@@ -1,23 +1,35 @@
 """What all tests share."""
 
+import functools
+import gc
 import http.client
 import importlib.metadata
 import os
 import shutil
 import socket
+import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 import urllib3
 
+from flexlocal import cassettes
 from shared.engine.deadline import Deadline
 from shared.transport import decode
 from tests.postgresql import VARIABLE, Databases
 
 decode.orjson = None  # the zips have none; tests/test_decode.py reads JSON both ways
+ROOT = Path(__file__).resolve().parent.parent
 # Few tests that take long: begun first, so that no worker is left alone with them at the end.
 LONGEST = ("test_build.py", "test_zips.py", "test_vendor.py", "test_publish.py", "test_make.py")
+# Most of what a replay would do again and again is to parse its YAML.
+cassettes._Readable.deserialize = staticmethod(
+    functools.lru_cache(maxsize=256)(cassettes._Readable.deserialize)
+)
+# The ids of all tests that pytest has collected.
+COLLECTED = pytest.StashKey[frozenset]()
 CONNECTION, HTTP_CONNECTION = urllib3.HTTPConnectionPool.ConnectionCls, http.client.HTTPConnection
 
 
@@ -30,8 +42,15 @@ def pytest_sessionstart():
                     value.cache_clear()
 
 
-def pytest_collection_modifyitems(items):
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
     items.sort(key=lambda item: item.path.name not in LONGEST)
+    config.stash[COLLECTED] = frozenset(item.nodeid for item in items)  # of any mark
+
+
+def pytest_collection_finish():
+    """What is there by now stays: each full collection of garbage would look through millions of objects."""
+    gc.freeze()
 
 
 @pytest.fixture
@@ -69,6 +88,27 @@ def no_cassette_is_left():
     yield
     assert urllib3.HTTPConnectionPool.ConnectionCls is CONNECTION
     assert http.client.HTTPConnection is HTTP_CONNECTION
+
+
+@pytest.fixture(scope="session")
+def collect(request):
+    """Gives the ids of the tests that pytest finds in these files, of any mark.
+
+    To collect takes long: where this run collected these files as a whole, they are known.
+    """
+
+    def ids(*files):
+        known = request.config.stash[COLLECTED]
+        whole = not any("::" in argument for argument in request.config.args)
+        if whole and {*files} <= {name.partition("::")[0] for name in known}:
+            return frozenset(name for name in known if name.partition("::")[0] in files)
+        command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
+        command += ["-o", "addopts=", *files]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr
+        return frozenset(line for line in done.stdout.splitlines() if "::" in line)
+
+    return ids
 
 
 @pytest.fixture(scope="session")

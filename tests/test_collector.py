@@ -15,10 +15,12 @@ from tests.test_run import provider  # noqa: F401 - a fixture
 @pytest.fixture(autouse=True)
 def threshold(monkeypatch):
     before = gc.get_threshold()
+    gc.unfreeze()  # what tests/conftest.py froze
     gc.set_threshold(700, 10, 10)
     monkeypatch.setattr(collector, "_aged", False)
     yield
     gc.set_threshold(*before)
+    gc.freeze()
 
 
 def test_it_runs_less_often_and_is_not_off():

@@ -65,6 +65,8 @@ def subject(certificate):
 
         yield of
     gc.unfreeze()  # what the subjects froze
+    gc.collect()
+    gc.freeze()  # as tests/conftest.py left it
 
 
 @pytest.mark.parametrize("polled", POLLED, ids=str)

@@ -159,12 +159,10 @@ def shown(body):
 
 @pytest.fixture(scope="module")
 def prepared():
-    """What takes long and is the same in each poll: the clock, the cassettes' YAML, botocore's models."""
-    read = functools.lru_cache(maxsize=None)(cassettes._Readable.deserialize)
+    """What takes long and is the same in each poll: the clock and botocore's models."""
     loader = botocore.loaders.create_loader()
     with contextlib.ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
-        patch.setattr(cassettes._Readable, "deserialize", staticmethod(read))
         patch.setattr(botocore.session, "create_loader", lambda *_: loader)
         ignored = ["threading", "queue", "shared.engine.deadline"]
         stack.enter_context(freezegun.freeze_time(SEEN_AT, ignore=ignored))

@@ -1,8 +1,6 @@
 """The quality scale claims nothing that the tests do not have."""
 
 import dataclasses
-import subprocess
-import sys
 
 import pytest
 
@@ -13,18 +11,12 @@ KNOWN = quality.providers()
 
 
 @pytest.fixture(scope="module")
-def tests():
+def tests(collect):
     """The ids of all tests in the files that the table names, as pytest collects them."""
     named = [name for each in ENTRIES for name in (*each.done, *each.named.values())]
     files = sorted({name.partition("::")[0] for name in named if name.startswith("tests/")})
     there = [file for file in files if (quality.ROOT / file).exists()]
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
-    command += ["-o", "addopts=", *there]
-    done = subprocess.run(
-        command, cwd=quality.ROOT, capture_output=True, text=True, encoding="utf-8", check=False
-    )
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr
-    return frozenset(line for line in done.stdout.splitlines() if "::" in line)
+    return collect(*there)
 
 
 def entry(name):

@@ -6,13 +6,12 @@ one (``later``). The clock stands where the cassette says, or else at ``SEEN_AT`
 
 import argparse
 import contextlib
+import datetime
 import importlib
 import io
 import json
 from pathlib import Path
 from typing import Any
-
-import freezegun
 
 from flexlocal import accounts, cassettes
 from flexlocal.__main__ import families
@@ -20,7 +19,7 @@ from flexlocal.context import Context
 from shared.engine.poll import load_cell
 
 EXPECTED = Path(__file__).resolve().parent.parent / "tests" / "expected"
-SEEN_AT = "2026-01-01T00:00:00"
+SEEN_AT = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)
 
 
 def handlers(family: str, provider: str) -> list[str]:
@@ -33,7 +32,8 @@ def replayed(family: str, provider: str, handler: str = "get", later: bool = Fal
     called = getattr(importlib.import_module(f"modules.{family}.main"), handler)
     event = accounts.load()[f"demo-{provider}"].event()
     file = cassettes.path(family, provider, handler, later)
-    clock = contextlib.nullcontext() if cassettes.recorded_at(file) else frozen()
+    said = cassettes.recorded_at(file)
+    clock = contextlib.nullcontext() if said else cassettes.stopped_clock(SEEN_AT)
     with cassettes.replay(file) as cassette, clock:
         with contextlib.redirect_stdout(io.StringIO()):
             answer = called(event, Context(dict(cassettes.CONFIG)))
@@ -41,11 +41,6 @@ def replayed(family: str, provider: str, handler: str = "get", later: bool = Fal
     if unused:
         raise AssertionError(f"{unused} exchanges of {family}/{file.name} are not asked for")
     return answer
-
-
-def frozen() -> Any:
-    """The clock that ``last_seen_at`` comes from, stopped; deadlines go on."""
-    return freezegun.freeze_time(SEEN_AT, ignore=["threading", "queue", "shared.engine.deadline"])
 
 
 def text(answer: Any) -> str:
