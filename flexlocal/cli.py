@@ -431,6 +431,15 @@ _in_inventory(
     text="Show what happened to a resource, and between which polls.",
     examples="i-0123456789abcdef0 --fast\nweb-1 --as-of 2h",
 )  # fmt: skip
+for _name, _what in (("status", "status"), ("metrics", "metrics"), ("logs", "log events")):
+    _in_inventory(
+        _name, resource_id, in_account, of_type,
+        click.option("--since", default="1d", show_default=True, metavar="TIME", help="From this time on."),
+        click.option("--until", default="now", show_default=True, metavar="TIME", help="Up to this time."),
+        *found,
+        text=f"Show the {_what} of a resource that polls stored, the newest last.",
+        examples=f"web-1\nweb-1 --since 7d --format csv > {_name}.csv",
+    )  # fmt: skip
 _in_inventory(
     "diff",
     click.argument("before", metavar="BEFORE"),

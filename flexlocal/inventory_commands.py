@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Callable, Optional, TextIO, TypeVar, Unio
 
 from flexlocal import inventories, parquet, results, terminal, times
 from flexlocal.options import BadUsage, unknown
-from flexlocal.show import GAP, Column, amount, columns_of, text
+from flexlocal.show import GAP, Column, amount, columns, columns_of, text
 from inventory.changes import ABSENT, Change
 from inventory.errors import InventoryError, UnknownResource
 from inventory.fields import SPECIFIC, TAGS, steps
@@ -132,6 +132,34 @@ def history(args: SimpleNamespace) -> int:
     view.show_rows(rows, EVENT, sys.stdout, f"{footer}{until}; times are UTC")
     _say_thinned(found.every_version_since)
     return FOUND
+
+
+def status(args: SimpleNamespace) -> int:
+    return _points(args, "status", "get_status")
+
+
+def metrics(args: SimpleNamespace) -> int:
+    return _points(args, "metrics", "get_metrics")
+
+
+def logs(args: SimpleNamespace) -> int:
+    return _points(args, "logs", "get_logs")
+
+
+def _points(args: SimpleNamespace, kind: str, handler: str) -> int:
+    """Of a resource, in the order of their times."""
+    view = view_of(args)
+    with inventories.opened(args.inventory) as inventory:
+        since, until = (time_of(moment(text, inventory)) for text in (args.since, args.until))
+        read = functools.partial(inventory.points, handler, since=since, until=until)
+        rows = read(args.id, account=args.account, type=args.type)
+        if not rows and (entry := _only(inventory, args, None)) is not None:
+            rows = read(entry.id, account=entry.account, type=entry.type)
+    times_of = f"between {times.shown(since)} and {times.shown(until)} (UTC)"
+    what = "log event" if kind == "logs" else "point"
+    footer = f"{args.id}: {counted(len(rows), what)} {times_of}"
+    show_table(view, rows, columns(kind), footer)
+    return FOUND if rows else NOTHING
 
 
 def diff(args: SimpleNamespace) -> int:

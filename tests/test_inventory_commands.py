@@ -274,6 +274,29 @@ def test_history_has_bounds_and_severities(run):
     assert err.startswith(f"{NEW}: nowhere, in 4 of 4 scopes, all complete since ")
 
 
+def test_points_of_a_resource(run, own):
+    times = ("2026-01-01T10:00:00Z", "2026-01-01T10:20:00Z")
+    rest = {"resource_type": "server", "resource_id": "i-0123456789abcdef0"}
+    status = [{**rest, "level": "ok", "message": time[11:16], "time": time} for time in times]
+    metric = {**rest, "metric": "cpu-usage", "value": 5, "unit": "percent", "time": times[0]}
+    log = {**rest, "id": "e-1", "severity": "info", "message": "started", "time": times[1]}
+    with Inventory(own / "own.db") as inventory:
+        for handler, points in (("status", status), ("metrics", [metric]), ("logs", [log])):
+            inventory.store_points("shop", "servers", f"get_{handler}", points, provider="acme")
+    since = ["--since", "2026-01-01"]
+    _, found = rows(run, "status", "web-1", *since)  # by what a search finds
+    assert [each["message"] for each in found] == ["10:00", "10:20"]
+    until = ["--until", "2026-01-01T10:10"]
+    assert len(rows(run, "status", "i-0123456789abcdef0", *since, *until)[1]) == 1
+    assert rows(run, "metrics", "web-1", *since)[1][0]["value"] == 5
+    status, out, _ = run("logs", "web-1", *since)
+    assert status == 0
+    assert out.splitlines()[0].split() == ["TIME", "RESOURCE", "SEVERITY", "MESSAGE", "TYPE"]
+    assert out.splitlines()[-1].startswith("web-1: 1 log event between 2026-01-01 00:00 and ")
+    status, out, _ = run("logs", "web-1")
+    assert (status, out.splitlines()[0][:25]) == (1, "web-1: 0 log events betwe")
+
+
 def test_diff(run):
     status, found = rows(run, "diff", "before the move", "2026-01-01T10:20")
     assert status == 1

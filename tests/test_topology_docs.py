@@ -156,6 +156,29 @@ def test_r10_how_something_was_connected_and_is(ask):
     assert [each["name"] for each in after] == [POOL, "demo-twin", "demo-twin-1"]
 
 
+def test_r8_all_objects_of_a_customer(run, ask):
+    """Each with what it runs on and is connected to."""
+    _, out, _ = run("inventory", "search", "stage=prod", "--type", "server", "--format", "json")
+    ids = [each["id"] for each in json.loads(out)]
+    assert len(ids) > 3
+    for id in ids:
+        _, out, _ = run("topology", "clique", id, "--format", "json")
+        kinds = {each["kind"] for each in json.loads(out)["nodes"]}
+        assert "network" in kinds
+        assert kinds & {"server", "host"}
+
+
+def test_r11_from_a_message_to_the_object_and_back(run, ask):
+    found = ask("now", "--filter", "status=*impaired*", status=1)
+    (server,) = [each for each in found if each["name"] == "web-1"]
+    _, out, _ = run(
+        "inventory", "status", server["id"], "--since", "2020-01-01", "--format", "json"
+    )
+    assert [(each["level"], each["message"]) for each in json.loads(out)] == [
+        ("error", server["status"])
+    ]
+
+
 def test_r12_a_ticket_is_closed_when_all_is_healthy(ask):
     assert ask("clique", "web-1", status=1)["health"]["down"] == 1
     healthy = ask("clique", "metal-1")["health"]
