@@ -1,6 +1,7 @@
 """What the official Python client of Juju reads: run by its own Python (see tests/test_juju_official.py).
 
-Arguments: endpoint, user, the CA's file, models. The password comes on stdin. Prints one JSON object.
+Arguments: endpoint, the CA's file. On stdin come the logins, as JSON: [[user, password, [model, ...]], ...]. Prints one JSON
+object for each, in a list.
 """
 
 import asyncio
@@ -11,11 +12,14 @@ from juju.controller import Controller
 from juju.errors import JujuAPIError
 
 
-async def main(endpoint, user, ca_file, *wanted):
+async def main(endpoint, ca_file):
     with open(ca_file) as file:
         ca = file.read()
+    return [await seen_by(endpoint, ca, *login) for login in json.load(sys.stdin)]
+
+
+async def seen_by(endpoint, ca, user, password, wanted):
     controller = Controller()
-    password = sys.stdin.readline().strip()
     try:
         await controller.connect(endpoint=endpoint, username=user, password=password, cacert=ca)
     except JujuAPIError as error:
