@@ -22,8 +22,17 @@ from tests.postgresql import VARIABLE, Databases
 
 decode.orjson = None  # the zips have none; tests/test_decode.py reads JSON both ways
 ROOT = Path(__file__).resolve().parent.parent
-# Few tests that take long: begun first, so that no worker is left alone with them at the end.
-LONGEST = ("test_build.py", "test_zips.py", "test_vendor.py", "test_publish.py", "test_make.py")
+# Files that take long: begun first, the longest before all, so that no worker is left alone with one at the end.
+LONGEST = (
+    *(
+        "test_faults.py",
+        "test_build.py",
+        "test_vanished_markers.py",
+        "test_vendor.py",
+        "test_grid.py",
+    ),
+    *("test_publish.py", "test_aws_rights.py", "test_zips.py", "test_aws_moto.py", "test_make.py"),
+)
 # Most of what a replay would do again and again is to parse its YAML.
 cassettes._Readable.deserialize = staticmethod(
     functools.lru_cache(maxsize=256)(cassettes._Readable.deserialize)
@@ -44,7 +53,8 @@ def pytest_sessionstart():
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
-    items.sort(key=lambda item: item.path.name not in LONGEST)
+    rank = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.name, len(LONGEST)))
     config.stash[COLLECTED] = frozenset(item.nodeid for item in items)  # of any mark
 
 
