@@ -32,8 +32,8 @@ def replayed(family: str, provider: str, handler: str = "get", later: bool = Fal
     called = getattr(importlib.import_module(f"modules.{family}.main"), handler)
     event = accounts.load()[f"demo-{provider}"].event()
     file = cassettes.path(family, provider, handler, later)
-    said = cassettes.recorded_at(file)
-    clock = contextlib.nullcontext() if said else cassettes.stopped_clock(SEEN_AT)
+    moment = cassettes.recorded_at(file)  # at which a replay's clock stands anyway
+    clock = contextlib.nullcontext() if moment else cassettes.stopped_clock(SEEN_AT)
     with cassettes.replay(file) as cassette, clock:
         with contextlib.redirect_stdout(io.StringIO()):
             answer = called(event, Context(dict(cassettes.CONFIG)))
