@@ -5,6 +5,7 @@ something differs), 2 the question can't be answered. 3: nothing was found, but 
 poll was not complete.
 """
 
+import dataclasses
 import datetime
 import functools
 import sys
@@ -766,7 +767,12 @@ CHANGE = [
     value_column("BEFORE"),
     value_column("AFTER"),
 ]
-EVENT = [column("WHEN"), column("WHAT"), column("SEVERITY"), *CHANGE]
+EVENT = [
+    dataclasses.replace(column("WHEN"), gives_way=False),
+    column("WHAT"),
+    column("SEVERITY"),
+    *CHANGE,
+]
 DIFFERENCE = [
     *map(column, ("SEVERITY", "WHAT", "NAME")),
     *CHANGE,

@@ -34,6 +34,7 @@ class Column:
 
 # What is copied from a table: never left out, and shortened last and in the middle, beyond the length of a UUID.
 WHOLE = ("ID", "RESOURCE")
+UNCUT = ("WHEN",)  # half a time is of no use
 ALWAYS = (
     "NAME", *WHOLE, "LEVEL", "METRIC", "VALUE", "MESSAGE", "WHAT", "FIELD", "BEFORE", "AFTER"
 )  # fmt: skip
@@ -126,7 +127,7 @@ def _fit(
 
     left_out: list[str] = []
     whole = [title for title in kept if title in WHOLE]
-    short = [title for title in kept if title not in WHOLE]
+    short = [title for title in kept if title not in (*WHOLE, *UNCUT)]
     droppable = [title for title in kept if title not in fixed]
     shorten_all([*short, *whole], MOST)
     drop([title for title in FIRST_OUT if title in droppable])
@@ -137,9 +138,13 @@ def _fit(
         if over > 0 and title not in left_out:
             shorten(title, max(LEAST, max(map(_width, cells[title])) - over))
     while excess(left_out) > 0:
-        widths = {title: max(map(_width, cells[title])) for title in kept if title not in left_out}
+        widths = {
+            title: max(map(_width, cells[title]))
+            for title in kept
+            if title not in (*left_out, *UNCUT)
+        }
         widest = max(widths, key=lambda title: widths[title])
-        if widths[widest] <= NARROWEST:
+        if widths[widest] <= NARROWEST:  # of a terminal that is too narrow for a table
             break
         shorten(widest, widths[widest] - 1)
     return left_out

@@ -38,6 +38,12 @@ from shared.engine.masking import visible
 
 MOST = 500  # characters of a value that are shown
 NOTHING = "–"
+WORDS = (
+    "What",
+    "Account",
+    "Type",
+    "Verdict",
+)  # columns of short texts, which are not cut within a word
 MARKS = {
     "critical": "■",
     "high": "▲",
@@ -177,6 +183,8 @@ def _value(value: Any, path: str) -> str:
     value = amount(path.rpartition("/")[2], value)
     if path.startswith("/connections/") and isinstance(value, list):
         value = [each.get("id") if isinstance(each, dict) else each for each in value]
+    if isinstance(value, list) and value and all(isinstance(each, str) for each in value):
+        return ", ".join(value)
     return value if isinstance(value, str) else terminal.as_json(value)
 
 
@@ -290,6 +298,7 @@ h2 { font-size: 1.15rem; margin-top: 2rem; }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; }
 th, td { border: 1px solid var(--line); padding: .3rem .5rem; text-align: start; vertical-align: top;
   overflow-wrap: anywhere; min-width: 5rem; max-width: 30rem; }
+td.word { overflow-wrap: break-word; }
 thead th { background: var(--soft); position: sticky; top: 0; white-space: nowrap; }
 code, pre { font: .85em/1.4 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere; }
 pre { background: var(--soft); padding: .6rem; }
@@ -354,7 +363,9 @@ def _html_cell(head: str, cell: str, is_code: bool) -> str:
     if not head:
         return f'<th scope="row">{text}</th>'
     if head == "Severity":
-        return f'<td class="{cell.split()[-1]}">{text}</td>'
+        return f'<td class="word {cell.split()[-1]}">{text}</td>'
+    if head in WORDS:
+        return f'<td class="word">{text}</td>'
     return f"<td><code>{text}</code></td>" if is_code and cell else f"<td>{text}</td>"
 
 

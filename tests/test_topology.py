@@ -372,11 +372,11 @@ def test_a_vpc_is_no_other_path_beside_its_subnets():
 @pytest.mark.parametrize(
     "failed, id, reason, left",
     [
-        ({"h1": DOWN}, "s1", "host h1 is down, and it can't do without", 0),
+        ({"h1": DOWN}, "s1", "it can't do without host h1, which is down", 0),
         ({"h1": DEGRADED}, "s1", "host h1 is degraded", 0),
         ({"s1": DOWN}, "lb1", "another path exists: server s1 is down, 1 of 2 up", 1),
         ({"s1": DOWN, "s2": DEGRADED}, "lb1", "server s1 is down, and none of 2 is up", 0),
-        ({"s1": DOWN, "s2": DOWN}, "lb1", "all 2 of them are down, such as server s1", 0),
+        ({"s1": DOWN, "s2": DOWN}, "lb1", "all 2 that it has are down, such as server s1", 0),
         ({"n1": DOWN}, "lb1", "its only network, n1, is down", 0),
         ({"n1": DEGRADED}, "lb1", "network n1 is degraded", 0),
         ({"r1": DOWN}, "n1", "its only router, r1, is down, which only weakens it", 0),

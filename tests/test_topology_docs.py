@@ -114,7 +114,7 @@ def test_r6_what_a_planned_change_does_to_a_customer(ask):
     assert {each["account"] for each in prod["down"]} == {"demo-aws"}
     reasons = {each["name"]: each["reason"] for each in ask("impact", "vpc-ba2cb5ffadeae7f07")}
     assert all(
-        "shop us-east-1 is down" in reasons[each["name"]]
+        "shop us-east-1, which is down" in reasons[each["name"]]
         for each in prod["down"]
         if each["kind"] == "server"
     )

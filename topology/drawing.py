@@ -2,6 +2,7 @@
 
 import dataclasses
 import html
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 
 from topology.errors import InvalidQuestion
@@ -10,6 +11,7 @@ from topology.model import Key, Node
 
 MOST = 500  # nodes: a larger picture is of no use
 LETTERS = 26  # of a name in a box; the whole is its tooltip
+CELL = 8  # pixels that a letter of the title may need
 WIDTH, HEIGHT, ACROSS, BELOW, MARGIN = 220, 44, 90, 16, 20
 FILL = {"up": "#e8f5e9", "degraded": "#fff3cd", "down": "#f8d7da"}
 STROKE = {"up": "#2e7d32", "degraded": "#8a6d00", "down": "#b00020"}
@@ -89,7 +91,7 @@ def _visible(text: str) -> str:
 
 def svg(drawing: Drawing) -> str:
     rows = max((len(column) for column in drawing.columns), default=0)
-    width = MARGIN * 2 + len(drawing.columns) * (WIDTH + ACROSS) - ACROSS
+    width = MARGIN * 2 + len(drawing.columns) * (WIDTH + ACROSS) - ACROSS // 2  # with bows
     height = MARGIN * 2 + 24 + rows * (HEIGHT + BELOW)
     places: dict[Key, tuple[int, int]] = {}
     for x, column in enumerate(drawing.columns):
@@ -99,11 +101,12 @@ def svg(drawing: Drawing) -> str:
                 MARGIN + 24 + y * (HEIGHT + BELOW),
             )
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{max(width, 400)}" height="{height}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{max(width, MARGIN * 2 + _cells(drawing.title) * CELL)}" height="{height}" '
         'font-family="sans-serif" font-size="12" role="img">',
         f"<title>{_xml(drawing.title)}</title>",
         '<defs><marker id="to" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" '
         'orient="auto"><path d="M0 0L8 4L0 8z" fill="#555"/></marker></defs>',
+        '<rect width="100%" height="100%" fill="#fff"/>',  # also on a dark page
         f'<text x="{MARGIN}" y="{MARGIN}" font-weight="bold">{_xml(drawing.title)}</text>',
     ]
     for link in drawing.links:
@@ -131,7 +134,9 @@ def _line(one: tuple[int, int], other: tuple[int, int], text: str) -> str:
 def _box(place: tuple[int, int], node: Node, state: str) -> list[str]:
     x, y = place
     name = _visible(node.name)
-    short = name if len(name) <= LETTERS else name[: LETTERS - 1] + "…"
+    short = name
+    while _cells(short) > LETTERS:
+        short = short.rstrip("…")[:-1] + "…"
     known = state or STATES[UP]
     dashes = ' stroke-dasharray="4 3"' if not state else ""  # nothing is known of it
     below = f"{node.kind}, {state}" if state else node.kind
@@ -142,6 +147,11 @@ def _box(place: tuple[int, int], node: Node, state: str) -> list[str]:
         f'<text x="{x + 10}" y="{y + 18}">{_xml(short)}</text>',
         f'<text x="{x + 10}" y="{y + 35}" fill="#555">{_xml(below)}</text></g>',
     ]
+
+
+def _cells(text: str) -> int:
+    """Characters of East Asia are twice as wide."""
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def _xml(text: str) -> str:

@@ -98,12 +98,12 @@ def _sentence(link: LinkType, state: int, states: list[int], first: Node) -> str
     if link.mode == SAME_THING:
         return f"it is the same as {first} of {first.account}"
     if link.mode == HARD:
-        return f"{which}, and it can't do without" if max(states) == DOWN else which
+        return f"it can't do without {first}, which is down" if max(states) == DOWN else which
     if link.mode == REDUNDANT:
         if states.count(DOWN) == count:
             every = f"its only {first.kind}, {first.name}, is down"
             if count > 1:
-                every = f"all {count} of them are down, such as {first}"
+                every = f"all {count} that it has are down, such as {first}"
             return every if state == DOWN else f"{every}, which only weakens it"
         if states.count(UP):
             return f"another path exists: {which}, {states.count(UP)} of {count} up"
