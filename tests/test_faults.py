@@ -19,7 +19,7 @@ from tests.faults import faults, matrix
 from tests.faults.proxy import Proxy
 from tests.faults.upstream import Forwarded
 
-SHARE = float(os.environ.get("SHARE", "0.005"))
+SHARE = float(os.environ.get("SHARE", "0.01"))
 SEED = os.environ.get("SEED") or str(datetime.date.today())
 POLLED = matrix.all_polled()
 ONE = matrix.Polled("volumes", "netbox", "get")
