@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Callable, Optional
 
 from sqlalchemy import Connection, Row, Select, and_, or_, select, text
-from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import FromClause
 
 from inventory import sqlite
@@ -157,13 +156,12 @@ class _Searcher:
         statement = statement.join(label, label.c.id == tag.c.label_id).where(label.c.key == key)
         if equals:
             statement = statement.where(label.c.value == value)
-        return self._hits(statement.order_by(resource.c.id), "tag")
+        # the order of both indexes: nothing is sorted, and no more is read than is shown
+        return self._hits(statement.order_by(label.c.value, tag.c.resource_id), "tag")
 
     def _names(self, question: str) -> tuple[list[Hit], bool]:
         """Those that have the text in their name; by the index from three letters on."""
-        indexed = self._name_index(question)
-        condition = indexed if indexed is not None else contains(resource.c.name, question)
-        keys = list(self._name_keys(question, condition))
+        keys = list(self._name_keys(question))
         hits = [
             Hit(entry, "name", entry.name)
             for some in chunks(keys)
@@ -172,11 +170,17 @@ class _Searcher:
         ]
         return hits, False
 
-    def _name_keys(self, question: str, condition: ColumnElement[bool]) -> Iterator[int]:
+    def _name_keys(self, question: str) -> Iterator[int]:
         statement = self._statement(resource.c.id, resource.c.name).where(
-            resource.c.first_run.is_not(None), condition
+            resource.c.first_run.is_not(None)
         )
-        statement = statement.order_by(resource.c.id).execution_options(yield_per=AT_ONCE)
+        index = self._name_index(question)
+        if index is None:
+            statement = statement.where(contains(resource.c.name, question))
+        else:
+            statement = statement.join(index, index.c.rowid == resource.c.id)
+        order = resource.c.id if index is None else index.c.rowid
+        statement = statement.order_by(order).execution_options(yield_per=AT_ONCE)
         if self.reader.at is None:
             statement = statement.where(resource.c.present)
         seen = set()
@@ -196,15 +200,15 @@ class _Searcher:
                     seen.add(key)
                     yield key
 
-    def _name_index(self, question: str) -> Optional[ColumnElement[bool]]:
-        """The condition that uses SQLite's index of names; None where there is none, or for short texts."""
+    def _name_index(self, question: str) -> Optional[FromClause]:
+        """What SQLite's index of names finds, in order; None where there is none, or for short texts."""
         if self._connection.dialect.name != "sqlite" or not sqlite.has_name_index(self._connection):
             return None
         query = sqlite.match(question)
         if query is None:
             return None
         rows = text("SELECT rowid FROM name_index WHERE name_index MATCH :query")
-        return resource.c.id.in_(rows.bindparams(query=query).columns(rowid=resource.c.id.type))
+        return rows.bindparams(query=query).columns(rowid=resource.c.id.type).subquery("named")
 
     # --- any field ---
 

@@ -3,6 +3,7 @@
 import sqlite3
 
 import pytest
+from sqlalchemy import event
 
 from inventory import Inventory, errors, sqlite
 from inventory.extract import address_of, extract, unpacked
@@ -276,6 +277,40 @@ def test_the_limit(inventory):
         assert (len(found.hits), found.more) == (3, True)
         assert str(found) == "3 or more found"
         assert not inventory.search(question, by=by, limit=5).more
+
+
+def plan(inventory, table, question, **more):
+    """How SQLite answers the statement of the search that reads this table."""
+    asked = []
+
+    def remember(_, __, statement, parameters, *___):
+        if f"FROM {table}" in statement or f"JOIN {table}" in statement:
+            asked.append((f"EXPLAIN QUERY PLAN {statement}", parameters))
+
+    event.listen(inventory._engine, "before_cursor_execute", remember)
+    try:
+        inventory.search(question, **more)
+    finally:
+        event.remove(inventory._engine, "before_cursor_execute", remember)
+    (statement,) = asked
+    with sqlite3.connect(inventory.address) as connection:
+        return "\n".join(step for *_, step in connection.execute(*statement))
+
+
+@pytest.mark.skipif(sqlite3.sqlite_version_info < sqlite.TRIGRAM_SINCE, reason="no index of names")
+@pytest.mark.parametrize(
+    "question, by, table",
+    [("env=prod", None, "tag"), ("env", "tag", "tag"), ("web", None, "name_index")],
+)
+def test_a_search_with_many_hits_reads_no_more_than_it_shows(tmp_path, question, by, table):
+    """In the order of an index: of a million hits, nothing collects or sorts all."""
+    with Inventory(tmp_path / "x.db", create=True) as inventory:
+        poll(inventory, 1, [server(f"i-{n}", f"web-{n}", tags={"env": "prod"}) for n in range(9)])
+        assert len(hits(inventory, question, by=by, limit=3)) == 3
+        steps = plan(inventory, table, question, by=by, limit=3)
+    assert "resource USING INTEGER PRIMARY KEY" in steps
+    assert "SUBQUERY" not in steps
+    assert "B-TREE" not in steps
 
 
 @pytest.mark.parametrize(
