@@ -19,8 +19,13 @@ from flexlocal import manifest
 from flexlocal.accounts import ROOT
 
 RUNTIME = "requirements.txt"
-DEMO = (RUNTIME, "requirements/flexlocal.txt", "requirements/inventory.txt")
-TEST = (*DEMO, "requirements/keyring.txt", "requirements/test.txt")
+DEMO = (
+    RUNTIME,
+    "requirements/flexlocal.txt",
+    "requirements/inventory.txt",
+    "requirements/serve.txt",
+)
+TEST = (*DEMO, "requirements/cluster.txt", "requirements/keyring.txt", "requirements/test.txt")
 UNIVERSAL = ("--universal",)
 # What is installed into the environment of `make test` has the versions that are there.
 BESIDE_TEST = (*UNIVERSAL, "--constraint", "requirements/test.lock")
