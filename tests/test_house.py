@@ -17,6 +17,7 @@ CELLS = sorted((ROOT / "modules").glob("*/**/*.py"))
 SHARED = sorted((ROOT / "shared").rglob("*.py"))
 INVENTORY = sorted((ROOT / "inventory").rglob("*.py"))
 TOPOLOGY = sorted((ROOT / "topology").rglob("*.py"))
+WEB = sorted((ROOT / "web").rglob("*.py"))
 PROVIDERS = sorted((ROOT / "shared" / "providers").rglob("*.py"))
 
 
@@ -86,6 +87,16 @@ def test_the_topology_knows_the_inventory_alone():
         assert rooms.isdisjoint({"flexlocal", "modules", "shared"}), file
     for file in INVENTORY + MODULES + SHARED:
         assert not [name for name in imports(file) if name.split(".")[0] == "topology"], file
+
+
+def test_the_service_knows_the_inventory_and_the_topology():
+    """What it needs of accounts and polls is passed to it; and nothing below knows the service."""
+    assert WEB
+    for file in WEB:
+        rooms = {name.split(".")[0] for name in imports(file)}
+        assert rooms.isdisjoint({"flexlocal", "modules", "shared"}), file
+    for file in TOPOLOGY + INVENTORY + MODULES + SHARED:
+        assert not [name for name in imports(file) if name.split(".")[0] == "web"], file
 
 
 def test_nothing_but_the_inventory_loads_the_database():
@@ -366,6 +377,7 @@ def test_each_exception_from_a_security_rule_has_its_reason():
         "tests",
         "tools",
         "topology",
+        "web",
     ):
         for file in sorted((ROOT / folder).rglob("*.py")):
             for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
@@ -442,7 +454,7 @@ def test_a_name_is_seen_wherever_it_is_defined(line):
 
 def test_names_are_standard_words():
     ours = [*(ROOT / "flexlocal").glob("*.py"), *(ROOT / "tools").rglob("*.py")]
-    for file in [*MODULES, *SHARED, *INVENTORY, *TOPOLOGY, *ours]:
+    for file in [*MODULES, *SHARED, *INVENTORY, *TOPOLOGY, *WEB, *ours]:
         names = defined_names(ast.parse(file.read_text(encoding="utf-8")))
         found = [(name, line) for name, line in names if name.strip("_") in NOT_NAMES]
         assert not found, (str(file.relative_to(ROOT)), found)

@@ -23,7 +23,7 @@ def wheel(tmp_path_factory):
     folder = tmp_path_factory.mktemp("package")
     for name in ("pyproject.toml", "README.md", "LICENSE", "requirements.txt"):
         shutil.copyfile(ROOT / name, folder / name)
-    for name in ("flexlocal", "inventory", "modules", "requirements", "shared", "topology"):
+    for name in ("flexlocal", "inventory", "modules", "requirements", "shared", "topology", "web"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     script = "from setuptools import build_meta; build_meta.build_wheel('.')"
     done = subprocess.run(
@@ -96,6 +96,8 @@ def test_what_is_required_is_what_the_requirement_files_name(metadata):
         "inventory",
         "keyring",
         "postgresql",
+        "serve",
+        "cluster",
         "test",
         "docs",
         "lab",
@@ -106,11 +108,20 @@ def test_what_is_required_is_what_the_requirement_files_name(metadata):
         "keyring": requirements("requirements/keyring.txt"),
         "postgresql": requirements("requirements/inventory.txt")
         | requirements("requirements/postgresql.txt"),
+        "serve": requirements("requirements/inventory.txt")
+        | requirements("requirements/serve.txt"),
+        "cluster": requirements("requirements/inventory.txt")
+        | requirements("requirements/postgresql.txt")
+        | requirements("requirements/cluster.txt"),
         "test": requirements("requirements/inventory.txt")
+        | requirements("requirements/serve.txt")
+        | requirements("requirements/cluster.txt")
         | requirements("requirements/keyring.txt")
         | requirements("requirements/test.txt"),
         "docs": requirements("requirements/docs.txt"),
         "lab": requirements("requirements/inventory.txt")
+        | requirements("requirements/serve.txt")
+        | requirements("requirements/cluster.txt")
         | requirements("requirements/keyring.txt")
         | requirements("requirements/test.txt")
         | requirements("requirements/lab.txt"),
@@ -119,7 +130,7 @@ def test_what_is_required_is_what_the_requirement_files_name(metadata):
 
 def test_it_holds_all_code_and_data_of_its_packages(wheel):
     held = {name for name in wheel.namelist() if ".dist-info/" not in name}
-    packages = ("flexlocal", "inventory", "modules", "shared", "topology")
+    packages = ("flexlocal", "inventory", "modules", "shared", "topology", "web")
     files = {
         path.relative_to(ROOT).as_posix()
         for package in packages
