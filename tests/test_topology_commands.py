@@ -12,6 +12,8 @@ from flexlocal.__main__ import main
 from inventory import Inventory
 from tests.inventories import at, runner
 from tests.topologies import example, resource
+from topology import drawing
+from topology.model import Node
 
 HOSTILE = '"]; click n0 "javascript:alert(1)" <script>%%{init}%%\x1b[31m\u202e`#'
 FAMILIES = {
@@ -309,6 +311,16 @@ def test_a_picture_has_limits(run, monkeypatch):
     assert (status, "there is no picture of this" in err) == (2, True)
     status, _, err = run("now", "--format", "svg", "--sort", "name")
     assert (status, "has no columns" in err) == (2, True)
+
+
+def test_a_long_name_is_cut_before_it_is_measured(monkeypatch):
+    measured = []
+    cells = drawing._cells
+    monkeypatch.setattr(drawing, "_cells", lambda text: measured.append(text) or cells(text))
+    node = Node("a", "server", "s1", "server", "x" * 10_000, None, "acme", "servers", "eu", None)
+    picture = drawing.svg(drawing.Drawing("servers", [[node]], [], {node.key: 0}))
+    assert f">{'x' * (drawing.LETTERS - 1)}…<" in picture
+    assert max(map(len, measured)) <= drawing.LETTERS + 1
 
 
 def test_no_name_controls_the_terminal_or_a_spreadsheet(run):

@@ -134,7 +134,8 @@ def _line(one: tuple[int, int], other: tuple[int, int], text: str) -> str:
 def _box(place: tuple[int, int], node: Node, state: str) -> list[str]:
     x, y = place
     name = _visible(node.name)
-    short = name
+    # the rest of a long name is not measured: no letter that is seen is narrower than a cell
+    short = name[: LETTERS + 1]
     while _cells(short) > LETTERS:
         short = short.rstrip("…")[:-1] + "…"
     known = state or STATES[UP]
