@@ -18,7 +18,6 @@ from flexlocal.inventory_commands import (
     DIFFERENT,
     NOT_KNOWN,
     NOTHING,
-    PAGE,
     PLACES,
     SAME,
     Row,
@@ -170,13 +169,10 @@ def export(args: SimpleNamespace) -> int:
 
 def _documents(inventory: "Inventory", snapshot: Snapshot) -> Iterator[Row]:
     """Without what is only known of today, such as when each was last seen."""
-    after = 0
-    while page := inventory.resources(as_of=snapshot, after=after, limit=PAGE):
-        for each in page:
-            base = {key: v for key, v in each.document["base"].items() if key != "last_seen_at"}
-            row = {"account": each.entry.account, **each.document, "base": base}
-            yield row if each.exact else {**row, "exact": False}
-        after = page[-1].entry.key
+    for each in inventory.every_resource(snapshot):
+        base = {key: v for key, v in each.document["base"].items() if key != "last_seen_at"}
+        row = {"account": each.entry.account, **each.document, "base": base}
+        yield row if each.exact else {**row, "exact": False}
 
 
 # --- change windows -----------------------------------------------------------------------------------

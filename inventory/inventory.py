@@ -294,6 +294,13 @@ class Inventory:
             reader = Reader(connection, as_of)
             return [*reader.resources(reader.keys(wanted, after, limit))]
 
+    def every_resource(self, as_of: Optional[When] = None) -> Iterator[Resource]:
+        """All resources with their documents, read in pages: between two of them, a poll may be stored."""
+        after = 0
+        while page := self.resources(as_of=as_of, after=after, limit=LIMIT):
+            yield from page
+            after = page[-1].entry.key
+
     def show(
         self,
         id: str,

@@ -405,7 +405,7 @@ def test_an_export_is_one_object_with_everything_and_stays_the_same(run, file):
 
 def test_pages_are_put_together(run, monkeypatch):
     whole = run("export", "after")[1]
-    monkeypatch.setattr("flexlocal.snapshot_commands.PAGE", 2)
+    monkeypatch.setattr("inventory.inventory.LIMIT", 2)
     assert run("export", "after")[1] == whole
 
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 # Fields in which a resource has an address of its own, and those in which it names another one's.
 OWN = ("IpAddress", "ip_address", "primary_ip4", "primary_ip6")
 NAMED = ("/details/circuit/endpoint_a", "/details/circuit/endpoint_b")
-PAGE = 1000  # resources of one read
 LEVELS = {
     "ok": UP,
     "warning": DEGRADED,
@@ -117,14 +116,11 @@ def owners(inventory: "Inventory", key: str, as_of: Optional[When] = None) -> di
     Raises InvalidQuestion.
     """
     found: dict[Key, str] = {}
-    after = 0
-    while page := inventory.resources(as_of=as_of, after=after, limit=PAGE):
-        for each in page:
-            entry = each.entry
-            value = _of_metadata(each.document["metadata"], key)
-            if value is not None:
-                found[entry.account, entry.type, entry.id] = value
-        after = page[-1].entry.key
+    for each in inventory.every_resource(as_of):
+        entry = each.entry
+        value = _of_metadata(each.document["metadata"], key)
+        if value is not None:
+            found[entry.account, entry.type, entry.id] = value
     if not found:
         raise InvalidQuestion(
             f"no resource has a tag, or another key of its metadata, {key!r} that says whose it is",
