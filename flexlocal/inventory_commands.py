@@ -136,23 +136,23 @@ def history(args: SimpleNamespace) -> int:
 
 
 def status(args: SimpleNamespace) -> int:
-    return _points(args, "status", "get_status")
+    return _points(args, "status")
 
 
 def metrics(args: SimpleNamespace) -> int:
-    return _points(args, "metrics", "get_metrics")
+    return _points(args, "metrics")
 
 
 def logs(args: SimpleNamespace) -> int:
-    return _points(args, "logs", "get_logs")
+    return _points(args, "logs")
 
 
-def _points(args: SimpleNamespace, kind: str, handler: str) -> int:
+def _points(args: SimpleNamespace, kind: str) -> int:
     """Of a resource, in the order of their times."""
     view = view_of(args)
     with inventories.opened(args.inventory) as inventory:
         since, until = (time_of(moment(text, inventory)) for text in (args.since, args.until))
-        read = functools.partial(inventory.points, handler, since=since, until=until)
+        read = functools.partial(inventory.points, f"get_{kind}", since=since, until=until)
         rows = read(args.id, account=args.account, type=args.type)
         if not rows and (entry := _only(inventory, args, None)) is not None:
             rows = read(entry.id, account=entry.account, type=entry.type)

@@ -177,10 +177,11 @@ class _Searcher:
         index = self._name_index(question)
         if index is None:
             statement = statement.where(contains(resource.c.name, question))
+            statement = statement.order_by(resource.c.id)
         else:
             statement = statement.join(index, index.c.rowid == resource.c.id)
-        order = resource.c.id if index is None else index.c.rowid
-        statement = statement.order_by(order).execution_options(yield_per=AT_ONCE)
+            statement = statement.order_by(index.c.rowid)
+        statement = statement.execution_options(yield_per=AT_ONCE)
         if self.reader.at is None:
             statement = statement.where(resource.c.present)
         seen = set()

@@ -24,14 +24,16 @@ decode.orjson = None  # the zips have none; tests/test_decode.py reads JSON both
 ROOT = Path(__file__).resolve().parent.parent
 # Files that take long: begun first, the longest before all, so that no worker is left alone with one at the end.
 LONGEST = (
-    *(
-        "test_faults.py",
-        "test_build.py",
-        "test_vanished_markers.py",
-        "test_vendor.py",
-        "test_grid.py",
-    ),
-    *("test_publish.py", "test_aws_rights.py", "test_zips.py", "test_aws_moto.py", "test_make.py"),
+    "test_faults.py",
+    "test_build.py",
+    "test_vanished_markers.py",
+    "test_vendor.py",
+    "test_grid.py",
+    "test_publish.py",
+    "test_aws_rights.py",
+    "test_zips.py",
+    "test_aws_moto.py",
+    "test_make.py",
 )
 # Most of what a replay would do again and again is to parse its YAML.
 cassettes._Readable.deserialize = staticmethod(
