@@ -69,7 +69,7 @@ def _status(arguments: list[str]) -> int:
 
 def _failed(error: Exception) -> int:
     """Show the error of a command once; what is imported here is imported already where such an error comes from."""
-    from flexlocal.accounts import AccountsError
+    from flexlocal.account import AccountsError
     from flexlocal.cmp_api import RegionError
     from flexlocal.distributions import BuildError
     from flexlocal.manifest import ManifestError

@@ -5,73 +5,28 @@ layouts of accounts_layouts.py. What an entry only refers to (environment, keyri
 is read when the account is used: see ``resolved``.
 """
 
-import contextlib
 import copy
 import dataclasses
-import errno
 import functools
 import os
-import re
-import stat
 from pathlib import Path
 from typing import Any, Optional
 
-import yaml
-
+from flexlocal import accounts_layouts, accounts_secrets
+from flexlocal.account import BY_COMMAND, Account, AccountsError
+from flexlocal.accounts_text import content_of, text_of
 from shared.engine import event as events
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMO = ROOT / "cassettes" / "accounts.yaml"
 VARIABLE = "FLEXLOCAL_ACCOUNTS"
 CA_CERTIFICATES = ("cacert", "OS_CACERT", "ca_cert")  # credentials; a handler takes PEM text only
-TO_BE_ASKED = "TBD"
-BY_COMMAND = "SECRET"  # instead of a credential, or of all of them: secret_command prints it
 KEYS = {"provider", "credentials", "options", "secret_command", "profile", "cloud"}  # of an entry
 ELSEWHERE = {
     "profile": "aws",
     "cloud": "openstack",
 }  # keys that name credentials, and their provider
-_QUOTED = re.compile("'(?!<[a-z ]+>')[^']{2,}'")  # in a message of PyYAML's
 USUAL = Path("~/.config/flexlocal/accounts.yaml")
-
-
-class AccountsError(Exception):
-    """An accounts file that can't be used; the message says where and what to do."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Account:
-    """An account as its file has it: ``credentials`` may hold references, which ``resolved`` replaces."""
-
-    name: str
-    provider: str
-    credentials: dict[str, Any] = dataclasses.field(repr=False)
-    options: dict[str, Any]
-    demo: bool
-    secret_command: tuple[str, ...] = dataclasses.field(default=(), repr=False)
-    all_by_command: bool = False  # the command prints all credentials
-    profile: Optional[str] = None  # of AWS
-    cloud: Optional[str] = None  # of OpenStack's clouds.yaml
-
-    def event(self) -> dict[str, Any]:
-        """The event that the platform's scheduler would send for this account."""
-        return {
-            "account_id": self.name,
-            "customer_id": "local",
-            "user_id": "local",
-            "provider": self.provider,
-            "poll_interval": 3600,
-            "poll_type": "resources",
-            "credentials": self.credentials,
-            "options": self.options,
-            "resource": {
-                "id": self.name,
-                "type": "account",
-                "account_id": self.name,
-                "customer_id": "local",
-                "poll_interval": 3600,
-            },
-        }
 
 
 def demo() -> dict[str, Account]:
@@ -117,8 +72,6 @@ def resolved(account: Account) -> Account:
     """
     if account.demo:
         return account
-    from flexlocal import accounts_layouts, accounts_secrets
-
     credentials = accounts_secrets.resolved(account)
     try:
         if account.profile is not None:
@@ -132,8 +85,6 @@ def resolved(account: Account) -> Account:
 
 def asks(account: Account) -> bool:
     """Whether ``resolved`` asks on the terminal."""
-    from flexlocal import accounts_secrets
-
     return not account.demo and accounts_secrets.asks(account.credentials)
 
 
@@ -168,11 +119,8 @@ def _read(file: Path, demo: bool) -> dict[str, Account]:
 def in_text(file: Path, text: str, demo: bool = False) -> dict[str, Account]:
     """The accounts in a text, which ``file`` has or is to have."""
     content = content_of(file, text)
-    if isinstance(content, dict) and "version" not in content:
-        from flexlocal import accounts_layouts
-
-        if accounts_layouts.is_one(content):
-            content = accounts_layouts.converted(content, str(file))
+    if isinstance(content, dict) and "version" not in content and accounts_layouts.is_one(content):
+        content = accounts_layouts.converted(content, str(file))
     if not isinstance(content, dict) or content.get("version") != 1:
         raise AccountsError(f"{file}: 'version: 1' is missing")
     accounts = content.get("accounts")
@@ -183,34 +131,6 @@ def in_text(file: Path, text: str, demo: bool = False) -> dict[str, Account]:
         str(name): _account(file, str(name), settings, command, demo)
         for name, settings in accounts.items()
     }
-
-
-def text_of(file: Path, demo: bool = False) -> str:
-    """The text of an accounts file. Raises AccountsError, also where others may read a file of the user's own."""
-    try:
-        if not demo:
-            _check_mode(file)
-        with open(file, encoding="utf-8", newline="") as opened:  # line breaks stay as they are
-            return opened.read()
-    except OSError as error:
-        raise AccountsError(f"{file}: {error.strerror}") from None
-    except ValueError:  # also a name with a NUL
-        raise AccountsError(f"{file}: it is not UTF-8 text") from None
-
-
-def content_of(file: Path, text: str) -> Any:
-    """The YAML of a file. No message has a value of it: what a person takes for a password may be a tag or an alias."""
-    with contextlib.suppress(yaml.YAMLError, ValueError, RecursionError):
-        return yaml.load(text, Loader=_Quick)  # noqa: S506 - a SafeLoader
-    try:  # for an error that has the same words everywhere
-        return yaml.load(text, Loader=UniqueKeys)  # noqa: S506 - a SafeLoader
-    except RepeatedKey as error:
-        what, where = error.problem, error.problem_mark
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        where = getattr(error, "problem_mark", None)
-        what = _QUOTED.sub("'...'", getattr(error, "problem", None) or "it is not YAML")
-    line = f" line {where.line + 1}:" if where else ""
-    raise AccountsError(f"{file}:{line} {what}")
 
 
 def _account(file: Path, name: str, settings: Any, command: tuple[str, ...], demo: bool) -> Account:
@@ -259,37 +179,3 @@ def _command(where: str, words: Any) -> tuple[str, ...]:
             f"{where} 'secret_command' should be a list of words, such as [pass, show, lab]: no shell reads it"
         )
     return tuple(words)
-
-
-def _check_mode(file: Path) -> None:
-    mode = file.stat().st_mode
-    if stat.S_ISDIR(mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise AccountsError(f"{file} holds secrets and others may read it: chmod 600 {file}")
-
-
-class RepeatedKey(yaml.constructor.ConstructorError):
-    pass
-
-
-class _Unique:
-    """Of a loader: refuses a repeated key; PyYAML would silently use the last one."""
-
-    def construct_mapping(self: Any, node: Any, deep: bool = False) -> Any:
-        seen = set()
-        for key_node, _ in node.value:
-            key = str(self.construct_object(key_node, deep=True))  # as text: 7 and "7" are one name
-            if key in seen:
-                raise RepeatedKey(None, None, f"{key!r} is given twice", key_node.start_mark)
-            seen.add(key)
-        return yaml.SafeLoader.construct_mapping(self, node, deep)
-
-
-class UniqueKeys(_Unique, yaml.SafeLoader):
-    pass
-
-
-# With libyaml, where PyYAML has it, a file of thousands of accounts takes a third of the time.
-class _Quick(_Unique, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    pass

@@ -12,8 +12,16 @@ from typing import Any, Callable, Optional
 
 import click
 
-from flexlocal import accounts, accounts_file, accounts_secrets, options, show, terminal
-from flexlocal.accounts import Account, AccountsError
+from flexlocal import (
+    accounts,
+    accounts_file,
+    accounts_secrets,
+    accounts_text,
+    options,
+    show,
+    terminal,
+)
+from flexlocal.account import Account, AccountsError
 from flexlocal.context import Context
 from flexlocal.families import families
 from flexlocal.options import BadUsage
@@ -173,7 +181,7 @@ def _check_new(name: str, file: Any, path: Optional[str]) -> str:
     text = ""
     known = accounts.demo()
     if file.exists():
-        text = accounts.text_of(file)
+        text = accounts_text.text_of(file)
         accounts_file.check(file, text)
         known = accounts.load(path)
     if name in known:
@@ -264,7 +272,7 @@ def remove(args: SimpleNamespace) -> int:
     if account.demo:
         raise BadUsage(f"{args.name!r} is a demo account, which can't be removed")
     accounts_file.removed(
-        file, accounts.text_of(file), args.name
+        file, accounts_text.text_of(file), args.name
     )  # or an error, before the question
     if not args.yes:
         if not sys.stdin.isatty():
@@ -272,7 +280,7 @@ def remove(args: SimpleNamespace) -> int:
         if not click.confirm(f"Remove {args.name} ({account.provider}) from {file}?", err=True):
             raise BadUsage("nothing was removed")
     with accounts_file.locked(file):
-        text = accounts.text_of(file)
+        text = accounts_text.text_of(file)
         accounts_file.write(file, accounts_file.removed(file, text, args.name))
     print(f"{args.name}: removed from {file}")
     return 0

@@ -10,7 +10,8 @@ from typing import Any, Optional
 
 import yaml
 
-from flexlocal.accounts import AccountsError, content_of
+from flexlocal.account import AccountsError
+from flexlocal.accounts_text import content_of
 
 BY_HAND = "change it with an editor"
 

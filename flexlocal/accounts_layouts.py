@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Optional
 
-from flexlocal.accounts import AccountsError, content_of, text_of
+from flexlocal.account import AccountsError
+from flexlocal.accounts_text import content_of, text_of
 
 # --- files of clouds -------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ import threading
 import time
 from typing import Any, Callable, Optional
 
-from flexlocal.accounts import BY_COMMAND, TO_BE_ASKED, Account, AccountsError
+from flexlocal.account import BY_COMMAND, TO_BE_ASKED, Account, AccountsError
 from shared.engine import masking
 
 BY_KEYRING = "KEYRING"

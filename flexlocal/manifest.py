@@ -13,7 +13,8 @@ from typing import Any
 import jsonschema
 import yaml
 
-from flexlocal.accounts import ROOT, UniqueKeys
+from flexlocal.accounts import ROOT
+from flexlocal.unique_keys import UniqueKeys
 
 FILE = ROOT / "flexer.yaml"
 SCHEMA = Path(__file__).with_name("flexer.schema.json")

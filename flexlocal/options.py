@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Optional
 
 if TYPE_CHECKING:
-    from flexlocal.accounts import Account
+    from flexlocal.account import Account
 
 FORMATS = ("table", "json", "ndjson", "csv", "yaml")
 

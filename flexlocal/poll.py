@@ -26,7 +26,7 @@ from flexlocal import (
     show,
     terminal,
 )
-from flexlocal.accounts import AccountsError
+from flexlocal.account import AccountsError
 from flexlocal.families import families
 from flexlocal.options import BadUsage
 from flexlocal.poll_task import (

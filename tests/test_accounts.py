@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from flexlocal import accounts, accounts_secrets
-from flexlocal.accounts import AccountsError
+from flexlocal.account import AccountsError
 from shared.engine import poll
 from tests.test_flexlocal import write
 

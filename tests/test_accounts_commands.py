@@ -17,7 +17,7 @@ import yaml
 
 from flexlocal import accounts, accounts_commands, accounts_file
 from flexlocal.__main__ import main
-from flexlocal.accounts import AccountsError
+from flexlocal.account import AccountsError
 from flexlocal.cli import accounts_group
 from tests.fakes.netbox import V1, NetBox
 from tests.test_flexlocal import write

@@ -8,7 +8,7 @@ import pytest
 import flexlocal
 from flexlocal import Account
 from flexlocal.__main__ import main
-from flexlocal.accounts import AccountsError
+from flexlocal.account import AccountsError
 from flexlocal.families import families
 from shared.engine.errors import ConnectorError
 from tests.inventories import ROOT

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from flexlocal import accounts, poll, poll_snapshots, poll_task, poll_workers, terminal
 from flexlocal.__main__ import main
-from flexlocal.accounts import Account, AccountsError
+from flexlocal.account import TO_BE_ASKED, Account, AccountsError
 from flexlocal.poll_task import COMPLETE, FAILED, GIVEN_UP, PARTIAL, Result, Store, Task
 from inventory.errors import Locked
 from shared.engine import poll as engine
@@ -1021,7 +1021,7 @@ def test_what_is_typed_is_asked_for_once_and_before_anything_is_polled(shop, mon
     file.write_text(ACCOUNTS.replace(f"reader, password: {SECRET}", "reader, password: TBD", 1))
 
     def resolved(account):
-        if account.credentials["password"] == accounts.TO_BE_ASKED:
+        if account.credentials["password"] == TO_BE_ASKED:
             asked.append((account.name, shop.logins))
             return Account(account.name, "fake", {**CREDENTIALS, "password": "typed"}, {}, False)
         return account
