@@ -18,6 +18,7 @@ import urllib3
 from flexlocal import cassettes
 from shared.engine.deadline import Deadline
 from shared.transport import decode
+from tests.browser import browser, demo_file, page, why_not, window  # noqa: F401
 from tests.postgresql import VARIABLE, Databases
 
 decode.orjson = None  # the zips have none; tests/test_decode.py reads JSON both ways
@@ -58,6 +59,14 @@ def pytest_collection_modifyitems(config, items):
     rank = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: rank.get(item.path.name, len(LONGEST)))
     config.stash[COLLECTED] = frozenset(item.nodeid for item in items)  # of any mark
+
+
+def pytest_terminal_summary(terminalreporter):
+    reason = why_not()
+    if reason and any(
+        reason in str(each.longrepr) for each in terminalreporter.getreports("skipped")
+    ):
+        terminalreporter.write_line(f"The page (tests/test_page*.py) was not tested: {reason}")
 
 
 def pytest_collection_finish():
