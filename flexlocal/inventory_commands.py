@@ -9,27 +9,31 @@ import dataclasses
 import datetime
 import functools
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Callable, Optional, TextIO, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Callable, Optional, TextIO, TypeVar
 
 from flexlocal import inventories, parquet, results, terminal, times
 from flexlocal.options import BadUsage, unknown
 from flexlocal.show import GAP, Column, amount, columns, columns_of, text
-from inventory.changes import ABSENT, Change
+from inventory.answers import (
+    PLACES,
+    Row,
+    difference_rows,
+    entry_row,
+    event_rows,
+    hit_rows,
+    resource_row,
+    scope_row,
+)
 from inventory.errors import InventoryError, UnknownResource
 from inventory.fields import SPECIFIC, TAGS, steps
 from inventory.flat import flat
 from inventory.model import (
     Bounds,
     Coverage,
-    Deviation,
-    Difference,
     Entry,
-    Event,
-    Hit,
     Resource,
-    Snapshot,
     When,
     written,
 )
@@ -41,10 +45,8 @@ FOUND, NOTHING, NOT_KNOWN = 0, 1, 3
 SAME, DIFFERENT = 0, 1
 PAGE = 1000  # resources of one read
 MOST_SCOPES = 5  # that failed, and are named
-FILTERS = ("account", "provider", "family", "scope", "type", "state", "name", "tag")
-PLACES = FILTERS[:4]
+FILTERS = (*PLACES, "type", "state", "name", "tag")
 
-Row = dict[str, Any]
 Answer = TypeVar("Answer")
 
 
@@ -79,7 +81,7 @@ def search(args: SimpleNamespace) -> int:
         terminal.say(f"There are more than {args.limit}: --limit shows more, --type less.")
     if found.scanned:
         terminal.say("Every document was read: no index has all fields.")
-    status = _answer(view, _hits(found.hits), HIT, found.coverage, as_of, "hits")
+    status = _answer(view, hit_rows(found.hits), HIT, found.coverage, as_of, "hits")
     if found.hits and args.by != "network" and all(hit.by == "network" for hit in found.hits):
         return _nowhere(f"{args.text} itself", found.coverage)
     return status
@@ -104,7 +106,7 @@ def show(args: SimpleNamespace) -> int:
             scope=resource.entry.scope,
             as_of=as_of,
         )
-    row = {**entry_row(resource.entry), "exact": resource.exact, "document": resource.document}
+    row = resource_row(resource)
     if args.query is None and (args.format or "table") == "table":
         _print_lines(list(_lines(resource)), sys.stdout)
     elif args.query is None and args.format in ("csv", "parquet"):
@@ -126,7 +128,7 @@ def history(args: SimpleNamespace) -> int:
             found = _answer_about(question, inventory, args, as_of)
         except UnknownResource:
             return _nowhere(args.id, inventory.coverage(account=args.account, as_of=as_of))
-    rows = [row for event in found.events for row in _event_rows(event)]
+    rows = [row for event in found.events for row in event_rows(event)]
     entry = found.entry
     footer = f"{entry.type} {entry.name} of {entry.account}: {counted(len(found.events), 'event')}"
     until = f" as of {times.shown(time_of(as_of))}" if as_of else ""
@@ -170,7 +172,7 @@ def diff(args: SimpleNamespace) -> int:
         check_places(inventory, args)
         chosen = options_of(args, *PLACES, "type")
         found = inventory.diff(before, after, fast=not args.slow, **chosen)
-    rows = [row for each in found.differences for row in _difference_rows(each)]
+    rows = [row for each in found.differences for row in difference_rows(each)]
     before, after = time_of(before), time_of(after)
     span = f"between {times.shown(before)} and {times.shown(after)} (UTC)"
     count = len(found.differences)
@@ -196,17 +198,7 @@ def scopes(args: SimpleNamespace) -> int:
     with inventories.opened(args.inventory) as inventory:
         as_of = as_of_moment(args, inventory)
         coverage = _coverage(inventory, args, as_of)
-    rows = [
-        {
-            "account": each.account,
-            "family": each.family,
-            "scope": each.scope,
-            "complete_at": written_or_none(each.complete_at),
-            "failed_since": written_or_none(each.failed_since),
-            "error": each.error,
-        }
-        for each in coverage.scopes
-    ]
+    rows = [scope_row(each) for each in coverage.scopes]
     failed = len(coverage.failed)
     footer = f"{counted(len(rows), 'scope')}, {failed or 'none'} failed; times are UTC"
     show_table(view, rows, SCOPE, footer)
@@ -220,10 +212,7 @@ def export(args: SimpleNamespace) -> int:
     with inventories.opened(args.inventory) as inventory:
         as_of = as_of_moment(args, inventory)
         check_places(inventory, args)
-        rows = (
-            {**entry_row(each.entry), "exact": each.exact, "document": each.document}
-            for each in _pages(inventory.resources, args, as_of)
-        )
+        rows = (resource_row(each) for each in _pages(inventory.resources, args, as_of))
         count = 0
         if form == "ndjson":  # as it is read: there may be a million
             for row in rows:
@@ -372,7 +361,7 @@ def moment(text: str, inventory: "Inventory") -> When:
 
 
 def time_of(when: When) -> datetime.datetime:
-    return when.at if isinstance(when, Snapshot) else when
+    return when if isinstance(when, datetime.datetime) else when.at
 
 
 def options_of(args: SimpleNamespace, *names: str) -> dict[str, Optional[str]]:
@@ -522,101 +511,6 @@ def counted(number: int, what: str) -> str:
 
 
 # --- rows -----------------------------------------------------------------------------------------------
-
-
-def written_or_none(time: Optional[datetime.datetime]) -> Optional[str]:
-    return None if time is None else written(time)
-
-
-def _bounds(bounds: Optional[Bounds]) -> Optional[Row]:
-    """``after`` is null if nobody looked before."""
-    if bounds is None:
-        return None
-    return {"after": written_or_none(bounds.after), "before": written_or_none(bounds.before)}
-
-
-def entry_row(entry: Entry) -> Row:
-    return {
-        "account": entry.account,
-        "provider": entry.provider,
-        "family": entry.family,
-        "scope": entry.scope,
-        "type": entry.type,
-        "id": entry.id,
-        "name": entry.name,
-        "state": entry.state,
-        "present": entry.present,
-        "first_seen": _bounds(entry.first_seen),
-        "last_seen": written_or_none(entry.last_seen),
-        "gone": _bounds(entry.gone),
-    }
-
-
-def _hits(hits: Iterable[Hit]) -> list[Row]:
-    """One row for a resource and what it was found by; ``where`` are the fields that hold it."""
-    found: dict[Any, Row] = {}
-    for hit in hits:
-        row = {
-            **entry_row(hit.entry),
-            "by": hit.by,
-            "value": hit.value,
-            "where": [],
-            "since": _bounds(hit.since),
-        }
-        row = found.setdefault((hit.entry.key, hit.by, hit.value, hit.since), row)
-        if hit.where is not None:
-            row["where"] = sorted([*row["where"], hit.where])
-    return [*found.values()]
-
-
-def _change(change: Change) -> Row:
-    return {"path": change.path, **values_of(change, "before", "after"), "fast": change.fast}
-
-
-def values_of(change: Union[Change, Deviation], *sides: str) -> Row:
-    """A side that the field is not on has no key."""
-    values = {side: getattr(change, side) for side in sides}
-    connects = change.path.startswith("/connections/")
-    return {
-        side: _ids_of(value) if connects else value
-        for side, value in values.items()
-        if value is not ABSENT
-    }
-
-
-def _ids_of(targets: Any) -> Any:
-    if not isinstance(targets, list):
-        return targets
-    return [each.get("id") if isinstance(each, dict) else each for each in targets]
-
-
-def _event_rows(event: Event) -> Iterator[Row]:
-    row = {"when": _bounds(event.when), "what": event.what, "severity": event.severity}
-    for change in event.changes:
-        yield {**row, **_change(change)}
-    if not event.changes:
-        yield row
-
-
-def _difference_rows(each: Difference) -> Iterator[Row]:
-    entry = each.entry
-    row = {
-        "severity": each.severity,
-        "what": each.what,
-        **{
-            key: value
-            for key, value in entry_row(entry).items()
-            if key in (*PLACES, "type", "id", "name")
-        },
-        "when": _bounds(each.when),
-    }
-    if each.what == "re-created" and each.before:
-        row["former_id"] = each.before.id
-    changes = [change for change in each.changes if change.path not in ("", "/id")]
-    for change in changes:
-        yield {**row, **_change(change)}
-    if not changes:
-        yield row
 
 
 def _lines(resource: Resource) -> Iterator[Row]:

@@ -24,7 +24,6 @@ from flexlocal.inventory_commands import (
     check_places,
     column,
     counted,
-    entry_row,
     moment,
     options_of,
     say_failed,
@@ -32,33 +31,34 @@ from flexlocal.inventory_commands import (
     time_column,
     time_of,
     value_column,
-    values_of,
     view_of,
-    written_or_none,
 )
 from flexlocal.options import BadUsage, nearest
 from flexlocal.show import Column, text
-from inventory.changes import ABSENT
-from inventory.fields import steps
+from inventory.answers import (
+    deviation_row,
+    missing_row,
+    snapshot_row,
+    window_row,
+    written_or_none,
+)
 from inventory.model import (
-    CRITICAL,
     DIFFERS,
     RESTORED,
     SEVERITIES,
     STANDING,
     Comparison,
     Deviation,
-    Missing,
     Snapshot,
     When,
     WindowView,
     written,
 )
+from topology import judging
 
 if TYPE_CHECKING:
     from inventory import Inventory
     from inventory.comparison import Name
-    from topology.severity import Place
 
 LAST, BASELINE, NOW = "last", "baseline", "now"
 
@@ -79,7 +79,7 @@ def take(args: SimpleNamespace) -> int:
 def list_snapshots(args: SimpleNamespace) -> int:
     view = view_of(args)
     with inventories.opened(args.inventory) as inventory:
-        rows = [_snapshot_row(each) for each in inventory.snapshots()]
+        rows = [snapshot_row(each) for each in inventory.snapshots()]
     show_table(view, rows, SNAPSHOT, f"{counted(len(rows), 'snapshot')}; times are UTC")
     return 0 if rows else NOTHING
 
@@ -110,9 +110,9 @@ def diff(args: SimpleNamespace) -> int:
         if args.focal is not None:
             focal = _focal(args, inventory)
             whens = [when for when in (before, after, design) if when is not None]
-            chosen = {"only": _clique(inventory, focal, whens)}
+            chosen = {"only": judging.clique(inventory, focal, whens)}
         found = inventory.compare(before, after, design, fast=not args.slow, **chosen)
-        found = _judged(inventory, found)
+        found = judging.judged(inventory, found)
     _show_comparison(view, found, args.gaps)
     severe = [each for each in found.deviations if each.differs and _fails(each, args.fail_on)]
     return DIFFERENT if severe else SAME if found.complete else NOT_KNOWN
@@ -196,19 +196,7 @@ def open_window(args: SimpleNamespace) -> int:
 def list_windows(args: SimpleNamespace) -> int:
     view = view_of(args)
     with inventories.opened(args.inventory) as inventory:
-        rows = [
-            {
-                "name": each.name,
-                "state": "open" if each.closed_at is None else "closed",
-                "opened_at": written(each.opened_at),
-                "closed_at": written_or_none(each.closed_at),
-                "before": each.before.label,
-                "after": each.after and each.after.label,
-                "baseline": each.baseline and each.baseline.label,
-                "concerns": each.concerns,
-            }
-            for each in inventory.windows()
-        ]
+        rows = [window_row(each) for each in inventory.windows()]
     show_table(view, rows, WINDOW, f"{counted(len(rows), 'change window')}; times are UTC")
     return 0 if rows else NOTHING
 
@@ -216,7 +204,7 @@ def list_windows(args: SimpleNamespace) -> int:
 def show_window(args: SimpleNamespace) -> int:
     view = view_of(args)
     with inventories.opened(args.inventory) as inventory:
-        found = _window(args.name, inventory)
+        found = judging.window(inventory, args.name)
     _show_window(view, found, args.gaps)
     return _status(found)
 
@@ -227,7 +215,7 @@ def explain(args: SimpleNamespace) -> int:
             "what is explained? --id, --field or --scope say which differences, --all all of them"
         )
     with inventories.opened(args.inventory) as inventory:
-        found = _window(args.name, inventory)
+        found = judging.window(inventory, args.name)
         deviations = [each for each in found.unexplained if _is_meant(args, each)]
         scopes = [
             each
@@ -239,7 +227,7 @@ def explain(args: SimpleNamespace) -> int:
                 f"nothing of that is left to be explained: flexlocal snapshot window show {args.name}"
             )
         number = inventory.explain(args.name, args.text, deviations, scopes)
-        left = _window(args.name, inventory)
+        left = judging.window(inventory, args.name)
     print(
         f"explained {counted(number, 'difference')}; "
         f"{len(left.unexplained) + len(left.unexplained_scopes) or 'none'} left"
@@ -250,7 +238,7 @@ def explain(args: SimpleNamespace) -> int:
 def close_window(args: SimpleNamespace) -> int:
     view = view_of(args)
     with inventories.opened(args.inventory) as inventory:
-        only = _only(inventory, _window(args.name, inventory))
+        only = judging.concerned(inventory, inventory.window(args.name))
         found = inventory.close_window(args.name, only)
     if found.window.closed_at is None:
         _show_window(view, found, gaps=False, only_open=True)
@@ -258,23 +246,6 @@ def close_window(args: SimpleNamespace) -> int:
     explained = sum(each.explanation is not None for each in found.comparison.deviations)
     print(f"{args.name} is closed: {counted(explained, 'difference')} explained")
     return 0
-
-
-def _window(name: str, inventory: "Inventory") -> WindowView:
-    found = inventory.window(name)
-    only = _only(inventory, found)
-    if only is not None:
-        found = inventory.window(name, only)
-    return dataclasses.replace(found, comparison=_judged(inventory, found.comparison))
-
-
-def _only(inventory: "Inventory", found: WindowView) -> Optional[Collection["Name"]]:
-    """The resources that a window is about, where filters can't say it; None: all that the filters choose."""
-    focal = found.window.concerns.get("focal")
-    if focal is None:
-        return None
-    sides = [side.when for side in found.comparison.sides]
-    return _clique(inventory, (focal[0], focal[1], focal[2]), sides)
 
 
 def _focal(args: SimpleNamespace, inventory: "Inventory") -> "Name":
@@ -288,31 +259,11 @@ def _focal(args: SimpleNamespace, inventory: "Inventory") -> "Name":
         raise BadUsage(str(error)) from None
 
 
-def _clique(inventory: "Inventory", focal: "Name", whens: Iterable[When]) -> set["Name"]:
-    """All that was in the clique of the focal point at one of the times; and itself, if it was at none."""
-    from topology import TopologyError, cliques, reading
-
-    found = {focal}
-    types = cliques.load_types()
-    for when in whens:
-        graph = reading.read(inventory, when)
-        number = graph.numbers.get(focal)
-        if number is None:
-            continue
-        try:
-            type_ = cliques.chosen(types, graph.nodes[number])
-        except TopologyError as error:
-            raise BadUsage(str(error)) from None
-        clique = cliques.clique(graph, number, type_)
-        found.update(graph.nodes[each].key for each in clique.nodes)
-    return found
-
-
 def _is_meant(args: SimpleNamespace, each: Deviation) -> bool:
     if args.all:
         return True
     ids = (each.entry.id, each.entry.name, each.former_id)
-    field = text(FIELD, _deviation_row(each))
+    field = text(FIELD, deviation_row(each))
     return bool(args.ids or args.fields) and (
         (not args.ids or any(given in ids for given in args.ids))
         and (not args.fields or each.path in args.fields or field in args.fields)
@@ -321,46 +272,6 @@ def _is_meant(args: SimpleNamespace, each: Deviation) -> bool:
 
 def _status(found: WindowView) -> int:
     return DIFFERENT if found.unexplained else NOT_KNOWN if found.unexplained_scopes else SAME
-
-
-# --- how severe it is -----------------------------------------------------------------------------------
-
-
-def _judged(inventory: "Inventory", found: Comparison) -> Comparison:
-    """With what the graphs of both times say is critical. They are read only if something is gone or disconnected."""
-    if not any(each.differs and _places(each) for each in found.deviations):
-        return found
-    from topology import reading, severity
-
-    graphs = [reading.read(inventory, side.when) for side in (found.before, found.after)]
-    reasons = severity.critical(*graphs)
-    deviations = []
-    for each in found.deviations:
-        known = [reasons[place] for place in _places(each) if each.differs and place in reasons]
-        if known:
-            each = dataclasses.replace(each, severity=CRITICAL, reason=known[0])
-        deviations.append(each)
-    deviations.sort(key=lambda each: SEVERITIES.index(each.severity))
-    return dataclasses.replace(found, deviations=tuple(deviations))
-
-
-def _places(each: Deviation) -> list["Place"]:
-    """The resource that is gone, or that lost connections, with the type and id of each."""
-    account, kind = each.entry.account, each.entry.type
-    where = steps(each.path)
-    if each.path == "" and each.after is ABSENT:
-        return [((account, kind, each.entry.id), None)]
-    if each.path == "/id" and each.former_id is not None:
-        return [((account, kind, each.former_id), None)]
-    if where[:1] == ["connections"] and len(where) == 2 and isinstance(each.before, list):
-        ids = (target["id"] for target in each.before)
-        left = {target["id"] for target in each.after} if isinstance(each.after, list) else set()
-        return [
-            ((account, kind, each.former_id or each.entry.id), (where[1], id))
-            for id in ids
-            if id not in left
-        ]
-    return []
 
 
 # --- which are meant ------------------------------------------------------------------------------------
@@ -418,7 +329,7 @@ def _report(args: SimpleNamespace, inventory: "Inventory") -> snapshot_report.Co
         before = _snapshot(args.before, inventory)
     design = _design(args, inventory, before, after)
     chosen: dict[str, Any] = options_of(args, "account", "type")
-    found = _judged(inventory, inventory.compare(before, after, design, **chosen))
+    found = judging.judged(inventory, inventory.compare(before, after, design, **chosen))
     again = ["report", before.label, after.label]
     again += ["--no-baseline"] if design is None else ["--baseline", design.label]
     for name, value in chosen.items():
@@ -429,7 +340,7 @@ def _report(args: SimpleNamespace, inventory: "Inventory") -> snapshot_report.Co
 def _report_of_window(args: SimpleNamespace, inventory: "Inventory") -> snapshot_report.Content:
     if args.before is not None or args.account is not None or args.type is not None:
         raise BadUsage("--window says what is compared: name no snapshot, account or type")
-    found = _window(args.window, inventory)
+    found = judging.window(inventory, args.window)
     if found.window.after is None:
         raise BadUsage(
             f"the change window {args.window!r} is open: its report is of what it was closed with"
@@ -458,7 +369,7 @@ def _fails(each: Deviation, fail_on: str) -> bool:
 def _show_comparison(view: results.View, found: Comparison, gaps: bool) -> None:
     differ = [each for each in found.deviations if each.differs]
     standing = [each for each in found.deviations if not each.differs]
-    rows = [_deviation_row(each) for each in (found.deviations if gaps else differ)]
+    rows = [deviation_row(each) for each in (found.deviations if gaps else differ)]
     span = f"between {_name(found.before.when)} and {_name(found.after.when)}"
     words = [f"{_resources(differ)} {span}"]
     if differ:
@@ -485,8 +396,8 @@ def _show_window(
     deviations = found.unexplained if only_open else found.comparison.deviations
     standing = [each for each in deviations if each.verdict == STANDING]
     missing = [each for each in found.missing if each.explanation is None or not only_open]
-    rows = [_deviation_row(each) for each in deviations if gaps or each.differs]
-    rows += [_missing_row(each) for each in missing]
+    rows = [deviation_row(each) for each in deviations if gaps or each.differs]
+    rows += [missing_row(each) for each in missing]
     left = len(found.unexplained) + len(found.unexplained_scopes)
     state = f"{found.window.name}: closed"
     if found.window.closed_at is None:
@@ -527,54 +438,6 @@ def _severities(deviations: Iterable[Deviation]) -> str:
     """Of the fields: ``2 high, 1 low``."""
     found = Counter(each.severity for each in deviations)
     return ", ".join(f"{found[name]} {name}" for name in SEVERITIES if found[name])
-
-
-def _snapshot_row(each: Snapshot) -> Row:
-    return {
-        "label": each.label,
-        "at": written(each.at),
-        "resources": each.resources,
-        "scopes": each.scopes,
-        "complete": each.complete,
-        "how": each.how,
-        "pinned_at": written_or_none(each.pinned_at),
-        "taken_at": written(each.taken_at),
-        "exact": each.exact,
-        "runs": list(each.runs),
-    }
-
-
-def _deviation_row(each: Deviation) -> Row:
-    entry = entry_row(each.entry)
-    row: Row = {
-        "severity": each.severity,
-        "what": each.what,
-        "verdict": each.verdict,
-        **{key: entry[key] for key in (*PLACES, "type", "id", "name")},
-        "path": each.path,
-        **values_of(each, "before", "after", "design"),
-    }
-    if each.former_id is not None:
-        row["former_id"] = each.former_id
-    if each.reason is not None:
-        row["reason"] = each.reason
-    if each.explanation is not None:
-        row["explanation"] = each.explanation
-    return row
-
-
-def _missing_row(each: Missing) -> Row:
-    scope = each.scope
-    return {
-        "severity": "medium",
-        "what": "not polled",
-        "account": scope.account,
-        "family": scope.family,
-        "scope": scope.scope,
-        "name": scope.label,
-        "after": scope.error,
-        **({} if each.explanation is None else {"explanation": each.explanation}),
-    }
 
 
 FIELD = Column("FIELD", lambda row: row.get("path") or None, CHANGE[0].form)

@@ -16,7 +16,19 @@ from flexlocal.options import BadUsage
 from flexlocal.show import Column
 from inventory.model import When
 from topology import customers, drawing, reading
-from topology.cliques import chosen, health, is_healthy, load_types
+from topology.answers import (
+    clique_row,
+    ends_row,
+    impact_row,
+    last_one_row,
+    link_row,
+    loss_row,
+    now_rows,
+    path_rows,
+    problem_row,
+    single_point_row,
+)
+from topology.cliques import chosen, is_healthy, load_types
 from topology.cliques import clique as clique_of
 from topology.drawing import Drawing, Link
 from topology.errors import UnknownNode
@@ -24,7 +36,7 @@ from topology.graph import Graph
 from topology.impact import Impact
 from topology.impact import impact as impact_of
 from topology.links import DEGRADED, DOWN, STATES, UP
-from topology.model import Evidence, Key, Node, Problem
+from topology.model import Key, Node
 from topology.paths import path as path_between
 from topology.weak import last_ones, single_points
 from topology.weak import now as now_of
@@ -55,7 +67,7 @@ def impact(args: SimpleNamespace) -> int:
     if owners is not None:
         _show_losses(args, view, customers.losses(found, owners), title)
         return 0
-    rows = [_impact_row(row) for row in found.rows(args.max_distance)]
+    rows = [impact_row(row) for row in found.rows(args.max_distance)]
     rows = [row for row in rows if args.kind in (None, row["kind"])]
     down = sum(row["state"] == "down" for row in rows)
     footer = f"{title}; {down} down, {len(rows) - down} only weakened"
@@ -76,9 +88,7 @@ def path(args: SimpleNamespace) -> int:
     numbers = [start]
     for link in links:
         numbers.append(graph.other(link, numbers[-1]))
-    rows = [{"step": 0, **_node(graph.nodes[start])}]
-    for step, (link, number) in enumerate(zip(links, numbers[1:]), 1):
-        rows.append({"step": step, **_node(graph.nodes[number]), **_link(graph, link)})
+    rows = path_rows(graph, start, links)
     footer = f"{names}: {counted(len(links), 'link')}"
     _show(
         args,
@@ -102,31 +112,12 @@ def clique(args: SimpleNamespace) -> int:
         _say_failed(inventory, as_of)
     states = reading.states(graph, statuses)
     found = clique_of(graph, focal, chosen(types, graph.nodes[focal]))
-    counts = health(found, states)
-    rows = []
-    for number in found.nodes:
-        rows.append({**_node(graph.nodes[number]), "state": _state_of(states, number)})
-    links = [
-        {
-            "dependent": _node(graph.nodes[graph.dependent[link]]),
-            "provider": _node(graph.nodes[graph.provider[link]]),
-            **_link(graph, link),
-        }
-        for link in found.links
-    ]
+    document = clique_row(graph, focal, found, states)
+    rows, links, counts = (document[key] for key in ("nodes", "links", "health"))
     footer = (
         f"{graph.nodes[focal]}: {counted(len(rows), 'resource')}, {counted(len(links), 'link')}; "
     )
     footer += ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-    document = {
-        "focal": _node(graph.nodes[focal]),
-        "clique_type": found.type.name,
-        "networks": [_node(graph.nodes[number]) for number in found.networks],
-        "nodes": rows,
-        "links": links,
-        "health": counts,
-        "truncated": found.truncated,
-    }
     _show(
         args,
         view,
@@ -146,9 +137,7 @@ def spof(args: SimpleNamespace) -> int:
     with inventories.opened(args.inventory) as inventory:
         graph = reading.read(inventory, as_of_moment(args, inventory))
     found = single_points(graph, args.kind, args.seconds)
-    rows = [
-        {**_node(each.node), "down": each.down, "degraded": each.degraded} for each in found.found
-    ]
+    rows = [single_point_row(each) for each in found.found]
     footer = f"{counted(len(rows), 'single point')} of failure; {found.tried} of {found.candidates} candidates tried"
     _show(
         args,
@@ -180,16 +169,7 @@ def redundancy(args: SimpleNamespace) -> int:
         for each in last_ones(graph, states, before, args.all)
         if args.account in (None, each.dependent.account)
     ]
-    rows = [
-        {
-            **_node(each.dependent),
-            "link_type": each.link_type,
-            "left": each.left.name,
-            "left_id": each.left.id,
-            "lost": [node.name for node in each.lost],
-        }
-        for each in found
-    ]
+    rows = [last_one_row(each) for each in found]
     footer = f"{counted(len(rows), 'group')} with one provider left, though nothing is down by it"
     _show(
         args,
@@ -211,29 +191,12 @@ def now(args: SimpleNamespace) -> int:
         _say_failed(inventory, as_of)
     states = reading.states(graph, statuses)
     found = now_of(graph, states)
-    messages = {each[:3]: each for each in statuses}
-    reasons = {row.node.key: row for row in found.explained.rows()}
-    rows = []
-    for number in [*found.causes, *sorted(found.states.keys() - set(found.causes))]:
-        node = graph.nodes[number]
-        status, row = messages.get(node.key), reasons.get(node.key)
-        rows.append(
-            {
-                **_node(node),
-                "state": STATES[found.states[number]],
-                "cause": number in found.causes,
-                "reason": row.reason if row is not None else "",
-                "status": status.message if status is not None else "",
-                "since": status.time.isoformat().replace("+00:00", "Z")
-                if status is not None
-                else None,
-            }
-        )
+    rows = now_rows(graph, found, statuses)
     down = sum(state == DOWN for state in found.states.values())
     unknown = len(graph.nodes) - len(states)
     footer = f"{down} down, {len(rows) - down} weakened by {counted(len(found.causes), 'cause')}; no status of {unknown}, which count as up"
     steps = [(number, 0) for number in found.causes]
-    steps += [(graph.numbers[key], row.distance) for key, row in reasons.items()]
+    steps += [(graph.numbers[row.node.key], row.distance) for row in found.explained.rows()]
     _show(args, view, rows, NOW, footer, lambda: _drawing(footer, graph, steps, None, found.states))
     return 1 if rows else 0
 
@@ -245,7 +208,7 @@ def problems(args: SimpleNamespace) -> int:
         graph = reading.read(inventory, as_of)
         _say_failed(inventory, as_of)
     rows = [
-        _problem(each, graph)
+        problem_row(each, graph)
         for each in graph.problems
         if args.account in (None, each.source[0]) and args.problem in (None, each.problem)
     ]
@@ -260,16 +223,7 @@ def links(args: SimpleNamespace) -> int:
     view = _view(args)
     with inventories.opened(args.inventory) as inventory:
         graph = reading.read(inventory, as_of_moment(args, inventory))
-    rows = []
-    for link in sorted(graph.evidence):
-        edge = graph.edge(link)
-        rows.append(
-            {
-                "dependent": _node(edge.dependent),
-                "provider": _node(edge.provider),
-                **_link(graph, link),
-            }
-        )
+    rows = [ends_row(graph, link) for link in sorted(graph.evidence)]
     footer = f"{counted(len(rows), 'link')} between accounts"
     numbers = {n for link in graph.evidence for n in (graph.dependent[link], graph.provider[link])}
     places = [(n, _account_number(graph, n)) for n in sorted(numbers)]
@@ -375,64 +329,7 @@ def _show_losses(
             print(terminal.folded(line, sys.stdout))
         print(terminal.folded(terminal.line_of(footer), sys.stdout))
         return
-    _show(args, view, [_loss(each) for each in found], LOSS, footer, None)
-
-
-def _node(node: Node) -> Row:
-    return {
-        "account": node.account,
-        "provider": node.provider,
-        "type": node.type,
-        "id": node.id,
-        "kind": node.kind,
-        "name": node.name,
-    }
-
-
-def _link(graph: Graph, link: int) -> Row:
-    found: Optional[Evidence] = graph.evidence.get(link)
-    return {
-        "link_type": graph.link[link].name,
-        "evidence": None if found is None else found._asdict(),
-    }
-
-
-def _impact_row(row: Any) -> Row:
-    return {
-        **_node(row.node),
-        "state": STATES[row.state],
-        "distance": row.distance,
-        "via": row.via.name,
-        "via_id": row.via.id,
-        "link_type": row.link_type,
-        "reason": row.reason,
-        "left": row.left,
-    }
-
-
-def _loss(each: customers.Loss) -> Row:
-    return {
-        "owner": each.owner,
-        "down": [_node(node) for node in each.down],
-        "degraded": [_node(node) for node in each.degraded],
-        "sentence": each.sentence,
-    }
-
-
-def _problem(each: Problem, graph: Graph) -> Row:
-    node = graph.nodes[graph.numbers[each.source]]
-    return {
-        "problem": each.problem,
-        **_node(node),
-        "names_type": each.type,
-        "names_id": each.id,
-        "reason": each.reason,
-        "candidates": [dict(zip(("account", "type", "id"), key)) for key in each.candidates],
-    }
-
-
-def _state_of(states: dict[int, int], number: int) -> str:
-    return STATES[states[number]] if number in states else "unknown"
+    _show(args, view, [loss_row(each) for each in found], LOSS, footer, None)
 
 
 def _evidence(row: Row) -> str:
@@ -531,7 +428,7 @@ def _drawing(
 
 
 def _drawn(graph: Graph, link: int) -> Link:
-    text, evidence = graph.link[link].name, _evidence(_link(graph, link))
+    text, evidence = graph.link[link].name, _evidence(link_row(graph, link))
     one, other = graph.nodes[graph.dependent[link]], graph.nodes[graph.provider[link]]
     return Link(one.key, other.key, f"{text}: {evidence}" if evidence else text)
 

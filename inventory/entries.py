@@ -3,7 +3,7 @@
 import dataclasses
 import datetime
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 from sqlalchemy import Connection, ScalarSelect, Select, or_, select
 from sqlalchemy.sql.elements import ColumnElement
@@ -11,6 +11,7 @@ from sqlalchemy.sql.selectable import FromClause
 
 from inventory.errors import AmbiguousResource, InvalidQuestion, UnknownResource
 from inventory.model import (
+    AfterRun,
     Bounds,
     Coverage,
     Entry,
@@ -26,6 +27,7 @@ from inventory.retention import EVERY_STATE_SINCE, since
 from inventory.rows import (
     AT_ONCE,
     Documents,
+    at_run,
     at_snapshot,
     at_time,
     chunks,
@@ -52,11 +54,24 @@ Read = dict[
 ]  # documents, each with whether it is exactly that time's
 
 
+Accounts = Union[str, Collection[str], None]  # one, some, or all
+
+
+def of_accounts(wanted: Accounts) -> list[ColumnElement[bool]]:
+    """The condition on accounts; none for all."""
+    if wanted is None:
+        return []
+    if isinstance(wanted, str):
+        return [account.c.name == wanted]
+    return [account.c.name.in_(sorted(wanted))]
+
+
 @dataclasses.dataclass(frozen=True)
 class Filter:
-    """Which resources; None: all. ``name`` is a part of it, in any case; ``tag`` is ``key=value``, or a key."""
+    """Which resources; None: all. ``account`` may be several; ``name`` is a part of it, in any case; ``tag`` is
+    ``key=value``, or a key."""
 
-    account: Optional[str] = None
+    account: Accounts = None
     provider: Optional[str] = None
     family: Optional[str] = None
     scope: Optional[str] = None
@@ -67,9 +82,7 @@ class Filter:
 
     def sources(self) -> list[ColumnElement[bool]]:
         """Conditions on accounts, sources and scopes."""
-        found: list[ColumnElement[bool]] = []
-        if self.account is not None:
-            found.append(account.c.name == self.account)
+        found = of_accounts(self.account)
         if self.provider is not None:
             found.append(account.c.provider == self.provider)
         if self.family is not None:
@@ -131,11 +144,13 @@ class Reader:
     def __init__(self, connection: Connection, as_of: Optional[When] = None):
         self.connection = connection
         self.snapshot = as_of if isinstance(as_of, Snapshot) else None
-        self.as_of = as_of.at if isinstance(as_of, Snapshot) else as_of
+        self.as_of = as_of if as_of is None or isinstance(as_of, datetime.datetime) else as_of.at
         self._as_of = None if self.as_of is None else _microseconds(self.as_of)
         self.at: Optional[FromClause] = None
         if self.snapshot is not None:
             self.at = at_snapshot(self.snapshot.key)
+        elif isinstance(as_of, AfterRun):
+            self.at = at_run(as_of.number)
         elif self._as_of is not None:
             self.at = at_time(self._as_of)
         self.times = Times(connection)
@@ -203,7 +218,7 @@ class Reader:
                 yield entry.key
 
     def find(
-        self, external_id: str, account_name: Optional[str], type_name: Optional[str]
+        self, external_id: str, account_name: Accounts, type_name: Optional[str]
     ) -> Sequence[int]:
         """The keys of resources with that id that were ever there."""
         statement = (
@@ -211,15 +226,14 @@ class Reader:
             .join(account, account.c.id == resource.c.account_id)
             .join(kind, kind.c.id == resource.c.kind_id)
             .where(resource.c.external_id == external_id, resource.c.first_run.is_not(None))
+            .where(*of_accounts(account_name))
             .order_by(resource.c.id)
         )
-        if account_name is not None:
-            statement = statement.where(account.c.name == account_name)
         if type_name is not None:
             statement = statement.where(kind.c.name == type_name)
         return list(self.connection.execute(statement).scalars())
 
-    def one(self, external_id: str, account_name: Optional[str], type_name: Optional[str]) -> int:
+    def one(self, external_id: str, account_name: Accounts, type_name: Optional[str]) -> int:
         """Raises UnknownResource or AmbiguousResource."""
         found = self.find(external_id, account_name, type_name)
         if not found:

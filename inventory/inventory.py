@@ -20,8 +20,10 @@ from inventory import (
     errors,
     history,
     linked,
+    neighbours,
     poll,
     retention,
+    runs,
     search,
     snapshots,
     sqlite,
@@ -30,7 +32,7 @@ from inventory import (
     windows,
 )
 from inventory import points as points_of
-from inventory.entries import Filter, Reader
+from inventory.entries import Accounts, Filter, Reader
 from inventory.errors import InvalidQuestion, NoInventory
 from inventory.model import (
     Comparison,
@@ -41,7 +43,10 @@ from inventory.model import (
     Found,
     History,
     Linked,
+    Neighbour,
     Resource,
+    Run,
+    ScopeRun,
     Scopes,
     ScopeStatus,
     Shared,
@@ -61,8 +66,11 @@ T = TypeVar("T")
 # Inventory.list hides the type within the class
 Entries = list[Entry]
 Resources = list[Resource]
+Neighbours = list[Neighbour]
 Points = list[dict[str, Any]]
 Problems = list[str]
+Runs = list[Run]
+ScopeRuns = list[ScopeRun]
 Shareds = list[Shared]
 Snapshots = list[Snapshot]
 Statuses = list[Status]
@@ -247,7 +255,7 @@ class Inventory:
     def list(
         self,
         *,
-        account: Optional[str] = None,
+        account: Accounts = None,
         provider: Optional[str] = None,
         family: Optional[str] = None,
         scope: Optional[str] = None,
@@ -274,7 +282,7 @@ class Inventory:
     def resources(
         self,
         *,
-        account: Optional[str] = None,
+        account: Accounts = None,
         provider: Optional[str] = None,
         family: Optional[str] = None,
         scope: Optional[str] = None,
@@ -305,7 +313,7 @@ class Inventory:
         self,
         id: str,
         *,
-        account: Optional[str] = None,
+        account: Accounts = None,
         type: Optional[str] = None,
         as_of: Optional[When] = None,
     ) -> Optional[Resource]:
@@ -320,7 +328,7 @@ class Inventory:
     def coverage(
         self,
         *,
-        account: Optional[str] = None,
+        account: Accounts = None,
         provider: Optional[str] = None,
         family: Optional[str] = None,
         scope: Optional[str] = None,
@@ -334,7 +342,7 @@ class Inventory:
         self,
         id: str,
         *,
-        account: Optional[str] = None,
+        account: Accounts = None,
         type: Optional[str] = None,
         fast: bool = False,
         as_of: Optional[When] = None,
@@ -353,7 +361,7 @@ class Inventory:
         before: When,
         after: When,
         *,
-        account: Optional[str] = None,
+        account: Accounts = None,
         provider: Optional[str] = None,
         family: Optional[str] = None,
         scope: Optional[str] = None,
@@ -373,7 +381,7 @@ class Inventory:
         question: str,
         *,
         by: Optional[str] = None,
-        account: Optional[str] = None,
+        account: Accounts = None,
         provider: Optional[str] = None,
         family: Optional[str] = None,
         scope: Optional[str] = None,
@@ -400,7 +408,7 @@ class Inventory:
         handler: str,
         id: str,
         *,
-        account: Optional[str] = None,
+        account: Accounts = None,
         type: Optional[str] = None,
         since: Optional[datetime.datetime] = None,
         until: Optional[datetime.datetime] = None,
@@ -409,6 +417,46 @@ class Inventory:
         with self._reading() as connection:
             found = points_of.points(connection, handler, id, account, type, since, until)
             return [*found]
+
+    def neighbours(self, key: int, as_of: Optional[When] = None) -> "tuple[Neighbours, Neighbours]":
+        """What the resource with this key is connected to, and what is connected to it, in order."""
+        with self._reading() as connection:
+            return neighbours.neighbours(connection, key, as_of)
+
+    # --- polls ---
+
+    def runs(
+        self,
+        *,
+        account: Accounts = None,
+        family: Optional[str] = None,
+        outcome: Optional[str] = None,
+        before: Optional[int] = None,
+        limit: int = LIMIT,
+    ) -> Runs:
+        """The polls of resources that are stored, the newest first; those before the number ``before``."""
+        with self._reading() as connection:
+            return runs.runs(connection, account, family, outcome, before, limit)
+
+    def runs_after(self, number: int, account: Accounts = None, limit: int = LIMIT) -> Runs:
+        """The polls that were stored after the one with this number, in order."""
+        with self._reading() as connection:
+            return runs.after(connection, number, account, limit)
+
+    def last_run(self, account: Accounts = None) -> int:
+        """The number of the poll that was stored last; 0: nothing was polled."""
+        with self._reading() as connection:
+            return runs.last(connection, account)
+
+    def scope_runs(self, account: Accounts = None) -> ScopeRuns:
+        """The last polls of each scope that there is, in the order of accounts, families and scopes."""
+        with self._reading() as connection:
+            return runs.of_scopes(connection, account)
+
+    def accounts(self, account: Accounts = None) -> dict[str, tuple[str, dict[str, int]]]:
+        """Each account's provider, and how many resources there are of each of its families."""
+        with self._reading() as connection:
+            return runs.accounts(connection, account)
 
     # --- snapshots ---
 
@@ -456,7 +504,7 @@ class Inventory:
         after: When,
         design: Optional[When] = None,
         *,
-        account: Optional[str] = None,
+        account: Accounts = None,
         provider: Optional[str] = None,
         family: Optional[str] = None,
         scope: Optional[str] = None,

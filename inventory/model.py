@@ -55,6 +55,24 @@ class Stored:
 
 
 @dataclasses.dataclass(frozen=True)
+class Run:
+    """A poll as it was stored. ``error`` says why it failed as a whole."""
+
+    number: int
+    account: str
+    provider: str
+    family: str
+    started_at: datetime.datetime
+    ended_at: datetime.datetime
+    outcome: str
+    error: Optional[str]
+    resources: int
+    added: int
+    changed: int
+    gone: int
+
+
+@dataclasses.dataclass(frozen=True)
 class Bounds:
     """When something changed: not before ``after``, where the last complete poll before began (None: nobody looked
     before), and not after ``before``, where the poll that noticed ended."""
@@ -268,7 +286,16 @@ class Snapshot:
     exact: bool
 
 
-When = Union[datetime.datetime, Snapshot]  # that a question is about
+@dataclasses.dataclass(frozen=True)
+class AfterRun:
+    """The moment after a poll was stored, whenever others ended; ``at`` is when it ended itself. So pages of a list
+    agree with the first one, whatever is stored meanwhile."""
+
+    number: int
+    at: datetime.datetime
+
+
+When = Union[datetime.datetime, Snapshot, AfterRun]  # that a question is about
 
 THERE = "there"  # the value of a resource as a whole; ABSENT where it is not
 # What a comparison says of a field; DIFFERS where there is no design to compare with.
@@ -316,7 +343,7 @@ class Side:
 
     @property
     def at(self) -> datetime.datetime:
-        return self.when.at if isinstance(self.when, Snapshot) else self.when
+        return self.when if isinstance(self.when, datetime.datetime) else self.when.at
 
 
 @dataclasses.dataclass(frozen=True)
@@ -381,6 +408,29 @@ class WindowView:
     @property
     def may_close(self) -> bool:
         return not self.unexplained and not self.unexplained_scopes
+
+
+class ScopeRun(NamedTuple):
+    """A scope's last polls: when the last complete one and the last one ended, and how long it usually is from one
+    complete poll to the next (None: there were too few)."""
+
+    account: str
+    provider: str
+    family: str
+    scope: str
+    complete_at: Optional[datetime.datetime]
+    last_at: datetime.datetime
+    error: Optional[str]
+    interval: Optional[datetime.timedelta]
+
+
+class Neighbour(NamedTuple):
+    """The other end of a connection. ``name`` is None for what no poll ever brought in."""
+
+    account: str
+    type: str
+    id: str
+    name: Optional[str]
 
 
 class Narrow(NamedTuple):

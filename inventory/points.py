@@ -11,6 +11,7 @@ from sqlalchemy import Connection, delete, select
 from sqlalchemy.schema import Table
 from sqlalchemy.sql.elements import ColumnElement
 
+from inventory.entries import Accounts, of_accounts
 from inventory.errors import InvalidPoint, InvalidQuestion
 from inventory.fields import encode_text
 from inventory.model import microseconds, moment, written
@@ -214,7 +215,7 @@ def points(
     connection: Connection,
     handler: str,
     external_id: str,
-    account_name: Optional[str],
+    account_name: Accounts,
     type_name: Optional[str],
     since: Optional[datetime.datetime],
     until: Optional[datetime.datetime],
@@ -226,8 +227,7 @@ def points(
         )
     table = HANDLERS[handler][0]
     conditions: list[ColumnElement[bool]] = [resource.c.external_id == external_id]
-    if account_name is not None:
-        conditions.append(account.c.name == account_name)
+    conditions += of_accounts(account_name)
     if type_name is not None:
         conditions.append(kind.c.name == type_name)
     try:

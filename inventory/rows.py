@@ -175,6 +175,16 @@ def at_time(as_of: int) -> FromClause:
     return select(source.c.id.label("source_id"), last.label("run_id")).subquery("at_time")
 
 
+def at_run(number: int) -> FromClause:
+    """Each source with the number of its last poll up to that one (NULL: there was none)."""
+    last = (
+        select(func.max(run.c.id))
+        .where(run.c.source_id == source.c.id, run.c.id <= number)
+        .scalar_subquery()
+    )
+    return select(source.c.id.label("source_id"), last.label("run_id")).subquery("at_run")
+
+
 def at_snapshot(number: int) -> FromClause:
     """Each source with the poll that the snapshot names (NULL: none)."""
     named = and_(snapshot_run.c.source_id == source.c.id, snapshot_run.c.snapshot_id == number)
