@@ -24,7 +24,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0003"  # of the newest migration
+REVISION = "0004"  # of the newest migration
 
 metadata = MetaData()
 Key = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers only INTEGER keys itself
@@ -62,7 +62,7 @@ scope = Table(
     Column("retired_run", Key),
     UniqueConstraint("source_id", "name"),
 )
-# outcome: complete, partial (some scopes failed) or failed
+# outcome: complete, partial (some scopes failed) or failed. calls: requests sent, retries among them (NULL: not counted)
 run = Table(
     "run",
     metadata,
@@ -76,6 +76,8 @@ run = Table(
     Column("added", Integer, nullable=False),
     Column("changed", Integer, nullable=False),
     Column("gone", Integer, nullable=False),
+    Column("calls", Integer),
+    Column("retries", Integer),
     Index("run_by_source", "source_id", "ended_at"),
     Index("run_by_time", "ended_at"),
 )
@@ -379,6 +381,42 @@ explanation = Table(
     Column("text", Text, nullable=False),
     Column("at", BigInteger, nullable=False),
     Index("explanation_by_window", "window_id"),
+)
+# What workers poll again and again (inventory/due.py). at_once: polls of the account side by side; provider_at_once: of
+# all accounts of the provider (NULL: no limit). served_at: when a poll of it was last begun. not_before: it rests till then.
+due_account = Table(
+    "due_account",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("provider", Text, nullable=False),
+    Column("at_once", Integer, nullable=False),
+    Column("provider_at_once", Integer),
+    Column("served_at", BigInteger, nullable=False),
+    Column("not_before", BigInteger, nullable=False),
+)
+# next_at: slot_at, a multiple of the interval, and a random part. attempt: how often it was claimed. worker and
+# lease_until: who polls it, and until when that is so by itself (NULL: nobody). outcome: of the last poll that ended;
+# failures: how many in a row have failed by then.
+_leased = text("lease_until IS NOT NULL")
+due = Table(
+    "due",
+    metadata,
+    Column("account", Text, ForeignKey("due_account.account"), primary_key=True),
+    Column("family", Text, primary_key=True),
+    Column("handler", Text, primary_key=True),
+    Column("every_s", Integer, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("slot_at", BigInteger, nullable=False),
+    Column("next_at", BigInteger, nullable=False),
+    Column("attempt", BigInteger, nullable=False),
+    Column("worker", Text),
+    Column("lease_until", BigInteger),
+    Column("claimed_at", BigInteger),
+    Column("ended_at", BigInteger),
+    Column("outcome", Text),
+    Column("failures", Integer, nullable=False),
+    Index("due_by_time", "next_at"),
+    Index("due_by_lease", "lease_until", sqlite_where=_leased, postgresql_where=_leased),
 )
 # About the inventory itself, such as from when on every version is kept.
 setting = Table(

@@ -87,7 +87,10 @@ def test_an_older_inventory_gets_its_traits(inventory, inventory_url):
         )
     before = rows(inventory, "trait")
     assert len(before) > 3
-    execute(inventory, "DROP TABLE trait")
+    for table in ("trait", "due", "due_account"):
+        execute(inventory, f"DROP TABLE {table}")
+    for column in ("calls", "retries"):
+        execute(inventory, f"ALTER TABLE run DROP COLUMN {column}")
     execute(inventory, "UPDATE alembic_version SET version_num = '0002'")
     with Inventory(inventory_url, create=True) as again:
         assert rows(again, "trait") == before
