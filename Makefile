@@ -15,7 +15,7 @@ LATER := demo-aws demo-openstack
 FAMILIES := servers networks volumes appliances circuits vca_status wan_links
 DEMO_INVENTORY := dist/demo-inventory.db
 
-.PHONY: audit bench bench-check bench-inventory bench-topology bench-write benchmark build checked coverage demo docs fuzz fuzz-guided mutants test test-faults test-inventory test-inventory-kill test-long test-postgres test-pythons test-shuffled vendor-test wheels lint format test-openstack record-aws record-openstack record-netbox record-simulated record-later expected readme lock sbom sign verify clean
+.PHONY: audit bench bench-check bench-inventory bench-topology bench-write benchmark build checked coverage demo docs fuzz fuzz-guided mutants test test-cluster test-faults test-inventory test-inventory-kill test-long test-postgres test-pythons test-shuffled vendor-test wheels lint format test-openstack record-aws record-openstack record-netbox record-simulated record-later expected readme lock sbom sign verify clean
 
 demo: $(VENV)/.demo
 	@for account in $(ACCOUNTS); do for family in $(FAMILIES); do \
@@ -162,6 +162,11 @@ test-inventory-kill: $(VENV)/.test
 # The tests of inventories in PostgreSQL: a server of its own, from Debian's package postgresql, on a free port.
 test-postgres: $(VENV)/.postgresql
 	$(PY) -m tests.postgresql $(PY) -m pytest -m "not lab" tests/test_inventory*.py
+
+# Workers on PostgreSQL, with RabbitMQ, Redis and no broker, that are killed, paused and cut off: servers of their own, from
+# Debian's packages postgresql, rabbitmq-server, redis-server, pgbouncer and faketime.
+test-cluster: $(VENV)/.postgresql
+	$(PY) -m pytest -m cluster tests/cluster
 
 # Records the demo accounts' cassettes anew: AWS from moto's server, OpenStack from the services at
 # the auth_url in cassettes/accounts.yaml, NetBox from the answers of a real one in the folder RECORDINGS, and

@@ -7,17 +7,15 @@ PostgreSQL refuses root.
 
 import contextlib
 import os
-import pwd
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import tempfile
-import threading
 import urllib.parse
 from pathlib import Path
+
+from tests import daemons
 
 VARIABLE = "TEST_POSTGRESQL"
 DEBIAN = Path("/usr/lib/postgresql")  # a folder each version, not on the PATH
@@ -25,6 +23,9 @@ OLDEST = 15
 MISSING = (
     "PostgreSQL 15 or newer is not installed; on Debian and Ubuntu: apt-get install postgresql"
 )
+READY = "database system is ready to accept connections"
+# How it stops: it ends connections first, or leaves all to the recovery of the next start.
+FAST, IMMEDIATE = signal.SIGINT, signal.SIGQUIT
 # Nothing here need survive a loss of power.
 SETTINGS = {
     "fsync": "off",
@@ -57,69 +58,44 @@ def version(folder):
     return int(text.stdout.split()[2].split(".")[0])
 
 
-def other_user():
-    """What makes subprocess run a program as somebody else than root."""
-    if os.geteuid() != 0:
-        return {}
-    nobody = pwd.getpwnam("nobody")
-    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-
-
 @contextlib.contextmanager
-def server():
-    """The URL of a running server, whose user may make databases. Raises FileNotFoundError or RuntimeError."""
+def server(**settings):
+    """A running server, whose user may make databases. Raises FileNotFoundError or RuntimeError."""
     bin = programs()
-    user = other_user()
-    environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
-    options = {**user, "env": environment, "cwd": "/", "text": True}
-    with tempfile.TemporaryDirectory(prefix="postgresql-") as folder:
+    with daemons.folder("postgresql") as folder:
         password = secrets.token_hex()
-        passwords = Path(folder, "password")
+        passwords = folder / "password"
         passwords.write_text(password)
-        if user:
-            for path in (folder, passwords):
-                os.chown(path, user["user"], user["group"])
-        data = str(Path(folder, "data"))
+        daemons.give(passwords)
+        data = folder / "data"
         made = subprocess.run(
             [bin / "initdb", "--no-sync", "--username=tests", "--encoding=UTF8", "--locale=C"]
             + [f"--pwfile={passwords}", "--auth=scram-sha-256", f"--pgdata={data}"],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             check=False,
-            **options,
+            cwd="/",
+            env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
+            text=True,
+            **daemons.other_user(),
         )
         if made.returncode:
             raise RuntimeError(f"initdb failed:\n{made.stdout}")
-        port = free_port()
+        port = daemons.free_port()
         command = [bin / "postgres", "-D", data, "-p", str(port)]
-        for name, value in SETTINGS.items():
+        for name, value in {**SETTINGS, **settings}.items():
             command += ["-c", f"{name}={value}"]
-        with subprocess.Popen(command, stderr=subprocess.PIPE, **options) as process:
-            reader = threading.Thread(target=process.stderr.read)  # else a full pipe would stop it
-            try:
-                wait_until_ready(process)
-                reader.start()
-                yield f"postgresql://tests:{password}@127.0.0.1:{port}/postgres"
-            finally:
-                process.send_signal(signal.SIGINT)  # ends connections, then itself
-                process.wait()
-                if reader.ident:
-                    reader.join()
+        with daemons.running(Server(command, READY, folder / "log", stop=FAST)) as process:
+            process.url = f"postgresql://tests:{password}@127.0.0.1:{port}/postgres"
+            process.folder = folder
+            yield process
 
 
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+class Server(daemons.Daemon):
+    """``url``: of its database postgres; ``folder``: of all that it writes."""
 
-
-def wait_until_ready(process):
-    read = []
-    for line in process.stderr:
-        read.append(line)
-        if "database system is ready to accept connections" in line:
-            return
-    raise RuntimeError(f"PostgreSQL did not start:\n{''.join(read)}")
+    url: str
+    folder: Path
 
 
 class Databases:
@@ -165,10 +141,9 @@ class Databases:
 def main(command):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # by the way that stops the server
     try:
-        with server() as url:
-            return subprocess.run(
-                command, env={**os.environ, VARIABLE: url}, check=False
-            ).returncode
+        with server() as running:
+            environment = {**os.environ, VARIABLE: running.url}
+            return subprocess.run(command, env=environment, check=False).returncode
     except (FileNotFoundError, RuntimeError) as error:
         print(error, file=sys.stderr)
         return 1
