@@ -73,7 +73,7 @@ def test_networks_hold_what_depends_on_them():
     }
     assert above["web"] == above["disk"] == ["subnet", "vpc", "", "shop"]
     assert above["router"] == ["", "shop"]
-    counts = {item.label: item.count for item in tree.items}
+    counts = {item.label: item.resources for item in tree.items}
     assert (counts["subnet"], counts["vpc"], counts["shop"]) == (3, 4, 5)
 
 

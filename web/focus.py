@@ -58,7 +58,9 @@ def focus(
             nodes.append(_node(graph, each, _box(column, row, len(shown)), states, impact, words))
         rest = len(columns[column]) - len(shown)
         if rest:
-            nodes.append(more_row(f"{column:+}", None, rest, _box(column, len(shown) + 1, len(shown))))
+            nodes.append(
+                more_row(f"{column:+}", None, rest, _box(column, len(shown) + 1, len(shown)))
+            )
     links = sorted(
         link for each in drawn for link in graph.up[each] if graph.other(link, each) in drawn
     )
@@ -81,9 +83,7 @@ def _kept(level: list[int], room: int, states: Mapping[int, int]) -> list[int]:
 
 
 def _box(column: int, row: int, rows: int) -> Box:
-    return Box(
-        column * (WIDTH + ACROSS), (row - (rows - 1) / 2) * (HEIGHT + BELOW), WIDTH, HEIGHT
-    )
+    return Box(column * (WIDTH + ACROSS), (row - (rows - 1) / 2) * (HEIGHT + BELOW), WIDTH, HEIGHT)
 
 
 def _word(states: Mapping[int, int], number: int) -> str:

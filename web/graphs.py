@@ -78,7 +78,9 @@ class Graphs:
         self, as_of: Optional[When], accounts: Optional[frozenset[str]], since: Optional[When]
     ) -> View:
         if since is not None:
-            return self._compared(self.view(since, accounts), self.view(as_of, accounts), since, as_of)
+            return self._compared(
+                self.view(since, accounts), self.view(as_of, accounts), since, as_of
+            )
         if accounts is not None:
             whole = self.view(as_of)
             return _view(part(whole.graph, accounts), whole.statuses)

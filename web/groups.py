@@ -95,13 +95,17 @@ def picture(
 
     ``impact``: marks of what breaks. ``only``: the outermost groups that are wanted.
     """
-    shown = _Shown(tree, impact or marks, [each for each in tree.top if only is None or each in only])
+    shown = _Shown(
+        tree, impact or marks, [each for each in tree.top if only is None or each in only]
+    )
     for key in dict.fromkeys(expanded):
         shown.expand(key)
     # a group may come before the one that it is in
     while shown.waiting and shown.again():
         pass
-    nodes = [_node(tree, marks, number, box, impact, changes) for number, box in shown.boxes.items()]
+    nodes = [
+        _node(tree, marks, number, box, impact, changes) for number, box in shown.boxes.items()
+    ]
     for parent, rest, box in shown.more:
         above = None if parent is None else tree.items[parent].key
         nodes.append(more_row(above or "top", above, rest, box))
@@ -167,10 +171,8 @@ class _Shown:
         items = self.tree.items
         rest = 0
         if len(children) > IN_ONE:  # groups first, then the worst
-            children.sort(
-                key=lambda each: (not items[each].children, -self.marks.rank(each), each)
-            )
-            rest = sum(items[each].count for each in children[IN_ONE:])
+            children.sort(key=lambda each: (not items[each].children, -self.marks.rank(each), each))
+            rest = sum(items[each].resources for each in children[IN_ONE:])
             children = sorted(children[:IN_ONE])
         keys = {items[each].key: each for each in children}
         wanted = [*keys, MORE] if rest else [*keys]
@@ -233,7 +235,7 @@ def _node(
         "parent": parent,
         "kind": item.kind,
         "label": short(item.label),
-        "count": item.count,
+        "count": item.resources,
         "children": len(item.children),
         "state": marks.worst(number, item.end),
         "states": marks.count(number, item.end),

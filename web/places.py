@@ -16,7 +16,11 @@ GRIDS = (
 )
 FULL = 4  # things that may take all of a grid; of larger ones an eighth stays free, so that few want the same cell
 WIDTH, HEIGHT = 640.0, 400.0  # of an outermost cell
-HEADER, PADDING, GAP = 0.12, 0.02, 0.06  # shares of a box: its title, its border; and of a cell: what is left free
+HEADER, PADDING, GAP = (
+    0.12,
+    0.02,
+    0.06,
+)  # shares of a box: its title, its border; and of a cell: what is left free
 
 
 class Box(NamedTuple):
@@ -46,7 +50,7 @@ def cells(keys: Collection[str]) -> dict[str, int]:
     room = columns * rows
     taken = [False] * room
     found: dict[str, int] = {}
-    for rank, wanted, key in sorted(_hashed(key) for key in keys):
+    for _, wanted, key in sorted(_hashed(key) for key in keys):
         cell = wanted * room >> 64
         while taken[cell]:
             cell = (cell + 1) % room

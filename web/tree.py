@@ -38,7 +38,7 @@ class Item(NamedTuple):
     node: Optional[int]
     children: tuple[int, ...]
     end: int
-    count: int  # resources, with itself
+    resources: int  # with itself
 
 
 class Tree:
@@ -59,16 +59,17 @@ class Tree:
         self.items.append(_EMPTY)  # its number
         found = sorted(below.get(name, ()), key=_order)
         children = tuple(self._add(each, number, below) for each in found)
-        count = sum(self.items[each].count for each in children)
+        count = sum(self.items[each].resources for each in children)
         last = name[-1]
+        of: Optional[int] = None
+        key, kind, label = _key(*map(str, name)), str(name[0]), str(last)
         if isinstance(last, int):
             node = self.graph.nodes[last]
             self.of_node[last] = number
-            named = key_of(node), parent, _kind(node), node.name, last
+            key, kind, label, of = key_of(node), _kind(node), node.name, last
             count += 1
-        else:
-            named = _key(*map(str, name)), parent, str(name[0]), last, None
-        self.items[number] = Item(*named, children, len(self.items), count)
+        end = len(self.items)
+        self.items[number] = Item(key, parent, kind, label, of, children, end, count)
         return number
 
     def above(self, number: int) -> Iterator[int]:
@@ -110,10 +111,7 @@ def _grouped(graph: Graph) -> dict[Name, list[Name]]:
     below: dict[Name, list[Name]] = {(): []}
     for number, node in enumerate(graph.nodes):
         home = homes[number]
-        if home is None:
-            above = _region(below, node, node.account in several)
-        else:
-            above = (_NODE, home)
+        above = (_NODE, home) if home is not None else _region(below, node, node.account in several)
         below.setdefault(above, []).append((_NODE, number))
     return below
 
@@ -172,9 +170,7 @@ def _networks(graph: Graph) -> dict[int, tuple[Optional[int], int]]:
     return found
 
 
-def _homes(
-    graph: Graph, networks: dict[int, tuple[Optional[int], int]]
-) -> list[Optional[int]]:
+def _homes(graph: Graph, networks: dict[int, tuple[Optional[int], int]]) -> list[Optional[int]]:
     """The network that holds each node."""
     homes: list[Optional[int]] = [None] * len(graph.nodes)
     for number, node in enumerate(graph.nodes):
