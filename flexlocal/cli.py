@@ -454,6 +454,23 @@ _in_inventory(
     "scopes", *places[:-1], as_of, *found,
     text="List the scopes, when each was last polled, and which failed.", examples="--filter error=*throttled*",
 )  # fmt: skip
+command(
+    "cost",
+    "cost_command:cost",
+    *places[:3],
+    click.option("--since", default="4w", show_default=True, metavar="TIME", help="Of the polls since then."),
+    click.option("--stale", default="1h", show_default=True, metavar="TIME", help="What is shown may be out of date for so long;"),
+    click.option("--chance", type=float, default=5, show_default=True, metavar="PERCENT", help="for longer, with this chance at most."),
+    click.option("--shortest", default="5m", show_default=True, metavar="TIME", help="Propose no shorter interval."),
+    click.option("--fast", is_flag=True, help="Changes of states and counters alone are changes too."),
+    *found,
+    which,
+    group=inventory,
+    text="""Show what polls of resources cost, how often they saw a change, and how often they might be.
+
+The intervals that are proposed change nothing by themselves.""",
+    examples="\n--account shop --stale 15m --chance 10\n--filter family=volumes --format csv",
+)  # fmt: skip
 _in_inventory(
     "export", *filters, as_of, limit, _format(["ndjson", "json", "csv", "yaml", "parquet"]),
     text="Write resources with their documents to stdout.",

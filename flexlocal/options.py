@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from flexlocal.account import Account
 
 FORMATS = ("table", "json", "ndjson", "csv", "yaml")
+SHORTEST_S = 10  # from one poll to the next
+LONGEST_S = 31 * 86400
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 class BadUsage(Exception):
@@ -46,6 +50,17 @@ def pair(text: str, option: str) -> tuple[str, str]:
     if not equals or not key:
         raise BadUsage(f"{option} {text!r} should be KEY=VALUE")
     return key, value
+
+
+def seconds(text: str, option: str, least: int = SHORTEST_S) -> int:
+    """Of a time such as 15m. Raises BadUsage."""
+    found = re.fullmatch(r"(\d{1,9})([smhd])", text)
+    value = int(found[1]) * _UNITS[found[2]] if found else -1
+    if not least <= value <= LONGEST_S:
+        raise BadUsage(
+            f"{option} {text!r} should be a time from {least}s to {LONGEST_S // 86400}d, such as 90s, 15m, 2h or 1d"
+        )
+    return value
 
 
 def event(args: SimpleNamespace) -> tuple[Any, Optional["Account"]]:

@@ -6,7 +6,6 @@ import datetime
 import fnmatch
 import math
 import queue
-import re
 import sys
 import threading
 import time
@@ -48,10 +47,7 @@ if TYPE_CHECKING:
 
 FAILED_STATUS = 1
 INTERRUPTED = 130
-SHORTEST_S = 10  # from one poll to the next
-LONGEST_S = 31 * 86400
 KEPT_S = 300.0  # for which credentials are used, at most, before they are read anew
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 # what the summary has of each poll
 _KEYS = (
     "account",
@@ -73,7 +69,7 @@ _BUG = "This is an error of the connector itself: -v shows where, for a report."
 def poll_accounts(args: SimpleNamespace) -> int:
     snapshots = _snapshots(args)
     tasks = _tasks(args, snapshots[1])
-    grace = _seconds(args.grace, "--grace", least=0)
+    grace = options.seconds(args.grace, "--grace", least=0)
     view = results.view(args)
     if args.every is not None and view.format not in (None, "table", "ndjson"):
         raise BadUsage(f"--every writes lines: choose --format ndjson instead of {view.format}")
@@ -137,7 +133,7 @@ def _snapshots(args: SimpleNamespace) -> tuple[Optional[int], Optional[int]]:
             raise BadUsage(f"{option} needs --every; once, it is flexlocal snapshot take")
         if text is not None and args.handlers and "get" not in args.handlers:
             raise BadUsage(f"{option} needs polls of resources: add --handler get")
-        found.append(None if text is None else _seconds(text, option))
+        found.append(None if text is None else options.seconds(text, option))
     return found[0], found[1]
 
 
@@ -215,25 +211,15 @@ def _intervals(args: SimpleNamespace) -> dict[str, Optional[int]]:
     for name in args.handlers:
         if name not in HANDLERS:
             raise options.unknown("handler", name, HANDLERS)
-    every = None if args.every is None else _seconds(args.every, "--every")
+    every = None if args.every is None else options.seconds(args.every, "--every")
     chosen: dict[str, Optional[int]] = dict.fromkeys(args.handlers or ["get"], every)
     for handler, what in POINTS.items():
         text = getattr(args, f"{what}_every")
         if text is not None:
             if every is None:
                 raise BadUsage(f"--{what}-every needs --every; once, it is --handler {handler}")
-            chosen[handler] = _seconds(text, f"--{what}-every")
+            chosen[handler] = options.seconds(text, f"--{what}-every")
     return {handler: chosen[handler] for handler in HANDLERS if handler in chosen}
-
-
-def _seconds(text: str, option: str, least: int = SHORTEST_S) -> int:
-    found = re.fullmatch(r"(\d{1,9})([smhd])", text)
-    seconds = int(found[1]) * _UNITS[found[2]] if found else -1
-    if not least <= seconds <= LONGEST_S:
-        raise BadUsage(
-            f"{option} {text!r} should be a time from {least}s to {LONGEST_S // 86400}d, such as 90s, 15m, 2h or 1d"
-        )
-    return seconds
 
 
 class _Credentials:

@@ -61,6 +61,8 @@ class Result:
     added: Optional[int] = None
     changed: Optional[int] = None
     gone: Optional[int] = None
+    calls: int = 0  # requests that were sent, and how many of them were retries
+    retries: int = 0
     error: Optional[str] = None
     trace: Optional[str] = None  # of a bug
 
@@ -139,6 +141,8 @@ class _Poll:
             str, Any
         ] = {}  # what the account's stand for, once that is known
         self._answers: list[Answer] = []
+        self._traffic = threading.Lock()
+        self._calls = self._retries = 0
         # The clock of a replay stands at its recording. So each one starts anew: what an earlier one kept is no help.
         self._keeps_state = task.handler == "get" or not task.account.demo
         self._context = Context(
@@ -156,6 +160,10 @@ class _Poll:
             return self._failed(error)
 
     def _see(self, kind: str, scope: str, **facts: Any) -> None:
+        if kind == "calls":  # so far; from several threads, in any order
+            with self._traffic:
+                self._calls = max(self._calls, facts["calls"])
+                self._retries = max(self._retries, facts["retries"])
         if kind == "answers":
             self._answers = facts["answers"]
         elif self._watch:
@@ -163,7 +171,15 @@ class _Poll:
 
     def _result(self, outcome: str, **more: Any) -> Result:
         ended = self._store.now()
-        return Result(self._task, outcome, ended, (ended - self._started).total_seconds(), **more)
+        return Result(
+            self._task,
+            outcome,
+            ended,
+            (ended - self._started).total_seconds(),
+            calls=self._calls,
+            retries=self._retries,
+            **more,
+        )
 
     def _failed(self, error: BaseException) -> Result:
         from inventory import InventoryError
@@ -268,6 +284,8 @@ class _Poll:
                 ended_at=ended,
                 all_scopes=every,
                 state=self._state(inventory),
+                calls=self._calls,
+                retries=self._retries,
             )
             self._store.stored.add(self._task)
         return stored
@@ -281,6 +299,8 @@ class _Poll:
             "provider": self._task.account.provider,
             "started_at": self._started,
             "ended_at": self._store.now(),
+            "calls": self._calls,
+            "retries": self._retries,
         }
         reasons = poll_scopes.all_failed(self._answers, self._mask)
         if self._task.only_scopes and not reasons:

@@ -15,6 +15,7 @@ from inventory import (
     check,
     claims,
     comparison,
+    cost,
     database,
     diff,
     errors,
@@ -183,17 +184,21 @@ class Inventory:
         ended_at: datetime.datetime,
         all_scopes: bool = False,
         state: Optional[Mapping[str, Any]] = None,
+        calls: Optional[int] = None,
+        retries: Optional[int] = None,
     ) -> Stored:
         """Store a poll in one transaction.
 
         ``scopes`` has the resources of each scope that was polled completely, and a ``Failure`` for each other one,
         whose resources stay as they are. Scopes that are not named stay as they are too; with ``all_scopes``, the
         provider no longer has them, and their resources are gone. ``state`` is all of ``context.state``, for the next
-        poll; None: it stays as it is.
+        poll; None: it stays as it is. ``calls``: the requests that it sent, ``retries`` among them; None: not counted.
 
         Raises InvalidPoll, InvalidResource or StalePoll.
         """
-        checked = poll.checked(account, provider, family, scopes, started_at, ended_at, all_scopes)
+        checked = poll.checked(
+            account, provider, family, scopes, started_at, ended_at, all_scopes, calls, retries
+        )
         stored = self._written(lambda connection: store.store(connection, checked, state))
         if stored.added + stored.changed >= BULK and self._url.drivername == "sqlite":
             with database.meaning(self._url):
@@ -209,10 +214,12 @@ class Inventory:
         provider: str,
         started_at: datetime.datetime,
         ended_at: datetime.datetime,
+        calls: Optional[int] = None,
+        retries: Optional[int] = None,
     ) -> Stored:
         """Record that a poll failed as a whole; ``error`` says why, without secrets. Raises InvalidPoll or StalePoll."""
         nothing = poll.checked(
-            account, provider, family, {"": []}, started_at, ended_at, all_scopes=False
+            account, provider, family, {"": []}, started_at, ended_at, False, calls, retries
         )
         return self._written(
             lambda connection: store.store_failure(connection, nothing, poll.storable(error))
@@ -590,6 +597,20 @@ class Inventory:
         """The newest status of each resource, in the order of account, type and id."""
         with self._reading() as connection:
             return linked.statuses(connection, as_of)
+
+    def costs(
+        self,
+        since: datetime.datetime,
+        *,
+        account: Optional[str] = None,
+        provider: Optional[str] = None,
+        family: Optional[str] = None,
+        fast: bool = False,
+    ) -> cost.Costs:
+        """The polls since then, what they cost, and how often they saw a change. ``fast``: also changes of nothing but
+        states and counters. In the order of accounts and families."""
+        with self._reading() as connection:
+            return cost.costs(connection, since, Filter(account, provider, family), fast)
 
     # --- SQL ---
 

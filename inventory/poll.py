@@ -4,7 +4,7 @@ import dataclasses
 import datetime
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Optional
 
 from inventory.errors import InvalidPoll, InvalidResource
 from inventory.fields import encode_text, fingerprint, join, split
@@ -53,6 +53,8 @@ class Poll:
     complete: list[str]
     failed: dict[str, str]
     items: list[Item]
+    calls: Optional[int] = None  # requests that were sent, and how many of them were retries
+    retries: Optional[int] = None
 
 
 def checked(
@@ -63,6 +65,8 @@ def checked(
     started_at: datetime.datetime,
     ended_at: datetime.datetime,
     all_scopes: bool,
+    calls: Optional[int] = None,
+    retries: Optional[int] = None,
 ) -> Poll:
     """Raises InvalidPoll or InvalidResource."""
     names = {"account": account, "provider": provider, "family": family}
@@ -77,7 +81,7 @@ def checked(
             f"a poll of {account} {family} names no scope",
             "store it as a failure: an empty inventory would say that everything was deleted",
         )
-    poll = Poll(account, provider, family, started, ended, all_scopes, [], {}, [])
+    poll = Poll(account, provider, family, started, ended, all_scopes, [], {}, [], calls, retries)
     first: dict[tuple[str, str], str] = {}
     for scope, resources in scopes.items():
         if not _usable(scope):

@@ -41,6 +41,7 @@ from inventory.schema import (
 
 EVERY_VERSION_SINCE = "every_version_since"  # settings: from when on nothing was thinned
 EVERY_STATE_SINCE = "every_state_since"
+EVERY_POLL_SINCE = "every_poll_since"
 BATCH = 5000  # rows that one transaction removes
 DAY = datetime.timedelta(days=1) // MICROSECOND
 
@@ -77,6 +78,13 @@ def every_version_since(connection: Connection) -> Optional[datetime.datetime]:
     return None if value is None else moment(value)
 
 
+def every_poll_since(connection: Connection) -> Optional[int]:
+    """From when on every poll is kept; None: all are. An inventory that an older release thinned does not know: then
+    as for versions, whose default is the same."""
+    found = since(connection, EVERY_POLL_SINCE)
+    return since(connection, EVERY_VERSION_SINCE) if found is None else found
+
+
 def since(connection: Connection, name: str) -> Optional[int]:
     value = connection.execute(select(setting.c.value).where(setting.c.name == name)).scalar()
     return None if value is None else int(value)
@@ -95,6 +103,7 @@ def thin(writing: Writing, retention: Retention, now: datetime.datetime) -> Thin
         thinned.snapshots = _thin_snapshots(connection, at - retention.snapshots * DAY)
         # first of all: no answer may claim that all is there
         _raise_to(connection, EVERY_VERSION_SINCE, every)
+        _raise_to(connection, EVERY_POLL_SINCE, at - retention.polls * DAY)
         fast_at = at - retention.fast * DAY
         ended = select(reading.c.to_run).join(run, run.c.id == reading.c.to_run)
         if connection.execute(ended.where(run.c.ended_at <= fast_at).limit(1)).first():

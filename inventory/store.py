@@ -157,6 +157,8 @@ def _add_run(
         added=0,
         changed=0,
         gone=0,
+        calls=poll.calls,
+        retries=poll.retries,
     )
     built = connection.execute(statement).inserted_primary_key
     assert built is not None  # noqa: S101 - it is a single row
