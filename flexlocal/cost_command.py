@@ -3,14 +3,16 @@
 import datetime
 import math
 from types import SimpleNamespace
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from flexlocal import inventories, inventory_commands, options, times
 from flexlocal.options import BadUsage, unknown
 from flexlocal.show import Column
 from inventory import intervals
-from inventory.cost import Cost, Costs
 from inventory.model import written
+
+if TYPE_CHECKING:
+    from inventory.cost import Cost, Costs
 
 PLACES = ("account", "provider", "family")
 _UNITS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
@@ -38,7 +40,7 @@ def cost(args: SimpleNamespace) -> int:
 
 
 def row(
-    each: Cost, now: datetime.datetime, stale_s: int, chance: float, shortest_s: int
+    each: "Cost", now: datetime.datetime, stale_s: int, chance: float, shortest_s: int
 ) -> "dict[str, Any]":
     """``unchanged``: the share of complete polls that saw no change since the one before. ``chance``: that something
     is shown which has been out of date for longer than ``stale_s``, at most, at the interval that is proposed."""
@@ -76,7 +78,7 @@ def _rounded(value: Optional[float], digits: int = 4) -> Optional[float]:
     return round(value, digits) if digits else round(value)
 
 
-def _footer(rows: "list[dict[str, Any]]", found: Costs) -> str:
+def _footer(rows: "list[dict[str, Any]]", found: "Costs") -> str:
     count = inventory_commands.counted
     if not rows:
         return f"no poll since {times.shown(found.since)} (UTC)"

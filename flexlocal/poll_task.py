@@ -160,10 +160,10 @@ class _Poll:
             return self._failed(error)
 
     def _see(self, kind: str, scope: str, **facts: Any) -> None:
-        if kind == "calls":  # so far; from several threads, in any order
+        if kind == "calls":
             with self._traffic:
-                self._calls = max(self._calls, facts["calls"])
-                self._retries = max(self._retries, facts["retries"])
+                self._calls += 1
+                self._retries += facts["retry"]
         if kind == "answers":
             self._answers = facts["answers"]
         elif self._watch:

@@ -4,6 +4,8 @@ import datetime
 import json
 import math
 import random
+import re
+import shlex
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 from inventory import Failure, Inventory, intervals
 from inventory.intervals import DAY_S, Rate, chance_out_of_date, proposed, rate
-from tests.inventories import at, poll, runner, server
+from tests.inventories import ROOT, at, poll, runner, server
 
 HOUR_S, WEEK_S = 3600, 7 * DAY_S
 MINUTE = datetime.timedelta(minutes=1)
@@ -259,14 +261,18 @@ def test_the_command_shows_cost_and_proposals(run, monkeypatch):
         "ACCOUNT", "FAMILY", "EVERY", "PROPOSED", "AGE", "CALLS/DAY", "SAME", "CHANGES/DAY",
         "POLLS/DAY", "RETRIES/POLL", "PROVIDER",
     ]  # fmt: skip
-    assert new.split()[:6] == ["new", "servers", "2h", "-", "1h59m", "36"]
-    assert shop.split()[:7] == ["shop", "servers", "2h", "1h", "1h59m", "36", "91%"]
+    cells = [line.split() for line in (new, shop)]
+    assert [each[:4] for each in cells] == [
+        ["new", "servers", "2h", "-"],
+        ["shop", "servers", "2h", "2h"],
+    ]
+    assert [each[5:7] for each in cells] == [["36", "100%"], ["36", "90%"]]
     assert foot.startswith("122 polls since 20")
-    assert "72 calls a day, 108 as proposed" in foot
+    assert "72 calls a day, 72 as proposed" in foot
     assert "not enough polls of 1 for a proposal (it takes 30 in 7 days)" in foot
     status, out, _ = run("cost", "--account", "shop", "--format", "json", "--stale", "2h")
     (row,) = json.loads(out)
-    assert (row["every_s"], row["proposed_s"], row["enough_polls"]) == (7200, 10800, True)
+    assert (row["every_s"], row["proposed_s"], row["enough_polls"]) == (7200, 14400, True)
     assert 0 < row["changes_a_day_least"] < row["changes_a_day"] < row["changes_a_day_most"] < 10
     assert row["chance"] <= 0.05
     assert (row["calls_a_poll"], row["retries_a_poll"], row["polls"]) == (3, 1, 120)
@@ -283,3 +289,17 @@ def test_the_command_names_what_is_wrong(run):
         status, out, err = run("cost", *arguments)
         assert (status, out) == (2, "")
         assert words in err
+
+
+def test_the_commands_of_the_page_run(run, monkeypatch):
+    page = (ROOT / "docs" / "operate" / "cost.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+    for line in block.splitlines():
+        _, _, *arguments = shlex.split(line)
+        status, out, _ = run(*arguments)
+        assert (line, status) == (line, 0)
+        assert "shop" in out
+    minutes = [step // 60 for step in intervals.STEPS_S if 60 <= step < HOUR_S]
+    assert f"1, {', '.join(map(str, minutes[1:-1]))} and {minutes[-1]} minutes" in page
+    for words in (f"Fewer than {intervals.FEWEST_POLLS} complete", "less than a week of them"):
+        assert words in " ".join(page.split())

@@ -28,6 +28,7 @@ from inventory.errors import Locked
 from shared.engine import poll as engine
 from shared.engine.contracts import Cell
 from shared.engine.errors import Absent, InvalidCredentials, Unreachable
+from shared.engine.traffic import Traffic
 from tests.inventories import ROOT, UTC, at, ids
 from tests.test_run import Provider, Scope, convert, fetch
 
@@ -116,6 +117,32 @@ def test_what_a_failed_scope_held_stays_and_its_error_is_stored(provider, store,
     (failed,) = inventory.coverage().failed
     assert failed.scope == "us"
     assert failed.error == result.error
+
+
+def test_a_poll_counts_its_calls_and_their_retries_also_when_it_fails(provider, store, inventory):
+    def get(event, context):
+        traffic = Traffic(context.watch)
+        threads = [threading.Thread(target=traffic.count) for _ in range(20)]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join(WAIT_S)
+        traffic.count(retry=True)
+        return answer(event, context)
+
+    answer, provider.handlers.get = provider.handlers.get, get
+    watched = []
+    provider.planned = [scope("eu", "a")]
+    result = poll_task.poll(
+        Task(account(), "things"), store, lambda kind, scope, **facts: watched.append(kind)
+    )
+    assert (result.outcome, result.calls, result.retries) == (COMPLETE, 22, 1)
+    assert watched.count("calls") == 22  # the last is the login
+    provider.login_error = InvalidCredentials("refused")
+    result = poll_task.poll(Task(account(), "things"), store)
+    assert (result.outcome, result.calls, result.retries) == (FAILED, 22, 1)
+    (source,) = inventory.costs(at(0)).sources
+    assert (source.polls, source.incomplete, source.calls, source.retries) == (2, 1, 22, 1)
 
 
 def test_views_for_sql_are_renewed_where_there_are_any(provider, store, inventory, monkeypatch):

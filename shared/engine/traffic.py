@@ -27,7 +27,7 @@ class Traffic:
             self.calls += 1
             self.retries += retry
         if self._watch:
-            self._watch("calls", scope_name.get(), calls=self.calls, retries=self.retries)
+            self._watch("calls", scope_name.get(), calls=self.calls, retry=retry)
 
     def news(self, kind: str, **facts: Any) -> None:
         """Tell who watches."""
