@@ -74,6 +74,8 @@ def opened(url: URL, create: bool, timeout: float = TIMEOUT_S, older: bool = Fal
     engine = sqlalchemy.create_engine(url, hide_parameters=True, **_options(url, timeout))
     if url.drivername == "sqlite":
         sqlite.prepare(engine, timeout)
+    else:
+        postgresql.prepare(engine, timeout)
     try:
         with meaning(url):
             _check_schema(engine, url, create, older)

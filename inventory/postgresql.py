@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Table, func, select
+from sqlalchemy import Connection, Engine, Table, event, func, select
 from sqlalchemy.exc import DBAPIError
 
 from inventory import errors
@@ -24,15 +24,27 @@ ERRORS: "dict[str, type[errors.InventoryError]]" = {
 
 
 def options(timeout: float) -> dict[str, Any]:
-    """A writer waits as long for another one as with SQLite, and then sees what that one stored."""
+    """Nothing that outlives a transaction: behind PgBouncer, the next one may get another connection of the server's."""
     return {
-        "connect_args": {
-            "connect_timeout": max(2, int(timeout)),
-            "options": f"-c lock_timeout={int(timeout * 1000)}",
-        },
+        "connect_args": {"connect_timeout": max(2, int(timeout)), "prepare_threshold": None},
         "isolation_level": "READ COMMITTED",
         "pool_pre_ping": True,
     }
+
+
+def prepare(engine: Engine, timeout: float) -> None:
+    """A writer waits as long for another one as with SQLite, and then sees what that one stored.
+
+    A transaction that does nothing for that long is ended by the server: a process that was paused, or a host that is gone,
+    would keep its locks for hours otherwise.
+    """
+    milliseconds = int(timeout * 1000)
+    names = ("lock_timeout", "idle_in_transaction_session_timeout")
+    limits = "; ".join(f"SET LOCAL {name} = {milliseconds}" for name in names)
+
+    @event.listens_for(engine, "begin")
+    def _begun(connection: Connection) -> None:
+        connection.exec_driver_sql(limits)
 
 
 def wait_for_migration(connection: Connection) -> None:

@@ -7,8 +7,8 @@ from sqlalchemy import event
 
 from inventory import Inventory, errors
 from tests import postgresql as starter
+from tests.daemons import free_port
 from tests.inventories import execute, poll, server
-from tests.postgresql import free_port
 
 needs_a_server = pytest.mark.postgresql
 
@@ -126,3 +126,21 @@ def test_the_index_of_names_can_be_used(inventory):
             connection.exec_driver_sql(f"SET LOCAL enable_{way} = off")
         plan = connection.exec_driver_sql(f"EXPLAIN {statement}", parameters).scalars()
         assert "Bitmap Index Scan on name_index" in "\n".join(plan)
+
+
+@needs_a_server
+def test_a_writer_that_does_nothing_is_ended_so_that_others_can_write(inventory_url):
+    """Its process was paused, or its host is gone: its locks would stay for hours."""
+    with (
+        Inventory(inventory_url, timeout=1, create=True) as paused,
+        Inventory(inventory_url) as other,
+    ):
+        with (
+            pytest.raises(errors.Unavailable, match="idle-in-transaction"),
+            paused._writing() as connection,
+        ):
+            connection.exec_driver_sql("LOCK TABLE run")
+            poll(other, 1, [server("i-1")])
+            connection.exec_driver_sql("DELETE FROM run")
+        poll(paused, 2, [server("i-1")])
+        assert paused.check() == []
