@@ -50,6 +50,7 @@ function go(address, { replace: instead = false } = {}) {
 function contextOf(view, params, signal) {
   return {
     info,
+    view,
     params,
     signal, // aborted when the view is left
     asOf: params.get("as_of"),
