@@ -12,6 +12,8 @@ from inventory import Inventory
 from tests.cluster import judge, services, workers
 from tests.cluster.provider import COUNT, FAMILY, PROVIDER
 from tests.daemons import WAIT_S
+from tests.inventories import poll
+from tests.inventories import server as ec2
 from tests.postgresql import FAST, IMMEDIATE
 
 pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("none")]
@@ -94,3 +96,17 @@ def test_a_broker_comes_back_and_leaves_nothing(name):
     assert not folder.exists()
     found = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
     assert str(folder) not in found.stdout
+
+
+def test_inventories_behind_pgbouncer_share_connections(database):
+    with (
+        services.pgbouncer(database) as pooler,
+        Inventory(pooler.url) as one,
+        Inventory(pooler.url) as other,
+    ):
+        for minute in range(1, 9):
+            for inventory in (one, other):
+                shop = "shop" if inventory is one else "lab"
+                poll(inventory, minute, [ec2("i-1", f"web-{minute}")], account=shop)
+        assert one.check() == []
+        assert {entry.name for entry in other.list()} == {"web-8"}
