@@ -11,6 +11,7 @@ from typing import Any, Callable, Optional, TypeVar, Union
 from sqlalchemy import Connection
 
 from inventory import (
+    ages,
     backup,
     check,
     claims,
@@ -68,6 +69,7 @@ T = TypeVar("T")
 Entries = list[Entry]
 Resources = list[Resource]
 Neighbours = list[Neighbour]
+AllAges = list[ages.Ages]
 Points = list[dict[str, Any]]
 Problems = list[str]
 Runs = list[Run]
@@ -611,6 +613,11 @@ class Inventory:
         states and counters. In the order of accounts and families."""
         with self._reading() as connection:
             return cost.costs(connection, since, Filter(account, provider, family), fast)
+
+    def ages(self) -> AllAges:
+        """How many scopes there are by provider and family, how many failed, and how old their facts are."""
+        with self._reading() as connection:
+            return ages.ages(connection)
 
     # --- SQL ---
 
