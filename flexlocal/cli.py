@@ -742,3 +742,58 @@ _in_window(
     "close", window_name, *found,
     text="End a change: take the snapshot after it, or list what is in the way.", examples='"move to zone b"',
 )  # fmt: skip
+
+
+# --- the REST service -----------------------------------------------------------------------------------
+
+
+tokens_option = click.option(
+    "--tokens", metavar="FILE", help="The file of tokens, instead of $FLEXLOCAL_TOKENS."
+)
+command(
+    "serve",
+    "serve_commands:serve",
+    which,
+    click.option("--demo", is_flag=True, help="Poll the demo accounts into an inventory that goes with the server, and open the page."),
+    click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Where it listens; others than this host need TLS and a token."),
+    click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, metavar="NUMBER", help="0 takes a free one."),
+    click.option("--tls-cert", metavar="FILE", help="The certificate with its chain (PEM)."),
+    click.option("--tls-key", metavar="FILE", help="Its key (PEM)."),
+    click.option("--behind-proxy", is_flag=True, help="A proxy speaks TLS for it."),
+    click.option("--allow-writes", is_flag=True, help="Also snapshots, change windows, saved views, and starting polls."),
+    tokens_option,
+    accounts_file,
+    text="Serve an inventory: a REST service, and a page to look at.\n\nOn this host alone and only for reading, unless options say otherwise. Python 3.10 and newer.",
+    examples="--demo\n--inventory shop.db --port 0\n--host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem",
+)  # fmt: skip
+
+
+@flexlocal.group("token", cls=Commands, context_settings=CONTEXT)
+def token() -> None:
+    """Tokens of the REST service (flexlocal serve). Their file has hashes only."""
+
+
+def _in_token(name: str, *options: Callable[[Any], Any], text: str, examples: str = "") -> None:
+    function = {"list": "list_tokens"}.get(name, name)
+    path = f"token_commands:{function}"
+    command(name, path, *options, tokens_option, examples=examples, text=text, group=token)
+
+
+_in_token(
+    "add",
+    click.argument("label", metavar="NAME"),
+    click.option("--scope", "scopes", multiple=True, metavar="SCOPE", help="read:inventory (the default), write:snapshots, write:views or run:polls (may be repeated)."),
+    click.option("--account", "accounts", multiple=True, metavar="NAME", help="Only this account (may be repeated)."),
+    click.option("--expires", default="90d", show_default=True, metavar="TIME", help="After 12h, 90d, 52w; or never."),
+    text="Make a token, and print it once.",
+    examples="wallboard --expires 52w\nnoc --scope read:inventory --scope write:snapshots\nshop-team --account shop",
+)  # fmt: skip
+_in_token(
+    "list", *shown, text="List the tokens: what each may do, until when, and when it was used last."
+)
+_in_token(
+    "remove",
+    click.argument("label", metavar="NAME"),
+    text="Remove a token; a server that runs refuses it from then on.",
+    examples="wallboard",
+)

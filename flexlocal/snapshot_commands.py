@@ -422,7 +422,7 @@ def _say_side(when: When, coverage: Any) -> None:
 
 
 def _name(when: When) -> str:
-    return when.label if isinstance(when, Snapshot) else times.shown(when)
+    return when.label if isinstance(when, Snapshot) else times.shown(time_of(when))
 
 
 def _resources(deviations: Iterable[Deviation]) -> str:

@@ -1,16 +1,13 @@
 """Times as they are given on the command line, and as they are shown. All are UTC unless a zone is given."""
 
 import datetime
-import re
 from collections.abc import Mapping
 from typing import Optional
 
 from flexlocal.options import BadUsage, nearest
 from inventory.model import Bounds
+from inventory.moments import UTC, parsed
 
-UTC = datetime.timezone.utc
-UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_RELATIVE = re.compile(r"(\d{1,6})\s*([smhdw])(\s+ago)?")
 _MINUTE = datetime.timedelta(minutes=1)
 
 
@@ -21,15 +18,9 @@ def moment(
     known = pins or {}
     if text in known:
         return known[text]
-    if text == "now":
-        return now
     try:
-        relative = _RELATIVE.fullmatch(text.strip())
-        if relative:
-            return now - datetime.timedelta(**{UNITS[relative[2]]: int(relative[1])})
-        found = datetime.datetime.fromisoformat(re.sub(r"[zZ]$", "+00:00", text.strip()))
-        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
-    except (OverflowError, ValueError):
+        return parsed(text, now)
+    except ValueError:
         raise BadUsage(
             f"{text!r} is no time: write 2h, 2026-11-22, 2026-11-22T10:15 (UTC), or the name of a pin or a snapshot"
             f"{nearest(text, known)}"

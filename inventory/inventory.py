@@ -318,6 +318,24 @@ class Inventory:
             yield from page
             after = page[-1].entry.key
 
+    def count(
+        self,
+        *,
+        account: Accounts = None,
+        provider: Optional[str] = None,
+        family: Optional[str] = None,
+        scope: Optional[str] = None,
+        type: Optional[str] = None,
+        state: Optional[str] = None,
+        name: Optional[str] = None,
+        tag: Optional[str] = None,
+        as_of: Optional[When] = None,
+    ) -> int:
+        """How many resources ``list`` has in all."""
+        wanted = Filter(account, provider, family, scope, type, state, name, tag)
+        with self._reading() as connection:
+            return len(Reader(connection, as_of).keys(wanted))
+
     def show(
         self,
         id: str,
@@ -452,10 +470,10 @@ class Inventory:
         with self._reading() as connection:
             return runs.after(connection, number, account, limit)
 
-    def last_run(self, account: Accounts = None) -> int:
-        """The number of the poll that was stored last; 0: nothing was polled."""
+    def last_run(self, account: Accounts = None, until: Optional[datetime.datetime] = None) -> int:
+        """The number of the poll that was stored last, of those that ended by ``until``; 0: nothing was polled."""
         with self._reading() as connection:
-            return runs.last(connection, account)
+            return runs.last(connection, account, until)
 
     def scope_runs(self, account: Accounts = None) -> ScopeRuns:
         """The last polls of each scope that there is, in the order of accounts, families and scopes."""

@@ -7,7 +7,7 @@ from typing import Any, Optional
 from sqlalchemy import Connection, Select, func, select
 
 from inventory.entries import Accounts, Filter, Reader, of_accounts
-from inventory.model import Run, ScopeRun, moment
+from inventory.model import Run, ScopeRun, microseconds, moment
 from inventory.rows import chunks
 from inventory.schema import account, resource, run, scope_run, source
 
@@ -64,8 +64,12 @@ def after(connection: Connection, number: int, wanted: Accounts, limit: int) -> 
     return [_run(row) for row in connection.execute(statement.order_by(run.c.id).limit(limit))]
 
 
-def last(connection: Connection, wanted: Accounts) -> int:
+def last(
+    connection: Connection, wanted: Accounts, until: Optional[datetime.datetime] = None
+) -> int:
     statement = select(func.max(run.c.id))
+    if until is not None:
+        statement = statement.where(run.c.ended_at <= microseconds(until))
     if wanted is not None:
         statement = statement.join(source, source.c.id == run.c.source_id)
         statement = statement.join(account, account.c.id == source.c.account_id)

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Collection, Iterable
-from typing import TYPE_CHECKING, Optional
+from typing import Optional, Protocol
 
 from inventory.changes import ABSENT
 from inventory.fields import steps
@@ -11,11 +11,14 @@ from topology import cliques, reading, severity
 from topology.model import Key
 from topology.severity import Place
 
-if TYPE_CHECKING:
-    from inventory import Inventory
+
+class Source(reading.Source, Protocol):
+    """What is read of an inventory, or of the part of one that somebody may see."""
+
+    def window(self, name: str, only: Optional[Collection[Key]] = None) -> WindowView: ...
 
 
-def judged(inventory: "Inventory", found: Comparison) -> Comparison:
+def judged(inventory: reading.Source, found: Comparison) -> Comparison:
     """The graphs are read only if something is gone or disconnected."""
     if not any(each.differs and _places(each) for each in found.deviations):
         return found
@@ -50,7 +53,7 @@ def _places(each: Deviation) -> list[Place]:
     return []
 
 
-def window(inventory: "Inventory", name: str) -> WindowView:
+def window(inventory: Source, name: str) -> WindowView:
     """Raises UnknownSnapshot, and TopologyError where the focal point has no clique."""
     found = inventory.window(name)
     only = concerned(inventory, found)
@@ -59,7 +62,7 @@ def window(inventory: "Inventory", name: str) -> WindowView:
     return dataclasses.replace(found, comparison=judged(inventory, found.comparison))
 
 
-def concerned(inventory: "Inventory", found: WindowView) -> Optional[Collection[Key]]:
+def concerned(inventory: Source, found: WindowView) -> Optional[Collection[Key]]:
     """The resources that a window is about, where filters can't say it; None: all that the filters choose."""
     focal = found.window.concerns.get("focal")
     if focal is None:
@@ -68,7 +71,7 @@ def concerned(inventory: "Inventory", found: WindowView) -> Optional[Collection[
     return clique(inventory, (focal[0], focal[1], focal[2]), sides)
 
 
-def clique(inventory: "Inventory", focal: Key, whens: Iterable[When]) -> set[Key]:
+def clique(inventory: reading.Source, focal: Key, whens: Iterable[When]) -> set[Key]:
     """All that was in the clique of the focal point at one of the times; and itself, if it was at none."""
     found = {focal}
     types = cliques.load_types()

@@ -3,19 +3,17 @@
 import contextlib
 import gc
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Optional
+from typing import Any, Optional, Protocol
 
 from inventory.extract import tag_value
 from inventory.fields import TAGS
 from inventory.model import Linked, Shared, Status, When
+from inventory.model import Resource as Stored
 from topology.errors import InvalidQuestion
 from topology.graph import Graph, load
 from topology.links import DEGRADED, DOWN, UP
 from topology.model import Key, Resource
 from topology.stitching import ADDRESS, ENDPOINT, INSTANCE, MAC, MEMBER, REFERENCE, Fact
-
-if TYPE_CHECKING:
-    from inventory import Inventory
 
 # Fields in which a resource has an address of its own, and those in which it names another one's.
 OWN = ("IpAddress", "ip_address", "primary_ip4", "primary_ip6")
@@ -33,7 +31,17 @@ FACTS = {
 }
 
 
-def read(inventory: "Inventory", as_of: Optional[When] = None) -> Graph:
+class Source(Protocol):
+    """What is read of an inventory, or of the part of one that somebody may see."""
+
+    def linked(self, as_of: Optional[When] = None) -> Linked: ...
+
+    def shared(self, as_of: Optional[When] = None) -> list[Shared]: ...
+
+    def every_resource(self, as_of: Optional[When] = None) -> Iterator[Stored]: ...
+
+
+def read(inventory: Source, as_of: Optional[When] = None) -> Graph:
     """As of now, or of an earlier time."""
     with _no_collections():
         return load(*_read(inventory, as_of))
@@ -51,7 +59,7 @@ def _no_collections() -> Iterator[None]:
             gc.enable()
 
 
-def _read(inventory: "Inventory", as_of: Optional[When]) -> tuple[Iterator[Resource], list[Fact]]:
+def _read(inventory: Source, as_of: Optional[When]) -> tuple[Iterator[Resource], list[Fact]]:
     """The resources as they are needed: nothing else holds the rows, which go with the last one."""
     linked = inventory.linked(as_of)
     several = len({each.account for each in linked.resources}) > 1
@@ -110,7 +118,7 @@ def states(graph: Graph, statuses: list[Status]) -> dict[int, int]:
     return found
 
 
-def owners(inventory: "Inventory", key: str, as_of: Optional[When] = None) -> dict[Key, str]:
+def owners(inventory: Source, key: str, as_of: Optional[When] = None) -> dict[Key, str]:
     """Whose each resource is, by the value of a tag, or else of another key of its metadata. Reads every document.
 
     Raises InvalidQuestion.

@@ -5,7 +5,7 @@ import dataclasses
 import datetime
 import threading
 from collections.abc import Collection, Hashable, Mapping
-from typing import TYPE_CHECKING, Callable, Optional
+from typing import TYPE_CHECKING, Callable, Optional, Union
 
 from inventory.model import Status, When
 from topology import reading
@@ -18,6 +18,7 @@ from web.tree import Tree
 
 if TYPE_CHECKING:
     from inventory import Inventory
+    from web.limited import Limited
 
 KEPT = 4  # of a graph of 100,000 resources with its groups, some 200 MB each
 
@@ -43,7 +44,7 @@ class View:
 class Graphs:
     """``stamp``: what differs after each poll. Only the views that were wanted last are kept."""
 
-    def __init__(self, inventory: "Inventory", stamp: Callable[[], Hashable]):
+    def __init__(self, inventory: "Union[Inventory, Limited]", stamp: Callable[[], Hashable]):
         self._inventory, self._stamp = inventory, stamp
         self._kept: collections.OrderedDict[Hashable, View] = collections.OrderedDict()
         self._lock = threading.Lock()
@@ -89,7 +90,8 @@ class Graphs:
 
     def _compared(self, before: View, after: View, since: When, as_of: Optional[When]) -> View:
         graph, nodes, links = both(before.graph, after.graph)
-        until = datetime.datetime.now(datetime.timezone.utc) if as_of is None else as_of
+        now = datetime.datetime.now(datetime.timezone.utc)
+        until: When = now if as_of is None else as_of
         for each in self._inventory.diff(since, until).differences:
             if each.before is not None and each.after is not None:  # changed, or created anew
                 entry = each.after
