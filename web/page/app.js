@@ -90,11 +90,8 @@ function contextOf(view, params, signal) {
 }
 
 function can(scope) {
-  if (!info) return false;
-  const reads = scope.startsWith("read:");
-  const scopes = info.token && info.token.scopes;
-  if (scopes) return scopes.includes(scope);
-  return reads || Boolean(info.writes);
+  if (!info || (info.token && !info.token.scopes.includes(scope))) return false;
+  return scope.startsWith("read:") || (info.writes && (scope !== "run:polls" || info.polls));
 }
 
 async function render() {

@@ -39,7 +39,7 @@ export function header({ href, go, render, can, info, get, logOut }) {
     clearTimeout(next);
     if (!info()) return;
     try {
-      const found = await scopesOf(get);
+      const { items: found } = await get("/scopes");
       replace(age, ...ageWords(found));
       age.title = "Polls, and the age of each scope";
     } catch {
@@ -92,7 +92,7 @@ export function header({ href, go, render, can, info, get, logOut }) {
       choices));
     picker.focus();
     try {
-      const { items } = await get("/snapshots", { limit: 100 });
+      const { items } = await get("/snapshots");
       replace(choices, make("p", { class: "quiet" }, items.length ? "Or a snapshot:" : "There is no snapshot yet."), items.slice(-20).reverse().map((each) =>
         make("button", { type: "button", on: { click: () => at(each.label) } }, each.label, each.pinned_at ? " (baseline)" : "", " ", make("small", {}, time.shown(each.at)))));
     } catch (error) {
@@ -115,17 +115,6 @@ export function header({ href, go, render, can, info, get, logOut }) {
 }
 
 const readable = (asOf) => (/^\d{4}-\d\d-\d\dT/.test(asOf) ? time.shown(asOf) : asOf);
-
-async function scopesOf(get) {
-  const items = [];
-  let cursor = null;
-  do {
-    const page = await get("/scopes", { limit: 1000, cursor });
-    items.push(...page.items);
-    cursor = page.next;
-  } while (cursor && items.length < 10000);
-  return items;
-}
 
 /** What the header says of all scopes: the number of those that are old or failed, and the oldest age. */
 export function ageWords(scopes) {

@@ -71,16 +71,7 @@ export function ago(text, now) {
   return seconds < 0 ? `in ${span(seconds)}` : `${span(seconds)} ago`;
 }
 
-/**
- * How old a scope may be: "red" if its last poll failed or it was never complete, "amber" past two intervals (or a day,
- * where no interval is known), else "ok".
- */
-export function ageLevel({ age_s: age, interval_s: interval, outcome }) {
-  if (age === null || age === undefined) return "red";
-  if (outcome && !["complete", "ok"].includes(outcome)) return "red";
-  return age > (interval ? 2 * interval : DAY_S) ? "amber" : "ok";
-}
-
+/** Of the age of a scope, as the service judges it: amber past two intervals, red if the last poll failed. */
 export const LEVELS = {
   ok: { mark: "●", word: "fresh" },
   amber: { mark: "▲", word: "old" },

@@ -19,32 +19,26 @@ export async function diff(root, params, context) {
   const request = judged ? ["/snapshots/compare", { before: from, after: to, ...filters }] : ["/diff", { from, to, ...filters }];
   context.same({ cli: [[judged ? "snapshot" : "inventory", "diff", from, to], { ...filters, slow: Boolean(filters.slow) }], request });
   const found = await context.get(...request);
-  const page = { items: [...found.items], next: found.next };
-  while (page.next && page.items.length < 5000) {
-    const more = await context.get(request[0], { ...request[1], cursor: page.next });
-    page.items.push(...more.items);
-    page.next = more.next;
-  }
   root.append(...gaps(found));
   const severity = params.get("severity");
-  const rows = page.items.filter((row) => !severity || row.severity === severity);
-  if (!page.items.length) {
+  const rows = found.items.filter((row) => !severity || row.severity === severity);
+  if (!found.items.length) {
     root.append(empty(`Nothing differs between ${words(from)} and ${words(to)}.`, (found.incomplete || []).length
       ? "Scopes that were not polled completely are named above: what is in them is not known." : "Every scope was polled completely at both moments.",
     "Choose an earlier first moment, or clear a filter."));
     return;
   }
-  root.append(chips(page.items, severity, context), differences(rows, page, context, from, to));
+  root.append(chips(found.items, severity, context), differences(rows, context, from, to));
 }
 
 const words = (moment) => (/^\d{4}-.*T/.test(moment) ? shown(moment) : moment);
 
 /** What is not known: scopes that failed at one of the moments, versions that retention removed. */
 function gaps(found) {
-  const open = found.incomplete || found.missing || [];
+  const open = found.incomplete || [];
   return [
     open.length > 0 && make("div", { class: "proof open" }, make("strong", {}, `${counted(open.length, "scope")} not polled completely: `), "what changed there is not known.",
-      make("ul", {}, open.slice(0, 10).map((each) => make("li", {}, `${each.at ? `${each.at}: ` : ""}${each.account} ${each.family} ${each.scope || ""}: ${each.error || each.after || "failed"}`)))),
+      make("ul", {}, open.slice(0, 10).map((each) => make("li", {}, `${each.at ? `${each.at}: ` : ""}${each.account} ${each.family} ${each.scope || ""}: ${each.error || "failed"}`)))),
     found.every_version_since && make("p", { class: "note" }, `Every version is kept since ${shown(found.every_version_since)} UTC; some of before were thinned out.`),
   ].filter(Boolean);
 }
@@ -56,7 +50,7 @@ function chips(items, severity, context) {
       severityOf(word), ` ${counted(number(word), "resource")}`)));
 }
 
-function differences(rows, page, context, from, to) {
+function differences(rows, context, from, to) {
   const side = (row, which) => (Object.hasOwn(row, which) ? sides(row.before, row.after)[which === "before" ? 0 : 1] : "");
   const columns = [
     { key: "severity", title: "Severity", value: (row) => row.severity, order: (row) => SEVERITIES.indexOf(row.severity), cell: (row) => severityOf(row.severity) },
@@ -77,7 +71,7 @@ function differences(rows, page, context, from, to) {
   ];
   return table(columns, rows, {
     context, label: "Differences", file: "changes",
-    count: `${page.next ? "over " : ""}${counted(rows.length, "row")}, one a changed field`,
+    count: `${counted(rows.length, "row")}, one a changed field`,
     also: from && make("a", { class: "button", href: context.href("topology", { from, to }) }, "On the graph"),
   });
 }

@@ -48,20 +48,14 @@ const concerns = (found) => Object.entries(found || {}).filter(([, value]) => va
 
 async function one(root, name, context) {
   const found = await context.get(`/windows/${encodeURIComponent(name)}`);
-  const about = found.window || found;
-  const rows = found.deviations || found.items || [];
-  const missing = found.missing || [];
-  const open = about.state === "open";
-  // A row is settled if it is as before, as designed, or explained.
-  const waits = rows.filter((row) => !row.explanation && row.verdict === "differs" || row.verdict === "worse").concat(missing.filter((row) => !row.explanation));
-  const left = found.unexplained ?? found.left ?? waits.length;
-  const inTheWay = typeof left === "number" ? left : left.length;
+  const open = found.state === "open";
+  const inTheWay = found.unexplained;
   const answer = make("div", { role: "status" });
   context.same({ cli: [["snapshot", "window", "show", name], {}], request: [`/windows/${encodeURIComponent(name)}`, {}] });
   root.append(make("p", {}, make("a", { href: context.href("changes", { tab: "windows" }) }, "All change windows")),
     panel(`Change window ${name}`,
-      make("p", { class: "facts" }, stateOf(about.state), make("span", {}, "opened ", timeOf(about.opened_at)), about.closed_at && make("span", {}, "closed ", timeOf(about.closed_at)),
-        make("span", {}, `before: ${about.before}`), about.after && make("span", {}, `after: ${about.after}`), about.baseline && make("span", {}, `baseline: ${about.baseline}`), make("span", {}, `concerns ${concerns(about.concerns)}`)),
+      make("p", { class: "facts" }, stateOf(found.state), make("span", {}, "opened ", timeOf(found.opened_at)), found.closed_at && make("span", {}, "closed ", timeOf(found.closed_at)),
+        make("span", {}, `before: ${found.before}`), found.after && make("span", {}, `after: ${found.after}`), found.baseline && make("span", {}, `baseline: ${found.baseline}`), make("span", {}, `concerns ${concerns(found.concerns)}`)),
       open && make("p", {}, make("strong", {}, inTheWay ? `${counted(inTheWay, "row")} in the way of closing: neither as before, nor as designed, nor explained.` : "Nothing is in the way: it may close.")),
       open && inTheWay > 0 && make("p", { class: "quiet" }, "Explain what was meant: flexlocal snapshot window explain NAME TEXT --id ID"),
       open && context.can("write:snapshots") && make("button", { type: "button", class: "main", on: { click: async () => {
@@ -72,7 +66,6 @@ async function one(root, name, context) {
           replace(answer, context.problem(error));
         }
       } } }, "Close it"), answer));
-  const all = [...rows, ...missing];
-  root.append(all.length ? differences(all, { next: null }, context, about.before, about.after || "now")
+  root.append(found.items.length ? differences(found.items, context, found.before, found.after || "now")
     : empty("Nothing differs from before.", open ? "It may close." : ""));
 }

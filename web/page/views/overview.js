@@ -11,7 +11,7 @@ export async function show(root, params, context) {
     context.all("/accounts"),
     context.all("/scopes", {}, { most: 10000 }),
     context.get("/polls", { limit: LATEST }),
-    context.get("/topology/now", { as_of: context.asOf, limit: 1000 }).catch((error) => (error.name === "AbortError" ? Promise.reject(error) : { error })),
+    context.get("/topology/now", { as_of: context.asOf }).catch((error) => (error.name === "AbortError" ? Promise.reject(error) : { error })),
   ]);
   context.same({ cli: [["topology", "now"], { as_of: context.asOf }], request: ["/topology/now", { as_of: context.asOf }] });
   root.append(context.heading("Overview"));

@@ -118,7 +118,7 @@ async function historyOf(exactly, params, context) {
   const title = "History";
   const choice = make("label", {}, make("input", { type: "checkbox", id: "fast", checked: fast, on: { change: () => context.set({ fast: fast ? null : 1 }) } }), " also changes of states and counters alone");
   try {
-    const { items } = await context.all("/resource/history", { ...exactly, as_of: context.asOf, fast: fast || null });
+    const { items } = await context.get("/resource/history", { ...exactly, as_of: context.asOf, fast: fast || null });
     const events = eventsOf(items);
     return panel(title, choice, make("p", { class: "quiet" }, `${counted(events.length, "event")}, the newest first; each lies between two polls (UTC).`),
       make("ol", { class: "timeline" }, events.reverse().map((event) => make("li", { class: event.severity || "low" },
@@ -153,18 +153,25 @@ function spanOf(span, context) {
 async function points(kind, exactly, span, context, draw) {
   const title = { status: "Status", metrics: "Metrics", logs: "Log events" }[kind];
   const seconds = SPANS[span][1];
-  const query = { ...exactly, as_of: context.asOf, since: seconds === null ? "2000-01-01" : new Date(Math.floor((context.now() - seconds * 1000) / 60000) * 60000).toISOString().replace(".000Z", "Z") };
+  const query = { ...exactly, as_of: context.asOf, since: sinceOf(seconds, span, context) };
   try {
-    const { items, more } = await context.all(`/resource/${kind}`, query, { most: 5000 });
+    const { items } = await context.get(`/resource/${kind}`, query);
     if (!items.length) {
       return panel(title, empty(`None ${seconds === null ? "at all" : `in the last ${SPANS[span][0]}`}.`,
         `flexlocal poll --handler ${kind === "status" ? "get_status" : `get_${kind}`} brings them in, where the provider has them.`));
     }
-    return panel(title, more && make("p", { class: "note" }, "The first 5,000 are shown."), draw(items, context));
+    return panel(title, draw(items, context));
   } catch (error) {
     if (error.name === "AbortError") throw error;
     return panel(title, context.problem(error));
   }
+}
+
+/** A span counts back from the time that is shown; a snapshot's label says no time, so all is shown. */
+function sinceOf(seconds, span, context) {
+  if (seconds !== null && !context.asOf) return span;
+  const end = Date.parse(context.asOf || "");
+  return seconds === null || Number.isNaN(end) ? "2000-01-01" : new Date(end - seconds * 1000).toISOString();
 }
 
 const timeColumn = { key: "time", title: "Time (UTC)", value: (row) => row.time, cell: (row) => timeOf(row.time) };

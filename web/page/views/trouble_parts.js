@@ -48,10 +48,10 @@ export async function problems(root, params, context) {
 }
 
 export async function redundancy(root, params, context) {
-  const query = { as_of: context.asOf, since: params.get("since"), all: params.get("all") };
+  const query = { as_of: context.asOf, since: params.get("since"), every: params.get("every") };
   const { items, more } = await rows("redundancy", "/topology/redundancy", query, context);
   root.append(intro("Where one provider is left of several, though nothing is down by it yet."),
-    field("since", "Count as lost what was there at (time, snapshot, 1d)", params, context), choice("all", "Also what never had more than one", ["true"], params, context));
+    field("since", "Count as lost what was there at (time, snapshot, 1d)", params, context), choice("every", "Also what never had more than one", ["true"], params, context));
   if (!items.length) root.append(empty("Nowhere is one left of several.", "Give a moment above: what is gone since then counts as lost."));
   else {
     root.append(list(items, more, "group", [
@@ -66,7 +66,7 @@ export async function redundancy(root, params, context) {
 
 export async function spof(root, params, context) {
   const query = { as_of: context.asOf, kind: params.get("kind") };
-  const found = await rows("spof", "/topology/spof", query, context);
+  const found = await rows("spof", "/topology/spof", { ...query, limit: 1000 }, context);
   root.append(intro("What takes others down with it, the worst first."), choice("kind", "Kind", KINDS, params, context));
   if (found.tried < found.candidates) root.append(make("p", { class: "note" }, `${found.tried} of ${found.candidates} candidates were tried, those with the most dependents first.`));
   if (!found.items.length) root.append(empty("There is no single point of failure."));
@@ -132,12 +132,7 @@ export async function cliques(root, params, context) {
   if (!params.get("id")) return;
   const query = { id: params.get("id"), account: params.get("account"), type: params.get("type"), as_of: context.asOf };
   context.same({ cli: [["topology", "clique", query.id], { account: query.account, type: query.type, as_of: context.asOf }], request: ["/topology/cliques", query] });
-  const found = await context.get("/topology/cliques", query);
-  const clique = found.nodes ? found : found.items?.[0];
-  if (!clique) {
-    root.append(empty("There is no clique of this."));
-    return;
-  }
+  const clique = await context.get("/topology/cliques", query);
   const health = Object.entries(clique.health || {}).filter(([, count]) => count).map(([state, count]) => [stateOf(state), ` ${count}  `]);
   root.append(make("p", {}, make("strong", {}, `${counted(clique.nodes.length, "resource")}, ${counted(clique.links.length, "link")}: `), health),
     clique.truncated && make("p", { class: "note" }, "There is more than this type of clique has at most."),
@@ -155,7 +150,13 @@ export async function path(root, params, context) {
   if (!params.get("from") || !params.get("to")) return;
   const query = { from: params.get("from"), to: params.get("to"), as_of: context.asOf };
   context.same({ cli: [["topology", "path", query.from, query.to], { as_of: context.asOf }], request: ["/topology/path", query] });
-  const { items, more } = await rows(null, "/topology/path", query, context);
+  let found = { items: [] };
+  try {
+    found = await rows(null, "/topology/path", query, context);
+  } catch (error) {
+    if (error.status !== 404 || !error.detail.endsWith("no path")) throw error;
+  }
+  const { items, more } = found;
   if (!items.length) root.append(empty("There is no path.", "The part “Missing links” lists connections that lead nowhere."));
   else {
     root.append(list(items, more, "step", [
@@ -170,9 +171,10 @@ export async function path(root, params, context) {
 // --- what they share ----------------------------------------------------------------------------------
 
 async function rows(command, address, query, context) {
-  if (command) context.same({ cli: [["topology", command], query], request: [address, query] });
-  const first = await context.get(address, { ...query, limit: 1000 });
-  return { ...first, more: Boolean(first.next) };
+  const { every, limit, ...options } = query;
+  if (command) context.same({ cli: [["topology", command], { ...options, all: Boolean(every) }], request: [address, query] });
+  const found = await context.get(address, query);
+  return { ...found, more: Boolean(found.next) };
 }
 
 const intro = (text) => make("p", { class: "quiet" }, text);
