@@ -140,9 +140,11 @@ def _add_page(app: FastAPI, settings: Settings) -> None:
             raise Problem(404, "there is no such file of the page")
         return FileResponse(found)
 
-    @app.get("/", include_in_schema=False, dependencies=[])
-    def page() -> Response:
+    def page(request: Request) -> Response:
         return file("index.html")
+
+    # a plain route: the page's own parameters are in its query, which operations would refuse
+    app.add_route("/", page, methods=["GET"], include_in_schema=False)
 
     @app.get("/static/{name:path}", include_in_schema=False)
     def static(name: str) -> Response:
