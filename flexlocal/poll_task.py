@@ -11,23 +11,29 @@ from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from flexlocal import accounts, cassettes, poll_scopes
 from flexlocal.context import Context
-from shared.engine.errors import ConnectorError
+from inventory import errors
+from shared.engine.errors import ConnectorError, Throttled
 from shared.engine.gather import Answer
 from shared.engine.masking import Masker, secrets_in
 
 if TYPE_CHECKING:
     from inventory import Inventory
+    from inventory.due import Claim
     from inventory.model import Stored
 
 POINTS = {"get_status": "status", "get_metrics": "metrics", "get_logs": "logs"}
 HANDLERS = ("get", *POINTS)
 COMPLETE, PARTIAL, FAILED, GIVEN_UP = "complete", "partial", "failed", "given up"
+LOST = "lost"  # another worker polls it meanwhile
+
+# what an inventory raises that is no fault of the poll
+NOT_STORED = (errors.DiskFull, errors.Locked, errors.ReadOnly, errors.Unavailable)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Task:
     """A handler of a family that is polled for an account. ``every_s``: seconds from one poll to the next;
-    ``window_s``: the same while a change window is open, if that is more often."""
+    ``window_s``: the same while a change window is open, if that is more often. ``claim``: a worker polls it."""
 
     account: accounts.Account
     family: str
@@ -37,6 +43,7 @@ class Task:
     every_s: Optional[int] = None
     later: bool = False  # of a demo account: replay its second recording, where there is one
     window_s: Optional[int] = None
+    claim: Optional["Claim"] = None
 
     @property
     def source(self) -> tuple[str, str]:
@@ -65,6 +72,10 @@ class Result:
     retries: int = 0
     error: Optional[str] = None
     trace: Optional[str] = None  # of a bug
+    not_stored: bool = (
+        False  # the inventory could not be read or written: the same poll may do better
+    )
+    throttled: bool = False  # by the provider, as a reason of the failure
 
 
 class GivenUp(Exception):
@@ -95,7 +106,10 @@ class Store:
 
     @contextlib.contextmanager
     def polling(self, task: Task) -> Iterator[None]:
-        """Raises BeingPolled if another process polls the same source, and GivenUp."""
+        """Raises BeingPolled if another process polls the same source, and GivenUp. A claim sees to that itself."""
+        if task.claim is not None:
+            yield
+            return
         with contextlib.ExitStack() as stack:
             with self.open() as inventory:
                 stack.enter_context(inventory.polling(*task.source))
@@ -156,6 +170,8 @@ class _Poll:
                 return self._resources() if self._task.handler == "get" else self._points()
         except GivenUp:
             return self._result(GIVEN_UP)
+        except errors.NotMine as error:
+            return self._result(LOST, error=self._text(error))
         except BaseException as error:
             return self._failed(error)
 
@@ -186,7 +202,14 @@ class _Poll:
 
         known = (ConnectorError, InventoryError, accounts.AccountsError, cassettes.NotRecorded)
         trace = None if isinstance(error, known) else self._mask(traceback.format_exc())
-        return self._result(FAILED, error=self._text(error), trace=trace)
+        causes = [error, *(answer.error for answer in self._answers)]
+        return self._result(
+            FAILED,
+            error=self._text(error),
+            trace=trace,
+            not_stored=isinstance(error, NOT_STORED),
+            throttled=any(isinstance(each, Throttled) for each in causes),
+        )
 
     def _text(self, error: BaseException) -> str:
         return self._mask(f"{type(error).__name__}: {error}")
@@ -259,6 +282,7 @@ class _Poll:
             changed=stored.changed,
             gone=stored.gone,
             error="; ".join(poll_scopes.failures(scopes).values()) or None,
+            throttled=any(isinstance(answer.error, Throttled) for answer in self._answers),
         )
 
     def _stored(self, scopes: poll_scopes.Scopes) -> "Stored":
@@ -286,6 +310,7 @@ class _Poll:
                 state=self._state(inventory),
                 calls=self._calls,
                 retries=self._retries,
+                claim=self._task.claim,
             )
             self._store.stored.add(self._task)
         return stored
@@ -301,6 +326,7 @@ class _Poll:
             "ended_at": self._store.now(),
             "calls": self._calls,
             "retries": self._retries,
+            "claim": self._task.claim,
         }
         reasons = poll_scopes.all_failed(self._answers, self._mask)
         if self._task.only_scopes and not reasons:
@@ -341,6 +367,7 @@ class _Poll:
                 provider=task.account.provider,
                 last_update=until if self._keeps_state else None,
                 state=self._state(inventory),
+                claim=task.claim,
             )
             self._store.stored.add(task)
         return self._result(COMPLETE, count=len(points), added=new)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Optional
 
 import sqlalchemy
-from sqlalchemy import URL, NullPool, func, select
+from sqlalchemy import URL, Connection, NullPool, func, select
 
 from inventory import database, postgresql
 from inventory.errors import BeingPolled
@@ -24,19 +24,46 @@ from inventory.errors import BeingPolled
 @contextlib.contextmanager
 def claimed(url: URL, account: str, family: str, timeout: float) -> Iterator[None]:
     """Raises BeingPolled if another process has the claim, and the errors of opening a database."""
-    name = f"{account}\0{family}".encode(errors="backslashreplace")
-    digest = hashlib.blake2b(name, digest_size=8)
     if url.drivername == "sqlite":
-        claim = _of_file(url, f"{os.path.realpath(str(url.database))}-poll-{digest.hexdigest()}")
+        claim = _of_file(url, _path(url, account, family))
     else:
-        claim = _of_server(url, int.from_bytes(digest.digest(), "big", signed=True), timeout)
+        claim = _of_server(url, _number(account, family), timeout)
     with claim as free:
         if not free:
-            raise BeingPolled(
-                f"another process is polling {account} {family} into {database.name(url)}",
-                "nothing was polled here; let one process poll it, or wait until that one has ended",
-            )
+            raise being_polled(url, account, family)
         yield
+
+
+def being_polled(url: URL, account: str, family: str) -> BeingPolled:
+    return BeingPolled(
+        f"another process is polling {account} {family} into {database.name(url)}",
+        "nothing was polled here; let one process poll it, or wait until that one has ended",
+    )
+
+
+def is_free(connection: Connection, url: URL, account: str, family: str) -> bool:
+    """Whether no process has the claim. In PostgreSQL none can get it before the connection's transaction has ended."""
+    if url.drivername != "sqlite":
+        lock = select(func.pg_try_advisory_xact_lock(_number(account, family)))
+        return bool(connection.execute(lock).scalar())
+    path = _path(url, account, family)
+    if not os.path.exists(path):
+        return True
+    with _of_file(url, path) as free:
+        return free
+
+
+def _digest(account: str, family: str) -> bytes:
+    name = f"{account}\0{family}".encode(errors="backslashreplace")
+    return hashlib.blake2b(name, digest_size=8).digest()
+
+
+def _number(account: str, family: str) -> int:
+    return int.from_bytes(_digest(account, family), "big", signed=True)
+
+
+def _path(url: URL, account: str, family: str) -> str:
+    return f"{os.path.realpath(str(url.database))}-poll-{_digest(account, family).hex()}"
 
 
 @contextlib.contextmanager

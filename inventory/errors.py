@@ -83,6 +83,10 @@ class BeingPolled(InventoryError):
     """Another process is polling the same account and family."""
 
 
+class NotMine(InventoryError):
+    """A worker's claim of a poll has run out, or was ended. Nothing of the poll was stored."""
+
+
 # --- questions ---
 
 

@@ -19,6 +19,7 @@ from inventory import (
     cost,
     database,
     diff,
+    due,
     errors,
     history,
     linked,
@@ -26,6 +27,7 @@ from inventory import (
     poll,
     retention,
     runs,
+    schedule,
     search,
     snapshots,
     sqlite,
@@ -34,9 +36,12 @@ from inventory import (
     windows,
 )
 from inventory import points as points_of
+from inventory.due import Claim, Due
 from inventory.entries import Accounts, Filter, Reader
 from inventory.errors import InvalidQuestion, NoInventory
 from inventory.model import (
+    COMPLETE,
+    FAILED,
     Comparison,
     Coverage,
     Deviation,
@@ -71,6 +76,7 @@ Resources = list[Resource]
 Neighbours = list[Neighbour]
 AllAges = list[ages.Ages]
 Points = list[dict[str, Any]]
+Dues = list[Due]
 Problems = list[str]
 Runs = list[Run]
 ScopeRuns = list[ScopeRun]
@@ -170,9 +176,13 @@ class Inventory:
     def polling(self, account: str, family: str) -> Iterator[None]:
         """Within it, no other process polls the account's family, if all of them use this.
 
-        Raises BeingPolled if another one does already. It also ends if the process is killed.
+        Raises BeingPolled if another one does already, or a worker that has claimed it. It also ends if the process
+        is killed.
         """
         with claims.claimed(self._url, account, family, self._timeout):
+            with self._reading() as connection:
+                if due.is_claimed(connection, account, family):
+                    raise claims.being_polled(self._url, account, family)
             yield
 
     def store(
@@ -188,20 +198,27 @@ class Inventory:
         state: Optional[Mapping[str, Any]] = None,
         calls: Optional[int] = None,
         retries: Optional[int] = None,
+        claim: Optional[Claim] = None,
     ) -> Stored:
-        """Store a poll in one transaction.
+        """Store a poll in one transaction, which ends its claim if a worker made it.
 
         ``scopes`` has the resources of each scope that was polled completely, and a ``Failure`` for each other one,
         whose resources stay as they are. Scopes that are not named stay as they are too; with ``all_scopes``, the
         provider no longer has them, and their resources are gone. ``state`` is all of ``context.state``, for the next
         poll; None: it stays as it is. ``calls``: the requests that it sent, ``retries`` among them; None: not counted.
 
-        Raises InvalidPoll, InvalidResource or StalePoll.
+        Raises InvalidPoll, InvalidResource, StalePoll or NotMine.
         """
         checked = poll.checked(
             account, provider, family, scopes, started_at, ended_at, all_scopes, calls, retries
         )
-        stored = self._written(lambda connection: store.store(connection, checked, state))
+
+        def action(connection: Connection) -> Stored:
+            if claim is not None:
+                due.end(connection, claim, store.outcome(checked))
+            return store.store(connection, checked, state)
+
+        stored = self._written(action)
         if stored.added + stored.changed >= BULK and self._url.drivername == "sqlite":
             with database.meaning(self._url):
                 sqlite.after_bulk(self._engine)
@@ -218,14 +235,22 @@ class Inventory:
         ended_at: datetime.datetime,
         calls: Optional[int] = None,
         retries: Optional[int] = None,
+        claim: Optional[Claim] = None,
     ) -> Stored:
-        """Record that a poll failed as a whole; ``error`` says why, without secrets. Raises InvalidPoll or StalePoll."""
+        """Record that a poll failed as a whole; ``error`` says why, without secrets.
+
+        Raises InvalidPoll, StalePoll or NotMine.
+        """
         nothing = poll.checked(
             account, provider, family, {"": []}, started_at, ended_at, False, calls, retries
         )
-        return self._written(
-            lambda connection: store.store_failure(connection, nothing, poll.storable(error))
-        )
+
+        def action(connection: Connection) -> Stored:
+            if claim is not None:
+                due.end(connection, claim, FAILED)
+            return store.store_failure(connection, nothing, poll.storable(error))
+
+        return self._written(action)
 
     def store_points(
         self,
@@ -237,17 +262,22 @@ class Inventory:
         provider: str,
         last_update: Optional[str] = None,
         state: Optional[Mapping[str, Any]] = None,
+        claim: Optional[Claim] = None,
     ) -> int:
         """Store what ``get_status``, ``get_metrics`` or ``get_logs`` returned; returns how many points are new.
 
         In the same transaction: ``last_update``, as the handler returned it, and all of ``context.state``; both are
-        for the next poll, and stay as they are if None. Raises InvalidPoint.
+        for the next poll, and stay as they are if None. Raises InvalidPoint or NotMine.
         """
-        return self._written(
-            lambda connection: points_of.store_points(
+
+        def action(connection: Connection) -> int:
+            if claim is not None:
+                due.end(connection, claim, COMPLETE)
+            return points_of.store_points(
                 connection, account, provider, family, handler, points, last_update, state
             )
-        )
+
+        return self._written(action)
 
     def last_update(self, account: str, family: str, handler: str) -> Optional[str]:
         """What the event of the handler's next poll should have as ``last_update``; None: there was no poll."""
@@ -258,6 +288,73 @@ class Inventory:
         """All of ``context.state`` that the last poll kept."""
         with self._reading() as connection:
             return points_of.kept(connection, account, family)
+
+    # --- what is due, for workers (inventory/due.py) ---
+
+    def plan(
+        self,
+        planned: Collection[schedule.Planned],
+        limits: schedule.Limits = schedule.Limits(),  # noqa: B008 - it is frozen
+        covers: Callable[[str, str], bool] = lambda account, family: True,
+    ) -> schedule.Replanned:
+        """Make these the polls that workers make. Of the accounts and families that it ``covers``, all others are
+        removed; a poll of them that runs is not stored. Raises InvalidQuestion."""
+        schedule.check(planned, limits)
+        return self._written(lambda connection: schedule.plan(connection, planned, limits, covers))
+
+    def claim(
+        self,
+        worker: str,
+        lease_s: float,
+        *,
+        accounts: Optional[Collection[str]] = None,
+        families: Optional[Collection[str]] = None,
+        late_s: float = 0,
+    ) -> Optional[Claim]:
+        """A poll that is due (for ``late_s`` already), of these accounts and families; None if there is none.
+
+        It is this worker's for ``lease_s``, and then that of whoever claims it next, unless it is prolonged. ``worker``
+        is one thread's: it may have one claim at a time.
+        """
+
+        def is_free(connection: Connection, account: str, family: str) -> bool:
+            return claims.is_free(connection, self._url, account, family)
+
+        return self._written(
+            lambda connection: due.claim(
+                connection, worker, lease_s, accounts, families, late_s, is_free
+            )
+        )
+
+    def prolong(self, claim: Claim) -> bool:
+        """The lease begins anew. False: the claim has run out or was ended, or its poll is being stored now."""
+        return self._written(lambda connection: due.prolong(connection, claim))
+
+    def end(self, claim: Claim, outcome: str) -> None:
+        """The poll has ended and nothing of it is stored. Raises NotMine."""
+        self._written(lambda connection: due.end(connection, claim, outcome))
+
+    def release(self, claim: Claim, after_s: float = 0) -> bool:
+        """Give the poll up: it is due again after so many seconds. False: it is not this worker's any more."""
+        return self._written(lambda connection: due.release(connection, claim, after_s))
+
+    def rest(self, account: str, seconds: float) -> None:
+        """Let no poll of the account be claimed for so many seconds: it was throttled."""
+        self._written(lambda connection: due.rest(connection, account, seconds))
+
+    def due(self) -> Dues:
+        """All polls that workers make, what is due longest first."""
+        with self._reading() as connection:
+            return due.listed(connection)
+
+    def claimable(
+        self,
+        accounts: Optional[Collection[str]] = None,
+        families: Optional[Collection[str]] = None,
+    ) -> int:
+        """How many accounts have a poll that could be claimed now."""
+        with self._reading() as connection:
+            return due.claimable(connection, accounts, families)
 
     # --- asking ---
 

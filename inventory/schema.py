@@ -383,7 +383,7 @@ explanation = Table(
     Index("explanation_by_window", "window_id"),
 )
 # What workers poll again and again (inventory/due.py). at_once: polls of the account side by side; provider_at_once: of
-# all accounts of the provider (NULL: no limit). served_at: when a poll of it was last begun. not_before: it rests till then.
+# all accounts of the provider (NULL: no limit). not_before: it rests till then.
 due_account = Table(
     "due_account",
     metadata,
@@ -391,12 +391,11 @@ due_account = Table(
     Column("provider", Text, nullable=False),
     Column("at_once", Integer, nullable=False),
     Column("provider_at_once", Integer),
-    Column("served_at", BigInteger, nullable=False),
     Column("not_before", BigInteger, nullable=False),
 )
-# next_at: slot_at, a multiple of the interval, and a random part. attempt: how often it was claimed. worker and
-# lease_until: who polls it, and until when that is so by itself (NULL: nobody). outcome: of the last poll that ended;
-# failures: how many in a row have failed by then.
+# priority: smaller ones come first. next_at: slot_at, a multiple of the interval, and a random part. served_at: when a poll
+# of the account was last begun. attempt: how often this one was. worker and lease_until: who polls it, and until when
+# (NULL: nobody). outcome: of the last poll that ended; failures: how many in a row have failed by then.
 _leased = text("lease_until IS NOT NULL")
 due = Table(
     "due",
@@ -408,6 +407,7 @@ due = Table(
     Column("priority", Integer, nullable=False),
     Column("slot_at", BigInteger, nullable=False),
     Column("next_at", BigInteger, nullable=False),
+    Column("served_at", BigInteger, nullable=False),
     Column("attempt", BigInteger, nullable=False),
     Column("worker", Text),
     Column("lease_until", BigInteger),
@@ -416,6 +416,7 @@ due = Table(
     Column("outcome", Text),
     Column("failures", Integer, nullable=False),
     Index("due_by_time", "next_at"),
+    Index("due_by_turn", "priority", "served_at", "next_at"),
     Index("due_by_lease", "lease_until", sqlite_where=_leased, postgresql_where=_leased),
 )
 # About the inventory itself, such as from when on every version is kept.

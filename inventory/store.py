@@ -95,7 +95,7 @@ def store(connection: Connection, poll: Poll, state: Optional[Mapping[str, Any]]
     result = writer.write(scopes, complete | retired) if complete else (0, 0, 0)
     if state is not None:
         keep_state(connection, source_id, state)
-    stored = Stored(writer.run_id, _outcome(poll), len(poll.items), *result)
+    stored = Stored(writer.run_id, outcome(poll), len(poll.items), *result)
     connection.execute(
         update(run)
         .where(run.c.id == stored.run)
@@ -124,7 +124,7 @@ def store_failure(connection: Connection, poll: Poll, error: str) -> Stored:
     return Stored(run_id, FAILED, 0)
 
 
-def _outcome(poll: Poll) -> str:
+def outcome(poll: Poll) -> str:
     if not poll.failed:
         return COMPLETE
     return PARTIAL if poll.complete else FAILED
@@ -151,7 +151,7 @@ def _add_run(
         source_id=source_id,
         started_at=poll.started_at,
         ended_at=poll.ended_at,
-        outcome=FAILED if error is not None else _outcome(poll),
+        outcome=FAILED if error is not None else outcome(poll),
         error=error or ("; ".join(f"{k}: {v}" for k, v in poll.failed.items()) or None),
         resources=len(poll.items),
         added=0,

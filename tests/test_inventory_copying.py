@@ -6,6 +6,7 @@ import sqlite3
 import pytest
 
 from inventory import Inventory, copy, copying, errors, restore
+from inventory.schedule import Planned
 from tests.inventories import at, everything, execute, fail, ids, network, poll, server
 
 
@@ -44,6 +45,7 @@ def source(file_inventory):
     (missing,) = inventory.window("move").comparison.after.coverage.failed
     inventory.explain("move", "it is being moved", missing=[missing])
     inventory.thin(now=at(5))
+    inventory.plan([Planned("shop", "acme", "servers", "get", 900)])
     assert [name for name, found in everything(inventory).items() if not found] == []
     return inventory
 

@@ -14,7 +14,6 @@ def upgrade() -> None:
         sa.Column("provider", sa.Text(), nullable=False),
         sa.Column("at_once", sa.Integer(), nullable=False),
         sa.Column("provider_at_once", sa.Integer(), nullable=True),
-        sa.Column("served_at", sa.BigInteger(), nullable=False),
         sa.Column("not_before", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("account"),
     )
@@ -27,6 +26,7 @@ def upgrade() -> None:
         sa.Column("priority", sa.Integer(), nullable=False),
         sa.Column("slot_at", sa.BigInteger(), nullable=False),
         sa.Column("next_at", sa.BigInteger(), nullable=False),
+        sa.Column("served_at", sa.BigInteger(), nullable=False),
         sa.Column("attempt", sa.BigInteger(), nullable=False),
         sa.Column("worker", sa.Text(), nullable=True),
         sa.Column("lease_until", sa.BigInteger(), nullable=True),
@@ -38,6 +38,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("account", "family", "handler"),
     )
     op.create_index("due_by_time", "due", ["next_at"])
+    op.create_index("due_by_turn", "due", ["priority", "served_at", "next_at"])
     leased = sa.text("lease_until IS NOT NULL")
     op.create_index(
         "due_by_lease", "due", ["lease_until"], sqlite_where=leased, postgresql_where=leased
