@@ -239,6 +239,55 @@ command(
 --every 15m --status-every 5m --logs-every 5m
 --every 1h --snapshot-every 7d --window-every 10m""",
 )  # fmt: skip
+command(
+    "schedule",
+    "worker_commands:schedule",
+    click.option("--account", multiple=True, metavar="NAME", help="Only this account; with * those that match (may be repeated).", shell_complete=_accounts),
+    click.option("--family", "families", multiple=True, metavar="FAMILY", help="Only this family (may be repeated).", shell_complete=_families),
+    click.option(
+        "--handler", "handlers", multiple=True, metavar="HANDLER", shell_complete=_handlers,
+        help="get (resources, the default), get_status, get_metrics or get_logs (may be repeated).",
+    ),
+    click.option("--every", metavar="TIME", help="How often, such as 15m."),
+    click.option("--status-every", metavar="TIME", help="Also status, at this interval."),
+    click.option("--metrics-every", metavar="TIME", help="Also metrics."),
+    click.option("--logs-every", metavar="TIME", help="Also logs."),
+    click.option("--priority", type=int, default=5, show_default=True, metavar="NUMBER", help="Of what is due, smaller ones come first."),
+    click.option("--per-account", type=int, default=1, show_default=True, metavar="NUMBER", help="Polls of one account side by side."),
+    click.option("--per-provider", type=int, metavar="NUMBER", help="Polls of all accounts of a provider side by side."),
+    click.option("--remove", is_flag=True, help="Take these accounts and families out of the schedule."),
+    click.option("--inventory", metavar="FILE-or-URL", help="The inventory, instead of $FLEXLOCAL_INVENTORY."),
+    accounts_file,
+    text="Write what workers poll and how often.\n\nAll accounts of the accounts file with all their families, unless some are named. It takes the place of what was scheduled of these accounts and families; without --account, of all accounts.",
+    examples="""--every 15m --status-every 5m
+--account 'core-*' --every 5m --priority 1
+--account old-shop --remove""",
+)  # fmt: skip
+command(
+    "worker",
+    "worker:run",
+    click.option("--account", multiple=True, metavar="NAME", help="Only this account; with * those that match (may be repeated).", shell_complete=_accounts),
+    click.option("--family", "families", multiple=True, metavar="FAMILY", help="Only this family (may be repeated).", shell_complete=_families),
+    click.option("--inventory", metavar="FILE-or-URL", help="The inventory, instead of $FLEXLOCAL_INVENTORY."),
+    click.option("--threads", type=int, default=4, show_default=True, metavar="NUMBER", help="Polls side by side."),
+    click.option("--lease", default="30s", show_default=True, metavar="TIME", help="After which others poll what a killed worker had."),
+    click.option("--grace", default="60s", show_default=True, metavar="TIME", help="What polls that run get to end when stopped."),
+    accounts_file,
+    _format(("table", "ndjson")),
+    text="Poll what is due in the inventory, beside any number of other workers.\n\nflexlocal schedule says what that is. All accounts of the accounts file that are scheduled, unless some are named; until SIGTERM or Ctrl-C. Exit status: 0; 1 if a poll was given up or hangs; 2 for bad usage.",
+    examples="""--inventory postgresql://cmp@db/inventory --threads 8
+--account 'core-*'""",
+)  # fmt: skip
+command(
+    "due",
+    "worker_commands:due",
+    click.option(
+        "--inventory", metavar="FILE-or-URL", help="The inventory, instead of $FLEXLOCAL_INVENTORY."
+    ),
+    *shown,
+    text="List what workers poll: what is due since when, and who polls what.",
+    examples="--sort -late\n--filter outcome=failed",
+)
 command("families", "run:show_families", text="List the families and their providers.")
 
 

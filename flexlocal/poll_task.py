@@ -26,6 +26,7 @@ HANDLERS = ("get", *POINTS)
 COMPLETE, PARTIAL, FAILED, GIVEN_UP = "complete", "partial", "failed", "given up"
 LOST = "lost"  # another worker polls it meanwhile
 
+THROTTLED_REST_S = 60.0
 # what an inventory raises that is no fault of the poll
 NOT_STORED = (errors.DiskFull, errors.Locked, errors.ReadOnly, errors.Unavailable)
 
@@ -75,7 +76,6 @@ class Result:
     not_stored: bool = (
         False  # the inventory could not be read or written: the same poll may do better
     )
-    throttled: bool = False  # by the provider, as a reason of the failure
 
 
 class GivenUp(Exception):
@@ -202,14 +202,8 @@ class _Poll:
 
         known = (ConnectorError, InventoryError, accounts.AccountsError, cassettes.NotRecorded)
         trace = None if isinstance(error, known) else self._mask(traceback.format_exc())
-        causes = [error, *(answer.error for answer in self._answers)]
-        return self._result(
-            FAILED,
-            error=self._text(error),
-            trace=trace,
-            not_stored=isinstance(error, NOT_STORED),
-            throttled=any(isinstance(each, Throttled) for each in causes),
-        )
+        not_stored = isinstance(error, NOT_STORED)
+        return self._result(FAILED, error=self._text(error), trace=trace, not_stored=not_stored)
 
     def _text(self, error: BaseException) -> str:
         return self._mask(f"{type(error).__name__}: {error}")
@@ -282,7 +276,6 @@ class _Poll:
             changed=stored.changed,
             gone=stored.gone,
             error="; ".join(poll_scopes.failures(scopes).values()) or None,
-            throttled=any(isinstance(answer.error, Throttled) for answer in self._answers),
         )
 
     def _stored(self, scopes: poll_scopes.Scopes) -> "Stored":
@@ -310,7 +303,7 @@ class _Poll:
                 state=self._state(inventory),
                 calls=self._calls,
                 retries=self._retries,
-                claim=self._task.claim,
+                claim=self._claim(),
             )
             self._store.stored.add(self._task)
         return stored
@@ -326,7 +319,7 @@ class _Poll:
             "ended_at": self._store.now(),
             "calls": self._calls,
             "retries": self._retries,
-            "claim": self._task.claim,
+            "claim": self._claim(error),
         }
         reasons = poll_scopes.all_failed(self._answers, self._mask)
         if self._task.only_scopes and not reasons:
@@ -339,6 +332,14 @@ class _Poll:
             self._store.stored.add(self._task)
         self._renew_views()
         return result
+
+    def _claim(self, error: Optional[BaseException] = None) -> "Optional[Claim]":
+        """Ended by what stores the poll. After a throttled one, the account rests."""
+        claim = self._task.claim
+        causes = [error, *(answer.error for answer in self._answers)]
+        if claim is None or not any(isinstance(each, Throttled) for each in causes):
+            return claim
+        return dataclasses.replace(claim, rest_s=THROTTLED_REST_S)
 
     def _renew_views(self) -> None:
         """The SQL views, where there are any. If they can't be renewed now, the next poll or question does it."""
@@ -367,7 +368,7 @@ class _Poll:
                 provider=task.account.provider,
                 last_update=until if self._keeps_state else None,
                 state=self._state(inventory),
-                claim=task.claim,
+                claim=self._claim(),
             )
             self._store.stored.add(task)
         return self._result(COMPLETE, count=len(points), added=new)

@@ -100,12 +100,12 @@ def stopped_by_signals(events: "Events") -> Iterator[None]:
 
 
 def _next(events: "Events") -> Union[Result, Stop]:
-    while (event := _next_within(events, AWAKE_S)) is None:
+    while (event := next_within(events, AWAKE_S)) is None:
         pass
     return event
 
 
-def _next_within(events: "Events", seconds: float) -> Optional[Union[Result, Stop]]:
+def next_within(events: "Events", seconds: float) -> Optional[Union[Result, Stop]]:
     """Waits for half a second at most, also where it is given more."""
     with contextlib.suppress(queue.Empty):
         return events.get(timeout=max(0.0, min(seconds, AWAKE_S)))
@@ -229,7 +229,7 @@ def finish(
     end = clock() + seconds
     while workers.running or not events.empty():
         left = end - clock()
-        event = _next_within(events, left)
+        event = next_within(events, left)
         _show_result(event, show)
         if event is None and left <= 0:
             break
@@ -240,7 +240,7 @@ def finish(
         return (store.in_use and clock() < end) or bool(store.stored.intersection(workers.running))
 
     while being_stored() or not events.empty():
-        _show_result(_next_within(events, AWAKE_S), show)
+        _show_result(next_within(events, AWAKE_S), show)
     return workers.running
 
 

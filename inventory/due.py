@@ -50,7 +50,8 @@ KEY = (due.c.account, due.c.family, due.c.handler)
 
 @dataclasses.dataclass(frozen=True)
 class Claim:
-    """A poll that a worker may make and store until its lease ends. ``due_at`` and ``claimed_at``: the database's clock."""
+    """A poll that a worker may make and store until its lease ends. ``due_at`` and ``claimed_at``: the database's clock.
+    ``rest_s``: for how long no poll of the account is claimed once this one is stored; it was throttled."""
 
     account: str
     provider: str
@@ -62,6 +63,7 @@ class Claim:
     lease_s: float
     due_at: datetime.datetime
     claimed_at: datetime.datetime
+    rest_s: float = 0
 
     @property
     def key(self) -> Key:
@@ -264,6 +266,8 @@ def end(connection: Connection, mine: Claim, outcome: str) -> None:
             f"the claim of {mine.account} {mine.family} {mine.handler} (attempt {mine.attempt}) has run out",
             "nothing was stored; another worker polls it, or will",
         )
+    if mine.rest_s:
+        _rest(connection, mine.account, now + int(mine.rest_s * SECOND))
 
 
 def release(connection: Connection, mine: Claim, after_s: float) -> bool:
@@ -276,11 +280,6 @@ def release(connection: Connection, mine: Claim, after_s: float) -> bool:
         "next_at": case((due.c.next_at < later, later), else_=due.c.next_at),
     }
     return connection.execute(update(due).where(*_mine(mine, now)).values(values)).rowcount == 1
-
-
-def rest(connection: Connection, account: str, seconds: float) -> None:
-    """No poll of the account is claimed for so many seconds."""
-    _rest(connection, account, clock(connection.dialect.name) + int(seconds * SECOND))
 
 
 def _rest(connection: Connection, account: str, until: Any) -> None:

@@ -338,10 +338,6 @@ class Inventory:
         """Give the poll up: it is due again after so many seconds. False: it is not this worker's any more."""
         return self._written(lambda connection: due.release(connection, claim, after_s))
 
-    def rest(self, account: str, seconds: float) -> None:
-        """Let no poll of the account be claimed for so many seconds: it was throttled."""
-        self._written(lambda connection: due.rest(connection, account, seconds))
-
     def due(self) -> Dues:
         """All polls that workers make, what is due longest first."""
         with self._reading() as connection:

@@ -23,6 +23,8 @@ from hypothesis import strategies as st
 from flexlocal import accounts, poll, poll_snapshots, poll_task, poll_workers, terminal
 from flexlocal.__main__ import main
 from flexlocal.account import TO_BE_ASKED, Account, AccountsError
+from flexlocal.poll_credentials import KEPT_S, Credentials
+from flexlocal.poll_report import Report
 from flexlocal.poll_task import COMPLETE, FAILED, GIVEN_UP, PARTIAL, Result, Store, Task
 from inventory.errors import Locked
 from shared.engine import poll as engine
@@ -1070,7 +1072,9 @@ def test_credentials_are_read_once_for_polls_that_follow_one_another(monkeypatch
     monkeypatch.setattr(accounts, "resolved", resolved)
     shop, lab = account(), account("lab")
     tasks = [Task(each, "things", every_s=every) for each in (shop, lab) for every in (900, 300)]
-    credentials = poll._Credentials(tasks, lambda: seconds[0])
+    credentials = Credentials(
+        [task.account for task in tasks], [task.every_s for task in tasks], lambda: seconds[0]
+    )
     for _ in range(3):
         assert credentials(shop) is shop
         with pytest.raises(AccountsError, match="the command failed"):
@@ -1082,9 +1086,9 @@ def test_credentials_are_read_once_for_polls_that_follow_one_another(monkeypatch
     seconds[0] = 150.0  # half of the shortest interval
     credentials(shop)
     assert read == ["shop", "lab", "shop"]
-    once = poll._Credentials([Task(shop, "things")], lambda: seconds[0])
+    once = Credentials([shop], clock=lambda: seconds[0])
     once(shop)
-    seconds[0] += poll.KEPT_S - 1
+    seconds[0] += KEPT_S - 1
     once(shop)
     assert read[3:] == ["shop"]
     seconds[0] += 1
@@ -1103,7 +1107,7 @@ def test_polls_of_an_account_that_begin_together_read_its_credentials_once(monke
 
     monkeypatch.setattr(accounts, "resolved", resolved)
     shop, found = account(), queue.SimpleQueue()
-    credentials = poll._Credentials([Task(shop, "things")], lambda: 0.0)
+    credentials = Credentials([shop], clock=lambda: 0.0)
     for _ in range(2):
         threading.Thread(target=lambda: found.put(credentials(shop)), daemon=True).start()
     assert reading.wait(WAIT_S)
@@ -1115,7 +1119,7 @@ def test_polls_of_an_account_that_begin_together_read_its_credentials_once(monke
 def polled_until_a_signal(shop, monkeypatch, arguments, hang=False):
     """Runs the command; SIGTERM comes while the handler works."""
     stopping, release, ended = threading.Event(), threading.Event(), threading.Event()
-    get, said = shop.handlers.get, poll._Report.stopping
+    get, said = shop.handlers.get, Report.stopping
 
     def interrupted(event, context):
         os.kill(os.getpid(), signal.SIGTERM)
@@ -1133,7 +1137,7 @@ def polled_until_a_signal(shop, monkeypatch, arguments, hang=False):
     before = signal.getsignal(signal.SIGTERM)
     with monkeypatch.context() as patch:
         patch.setattr(shop.handlers, "get", interrupted)
-        patch.setattr(poll._Report, "stopping", stops)
+        patch.setattr(Report, "stopping", stops)
         try:
             return main(["poll", "--account", "shop", *arguments])
         finally:

@@ -1,0 +1,274 @@
+"""``flexlocal worker``: polls what is due, beside as many others on as many machines as there are."""
+
+import contextlib
+import os
+import queue
+import secrets
+import socket
+import sys
+import threading
+import time
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Callable, Optional, TextIO
+
+from flexlocal import inventories, options, poll, poll_workers, terminal
+from flexlocal.account import Account
+from flexlocal.families import families
+from flexlocal.options import BadUsage, unknown
+from flexlocal.poll_credentials import Credentials
+from flexlocal.poll_report import in_words, row_of, time_text
+from flexlocal.poll_task import FAILED, LOST, Result, Store, Task
+from flexlocal.poll_task import poll as poll_task
+from inventory.errors import InventoryError
+from shared.engine.runtime import DEADLINE_S
+
+if TYPE_CHECKING:
+    from inventory import Inventory
+    from inventory.due import Claim
+
+SHORTEST_LEASE_S = 2
+BEATS = 3  # in the time of a lease
+LOOK_S = 1.0  # from one look at what is due to the next, where nothing was
+TROUBLE_S = 2.0  # the same where the inventory could not be reached
+AGAIN_S = 10.0  # until a poll is due again that could not be stored
+LONGEST_POLL_S = DEADLINE_S + 30  # then its lease is no longer prolonged: it hangs
+
+
+class DatabaseTime:
+    """The database's time as of the last claim, and what has passed since then: the host's clock may be wrong."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic):
+        self._monotonic = monotonic
+        self._claimed_at, self._then = datetime.now(timezone.utc), monotonic()
+
+    def claimed(self, at: datetime) -> None:
+        self._claimed_at, self._then = at, self._monotonic()
+
+    def __call__(self) -> datetime:
+        return self._claimed_at + timedelta(seconds=self._monotonic() - self._then)
+
+
+class Claims:
+    """The polls that this process has claimed: claims them, prolongs their leases, and lets them go. Thread-safe."""
+
+    def __init__(
+        self,
+        inventory: "Inventory",
+        accounts: Mapping[str, Account],
+        families: Collection[str],
+        lease_s: float,
+        name: str,
+        monotonic: Callable[[], float] = time.monotonic,
+    ):
+        self.now = DatabaseTime(monotonic)
+        self._inventory, self._accounts = inventory, accounts
+        self._families = sorted(families) or None
+        self._lease_s, self._name, self._monotonic = lease_s, name, monotonic
+        self._lock = threading.Lock()
+        self._held: dict[Task, float] = {}  # since when
+        self._number = 0
+        self._stopped = threading.Event()
+
+    def next(self, late_s: float = 0) -> Optional[Task]:
+        """Raises InventoryError."""
+        with self._lock:
+            self._number += 1
+            worker = f"{self._name}/{self._number}"
+        claim = self._inventory.claim(
+            worker,
+            self._lease_s,
+            accounts=[*self._accounts],
+            families=self._families,
+            late_s=late_s,
+        )
+        if claim is None:
+            return None
+        self.now.claimed(claim.claimed_at)
+        account = self._accounts[claim.account]
+        task = Task(account, claim.family, claim.handler, every_s=claim.every_s, claim=claim)
+        with self._lock:
+            self._held[task] = self._monotonic()
+        return task
+
+    def claimable(self) -> int:
+        """Raises InventoryError."""
+        return self._inventory.claimable([*self._accounts], self._families)
+
+    def ended(self, result: Result, stored: bool) -> None:
+        """Of a poll that was not stored, the inventory learns here; if it can't be reached, the lease runs out."""
+        claim = self._let_go(result.task)
+        if stored or result.outcome == LOST:
+            return
+        with contextlib.suppress(InventoryError):
+            if result.outcome == FAILED and not result.not_stored:
+                self._inventory.end(claim, FAILED)
+            else:
+                self._inventory.release(claim, AGAIN_S if result.not_stored else 0)
+
+    def give_up(self, task: Task) -> None:
+        """Others may have it at once."""
+        with contextlib.suppress(InventoryError):
+            self._inventory.release(self._let_go(task))
+
+    def _let_go(self, task: Task) -> "Claim":
+        with self._lock:
+            self._held.pop(task, None)
+        assert task.claim is not None  # noqa: S101 - it was claimed here
+        return task.claim
+
+    @property
+    def hanging(self) -> list[Task]:
+        """What has not ended long after its deadline."""
+        before = self._monotonic() - LONGEST_POLL_S
+        with self._lock:
+            return [task for task, since in self._held.items() if since < before]
+
+    def prolong(self) -> None:
+        """All leases but those of polls that hang."""
+        hanging = self.hanging
+        with self._lock:
+            held = [task.claim for task in self._held if task.claim and task not in hanging]
+        for claim in held:
+            with contextlib.suppress(InventoryError):  # the next one may be in time
+                self._inventory.prolong(claim)
+
+    @contextlib.contextmanager
+    def prolonged(self) -> "Any":
+        """Within it, a thread prolongs all leases."""
+
+        def beat() -> None:
+            while not self._stopped.wait(self._lease_s / BEATS):
+                self.prolong()
+
+        threading.Thread(target=beat, daemon=True, name="leases").start()
+        try:
+            yield
+        finally:
+            self._stopped.set()
+
+
+class Report:
+    """A line for each poll: words, or JSON."""
+
+    def __init__(self, out: TextIO, as_json: bool):
+        self._out, self._as_json = out, as_json
+        self._lock = threading.Lock()
+        self._trouble = False
+
+    def add(self, result: Result) -> None:
+        claim = result.task.claim
+        with self._lock:
+            if result.error:
+                terminal.say(f"{result.task.label}: {result.error}")
+            if result.trace and terminal.verbose:
+                for line in result.trace.splitlines():
+                    terminal.say(line)
+            row = row_of(result)
+            if claim is not None:
+                row.update(
+                    worker=claim.worker, attempt=claim.attempt, due_at=time_text(claim.due_at)
+                )
+            line = f"{time_text(result.ended_at)} {result.task.label}: {in_words(result)}"
+            self._out.write(f"{terminal.as_json(row) if self._as_json else line}\n")
+            self._out.flush()
+
+    def trouble(self, error: Optional[InventoryError]) -> None:
+        """That the inventory can't be reached, and that it can again: once each."""
+        if error is not None and not self._trouble:
+            terminal.say(f"nothing can be claimed now: {error}")
+        if error is None and self._trouble:
+            terminal.say("the inventory can be reached again")
+        self._trouble = error is not None
+
+
+def run(args: SimpleNamespace) -> int:
+    """Until SIGTERM or Ctrl-C. Exit status 1 if a poll was given up, or hangs."""
+    if args.threads < 1:
+        raise BadUsage(f"--threads {args.threads} should be 1 or more")
+    lease_s = options.seconds(args.lease, "--lease", least=SHORTEST_LEASE_S)
+    grace_s = options.seconds(args.grace, "--grace", least=0)
+    for name in args.families:
+        if name not in families():
+            raise unknown("family", name, families())
+    accounts = {account.name: account for account in poll.chosen_accounts(args)}
+    credentials = Credentials(accounts.values())
+    credentials.ask()
+    report = Report(sys.stdout, args.format == "ndjson")
+    name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
+    # a replay takes the place of all connections of the process: nothing may run beside it
+    count = 1 if any(account.demo for account in accounts.values()) else args.threads
+    with inventories.opened(args.inventory, create=True) as inventory:
+        claims = Claims(inventory, accounts, args.families, lease_s, name)
+        with contextlib.redirect_stdout(terminal.Output()):
+            return serve(claims, Store(inventory, claims.now), credentials, report, count, grace_s)
+
+
+def serve(
+    claims: Claims,
+    store: Store,
+    credentials: Callable[[Account], Account],
+    report: Report,
+    count: int,
+    grace_s: float,
+) -> int:
+    """Claims polls and runs ``count`` of them side by side, until a signal; returns the exit status."""
+    events: Any = queue.SimpleQueue()
+    workers = poll_workers.Workers(
+        lambda task: poll_task(task, store, None, credentials), count, events
+    )
+
+    def ended(result: Result) -> None:
+        claims.ended(result, result.task in store.stored)
+        store.stored.discard(result.task)
+        report.add(result)
+
+    with poll_workers.stopped_by_signals(events), claims.prolonged():
+        hangs = _claim_until_stopped(claims, workers, events, ended, report, count)
+        if hangs:
+            terminal.say(f"{hangs[0].label}: hangs; this worker ends, and another one may poll it")
+        elif running := workers.running:
+            names = ", ".join(task.label for task in running)
+            terminal.say(
+                f"stopping: {names} may end within {grace_s} s; a second signal stops at once"
+            )
+        given_up = poll_workers.finish(workers, store, events, ended, grace_s, time.monotonic)
+        for task in given_up:
+            claims.give_up(task)
+            terminal.say(f"{task.label}: given up; nothing of this poll is stored")
+    return poll.FAILED_STATUS if given_up or hangs else 0
+
+
+def _claim_until_stopped(
+    claims: Claims,
+    workers: poll_workers.Workers,
+    events: Any,
+    ended: Callable[[Result], None],
+    report: Report,
+    count: int,
+) -> list[Task]:
+    """Returns the polls that hang, which end it too."""
+    look_at, busy = 0.0, 0
+    while not (hangs := claims.hanging):
+        while busy < count and time.monotonic() >= look_at:
+            try:
+                task = claims.next() if busy or claims.claimable() else None
+            except InventoryError as error:
+                report.trouble(error)
+                look_at = time.monotonic() + TROUBLE_S
+                break
+            report.trouble(None)
+            if task is None:
+                look_at = time.monotonic() + LOOK_S
+                break
+            workers.add(task)
+            busy += 1
+        event = poll_workers.next_within(events, poll_workers.AWAKE_S)
+        if isinstance(event, poll_workers.Stop):
+            return []
+        if event is not None:
+            ended(event)
+            busy -= 1
+            look_at = 0.0  # what waited for a limit may be due
+    return hangs
