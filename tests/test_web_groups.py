@@ -7,13 +7,15 @@ import pytest
 from inventory import Inventory
 from tests.inventories import at, poll, server
 from tests.topologies import example, graph_of, resource, store_demo
+from topology import reading
 from topology.links import DOWN
-from topology.parts import both, part
 from topology.stitching import MAC, Fact
+from topology.times import both
 from web import groups, places
 from web.focus import focus
 from web.graphs import KEPT, Graphs
 from web.groups import Changes, Marks, picture
+from web.limited import Limited
 from web.tree import Tree, key_of
 
 
@@ -239,7 +241,7 @@ def test_focus_shows_the_worst_of_a_large_column_and_counts_the_others():
     assert labels["… and 140 more"]["count"] == 140
 
 
-# --- two times, and parts ---
+# --- two times ---
 
 
 def test_two_times_in_one_graph():
@@ -261,77 +263,76 @@ def test_two_times_in_one_graph():
     assert found.nodes[0]["changes"] == {"gone": 2, "added": 1}
 
 
-def test_a_part_says_nothing_of_other_accounts():
-    mac = "00:00:5e:00:53:01"
-    facts = [Fact(("a", "server", "s"), MAC, mac), Fact(("b", "server", "s"), MAC, mac)]
-    unknown = resource("server", "t", {"network": "secret"})
-    twice = [resource("network", "secret") for _ in range(1)]
-    whole = graph_of(
-        {
-            "a": [resource("server", "s"), unknown],
-            "b": [resource("server", "s"), *twice],
-            "c": twice,
-        },
-        facts=facts,
-    )
-    assert whole.evidence
-    assert whole.problems
-    found = part(whole, {"a"})
-    assert {node.account for node in found.nodes} == {"a"}
-    assert not found.evidence
-    assert not found.problems
-    assert part(whole, {"a", "b", "c"}).problems == whole.problems
-    assert len(part(whole, {"a", "b"}).link) == 1
-
-
 # --- what is kept ---
 
 
 def test_a_graph_is_read_once_until_something_is_polled(tmp_path, monkeypatch):
-    from web import graphs as module
-
     reads = []
-    read = module.reading.read
-    monkeypatch.setattr(
-        module.reading, "read", lambda *given: (reads.append(given[1]), read(*given))[1]
-    )
+    read = reading.read
+    monkeypatch.setattr(reading, "read", lambda *given: (reads.append(given[1]), read(*given))[1])
     with Inventory(tmp_path / "inventory.db", create=True) as inventory:
         poll(inventory, 0, [server("s1")])
-        stamp = [1]
-        graphs = Graphs(inventory, lambda: stamp[0])
+        graphs = Graphs(Limited(inventory))
         threads = [threading.Thread(target=graphs.view) for _ in range(5)]
         for each in threads:
             each.start()
         for each in threads:
             each.join(60)
         assert reads == [None]
-        assert graphs.view(accounts=["other"]).graph.nodes == []
-        assert reads == [None]
         poll(inventory, 1, [server("s1"), server("s2", connections={"server": [{"id": "s1"}]})])
-        stamp[0] = 2
-        view = graphs.view()
-        assert len(view.graph.nodes) == 2
-        compared = graphs.view(since=at(0))
-        assert {view.graph.nodes[n].id: word for n, word in compared.words.items()} == {
-            "s2": "added"
-        }
+        assert len(graphs.view().graph.nodes) == 2
+        assert reads == [None, None]
         for minute in range(10):
             graphs.view(as_of=at(minute))
-        assert len(graphs._kept) <= KEPT
+        assert len(graphs._graphs._found) <= KEPT
+
+
+def test_statuses_are_read_again_though_nothing_was_polled(tmp_path, monkeypatch):
+    with Inventory(tmp_path / "inventory.db", create=True) as inventory:
+        poll(inventory, 0, [server("s1")])
+        limited = Limited(inventory)
+        stamps = iter([1, 1, 2])
+        monkeypatch.setattr(limited, "stamp", lambda: next(stamps))
+        graphs = Graphs(limited)
+        assert graphs.view().states == {}
+        point = {"resource_id": "s1", "resource_type": "server", "time": "2026-01-01T10:00:00Z"}
+        point.update(level="error", value="error", message="it burns")
+        inventory.store_points("shop", "servers", "get_status", [point], provider="acme")
+        assert graphs.view().states == {}
+        assert graphs.view().states == {0: DOWN}
+
+
+def test_what_changed_between_two_times_is_known_of_each(tmp_path):
+    with Inventory(tmp_path / "inventory.db", create=True) as inventory:
+        poll(inventory, 0, [server("s1"), server("s2", state="running"), server("s3")])
+        to = {"server": [{"id": "s1"}]}
+        poll(inventory, 1, [server("s2", state="stopped"), server("s4", connections=to)])
+        found = Graphs(Limited(inventory)).view(since=at(0))
+    words = {found.graph.nodes[number].id: word for number, word in found.words.items()}
+    assert words == {"s1": "gone", "s2": "changed", "s3": "gone", "s4": "added"}
+
+
+def test_an_account_that_may_not_be_seen_is_in_no_picture(tmp_path):
+    with Inventory(tmp_path / "inventory.db", create=True) as inventory:
+        poll(inventory, 0, [server("s1")])
+        poll(inventory, 0, [server("s1")], account="lab")
+        view = Graphs(Limited(inventory, ["lab"])).view()
+    assert [row["label"] for row in picture(view.tree, view.marks).nodes] == ["lab"]
+    assert {node.account for node in view.graph.nodes} == {"lab"}
 
 
 def test_the_demo_fits_with_all_its_regions_expanded(tmp_path):
     store_demo(tmp_path / "inventory.db")
     with Inventory(tmp_path / "inventory.db") as inventory:
-        view = Graphs(inventory, lambda: 1).view()
+        view = Graphs(Limited(inventory)).view()
     tree = view.tree
-    found = picture(tree, view.marks, tree.groups)
+    found = picture(tree, view.marks, tree.by_key)
     assert not found.refused
     assert not found.left_out
     assert sum(row["kind"] == "resource" for row in found.nodes) > 300
     router = next(node for node in view.graph.nodes if node.name == "web-rtr-0000")
     impact, marks = view.impact({view.graph.numbers[router.key]: DOWN})
-    hit = picture(tree, view.marks, tree.groups, impact=marks)
+    hit = picture(tree, view.marks, tree.by_key, impact=marks)
     assert {row["label"] for row in hit.nodes if row["impact"] == "down"} >= {"web-rtr-0000"}
     assert key_of(router) in boxes(hit)
     assert impact.states

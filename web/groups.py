@@ -134,8 +134,8 @@ class _Shown:
         return len(self.expanded) > before
 
     def expand(self, key: str) -> None:
-        number = self.tree.groups.get(key)
-        if number is not None:
+        number = self.tree.by_key.get(key)
+        if number is not None and self.tree.items[number].children:
             self._expand(number)
 
     def _expand(self, number: int) -> None:

@@ -23,7 +23,7 @@ class KeptGraphs:
         key = inventory.accounts_allowed
         with self._lock:
             if key not in self._graphs:
-                self._graphs[key] = Graphs(inventory, inventory.stamp)
+                self._graphs[key] = Graphs(inventory)
                 while len(self._graphs) > KEPT:
                     self._graphs.popitem(last=False)
             self._graphs.move_to_end(key)

@@ -1,6 +1,6 @@
 """The topology as it is drawn: groups that expand, and one resource with what is around it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import Annotated, Optional
 
 from fastapi import APIRouter, Query, Request
@@ -9,20 +9,38 @@ from topology.links import DOWN
 from web.answers import Answer
 from web.focus import DEEPEST, focus
 from web.graphs import View
-from web.groups import picture
+from web.groups import Row, picture, resource_row, short
+from web.map import world
 from web.parameters import Needed, ReadsAt, Seen, Text, check_places
-from web.topology import key_row, number_of
+from web.topology import number_of
 
-router = APIRouter(prefix="/topology", tags=["topology"])
-Keys = Annotated[list[str], Query(max_length=500, description="Keys of groups; may be repeated.")]
+router = APIRouter(tags=["topology"])
+Keys = Annotated[list[str], Query(max_length=1000, description="Keys of groups; may be repeated.")]
 Down = Annotated[list[str], Query(max_length=200, description="What is down; may be repeated.")]
 
 
 def _focals(seen: Seen, view: View, down: list[str]) -> dict[int, int]:
-    return {number_of(seen, view.graph, each): DOWN for each in down}
+    """Nodes by their keys, as answers have them, or by ids or names."""
+    found = {}
+    for text in down:
+        item = view.tree.by_key.get(text)
+        node = None if item is None else view.tree.items[item].node
+        found[number_of(seen, view.graph, text) if node is None else node] = DOWN
+    return found
 
 
-@router.get("/groups", summary="The topology in groups")
+def _rows(view: View, numbers: Iterable[int]) -> list[Row]:
+    return [
+        {
+            "key": view.tree.items[view.tree.of_node[number]].key,
+            "name": short(view.graph.nodes[number].name),
+            **resource_row(view.graph, number),
+        }
+        for number in numbers
+    ]
+
+
+@router.get("/topology/groups", summary="The topology in groups")
 def groups(
     request: Request,
     seen: ReadsAt,
@@ -42,7 +60,7 @@ def groups(
     if account is not None or provider is not None:
         only = [number for number in view.tree.top if _is_of(view, number, account, provider)]
     found = picture(view.tree, view.marks, expand, impact=marks, changes=view.changes, only=only)
-    return Answer({**found.row(), "focals": [key_row(view.graph, each) for each in focals]})
+    return Answer({**found.row(), "down": _rows(view, focals)})
 
 
 def _is_of(view: View, number: int, account: Optional[str], provider: Optional[str]) -> bool:
@@ -52,7 +70,7 @@ def _is_of(view: View, number: int, account: Optional[str], provider: Optional[s
     return account in (None, node.account) and provider in (None, node.provider)
 
 
-@router.get("/focus", summary="A resource and what is around it")
+@router.get("/topology/focus", summary="A resource and what is around it")
 def focus_on(
     seen: ReadsAt,
     id: Needed,
@@ -66,16 +84,32 @@ def focus_on(
     check_places(seen.inventory, {"account": account})
     view = seen.view(None if since is None else seen.moment("since", since))
     number = number_of(seen, view.graph, id, account, type)
-    states: Optional[Mapping[int, int]] = None
-    if down:
-        states = view.impact(_focals(seen, view, down))[0].states
+    focals = _focals(seen, view, down)
     found = focus(
         view.graph,
         number,
         depth,
         view.states,
-        impact=states,
+        impact=view.impact(focals)[0].states if focals else None,
         changes=view.changes,
         words=view.words,
     )
-    return Answer({**found.row(), "focal": key_row(view.graph, number)})
+    (focal,) = _rows(view, [number])
+    return Answer({**found.row(), "focus": focal, "down": _rows(view, focals)})
+
+
+@router.get("/topology/where", summary="The groups that a resource is in")
+def where(seen: ReadsAt, id: Needed, account: Text = None, type: Text = None) -> Answer:
+    """Their keys, the outermost first: a picture in which all of them are expanded shows it."""
+    check_places(seen.inventory, {"account": account})
+    view = seen.view()
+    number = number_of(seen, view.graph, id, account, type)
+    above = [view.tree.items[each].key for each in view.tree.above(view.tree.of_node[number])]
+    return Answer({**_rows(view, [number])[0], "expand": above[::-1]})
+
+
+@router.get("/map", summary="Where things are, and the lines between them")
+def map_of(seen: ReadsAt) -> Answer:
+    """Where documents say, or where web/regions.yaml has the region; what has no place is listed with the reason."""
+    graphs = seen.service.graphs.of(seen.inventory)
+    return Answer(graphs.map(seen.as_of, lambda: world(seen.inventory, seen.view(), seen.as_of)))

@@ -42,8 +42,7 @@ class Item(NamedTuple):
 
 
 class Tree:
-    """``items`` by number; ``top`` are those that nothing holds; ``of_node``: the item of each node; ``groups``: those
-    that hold something, by key."""
+    """``items`` by number; ``top`` are those that nothing holds; ``of_node``: the item of each node."""
 
     def __init__(self, graph: Graph):
         self.graph = graph
@@ -51,7 +50,7 @@ class Tree:
         self.of_node = [0] * len(graph.nodes)
         below = _grouped(graph)
         self.top = tuple(self._add(name, None, below) for name in sorted(below[()], key=_order))
-        self.groups = {each.key: number for number, each in enumerate(self.items) if each.children}
+        self.by_key = {each.key: number for number, each in enumerate(self.items)}
 
     def _add(self, name: "Name", parent: Optional[int], below: "dict[Name, list[Name]]") -> int:
         """No deeper than account, provider, region, networks, resource."""
@@ -71,6 +70,11 @@ class Tree:
         end = len(self.items)
         self.items[number] = Item(key, parent, kind, label, of, children, end, count)
         return number
+
+    def providers(self, number: int) -> set[str]:
+        """Of what an account holds."""
+        nodes = (each.node for each in self.items[number : self.items[number].end])
+        return {self.graph.nodes[node].provider for node in nodes if node is not None}
 
     def above(self, number: int) -> Iterator[int]:
         """The groups that hold it, the innermost first."""

@@ -1,30 +1,10 @@
-"""Graphs of graphs: the part of some accounts, and two times in one."""
+"""Two times in one graph."""
 
-from collections.abc import Collection
 from operator import attrgetter
 
 from topology.graph import Graph
 
 ADDED, GONE = "added", "gone"
-
-
-def part(graph: Graph, accounts: Collection[str]) -> Graph:
-    """What these accounts have, and nothing that says what others have: no link to them, no problem that names them."""
-    found = Graph([node for node in graph.nodes if node.account in accounts])
-    numbers = [found.numbers.get(node.key, -1) for node in graph.nodes]
-    for link, (dependent, provider) in enumerate(zip(graph.dependent, graph.provider)):
-        one, other = numbers[dependent], numbers[provider]
-        if one >= 0 and other >= 0:
-            number = found._add(graph.link[link], one, other, graph.declared[link])
-            if link in graph.evidence:
-                found.evidence[number] = graph.evidence[link]
-    found._index()
-    found.problems = tuple(
-        each
-        for each in graph.problems
-        if {each.source[0], *(key[0] for key in each.candidates)}.issubset(accounts)
-    )
-    return found
 
 
 def both(before: Graph, after: Graph) -> tuple[Graph, dict[int, str], dict[int, str]]:
