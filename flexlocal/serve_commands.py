@@ -4,6 +4,7 @@ import contextlib
 import importlib.metadata
 import importlib.util
 import ipaddress
+import logging
 import os
 import socket
 import sys
@@ -45,7 +46,9 @@ def serve(args: SimpleNamespace) -> int:
         listening = _listen(host, args.port)
         stack.callback(listening.close)
         local = host in LOOPBACK and not args.behind_proxy
-        settings = _settings(args, inventory, tokens)
+        polls = serve_polls.Polls(inventory, args.accounts, args.demo)
+        stack.callback(polls.stop)
+        settings = _settings(args, inventory, tokens, polls)
         settings.hosts = LOOPBACK if local else None
         settings.token_needed = not local
         settings.secure = bool(tls) or args.behind_proxy
@@ -159,14 +162,15 @@ def _has_display() -> bool:
 # --- running ---
 
 
-def _settings(args: SimpleNamespace, inventory: "Inventory", tokens: Tokens) -> "Settings":
+def _settings(
+    args: SimpleNamespace, inventory: "Inventory", tokens: Tokens, polls: serve_polls.Polls
+) -> "Settings":
     from web.service import Settings
 
     # beside the inventory's file; of a database elsewhere, where the usual file would be
     file = Path(inventory.address)
     folder = inventories.usual().parent if "://" in inventory.address else file.parent
     name = "views.json" if "://" in inventory.address else f"{file.name}.views.json"
-    polls = serve_polls.Polls(inventory, args.accounts, args.demo)
     return Settings(
         inventory,
         tokens,
@@ -189,6 +193,8 @@ def _run(settings: "Settings", listening: socket.socket, tls: Optional[tuple[str
 
     from web.app import create
 
+    # of a connection that breaks: the service has its own log, in which no stored text is
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     app = create(settings)
     config = uvicorn.Config(
         app,

@@ -21,9 +21,10 @@ class Polls:
     """Of the accounts of the file, as it is at the time; of a demo, its accounts alone."""
 
     def __init__(self, inventory: "Inventory", accounts_file: Optional[str], demo: bool):
-        self._inventory, self._file, self._demo = inventory, accounts_file, demo
-        self._lock = threading.Lock()
-        self._waiting: queue.SimpleQueue[Task] = queue.SimpleQueue()
+        self._file, self._demo = accounts_file, demo
+        self._changed = threading.Condition()
+        self._store = Store(inventory)
+        self._waiting: queue.SimpleQueue[Optional[Task]] = queue.SimpleQueue()
         self._sources: set[tuple[str, str]] = set()
         self._thread: Optional[threading.Thread] = None
 
@@ -59,7 +60,7 @@ class Polls:
             )
         if accounts.asks(found):
             raise MayNotPoll(f"{account} asks for a credential on the terminal: poll it there")
-        with self._lock:
+        with self._changed:
             tasks = [Task(found, each) for each in wanted if (account, each) not in self._sources]
             if not tasks:
                 raise MayNotPoll(f"{account} is being polled: wait until that has ended")
@@ -74,14 +75,23 @@ class Polls:
         return [task.family for task in tasks]
 
     def _work(self) -> None:
-        store = Store(self._inventory)
-        while True:
-            task = self._waiting.get()
-            result = poll(task, store)
-            with self._lock:
-                self._sources.discard(task.source)
+        while (task := self._waiting.get()) is not None:
+            result = poll(task, self._store)
             if result.error:
                 terminal.say(f"{task.label}: {result.error}")
+            with self._changed:
+                self._sources.discard(task.source)
+                self._changed.notify_all()
+
+    def wait(self, seconds: float) -> bool:
+        """Whether all polls have ended by then."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._sources, seconds)
+
+    def stop(self) -> None:
+        """Store nothing more but what is being stored now."""
+        self._store.close()
+        self._waiting.put(None)
 
 
 def _families(provider: str) -> list[str]:

@@ -180,6 +180,12 @@ def _add_errors(app: FastAPI) -> None:
             request.app.state.service.log(f"{request.state.request_id} {type(error).__name__}")
         return answered(request, Problem(status, str(error)))
 
+    async def of_ours(request: Request, error: Any) -> Response:
+        number = request.state.request_id
+        return answered(
+            request, Problem(500, f"report it with the request_id {number}: the log has it too")
+        )
+
     async def not_modified(request: Request, error: Any) -> Response:
         return Response(status_code=304)
 
@@ -189,6 +195,7 @@ def _add_errors(app: FastAPI) -> None:
     app.add_exception_handler(errors.InventoryError, of_question)
     app.add_exception_handler(TopologyError, of_question)
     app.add_exception_handler(NotModified, not_modified)
+    app.add_exception_handler(Exception, of_ours)
 
 
 def _name(where: Any) -> str:

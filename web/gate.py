@@ -57,14 +57,16 @@ class Gate:
         state["request_id"] = number
         headers = {name.lower(): value for name, value in scope["headers"]}
         status = 500
-        begun = False
+        begun = ended = False
         size = 0
 
         async def answered(message: Message) -> None:
-            nonlocal status, begun
+            nonlocal status, begun, ended
             if message["type"] == "http.response.start":
                 status, begun = message["status"], True
                 message["headers"] = [*message["headers"], *self._headers(scope, number, status)]
+            elif message["type"] == "http.response.body":
+                ended = not message.get("more_body", False)
             await send(message)
 
         async def limited() -> Message:
@@ -88,10 +90,10 @@ class Gate:
         except Exception as error:
             # not its text, which may hold what was stored
             self._service.log(f"{number} error {type(error).__name__} in {_where(error)}")
-            if begun:
-                raise
-            problem = Problem(500, f"report it with the request_id {number}, which the log has too")
-            await problem.response(number, scope["path"])(scope, receive, answered)
+            if (
+                begun and not ended
+            ):  # the connection ends, so that no half of an answer counts as one
+                raise ConnectionAbortedError from None
         finally:
             seconds = time.monotonic() - began
             path = scope["path"].encode("ascii", "backslashreplace").decode()

@@ -1,5 +1,6 @@
 """What operations have in common: their parameters, what they may read, and when an answer is still the same."""
 
+import contextlib
 import dataclasses
 import datetime
 import hashlib
@@ -30,7 +31,8 @@ AsOf = Annotated[
     ),
 ]
 Limit = Annotated[int, Query(ge=1, le=1000, description="Rows of one answer.")]
-MOMENTS = ("as_of", "from", "to", "before", "after", "since", "until")  # parameters that are times
+# parameters that are times, such as 2h: what they stand for changes
+MOMENTS = ("as_of", "from", "to", "before", "after", "since", "until")
 
 
 def time_of(when: When) -> datetime.datetime:
@@ -98,8 +100,11 @@ def limited(request: Request, caller: Annotated[Caller, Depends(reads)]) -> Seen
 def seen(request: Request, caller: Annotated[Caller, Depends(reads)], as_of: AsOf = None) -> Seen:
     """For what changes with polls of resources alone. Raises NotModified."""
     found = at(request, caller, as_of)
-    times = [(name, value) for name, value in request.query_params.multi_items() if name in MOMENTS]
-    stamps = [_stamp(found.inventory, found.moment(*each)) for each in times]
+    stamps = []
+    for name, value in request.query_params.multi_items():
+        if name in MOMENTS:
+            with contextlib.suppress(Problem):  # of a path, from and to are no times
+                stamps.append(_stamp(found.inventory, found.moment(name, value)))
     run = found.inventory.last_run()
     question = f"{request.url.path}?{request.url.query}"
     of = repr((sorted(caller.accounts or ()), caller.accounts is None, stamps, question))

@@ -212,7 +212,9 @@ def _token(row: dict[str, Any]) -> Token:
     ):
         raise ValueError
     accounts = row["accounts"]
-    if accounts is not None and not all(isinstance(each, str) for each in accounts):
+    if accounts is not None and not (
+        isinstance(accounts, list) and all(isinstance(each, str) for each in accounts)
+    ):
         raise ValueError
     return Token(
         str(row["label"]),
