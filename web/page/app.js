@@ -85,7 +85,7 @@ function contextOf(view, params, signal) {
     same: ({ cli, request }) => showSame(cli, request),
     problem: (error) => problemOf(error),
     render,
-    signIn,
+    restart: start,
   };
 }
 
@@ -156,7 +156,7 @@ function signIn() {
 /** An error as a person reads it: what happened, what to do, which request it was. */
 function problemOf(error) {
   if (error.name === "AbortError") {
-    return make("div", { class: "problem" }, make("h2", {}, "Cancelled"), make("p", {}, "Nothing was changed."),
+    return make("div", { class: "problem" }, make("h1", {}, "Cancelled"), make("p", {}, "Nothing was changed."),
       make("button", { type: "button", on: { click: render } }, "Load it after all"));
   }
   if (!(error instanceof api.Problem)) {
@@ -179,10 +179,12 @@ function showSame(cli, request) {
   const lines = [];
   if (cli) lines.push(["Terminal", command(...cli)]);
   if (request) lines.push(["API", `GET ${api.address(...request)}`]);
+  const save = can("write:views") && shownView !== "saved" && make("a", { href: href("saved", { save: location.pathname + location.search, as_of: null }) }, "Save this view");
   replace(same, lines.length > 0 && [
     make("span", { class: "quiet" }, "The same"),
     lines.map(([what, text]) => make("span", { class: "same-line" }, make("span", { class: "what" }, what), make("code", {}, text),
       copyButton(text, `${what} command`))),
+    save,
   ]);
   same.hidden = lines.length === 0;
 }
@@ -208,7 +210,7 @@ async function leave() {
 }
 
 /** Who looks, and whether there is a session; then the view. */
-export async function start() {
+async function start() {
   try {
     await api.session();
     info = await api.get("/info");

@@ -99,7 +99,7 @@ async function copy(text, button) {
 
 /** An id in full, selectable, with its copy button. */
 export function idOf(text) {
-  return make("span", { class: "id" }, make("code", {}, text), copyButton(text, `id ${text}`));
+  return make("span", { class: "id" }, make("code", { title: text.length > 40 ? text : null }, text), copyButton(text, `id ${text}`));
 }
 
 /** A mark, a word and a colour. Levels: ok, amber, red. */

@@ -4,6 +4,7 @@ import { csvOf } from "./csv.js";
 import { announce, make, replace } from "./dom.js";
 
 const PART = 200; // rows that are added at once
+const SHORT = 26; // letters that are not broken
 
 /**
  * A table of rows that are there.
@@ -41,8 +42,10 @@ export function table(columns, rows, options) {
   function line(row) {
     return make("tr", {}, chosen.map((column, index) => {
       const content = column.cell ? column.cell(row) : plain(column.value(row));
+      const value = column.value(row);
+      const short = typeof value === "string" && value.length <= SHORT;
       return make(index === 0 ? "th" : "td",
-        { scope: index === 0 ? "row" : null, class: column.number ? "number" : null }, content);
+        { scope: index === 0 ? "row" : null, class: column.number ? "number" : short ? "short" : null }, content);
     }));
   }
 

@@ -9,11 +9,11 @@ import { fromPicker, shown } from "../time.js";
 const SEVERITIES = ["critical", "high", "medium", "low"];
 
 export async function diff(root, params, context) {
-  const from = params.get("from") || "1d";
   const to = params.get("to") || "now";
   const filters = { account: params.get("account"), type: params.get("type"), slow: params.get("slow") };
   const judged = params.has("judged");
   const { items: snapshots } = await context.all("/snapshots");
+  const from = params.get("from") || snapshots.at(-1)?.label || "1d";
   root.append(form(from, to, filters, judged, params, snapshots, context));
   if (context.asOf) root.append(make("p", { class: "note" }, "A diff has two moments of its own: the time of the banner does not count here."));
   const request = judged ? ["/snapshots/compare", { before: from, after: to, ...filters }] : ["/diff", { from, to, ...filters }];
@@ -51,7 +51,7 @@ function chips(items, severity, context) {
 }
 
 function differences(rows, context, from, to) {
-  const side = (row, which) => (Object.hasOwn(row, which) ? sides(row.before, row.after)[which === "before" ? 0 : 1] : "");
+  const side = (row, which) => (Object.hasOwn(row, which) ? sides(row.before, row.after, row.path)[which === "before" ? 0 : 1] : "");
   const columns = [
     { key: "severity", title: "Severity", value: (row) => row.severity, order: (row) => SEVERITIES.indexOf(row.severity), cell: (row) => severityOf(row.severity) },
     { key: "what", title: "What", value: (row) => row.what },

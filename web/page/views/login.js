@@ -2,7 +2,6 @@
 
 import * as api from "../api.js";
 import { make, replace } from "../dom.js";
-import { start } from "../app.js";
 
 export function show(root, params, context) {
   const back = params.get("back") || "/";
@@ -24,7 +23,7 @@ export function show(root, params, context) {
       return;
     }
     history.replaceState(null, "", back.startsWith("/?") ? back : "/");
-    await start();
+    await context.restart();
   }
 
   root.append(make("div", { class: "panel login" }, context.heading("Log in"),

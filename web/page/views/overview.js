@@ -58,5 +58,5 @@ function accountsOf(accounts, scopes, context) {
 function latest(polls, context) {
   return make("ul", { class: "links" }, polls.map((each) => make("li", {}, timeOf(each.ended_at || each.at), " ",
     make("a", { href: context.href("polls", { account: each.account }) }, `${each.account} ${each.family}`), " ", stateOf(each.outcome), " ",
-    make("span", { class: "quiet" }, [["added", "+"], ["changed", "~"], ["gone", "−"]].filter(([key]) => each[key]).map(([key, mark]) => `${mark}${each[key]} ${key}`).join(" ")))));
+    make("span", { class: "quiet" }, ["added", "changed", "gone"].filter((key) => each[key]).map((key) => `${each[key]} ${key}`).join(", ")))));
 }

@@ -1,7 +1,7 @@
 // One resource: its fields, connections both ways, history, status, metrics and log events.
 
 import { boundsOf, empty, idOf, make, panel, severityOf, stateOf, timeOf } from "../dom.js";
-import { changeOf } from "../change_words.js";
+import { bytes, changeOf } from "../change_words.js";
 import { plot } from "../plot.js";
 import { resourceLink } from "../resource_columns.js";
 import { counted, table } from "../table.js";
@@ -49,13 +49,12 @@ function facts(found, context) {
 
 // --- fields -------------------------------------------------------------------------------------------
 
-/** A document as [path, value]: objects are gone into, lists of objects item by item. */
+/** A document as [path, value]: objects are gone into, lists are values. */
 export function flat(document, path = []) {
   const found = [];
-  const entries = Array.isArray(document) ? document.map((value, index) => [String(index), value]) : Object.entries(document || {});
-  for (const [name, value] of entries) {
+  for (const [name, value] of Object.entries(document || {})) {
     const here = [...path, name];
-    const deeper = value !== null && typeof value === "object" && (!Array.isArray(value) || value.some((each) => each !== null && typeof each === "object"));
+    const deeper = value !== null && typeof value === "object" && !Array.isArray(value);
     if (deeper) found.push(...flat(value, here));
     else if (value !== null && value !== "" && !(Array.isArray(value) && !value.length)) found.push([here, value]);
   }
@@ -85,6 +84,9 @@ function fields(document) {
 }
 
 function valueOf(name, value) {
+  if (Array.isArray(value) && value.some((each) => each !== null && typeof each === "object")) {
+    return make("ul", { class: "items" }, value.map((each) => make("li", {}, item(each))));
+  }
   const text = Array.isArray(value) ? value.join(", ") : String(value);
   if (typeof value === "number" && /_b$|bytes$/.test(name)) return [text, make("small", {}, ` ${bytes(value)}`)];
   if (typeof value === "number" && /_hz$/.test(name)) return [text, make("small", {}, ` ${value / 1e9} GHz`)];
@@ -92,10 +94,11 @@ function valueOf(name, value) {
   return text;
 }
 
-export function bytes(value) {
-  const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
-  const step = value > 0 ? Math.min(units.length - 1, Math.floor(Math.log2(value) / 10)) : 0;
-  return `${Math.round((value / 1024 ** step) * 10) / 10} ${units[step]}`;
+/** An object of a list on one line: each of its fields with its name. */
+function item(value) {
+  if (value === null || typeof value !== "object") return String(value);
+  if (Array.isArray(value)) return JSON.stringify(value);
+  return flat(value).map(([path, each]) => make("span", {}, make("small", {}, `${path.join(" ")} `), make("bdi", {}, Array.isArray(each) ? JSON.stringify(each) : String(each)), " "));
 }
 
 // --- connections --------------------------------------------------------------------------------------
