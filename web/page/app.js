@@ -134,7 +134,7 @@ async function render() {
       await signIn();
       return;
     }
-    replace(root, problemOf(error));
+    replace(root, problemOf(error, "h1"));
   } finally {
     clearTimeout(holding);
   }
@@ -154,18 +154,18 @@ function signIn() {
 }
 
 /** An error as a person reads it: what happened, what to do, which request it was. */
-function problemOf(error) {
+function problemOf(error, level = "h2") {
   if (error.name === "AbortError") {
-    return make("div", { class: "problem" }, make("h1", {}, "Cancelled"), make("p", {}, "Nothing was changed."),
+    return make("div", { class: "problem" }, make(level, {}, "Cancelled"), make("p", {}, "Nothing was changed."),
       make("button", { type: "button", on: { click: render } }, "Load it after all"));
   }
   if (!(error instanceof api.Problem)) {
     console.error(error);
-    return make("div", { class: "problem", role: "alert" }, make("h2", {}, "The page has a fault"),
+    return make("div", { class: "problem", role: "alert" }, make(level, {}, "The page has a fault"),
       make("p", {}, String(error.message || error)), make("p", {}, "Load the page anew; if it stays, report this text."));
   }
   return make("div", { class: "problem", role: "alert" },
-    make("h2", {}, error.title),
+    make(level, {}, error.title),
     error.detail && make("p", {}, error.detail),
     error.errors.length > 0 && make("ul", {}, error.errors.map((each) => make("li", {}, each.parameter && make("code", {}, each.parameter), ` ${each.detail || ""}`))),
     error.candidates && make("ul", {}, error.candidates.map((each) => make("li", {},
@@ -219,7 +219,7 @@ async function start() {
   } catch (error) {
     if (error instanceof api.Problem && error.status === 401) info = null;
     else {
-      replace(main, problemOf(error));
+      replace(main, problemOf(error, "h1"));
       return;
     }
   }

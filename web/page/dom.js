@@ -65,11 +65,11 @@ export function timeOf(text, words = null) {
   return make("time", { datetime: text, title: time.exact(text) }, words || time.shown(text));
 }
 
-/** The bounds of a change. */
-export function boundsOf(bounds, withDay = true) {
+/** The bounds of a change: "2026-11-22 between 10:00 and 10:15"; in a table, shorter. */
+export function boundsOf(bounds, words = time.between) {
   if (!bounds) return make("span", { class: "quiet" }, "–");
   const ends = [bounds.after, bounds.before].filter(Boolean).map(time.exact).join("\n–\n");
-  return make("time", { datetime: bounds.before, title: ends }, time.between(bounds, withDay));
+  return make("time", { datetime: bounds.before, title: ends }, words(bounds));
 }
 
 /** A copy button for an id or a command. */

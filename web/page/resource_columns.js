@@ -1,6 +1,7 @@
 // Columns of resources, wherever they are listed, and the link to one.
 
 import { boundsOf, idOf, make, stateOf, timeOf } from "./dom.js";
+import { interval } from "./time.js";
 
 /** A link to the resource of a row with {account, type, id, name}. */
 export function resourceLink(context, row, text = row.name || row.id) {
@@ -18,8 +19,8 @@ export function resourceColumns(context) {
     field("scope", "Scope"),
     field("provider", "Provider", true),
     field("family", "Family", true),
-    { key: "first_seen", title: "Since", value: (row) => row.first_seen?.before, cell: (row) => boundsOf(row.first_seen) },
+    { key: "first_seen", title: "Since", value: (row) => row.first_seen?.before, cell: (row) => boundsOf(row.first_seen, interval) },
     { key: "last_seen", title: "Last seen", value: (row) => row.last_seen, cell: (row) => timeOf(row.last_seen) },
-    { key: "gone", title: "Gone", value: (row) => row.gone?.before, cell: (row) => (row.gone ? boundsOf(row.gone) : ""), hidden: true },
+    { key: "gone", title: "Gone", value: (row) => row.gone?.before, cell: (row) => (row.gone ? boundsOf(row.gone, interval) : ""), hidden: true },
   ];
 }

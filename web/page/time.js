@@ -39,18 +39,27 @@ function roundedUp(time) {
 }
 
 /**
- * The bounds of a change, {after, before}, in words: "between 10:00 and 10:15" (the day comes from `onDay`, or is named),
- * "before 10:15" where nobody looked before. Minutes are rounded outwards, as the command line does.
+ * The bounds of a change, {after, before}, in words: "2026-11-22 between 10:00 and 10:15", or "before
+ * 2026-11-22 10:15" where nobody looked before. Minutes are rounded outwards, as the command line does.
  */
-export function between(bounds, withDay = true) {
+export function between(bounds) {
   const before = parsed(bounds && bounds.before);
   if (before === null) return "at an unknown time";
   const end = roundedUp(before);
   const after = parsed(bounds.after);
-  const on = withDay ? `${day(end)} ` : "";
-  if (after === null) return `before ${on}${clock(end)}`;
-  if (day(after) === day(end)) return `${on}between ${clock(after)} and ${clock(end)}`;
+  if (after === null) return `before ${day(end)} ${clock(end)}`;
+  if (day(after) === day(end)) return `${day(end)} between ${clock(after)} and ${clock(end)}`;
   return `between ${day(after)} ${clock(after)} and ${day(end)} ${clock(end)}`;
+}
+
+/** The same bounds in a table, as the command line has them: "2026-11-22 10:00–10:15". */
+export function interval(bounds) {
+  const after = parsed(bounds && bounds.after);
+  const before = parsed(bounds && bounds.before);
+  if (after === null || before === null) return between(bounds);
+  const end = roundedUp(before);
+  const [from, to] = [day(after), day(end)];
+  return from === to ? `${from} ${clock(after)}–${clock(end)}` : `${from} ${clock(after)} – ${to} ${clock(end)}`;
 }
 
 /** A span in one unit, as short as it is read at a glance: "40 s", "12 min", "3 h", "5 d". */

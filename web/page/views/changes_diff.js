@@ -4,7 +4,7 @@ import { fieldName, sides } from "../change_words.js";
 import { boundsOf, empty, make, severityOf } from "../dom.js";
 import { resourceLink } from "../resource_columns.js";
 import { counted, table } from "../table.js";
-import { fromPicker, shown } from "../time.js";
+import { fromPicker, interval, shown } from "../time.js";
 
 const SEVERITIES = ["critical", "high", "medium", "low"];
 
@@ -59,7 +59,7 @@ function differences(rows, context, from, to) {
     { key: "field", title: "Field", value: (row) => fieldName(row.path), cell: (row) => (row.path ? make("code", {}, fieldName(row.path)) : "") },
     { key: "before", title: "Before", value: (row) => side(row, "before"), cell: (row) => make("span", { class: "name", dir: "auto" }, side(row, "before")) },
     { key: "after", title: "After", value: (row) => side(row, "after"), cell: (row) => make("span", { class: "name", dir: "auto" }, side(row, "after")) },
-    { key: "when", title: "When (UTC)", value: (row) => row.when?.before, cell: (row) => (row.when ? boundsOf(row.when) : ""), hidden: !rows.some((row) => row.when) },
+    { key: "when", title: "When (UTC)", value: (row) => row.when?.before, cell: (row) => (row.when ? boundsOf(row.when, interval) : ""), hidden: !rows.some((row) => row.when) },
     { key: "verdict", title: "Verdict", value: (row) => row.verdict, hidden: !rows.some((row) => row.verdict && row.verdict !== "differs") },
     { key: "reason", title: "Why", value: (row) => row.reason, hidden: !rows.some((row) => row.reason) },
     { key: "explanation", title: "Explanation", value: (row) => row.explanation, hidden: !rows.some((row) => row.explanation) },

@@ -46,8 +46,8 @@ function accountsOf(accounts, scopes, context) {
   const body = accounts.map((each) => {
     const own = scopes.filter((scope) => scope.account === each.account);
     const ages = own.map((scope) => scope.age_s).filter((age) => age !== null && age !== undefined);
-    return make("tr", {}, make("th", { scope: "row" }, make("a", { href: context.href("resources", { account: each.account }) }, each.account)),
-      make("td", {}, each.provider), make("td", { class: "number" }, (each.resources || 0).toLocaleString("en")),
+    return make("tr", {}, make("th", { scope: "row", class: each.account.length < 20 ? "short" : null }, make("a", { href: context.href("resources", { account: each.account }) }, each.account)),
+      make("td", { class: "short" }, each.provider), make("td", { class: "number" }, (each.resources || 0).toLocaleString("en")),
       make("td", {}, make("a", { href: context.href("polls", { account: each.account }) }, levelOf(worst(own.map((scope) => scope.level)))), ages.length > 0 && ` ${span(Math.max(...ages))}`));
   });
   return make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Accounts, table" }, make("table", {},

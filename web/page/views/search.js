@@ -3,6 +3,7 @@
 import { boundsOf, empty, make } from "../dom.js";
 import { resourceColumns } from "../resource_columns.js";
 import { counted, table } from "../table.js";
+import { interval } from "../time.js";
 
 export async function show(root, params, context) {
   const q = (params.get("q") || "").trim();
@@ -28,7 +29,7 @@ export async function show(root, params, context) {
     { key: "by", title: "Found by", value: (row) => row.by },
     { key: "value", title: "Value", value: (row) => row.value },
     { key: "where", title: "Where", value: (row) => row.where.map(fieldWords).join(", ") },
-    { key: "has_since", title: "Has it since", value: (row) => row.since?.before, cell: (row) => boundsOf(row.since), hidden: true });
+    { key: "has_since", title: "Has it since", value: (row) => row.since?.before, cell: (row) => boundsOf(row.since, interval), hidden: true });
   root.append(table(columns, found.items, {
     context, label: `What ${q.slice(0, 80)} finds`, file: "search",
     count: found.more ? `over ${found.items.length.toLocaleString("en")} hits` : counted(found.items.length, "hit"),
