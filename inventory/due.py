@@ -40,6 +40,9 @@ from inventory.schema import due, due_account
 
 SECOND = 1_000_000  # in microseconds, as all times of the tables
 CLAIMS = 0x636C61696D73  # the number of a lock in PostgreSQL: "claims"
+PAUSED_MS = (
+    5000  # a worker that is paused while it claims keeps all others from it no longer than this
+)
 JITTER = 0.1  # of the interval
 LONGEST_JITTER_S = 60.0
 ELSEWHERE_S = 10  # for which an account rests that another process polls without a claim
@@ -119,7 +122,8 @@ def claim(
     ``is_free``: whether no process polls that account and family without a claim.
     """
     if connection.dialect.name == "postgresql":
-        connection.execute(select(func.pg_advisory_xact_lock(CLAIMS)))
+        limit = func.set_config("idle_in_transaction_session_timeout", str(PAUSED_MS), True)
+        connection.execute(select(limit, func.pg_advisory_xact_lock(CLAIMS)))
     statement = _next(connection.dialect.name, accounts is not None, families is not None)
     given: dict[str, Any] = {"late": int(late_s * SECOND)}
     if accounts is not None:

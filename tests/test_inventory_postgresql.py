@@ -1,11 +1,13 @@
 """What is particular to PostgreSQL. What needs a server is run by `make test-postgres`, with all tests of inventories."""
 
+import time
 import urllib.parse
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, select
 
-from inventory import Inventory, errors
+from inventory import Inventory, due, errors
+from inventory.schedule import Planned
 from tests import postgresql as starter
 from tests.daemons import free_port
 from tests.inventories import execute, poll, server
@@ -144,3 +146,46 @@ def test_a_writer_that_does_nothing_is_ended_so_that_others_can_write(inventory_
             connection.exec_driver_sql("DELETE FROM run")
         poll(paused, 2, [server("i-1")])
         assert paused.check() == []
+
+
+def claimed(inventory):
+    """By a worker that looks again and again."""
+    end = time.monotonic() + 60
+    while (claim := inventory.claim("other/1", 30)) is None:
+        assert time.monotonic() < end, "nothing could be claimed"
+        time.sleep(0.05)
+    return claim
+
+
+@needs_a_server
+def test_a_worker_that_is_paused_while_it_claims_keeps_others_from_it_for_a_moment(
+    inventory, inventory_url, monkeypatch
+):
+    monkeypatch.setattr(due, "PAUSED_MS", 100)
+    inventory.plan([Planned("shop", "acme", "servers", "get", 60)])
+    with (
+        Inventory(inventory_url) as other,
+        pytest.raises(errors.Unavailable, match="idle-in-transaction"),
+        inventory._writing() as connection,
+    ):
+        due.claim(connection, "paused/1", 30, None, None, 0, lambda *_: True)
+        assert claimed(other).attempt == 1
+        connection.exec_driver_sql("SELECT 1")
+    assert inventory.due()[0].worker == "other/1"
+
+
+@needs_a_server
+def test_what_a_worker_that_is_paused_while_it_stores_held_is_claimed_by_another(
+    inventory, inventory_url
+):
+    inventory.plan([Planned("shop", "acme", "servers", "get", 60)])
+    with Inventory(inventory_url, timeout=1) as paused:
+        mine = paused.claim("paused/1", 0.1)
+        with (
+            pytest.raises(errors.Unavailable, match="idle-in-transaction"),
+            paused._writing() as connection,
+        ):
+            locked = select(due.KEY[0]).where(*due.key_is(mine.key)).with_for_update()
+            assert connection.execute(locked).all()  # as when the claim is ended
+            assert claimed(inventory).attempt == 2
+            connection.exec_driver_sql("SELECT 1")
