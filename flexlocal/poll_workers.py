@@ -54,9 +54,11 @@ class Workers:
         with self._changed:
             return not self._waiting and not self._running
 
-    def drop_waiting(self) -> None:
+    def drop_waiting(self) -> list[Task]:
+        """What was added and has not begun."""
         with self._changed:
-            self._waiting.clear()
+            dropped, self._waiting = self._waiting, []
+        return dropped
 
     @property
     def running(self) -> list[Task]:

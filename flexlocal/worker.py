@@ -226,6 +226,8 @@ def serve(
 
     with poll_workers.stopped_by_signals(events), claims.prolonged():
         hangs = _claim_until_stopped(claims, workers, events, ended, report, count)
+        for task in workers.drop_waiting():
+            claims.give_up(task)
         if hangs:
             terminal.say(f"{hangs[0].label}: hangs; this worker ends, and another one may poll it")
         elif running := workers.running:
