@@ -1,18 +1,22 @@
 """The servers of a run, each started once, and a fleet of workers for each test."""
 
 import contextlib
+import signal
+import subprocess
+import sys
 
 import pytest
 import yaml
 
 from tests import postgresql
-from tests.cluster import services
+from tests.cluster import judge, services
 from tests.cluster.provider import PROVIDER, Controllers
-from tests.cluster.workers import Worker
+from tests.cluster.workers import WAIT_S, Worker
 
 BROKERS = ("none", "rabbitmq", "redis")
 SECRET = "invented-s3cret of the cluster/tests"
 EVERY = "10s"  # the shortest interval
+LEASE_S = 3
 
 
 @pytest.fixture(scope="session")
@@ -53,43 +57,97 @@ def controllers():
         yield running
 
 
-@pytest.fixture
-def accounts(tmp_path, controllers):
-    """Writes a file of so many accounts at the stand-in, and returns it."""
+class Fleet:
+    """Workers on one database and broker. ``accounts`` are those of the stand-in that they poll."""
 
-    def write(count):
+    def __init__(self, folder, url, broker, controllers):
+        self.folder, self.url, self.broker, self.controllers = folder, url, broker, controllers
+        self.workers = []
+        self._file = folder / "accounts.yaml"
+
+    def schedule(self, count, *more, secret=SECRET):
+        """So many accounts are due at once, and then at the shortest interval."""
         names = [f"shop-{number:03}" for number in range(count)]
+        given = {"username": "inventory", "password": secret}
         of_accounts = {
             name: {
                 "provider": PROVIDER,
-                "credentials": {
-                    "url": controllers.url(name),
-                    "username": "inventory",
-                    "password": SECRET,
-                },
+                "credentials": {"url": self.controllers.url(name), **given},
             }
             for name in names
         }
-        file = tmp_path / "accounts.yaml"
-        file.touch(0o600)
-        file.write_text(yaml.safe_dump({"version": 1, "accounts": of_accounts}))
-        return file
+        self._file.touch(0o600)
+        self._file.write_text(yaml.safe_dump({"version": 1, "accounts": of_accounts}))
+        command = ["schedule", "--every", EVERY, "--accounts", self._file, *more]
+        done = subprocess.run(
+            [sys.executable, "-m", "flexlocal", *command, "--inventory", self.url],
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
 
-    return write
+    def start(self, count=1, *more, clock_s=0):
+        """So many workers."""
+        command = ["worker", "--inventory", self.url, "--accounts", self._file, *more]
+        command += ["--lease", f"{LEASE_S}s", "--format", "ndjson"]
+        if self.broker:
+            command += ["--broker", self.broker.url]
+        for _ in range(count):
+            log = self.folder / f"worker-{len(self.workers)}.log"
+            self.workers.append(Worker(command, log, clock_s=clock_s))
+
+    def stop(self):
+        """All at once, as a service manager does it; each ends well."""
+        for each in self.workers:
+            each.process.send_signal(signal.SIGTERM)
+        for each in self.workers:
+            assert each.process.wait(WAIT_S) == 0, each.text()[-3000:]
+
+    def end(self):
+        for each in self.workers:
+            each.end()
+
+    def worker_of(self, account):
+        """The one that polls the account."""
+        ((name,),) = judge.rows(self.url, "SELECT worker FROM due WHERE account = %s", account)
+        (found,) = (each for each in self.workers if f":{each.process.pid}:" in name)
+        return found
+
+    def due_now(self):
+        """All that nobody polls."""
+        judge.rows(
+            self.url, "UPDATE due SET next_at = 0 WHERE lease_until IS NULL RETURNING account"
+        )
+
+    def stored(self, account):
+        """How many polls of the account are stored."""
+        return len(judge.runs(self.url)[account])
+
+    def wait_until_each_stored(self, more):
+        """So many polls of each account more than now."""
+        before = {name: len(own) for name, own in judge.runs(self.url).items()}
+        names = [name for (name,) in judge.rows(self.url, "SELECT account FROM due")]
+        assert names
+
+        def stored():
+            runs = judge.runs(self.url)
+            return all(len(runs[name]) >= before.get(name, 0) + more for name in names)
+
+        judge.wait_for(stored, f"{more} more polls of each account are stored")
+
+    def judged(self):
+        """Nothing is leased, stored twice or half; all polls are complete. Returns the runs of each account."""
+        assert judge.rows(self.url, "SELECT * FROM due WHERE lease_until IS NOT NULL") == []
+        outcomes = {outcome for own in judge.runs(self.url).values() for outcome in own}
+        assert outcomes == {"complete"}
+        return judge.check(self.url, self.controllers.count)
 
 
 @pytest.fixture
-def fleet(tmp_path, database, broker):
-    """Starts workers on the database and the broker; all are stopped at the end of the test."""
-    with contextlib.ExitStack() as stack:
-
-        def start(accounts, *more, clock_s=0):
-            command = ["worker", "--inventory", database, "--accounts", accounts, *more]
-            if broker:
-                command += ["--broker", broker.url]
-            number = len(list(tmp_path.glob("worker-*.log"))) + 1
-            worker = Worker(command, tmp_path / f"worker-{number}.log", clock_s=clock_s)
-            stack.callback(worker.end)
-            return worker
-
-        yield start
+def fleet(tmp_path, database, broker, controllers):
+    """All its workers are stopped at the end of the test."""
+    made = Fleet(tmp_path, database, broker, controllers)
+    yield made
+    made.end()
+    for each in made.workers:  # pytest shows it where a test failed
+        print(f"--- {each.log.name} (process {each.process.pid})\n{each.without_log()[-20_000:]}")

@@ -20,13 +20,16 @@ THROTTLED = 429
 
 
 class Controllers:
-    """``url(account)`` is the account's controller. ``requests`` has (account, what, monotonic time) of each one."""
+    """``url(account)`` is the account's controller. ``requests`` has (account, status, monotonic time) of each one.
+
+    ``refuse``: accounts whose requests are all refused, each with a status and a text; with 429, the text is that of Retry-After.
+    """
 
     def __init__(self, count=COUNT):
         self.count = count
         self.requests = []
         self.most_at_once = 0
-        self.throttle = None  # (account, requests so far) -> seconds to wait, or None to answer
+        self.refuse = {}
         self._at_once = 0
         self._rounds = defaultdict(int)
         self._held: dict[str, list] = {}  # account: the event that lets it go on
@@ -60,12 +63,17 @@ class Controllers:
 
     def wait_for_polls(self, count):
         """Until this many more have begun than now."""
+        wanted = self.polls() + count
+        self._wait(lambda: sum(self._rounds.values()) >= wanted, f"{count} more polls begin")
+
+    def wait_for_requests(self, count):
+        """Until so many have come in all."""
+        self._wait(lambda: len(self.requests) >= count, f"{count} requests come")
+
+    def _wait(self, fact, what):
         with self._changed:
-            wanted = sum(self._rounds.values()) + count
-            if not self._changed.wait_for(
-                lambda: sum(self._rounds.values()) >= wanted, timeout=WAIT_S
-            ):
-                raise AssertionError(f"{count} more polls did not begin within {WAIT_S} s")
+            if not self._changed.wait_for(fact, timeout=WAIT_S):
+                raise AssertionError(f"within {WAIT_S} s it was not so: {what}")
 
     @contextlib.contextmanager
     def held(self, account):
@@ -87,13 +95,12 @@ class Controllers:
         account, _, resource = path.strip("/").partition("/data/")
         is_sites = resource == SITES
         with self._changed:
-            self.requests.append((account, "sites" if is_sites else "services", time.monotonic()))
+            status, text = self.refuse.get(account, (200, ""))
+            self.requests.append((account, status, time.monotonic()))
             self._at_once += 1
             self.most_at_once = max(self.most_at_once, self._at_once)
-            wait = self.throttle(account, len(self.requests)) if self.throttle else None
-            if not is_sites and wait is None:
+            if not is_sites and status == 200:
                 self._rounds[account] += 1
-                self._changed.notify_all()
             number = self._rounds[account]
             held = self._held.get(account)
             if held and (held.entered.is_set() or not is_sites):
@@ -101,11 +108,15 @@ class Controllers:
             if held:
                 held.round = number
                 held.entered.set()
+            self._changed.notify_all()
         try:
             if held:
                 held.go.wait(WAIT_S)
-            if wait is not None:
-                return THROTTLED, {"Retry-After": str(wait)}, {}
+            if status == THROTTLED:
+                return status, {"Retry-After": text}, {}
+            if status != 200:
+                error = {"error-tag": "operation-failed", "error-message": text}
+                return status, {}, {"ietf-restconf:errors": {"error": [error]}}
             return 200, {}, self._document(account, number, is_sites)
         finally:
             with self._changed:

@@ -9,9 +9,10 @@ import time
 import pytest
 
 from inventory import Inventory
-from tests.cluster import judge, services, workers
+from tests.cluster import judge, leaks, services, workers
 from tests.cluster.provider import COUNT, FAMILY, PROVIDER
 from tests.daemons import WAIT_S
+from tests.fakes.canaries import FORMS, PASSWORD
 from tests.inventories import poll
 from tests.inventories import server as ec2
 from tests.postgresql import FAST, IMMEDIATE
@@ -110,3 +111,14 @@ def test_inventories_behind_pgbouncer_share_connections(database):
                 poll(inventory, minute, [ec2("i-1", f"web-{minute}")], account=shop)
         assert one.check() == []
         assert {entry.name for entry in other.list()} == {"web-8"}
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_a_secret_is_found_in_each_form_and_wherever_it_stands(tmp_path, form):
+    file = tmp_path / "a" / "b.bin"
+    file.parent.mkdir()
+    for before in range(leaks.PART):
+        file.write_bytes(bytes(before) + form(PASSWORD).encode(errors="replace") + b"\xff")
+        assert [*leaks.in_files(leaks.files(tmp_path), PASSWORD)] == [str(file)]
+    file.write_text(f"{{'password': '***', 'of': '{SHOPS}'}}" * 100)
+    assert leaks.in_files(leaks.files(tmp_path), PASSWORD) == {}

@@ -1,6 +1,7 @@
 """Processes of ``flexlocal worker`` for tests: started, stopped, killed, paused, and with another clock."""
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -35,6 +36,15 @@ class Worker:
 
     def text(self):
         return self.log.read_text(encoding="utf-8", errors="replace")
+
+    def without_log(self):
+        """What it wrote, but for the log of its handlers."""
+        return "\n".join(line for line in self.text().splitlines() if "\tTarget(" not in line)
+
+    def results(self):
+        """A dict of each poll that it made: what it writes in a line of JSON."""
+        lines = [line for line in self.text().splitlines() if line.startswith('{"')]
+        return [row for row in map(json.loads, lines) if "outcome" in row]
 
     def kill(self):
         """SIGKILL, to its children too."""
