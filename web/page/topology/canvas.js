@@ -2,9 +2,10 @@
 
 import cytoscape from "../vendor/cytoscape.esm.min.mjs";
 import { make } from "../dom.js";
-import { changeWords, colours, kindWords, nameOf, stateOf, stateWords } from "./marks.js";
+import { changeWords, colours, kindWords, nameOf, stateOf, stateWords, written } from "./marks.js";
 
 const LEGIBLE = 70; // pixels: what is expanded is shown so large that its boxes are at least so wide
+const VISIBLE = 18; // pixels: what is chosen is wider
 const MARGIN = 24;
 const ARROW = 29; // Cytoscape's size of an arrow of a thin line
 const SHEET = "__________cytoscape_stylesheet";
@@ -21,7 +22,7 @@ export function canvas(element, on) {
     container: element,
     elements: [],
     layout: { name: "preset" },
-    style: [],
+    style: styleOf(colours()),
     autoungrabify: true,
     boxSelectionEnabled: false,
     selectionType: "single",
@@ -50,7 +51,6 @@ export function canvas(element, on) {
     cy.batch(() => {
       cy.elements().remove();
       cy.add(elementsOf(picture, paint));
-      cy.style(styleOf(paint));
     });
     select(selected);
   }
@@ -78,17 +78,21 @@ export function canvas(element, on) {
       const widths = children.map((each) => box(each).renderedWidth()).filter(Boolean);
       if (widths.length && Math.min(...widths) < LEGIBLE) move(box(key));
     },
-    /** Moves only if it is out of sight or too small to see. */
+    /** Moves only if it is out of sight, or too small to see. */
     show(key) {
-      const found = box(key);
+      const found = box(key).isNode?.() ? box(key) : box(key).connectedNodes();
       if (found.empty()) return;
-      const at = found.renderedBoundingBox({ includeLabels: false });
-      const seen = at.x1 >= 0 && at.y1 >= 0 && at.x2 <= cy.width() && at.y2 <= cy.height() && at.w > 18;
-      if (!seen) move(found.isNode() ? found.union(cy.nodes().filter((each) => each.id() === each.data("parentKey"))) : found.connectedNodes());
+      const small = found.renderedWidth() < VISIBLE;
+      const at = found.renderedPosition();
+      if (small) move(box(found.data("node").parent || key).union(found));
+      else if (at.x < 0 || at.y < 0 || at.x > cy.width() || at.y > cy.height()) cy.center(found);
     },
     view: () => ({ zoom: cy.zoom(), pan: { ...cy.pan() }, width: cy.width() }),
     restore: (view) => cy.viewport(view),
-    repaint: (picture) => draw(picture),
+    repaint(picture) {
+      cy.style(styleOf(colours()));
+      draw(picture);
+    },
     end: () => cy.destroy(),
     cy,
   };
@@ -148,9 +152,9 @@ function edgeOf(edge, picture, paint, nodes) {
       id: edge.key, edge, source: edge.from, target: edge.to,
       w: small * (0.012 + 0.008 * Math.log2(edge.count)) * (hit ? 2 : 1), size: small * 0.12, arrow: (small * (picture.focus ? 0.25 : 0.11)) / ARROW,
       z: 2 * Math.max(...ends.map((each) => depthOf(each, nodes))) - 1, // above the boxes that hold the ends, below what these hold
-      text: change ? `${changeWords({ changes: edge.changes, count: edge.count })}` : edge.count > 1 ? edge.count.toLocaleString("en") : "",
+      text: change ? `${changeWords({ changes: edge.changes, count: edge.count })}` : edge.count > 1 ? written(edge.count) : "",
       line: change ? paint.change(change) : hit ? paint.of("--bad") : edge.evidence ? paint.of("--accent") : paint.of("--line-strong"),
-      dash: change === "gone" ? "dashed" : edge.evidence ? "dotted" : "solid",
+      dash: change === "gone" ? "dashed" : "solid", start: edge.evidence ? "circle" : "none",
     },
   };
 }
@@ -168,7 +172,7 @@ function styleOf(paint) {
       width: "data(w)", height: "data(h)", shape: "data(shape)", "background-color": paint.of("--raised"), "background-opacity": 1,
       "border-width": "data(border)", "border-color": "data(line)", "border-style": "data(dash)", opacity: "data(dim)",
       label: "data(text)", "font-size": "data(size)", "font-family": "system-ui, DejaVu Sans, sans-serif", color: paint.of("--text"),
-      "text-valign": "center", "text-halign": "center", "text-wrap": "wrap", "text-max-width": 1e6, "min-zoomed-font-size": 5,
+      "text-valign": "center", "text-halign": "center", "text-wrap": "wrap", "text-max-width": 1e6, "line-height": 1.2, "min-zoomed-font-size": 5,
       "z-index": "data(z)", "z-index-compare": "manual", "overlay-opacity": 0,
     } },
     { selector: "node.open", style: {
@@ -178,10 +182,10 @@ function styleOf(paint) {
     { selector: "node.chosen", style: { "underlay-color": paint.of("--accent"), "underlay-opacity": 0.5, "underlay-padding": "data(pad)" } },
     { selector: "edge", style: {
       width: "data(w)", "line-color": "data(line)", "line-style": "data(dash)", "curve-style": "straight", "target-arrow-shape": "triangle",
-      "target-arrow-color": "data(line)", "arrow-scale": "data(arrow)", "z-index": "data(z)", "z-index-compare": "manual", opacity: 0.75,
+      "target-arrow-color": "data(line)", "source-arrow-shape": "data(start)", "source-arrow-color": "data(line)", "arrow-scale": "data(arrow)", "z-index": "data(z)", "z-index-compare": "manual",
       label: "data(text)", "font-size": "data(size)", "min-zoomed-font-size": 8, color: paint.of("--text"),
       "text-background-color": paint.of("--panel"), "text-background-opacity": 0.85, "text-background-padding": 1, "overlay-opacity": 0,
     } },
-    { selector: "edge.near, edge.chosen", style: { "line-color": paint.of("--accent"), "target-arrow-color": paint.of("--accent"), opacity: 1, "z-index": 60 } },
+    { selector: "edge.near, edge.chosen", style: { "line-color": paint.of("--accent"), "target-arrow-color": paint.of("--accent"), "source-arrow-color": paint.of("--accent"), "z-index": 60 } },
   ];
 }

@@ -1,7 +1,7 @@
 // What is known of the chosen node or link, with what can be done about it; and what breaks with it.
 
 import { make } from "../dom.js";
-import { STATES, changeWords, kindWords, nameOf, stateWords } from "./marks.js";
+import { STATES, changeWords, kindWords, nameOf, stateWords, written } from "./marks.js";
 
 const MOST = 50; // links that are listed
 
@@ -24,7 +24,7 @@ function nodeDetails(node, picture, context, actions) {
     resource && make("p", {}, make("code", { class: "short-id" }, resource.id), make("br"), make("span", { class: "quiet" }, `${resource.type} of `), make("bdi", {}, resource.account)),
     node.kind === "more" && make("p", {}, "These are not drawn. They are in ", make("a", { href: context.href("resources", accountOf(node, picture)) }, "the list of resources"), "."),
     make("div", { class: "row" },
-      node.children > 0 && make("button", { type: "button", on: { click: () => actions.open(node.key) } }, node.expanded ? "Collapse" : `Expand (${node.children.toLocaleString("en")})`),
+      node.children > 0 && make("button", { type: "button", on: { click: () => actions.open(node.key) } }, node.expanded ? "Collapse" : `Expand (${written(node.children)})`),
       resource && make("a", { class: "button", href: context.href("resource", { id: resource.id, account: resource.account, type: resource.type }) }, "Resource page"),
       resource && make("button", { type: "button", on: { click: () => actions.focus(node) } }, "Focus"),
       resource && make("button", { type: "button", id: "stop", on: { click: () => actions.stop(node) } }, "What if this stops?"),
@@ -69,7 +69,7 @@ function edgeDetails(edge, picture, actions) {
   const ends = [edge.from, edge.to].map((key) => picture.nodes.find((each) => each.key === key));
   const button = (node) => make("button", { type: "button", class: "as-link", on: { click: () => actions.select(node.key) } }, make("bdi", {}, nameOf(node)));
   return [
-    make("h3", {}, edge.count > 1 ? `${edge.count.toLocaleString("en")} links` : "Link"),
+    make("h3", {}, edge.count > 1 ? `${written(edge.count)} links` : "Link"),
     make("p", {}, button(ends[0]), " depends on ", button(ends[1])),
     make("p", {}, `Types: ${typesOf(edge)}`),
     changeWords({ changes: edge.changes, count: edge.count }) && make("p", {}, changeWords({ changes: edge.changes, count: edge.count })),

@@ -9,6 +9,9 @@ const KINDS = {
   circuit: "--kind-circuit", wan_link: "--kind-circuit",
 };
 
+const numbers = new Intl.NumberFormat("en"); // one for all: each one takes a while to make
+export const written = (number) => numbers.format(number);
+
 /** What a node shows: what would break if something was asked about, else its own state. */
 export const stateOf = (node) => node.impact ?? node.state;
 
@@ -17,7 +20,7 @@ export function stateWords(node) {
   const counts = node.impact !== undefined ? node.impacts : node.states;
   const known = Object.entries(counts || {}).filter(([word]) => word !== "up");
   if (node.count > 1 && known.length) {
-    return known.reverse().map(([word, count]) => `${STATES[word]} ${count.toLocaleString("en")} ${word}`).join(", ");
+    return known.reverse().map(([word, count]) => `${STATES[word]} ${written(count)} ${word}`).join(", ");
   }
   if (node.impact === "unknown") return node.count > 1 ? "" : "○ not affected";
   return `${STATES[stateOf(node)] || "○"} ${stateOf(node)}`;
@@ -26,13 +29,13 @@ export function stateWords(node) {
 /** "+ 2 added, − 1 gone"; of a resource "+ added". */
 export function changeWords(node) {
   const found = Object.entries(node.changes || {});
-  return found.map(([word, count]) => `${CHANGES[word] || "✎"} ${node.count > 1 ? `${count.toLocaleString("en")} ` : ""}${word}`).join(", ");
+  return found.map(([word, count]) => `${CHANGES[word] || "✎"} ${node.count > 1 ? `${written(count)} ` : ""}${word}`).join(", ");
 }
 
 export function kindWords(node) {
   if (node.kind === "more") return "not drawn";
   const kind = (node.resource?.kind || node.kind).replaceAll("_", " ");
-  return node.count > 1 ? `${kind} · ${node.count.toLocaleString("en")}` : kind;
+  return node.count > 1 ? `${kind} · ${written(node.count)}` : kind;
 }
 
 /** A region of an account may have no name. */

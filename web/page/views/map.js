@@ -20,13 +20,13 @@ export async function show(root, params, context) {
   const drawing = svg("svg", { role: "group", "aria-label": "Map of places and lines. The tables below have the same.", preserveAspectRatio: "xMidYMid meet" });
   const frame = make("div", { class: "stage-frame map-frame" }, make("div", { class: "stage-tools" },
     tool("+", "Zoom in", () => zoom(1 / 1.6)), tool("−", "Zoom out", () => zoom(1.6)), tool("⤢", "Show all", () => move(viewOf(null, found.places))),
-    tool("🌍", "The whole world", () => move({ ...WORLD })),
+    tool("World", "The whole world", () => move({ ...WORLD })),
     tool("←", "Move left", () => pan(-0.2, 0)), tool("→", "Move right", () => pan(0.2, 0)), tool("↑", "Move up", () => pan(0, -0.2)), tool("↓", "Move down", () => pan(0, 0.2))), drawing);
 
   function draw() {
     drawing.setAttribute("viewBox", `${at.x} ${at.y} ${at.w} ${at.h}`);
     const unit = at.w / Math.max(320, drawing.clientWidth || 900); // degrees of a pixel
-    replace(drawing, svg("path", { class: "map-land", d: land }),
+    replace(drawing, [0, -360, 360].map((right) => svg("path", { class: "map-land", d: land, transform: `translate(${right})` })),
       bent(lines).filter((each) => !only || each.state === only).map((each) => lineOf(each, places, chosen)),
       found.places.map((each) => placeOf(each, unit, chosen, choose)));
   }

@@ -10,7 +10,7 @@ const COLUMN = 320; // of a focus, as web/focus.py has it
 let last = null; // the viewport of the last picture, so that a reload of the view does not move it
 
 export async function show(root, params, context) {
-  const snapshots = context.get("/snapshots", { limit: 1000 }).then((found) => found.items, () => []);
+  const snapshots = context.get("/snapshots").then((found) => found.items, () => []);
   const focused = () => params.get("focus");
   let picture = null;
   let number = 0; // of the newest request
@@ -139,8 +139,7 @@ export async function show(root, params, context) {
   // --- the controls -------------------------------------------------------------------------------------
 
   async function control() {
-    const accounts = await context.all("/accounts").then((found) => found, () => []);
-    const items = Array.isArray(accounts) ? accounts : accounts.items || [];
+    const { items } = await context.all("/accounts");
     const known = await snapshots;
     const choice = (name, label, values, none) => make("label", {}, label, make("select", { id: `by-${name}`, on: { change: (event) => context.set({ [name]: event.target.value }) } },
       none !== null && make("option", { value: "" }, none), values.map(([value, word]) => make("option", { value, selected: String(value) === (params.get(name) || "") }, word))));
@@ -167,7 +166,7 @@ export async function show(root, params, context) {
 
   if (params.has("show")) await reveal();
   await load();
-  control();
+  guarded(control);
   const [path, query] = question();
   context.same({ request: [path, query] });
   if (last && last.of === signature()) graph.restore(last);
@@ -198,5 +197,5 @@ function legend() {
       Object.entries(STATES).filter(([word]) => word !== "missing").map(([word, mark]) => [make("dt", { class: `state-${word}` }, mark), make("dd", {}, `${word}${{ up: "", degraded: ": dotted border", down: ": double border", unknown: ": no status was polled" }[word]}`)]),
       Object.entries(CHANGES).map(([word, mark]) => [make("dt", {}, mark), make("dd", {}, `${word}${word === "gone" ? ": dashed border" : ""}, when compared`)]),
       make("dt", {}, "→"), make("dd", {}, "from what depends to what it needs; the number is how many links"),
-      make("dt", {}, "┄"), make("dd", {}, "a link between two accounts; choose it for its evidence"))));
+      make("dt", {}, "•→"), make("dd", {}, "with a dot at its start: a link between two accounts; choose it for its evidence"))));
 }
