@@ -15,7 +15,7 @@ LATER := demo-aws demo-openstack
 FAMILIES := servers networks volumes appliances circuits vca_status wan_links
 DEMO_INVENTORY := dist/demo-inventory.db
 
-.PHONY: audit bench bench-check bench-inventory bench-topology bench-write benchmark build checked coverage demo docs fuzz fuzz-guided mutants test test-cluster test-faults test-inventory test-inventory-kill test-long test-postgres test-pythons test-shuffled vendor-test wheels lint format test-openstack record-aws record-openstack record-netbox record-simulated record-later expected readme lock sbom sign verify clean
+.PHONY: audit bench bench-check bench-inventory bench-page bench-topology bench-write benchmark build checked coverage demo docs fuzz fuzz-guided mutants test test-cluster test-faults test-inventory test-inventory-kill test-long test-postgres test-pythons test-shuffled vendor-test wheels lint format test-openstack record-aws record-openstack record-netbox record-simulated record-later expected readme lock sbom sign verify clean
 
 demo: $(VENV)/.demo
 	@for account in $(ACCOUNTS); do for family in $(FAMILIES); do \
@@ -149,6 +149,15 @@ bench-inventory: $(VENV)/.test
 # The graph of an inventory with 100,000 resources: loads it, and asks for impacts, paths and causes.
 bench-topology: $(VENV)/.test
 	$(PY) -m benchmarks.topology
+
+# What a reader of the page waits for, in a headless Chromium: the topology drawn, and a search of RESOURCES resources.
+# A million take some minutes, 4 GB of memory, and 5 GB in the folder for temporary files.
+bench-page: $(VENV)/.test
+	$(PY) -m benchmarks.page --resources $(RESOURCES)
+
+# Takes the docs' pictures of the page anew, of the demo accounts, in a headless Chromium.
+pictures: $(VENV)/.test
+	$(PY) -m tools.pictures
 
 # What make test does in part: SIGKILL before every statement of a poll, and 1,000 stories of polls.
 test-inventory: $(VENV)/.test

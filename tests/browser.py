@@ -4,7 +4,9 @@ Chromium is Debian's package, or what CHROMIUM names; Playwright drives it. It l
 loopback. Whatever the page reports as an error fails the test, unless the test expects it.
 """
 
+import asyncio
 import contextlib
+import dataclasses
 import datetime
 import fcntl
 import os
@@ -15,6 +17,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Optional
+from urllib.parse import urlencode
 
 import pytest
 
@@ -78,6 +81,74 @@ def serving(application: Any) -> Iterator[str]:
             server.should_exit = True
             thread.join(LIMIT_S)
             assert not thread.is_alive(), "the server did not stop"
+
+
+class Streams:
+    """An application whose streams of events can be cut, as a proxy or a sleeping laptop does it.
+
+    ``resumed``: the Last-Event-ID of each request for events; None: it had none.
+    """
+
+    def __init__(self, application: Any):
+        self.application = application
+        self.resumed: list[Optional[str]] = []
+        self._cuts: set[asyncio.Event] = set()
+        self._loop: Optional[asyncio.AbstractEventLoop] = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http" or not scope["path"].endswith("/events"):
+            await self.application(scope, receive, send)
+            return
+        last = dict(scope["headers"]).get(b"last-event-id")
+        self.resumed.append(None if last is None else last.decode())
+        self._loop, cut = asyncio.get_running_loop(), asyncio.Event()
+        self._cuts.add(cut)
+        stream = asyncio.ensure_future(self.application(scope, receive, send))
+        waiting = asyncio.ensure_future(cut.wait())
+        await asyncio.wait({stream, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        self._cuts.discard(cut)
+        waiting.cancel()
+        if not stream.done():
+            stream.cancel()
+            await asyncio.wait({stream})
+            await send({"type": "http.response.body", "body": b""})
+
+    def cut(self) -> None:
+        """Ends all streams, also of another thread."""
+        for each in [*self._cuts]:
+            assert self._loop is not None
+            self._loop.call_soon_threadsafe(each.set)
+
+
+@dataclasses.dataclass(frozen=True)
+class Site:
+    address: str
+    file: Path  # its inventory
+    streams: Streams
+
+    def url(self, view: Optional[str] = None, **parameters: Any) -> str:
+        named = {"view": view, **parameters} if view else parameters
+        return f"{self.address}/?{urlencode(named, doseq=True)}"
+
+
+@contextlib.contextmanager
+def site_of(file: Path, **settings: Any) -> Iterator[Site]:
+    """The service and its page over an inventory; ``settings`` as ``web.service.Settings`` has them."""
+    from inventory import Inventory
+    from web.app import create
+    from web.service import Settings
+    from web.tokens import Tokens
+
+    beside = file.parent
+    with Inventory(file) as inventory:
+        given = {"tokens": Tokens(beside / "tokens.json"), "views_file": beside / "views.json"}
+        streams = Streams(create(Settings(inventory, **{**given, **settings})))
+        with serving(streams) as address:
+            try:
+                yield Site(address, file, streams)
+            finally:
+                streams.application.service.stop()
+                streams.cut()
 
 
 class Problems(list[str]):
@@ -156,6 +227,16 @@ def browser():
 
 
 @pytest.fixture(scope="module")
+def site(demo_file, tmp_path_factory):
+    """The service over an inventory of the file's own."""
+    if reason := why_not():
+        pytest.skip(reason)
+    file = tmp_path_factory.mktemp("site") / "inventory.db"
+    with site_of(shutil.copyfile(demo_file, file), writes=True, demo=True) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
 def window(browser):
     """A context with one page, used by all tests of a file: a new one costs 0.4 s of CPU time."""
     context = browser.new_context(viewport=WIDE, locale="en-GB", timezone_id="Europe/Dublin")
@@ -176,7 +257,15 @@ def page(window):
     window.evaluate("try { localStorage.clear(); sessionStorage.clear(); } catch {}")
     window.context.clear_cookies()
     window.unroute_all()
-    window.goto("about:blank")
+
+
+SHOWN = "#main:not([aria-busy]) > :is(.view, .problem)"
+
+
+def show(page: Any, address: str) -> None:
+    """Goes there, and waits until the view is there."""
+    page.goto(address)
+    page.wait_for_selector(SHOWN)
 
 
 def pictured(page: Any, file: Path) -> None:

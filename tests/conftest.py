@@ -18,7 +18,7 @@ import urllib3
 from flexlocal import cassettes
 from shared.engine.deadline import Deadline
 from shared.transport import decode
-from tests.browser import browser, demo_file, page, why_not, window  # noqa: F401
+from tests.browser import browser, demo_file, page, site, why_not, window  # noqa: F401
 from tests.postgresql import VARIABLE, Databases
 
 decode.orjson = None  # the zips have none; tests/test_decode.py reads JSON both ways

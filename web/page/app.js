@@ -13,6 +13,7 @@ const HOLD_MS = 250; // so long the old rows of a view stay, so that it does not
 
 let info = null; // GET /info
 let shownView = null;
+let shownSearch = null;
 let leaving = new AbortController(); // of the requests of the view that is shown
 let wanted = 0; // number of the newest rendering
 
@@ -112,8 +113,8 @@ async function render() {
     if (attached || number !== wanted) return;
     attached = true;
     replace(main, root);
-    main.removeAttribute("aria-busy");
     shownView = view;
+    shownSearch = location.search;
     window.scrollTo(0, top);
     if (!again && started) main.focus({ preventScroll: true });
   };
@@ -139,6 +140,7 @@ async function render() {
     clearTimeout(holding);
   }
   attach();
+  main.removeAttribute("aria-busy"); // all of it is there
   started = true;
   if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
   if (!again) announce(document.title);
@@ -200,7 +202,9 @@ document.addEventListener("click", (event) => {
   event.preventDefault();
   go(target.pathname + target.search);
 });
-window.addEventListener("popstate", render);
+window.addEventListener("popstate", () => {
+  if (location.search !== shownSearch) render(); // else it went to a place of this view
+});
 
 const frame = header({ href, go, render, can, info: () => info, get: (path, query) => api.get(path, query), logOut: leave });
 
@@ -226,4 +230,4 @@ async function start() {
   await (info || here().view === "login" ? render() : signIn());
 }
 
-if (document.getElementById("keys")) await start();
+if (document.getElementById("keys")) start(); // not awaited: the login imports this module
