@@ -15,7 +15,7 @@ LATER := demo-aws demo-openstack
 FAMILIES := servers networks volumes appliances circuits vca_status wan_links
 DEMO_INVENTORY := dist/demo-inventory.db
 
-.PHONY: audit bench bench-check bench-inventory bench-page bench-topology bench-write benchmark build checked coverage demo docs fuzz fuzz-guided mutants test test-cluster test-faults test-inventory test-inventory-kill test-long test-postgres test-pythons test-shuffled vendor-test wheels lint format test-openstack record-aws record-openstack record-netbox record-simulated record-later expected readme lock sbom sign verify clean
+.PHONY: audit bench bench-check bench-inventory bench-page bench-topology bench-write benchmark build checked coverage demo docs fuzz fuzz-guided mutants test test-cluster test-deploy test-faults test-inventory test-inventory-kill test-long test-postgres test-pythons test-shuffled vendor-test wheels worker lint format test-openstack record-aws record-openstack record-netbox record-simulated record-later expected readme lock sbom sign verify clean
 
 demo: $(VENV)/.demo
 	@for account in $(ACCOUNTS); do for family in $(FAMILIES); do \
@@ -177,6 +177,13 @@ test-postgres: $(VENV)/.postgresql
 test-cluster: $(VENV)/.postgresql
 	$(PY) -m pytest -m cluster tests/cluster
 
+# What a host, or an image, has that runs flexlocal worker: no tests, no tools.
+worker: $(VENV)/.worker
+
+# The files of deploy/ against Kubernetes' schemas and systemd's own check.
+test-deploy: $(VENV)/.deploy
+	$(PY) -m pytest -m "deploy or not deploy" tests/test_deploy.py
+
 # Records the demo accounts' cassettes anew: AWS from moto's server, OpenStack from the services at
 # the auth_url in cassettes/accounts.yaml, NetBox from the answers of a real one in the folder RECORDINGS, and
 # the rest from a simulator each. One cell or handler alone: see docs/develop/recording.md.
@@ -269,6 +276,14 @@ $(VENV)/.lab: $(VENV)/.test requirements/lab.lock
 
 $(VENV)/.postgresql: $(VENV)/.test requirements/postgresql.lock
 	$(PIP) $(LOCKED) requirements/postgresql.lock
+	touch $@
+
+$(VENV)/.worker: $(VENV)/.demo requirements/cluster.lock
+	$(PIP) $(LOCKED) requirements/cluster.lock
+	touch $@
+
+$(VENV)/.deploy: $(VENV)/.test requirements/deploy.lock
+	$(PIP) $(LOCKED) requirements/deploy.lock
 	touch $@
 
 $(VENV)/.fuzz: $(VENV)/.test requirements/fuzz.lock

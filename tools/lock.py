@@ -67,6 +67,18 @@ LOCKS = (
         BESIDE_TEST,
     ),
     Lock(
+        "requirements/cluster.lock",
+        "What `make worker` installs besides, for workers on many machines",
+        ("requirements/postgresql.txt", "requirements/cluster.txt"),
+        BESIDE_TEST,
+    ),
+    Lock(
+        "requirements/deploy.lock",
+        "What `make test-deploy` installs besides",
+        ("requirements/deploy.txt",),
+        BESIDE_TEST,
+    ),
+    Lock(
         "requirements/fuzz.lock",
         "What `make fuzz-guided` installs besides",
         ("requirements/fuzz.txt",),
