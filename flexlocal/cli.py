@@ -272,6 +272,7 @@ command(
     click.option("--threads", type=int, default=4, show_default=True, metavar="NUMBER", help="Polls side by side."),
     click.option("--lease", default="30s", show_default=True, metavar="TIME", help="After which others poll what a killed worker had."),
     click.option("--grace", default="60s", show_default=True, metavar="TIME", help="What polls that run get to end when stopped."),
+    click.option("--listen", metavar="HOST:PORT", help="Serve /metrics for Prometheus, /healthz and /readyz, such as on 127.0.0.1:9464."),
     accounts_file,
     _format(("table", "ndjson")),
     text="Poll what is due in the inventory, beside any number of other workers.\n\nflexlocal schedule says what that is. All accounts of the accounts file that are scheduled, unless some are named; until SIGTERM or Ctrl-C. Exit status: 0; 1 if a poll was given up or hangs; 2 for bad usage.",

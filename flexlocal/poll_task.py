@@ -71,6 +71,7 @@ class Result:
     gone: Optional[int] = None
     calls: int = 0  # requests that were sent, and how many of them were retries
     retries: int = 0
+    run: Optional[int] = None  # its number in the inventory, if it is of resources and stored
     error: Optional[str] = None
     trace: Optional[str] = None  # of a bug
     not_stored: bool = (
@@ -275,6 +276,7 @@ class _Poll:
             added=stored.added,
             changed=stored.changed,
             gone=stored.gone,
+            run=stored.run,
             error="; ".join(poll_scopes.failures(scopes).values()) or None,
         )
 

@@ -1,6 +1,7 @@
 """``flexlocal worker``: polls what is due, beside as many others on as many machines as there are."""
 
 import contextlib
+import functools
 import os
 import queue
 import secrets
@@ -11,16 +12,18 @@ import time
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Callable, Optional, TextIO
+from typing import TYPE_CHECKING, Any, Callable, Optional
 
-from flexlocal import inventories, options, poll, poll_workers, terminal
+from flexlocal import inventories, options, poll, poll_workers, terminal, worker_http
 from flexlocal.account import Account
 from flexlocal.families import families
 from flexlocal.options import BadUsage, unknown
 from flexlocal.poll_credentials import Credentials
-from flexlocal.poll_report import in_words, row_of, time_text
 from flexlocal.poll_task import FAILED, LOST, Result, Store, Task
 from flexlocal.poll_task import poll as poll_task
+from flexlocal.worker_events import Events, Lines, about
+from flexlocal.worker_metrics import Metrics
+from flexlocal.worker_report import Report, id_of
 from inventory.errors import InventoryError
 from shared.engine.runtime import DEADLINE_S
 
@@ -70,6 +73,8 @@ class Claims:
         self._held: dict[Task, float] = {}  # since when
         self._number = 0
         self._stopped = threading.Event()
+        self.loop = worker_http.Heartbeat("the worker's loop", monotonic)
+        self.leases = worker_http.Heartbeat("prolonging leases", monotonic, lease_s)
 
     def next(self, late_s: float = 0) -> Optional[Task]:
         """Raises InventoryError."""
@@ -107,10 +112,13 @@ class Claims:
             else:
                 self._inventory.release(claim, AGAIN_S if result.not_stored else 0)
 
-    def give_up(self, task: Task) -> None:
-        """Others may have it at once."""
+    def give_up(self, task: Task) -> float:
+        """Others may have it at once. Returns for how many seconds it was held."""
+        with self._lock:
+            since = self._held.get(task, self._monotonic())
         with contextlib.suppress(InventoryError):
             self._inventory.release(self._let_go(task))
+        return self._monotonic() - since
 
     def _let_go(self, task: Task) -> "Claim":
         with self._lock:
@@ -141,46 +149,13 @@ class Claims:
         def beat() -> None:
             while not self._stopped.wait(self._lease_s / BEATS):
                 self.prolong()
+                self.leases.beat()
 
         threading.Thread(target=beat, daemon=True, name="leases").start()
         try:
             yield
         finally:
             self._stopped.set()
-
-
-class Report:
-    """A line for each poll: words, or JSON."""
-
-    def __init__(self, out: TextIO, as_json: bool):
-        self._out, self._as_json = out, as_json
-        self._lock = threading.Lock()
-        self._trouble = False
-
-    def add(self, result: Result) -> None:
-        claim = result.task.claim
-        with self._lock:
-            if result.error:
-                terminal.say(f"{result.task.label}: {result.error}")
-            if result.trace and terminal.verbose:
-                for line in result.trace.splitlines():
-                    terminal.say(line)
-            row = row_of(result)
-            if claim is not None:
-                row.update(
-                    worker=claim.worker, attempt=claim.attempt, due_at=time_text(claim.due_at)
-                )
-            line = f"{time_text(result.ended_at)} {result.task.label}: {in_words(result)}"
-            self._out.write(f"{terminal.as_json(row) if self._as_json else line}\n")
-            self._out.flush()
-
-    def trouble(self, error: Optional[InventoryError]) -> None:
-        """That the inventory can't be reached, and that it can again: once each."""
-        if error is not None and not self._trouble:
-            terminal.say(f"nothing can be claimed now: {error}")
-        if error is None and self._trouble:
-            terminal.say("the inventory can be reached again")
-        self._trouble = error is not None
 
 
 def run(args: SimpleNamespace) -> int:
@@ -195,14 +170,37 @@ def run(args: SimpleNamespace) -> int:
     accounts = {account.name: account for account in poll.chosen_accounts(args)}
     credentials = Credentials(accounts.values())
     credentials.ask()
-    report = Report(sys.stdout, args.format == "ndjson")
     name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
+    listen = None if args.listen is None else worker_http.address(args.listen)
+    stdout, as_events = sys.stdout, args.format == "ndjson"
     # a replay takes the place of all connections of the process: nothing may run beside it
     count = 1 if any(account.demo for account in accounts.values()) else args.threads
     with inventories.opened(args.inventory, create=True) as inventory:
         claims = Claims(inventory, accounts, args.families, lease_s, name)
-        with contextlib.redirect_stdout(terminal.Output()):
+        metrics = Metrics(inventory.due, inventory.ages) if listen else None
+        count_event = metrics.count if metrics else lambda event: None
+        events = Events(name, stdout if as_events else None, count_event)
+        report = Report(events, None if as_events else stdout)
+        with contextlib.ExitStack() as stack:
+            if listen and metrics:
+                checks: dict[str, worker_http.Check] = {
+                    "inventory": functools.partial(_wrong_with, inventory),
+                    "loop": claims.loop.check,
+                    "leases": claims.leases.check,
+                }
+                stack.enter_context(worker_http.serving(listen, metrics, checks))
+            log = Lines(events) if as_events else terminal.Output()
+            stack.enter_context(contextlib.redirect_stdout(log))
             return serve(claims, Store(inventory, claims.now), credentials, report, count, grace_s)
+
+
+def _wrong_with(inventory: "Inventory") -> Optional[str]:
+    """Whether it can be reached, and its schema is that of this release."""
+    try:
+        inventory.check_schema()
+    except InventoryError as error:
+        return str(error)
+    return None
 
 
 def serve(
@@ -215,30 +213,32 @@ def serve(
 ) -> int:
     """Claims polls and runs ``count`` of them side by side, until a signal; returns the exit status."""
     events: Any = queue.SimpleQueue()
-    workers = poll_workers.Workers(
-        lambda task: poll_task(task, store, None, credentials), count, events
-    )
+
+    def polled(task: Task) -> Result:
+        with about(id_of(task)):
+            return poll_task(task, store, None, credentials)
+
+    workers = poll_workers.Workers(polled, count, events)
 
     def ended(result: Result) -> None:
         claims.ended(result, result.task in store.stored)
         store.stored.discard(result.task)
-        report.add(result)
+        report.ended(result)
 
     with poll_workers.stopped_by_signals(events), claims.prolonged():
         hangs = _claim_until_stopped(claims, workers, events, ended, report, count)
         for task in workers.drop_waiting():
             claims.give_up(task)
         if hangs:
-            terminal.say(f"{hangs[0].label}: hangs; this worker ends, and another one may poll it")
+            text = f"{hangs[0].label}: hangs; this worker ends, and another one may poll it"
+            report.note("hangs", text, "error")
         elif running := workers.running:
             names = ", ".join(task.label for task in running)
-            terminal.say(
-                f"stopping: {names} may end within {grace_s} s; a second signal stops at once"
-            )
+            text = f"stopping: {names} may end within {grace_s} s; a second signal stops at once"
+            report.note("stopping", text)
         given_up = poll_workers.finish(workers, store, events, ended, grace_s, time.monotonic)
         for task in given_up:
-            claims.give_up(task)
-            terminal.say(f"{task.label}: given up; nothing of this poll is stored")
+            report.gave_up(task, claims.give_up(task))
     return poll.FAILED_STATUS if given_up or hangs else 0
 
 
@@ -253,6 +253,7 @@ def _claim_until_stopped(
     """Returns the polls that hang, which end it too."""
     look_at, busy = 0.0, 0
     while not (hangs := claims.hanging):
+        claims.loop.beat()
         while busy < count and time.monotonic() >= look_at:
             try:
                 task = claims.next() if busy or claims.claimable() else None
@@ -264,6 +265,7 @@ def _claim_until_stopped(
             if task is None:
                 look_at = time.monotonic() + LOOK_S
                 break
+            report.claimed(task)
             workers.add(task)
             busy += 1
         event = poll_workers.next_within(events, poll_workers.AWAKE_S)

@@ -41,12 +41,13 @@ def poll_id(account: str, family: str, handler: str, attempt: int) -> str:
 
 
 class Events:
-    """Writes events, and passes each one to ``count``. Thread-safe; a log that can't be written fails no poll."""
+    """Writes events to ``out``, if there is one, and passes each to ``count``. Thread-safe; a log that can't be written
+    fails no poll."""
 
     def __init__(
         self,
         worker: str,
-        out: TextIO,
+        out: Optional[TextIO],
         count: Count = lambda event: None,
         now: Callable[[], datetime.datetime] = lambda: datetime.datetime.now(datetime.timezone.utc),
     ):
@@ -64,11 +65,12 @@ class Events:
             "poll": _poll.get(),
         }
         row = {key: each for key, each in {**row, **facts}.items() if each is not None}
-        line = json.dumps(row, default=str, ensure_ascii=False)
-        line = visible(line, lambda character: json.dumps(character)[1:-1])
-        with self._lock, contextlib.suppress(OSError, ValueError):
-            self._out.write(line + "\n")
-            self._out.flush()
+        if self._out is not None:
+            line = json.dumps(row, default=str, ensure_ascii=False)
+            line = visible(line, lambda character: json.dumps(character)[1:-1])
+            with self._lock, contextlib.suppress(OSError, ValueError):
+                self._out.write(line + "\n")
+                self._out.flush()
         self._count(row)
 
 

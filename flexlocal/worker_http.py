@@ -5,8 +5,10 @@ No token: nothing of it is secret, and nothing can be changed. Listen where only
 
 import contextlib
 import http.server
+import importlib.util
 import json
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -22,10 +24,15 @@ Check = Callable[[], Optional[str]]  # None, or what is wrong, without secrets
 
 
 class Heartbeat:
-    """Shows that the worker's loop still turns: it calls ``beat`` each time."""
+    """Shows that something is still done again and again: it calls ``beat`` each time.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic):
-        self._clock = clock
+    ``what`` it is; ``within_s``: how long it may take, if that is more than BEAT_S.
+    """
+
+    def __init__(
+        self, what: str, clock: Callable[[], float] = time.monotonic, within_s: float = BEAT_S
+    ):
+        self._what, self._clock, self._within_s = what, clock, max(within_s, BEAT_S)
         self._at = clock()
 
     def beat(self) -> None:
@@ -33,13 +40,19 @@ class Heartbeat:
 
     def check(self) -> Optional[str]:
         silent = self._clock() - self._at
-        return None if silent <= BEAT_S else f"the worker's loop has stood still for {silent:.0f} s"
+        return (
+            None if silent <= self._within_s else f"{self._what}: stands still for {silent:.0f} s"
+        )
 
 
 def address(text: str) -> tuple[str, int]:
     """Of ``HOST:PORT`` or ``[IPv6]:PORT``. Raises BadUsage."""
     host, colon, port = text.rpartition(":")
     host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if sys.version_info < (3, 10):
+        raise BadUsage("--listen needs prometheus-client, and so Python 3.10 or newer")
+    if importlib.util.find_spec("prometheus_client") is None:
+        raise BadUsage("--listen needs prometheus-client, of the extra [cluster]")
     if not colon or not host or not port.isdecimal() or int(port) > 65535:
         raise BadUsage(f"--listen {text!r} should be HOST:PORT, such as 127.0.0.1:9464")
     return host, int(port)

@@ -34,8 +34,15 @@ class Metrics:
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
     ):
-        from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+        from prometheus_client import (
+            CollectorRegistry,
+            Counter,
+            Gauge,
+            Histogram,
+            disable_created_metrics,
+        )
 
+        disable_created_metrics()  # a series more for each counter, which nobody asks for
         self._plan, self._ages, self._clock, self._now = plan, ages, clock, now
         self._registry = CollectorRegistry()
         self._reading = threading.Lock()

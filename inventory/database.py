@@ -133,6 +133,16 @@ def _revision(connection: Connection, url: URL) -> Union[str, None]:
     return str(found)
 
 
+def check_current(connection: Connection, url: URL) -> None:
+    """That no other release has changed the schema since this one opened the database. Raises NewerSchema."""
+    found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    if found != REVISION:
+        raise errors.NewerSchema(
+            f"{name(url)} has the schema {found} now, this release knows {REVISION}",
+            "stop this process, and start that of the other release; nothing of this call was stored",
+        )
+
+
 def _migrate(connection: Connection) -> None:
     """In the connection's transaction, so that a migration which stops half-way leaves the old schema."""
     from alembic import command  # half a second, which only a new or an old database pays

@@ -157,6 +157,7 @@ class Inventory:
     @contextlib.contextmanager
     def _writing(self) -> Iterator[Connection]:
         with database.meaning(self._url), database.writing(self._engine) as connection:
+            database.check_current(connection, self._url)  # a newer release may have come
             yield connection
 
     def _written(self, action: Callable[[Connection], T]) -> T:
@@ -350,7 +351,13 @@ class Inventory:
     ) -> int:
         """How many accounts have a poll that could be claimed now."""
         with self._reading() as connection:
+            database.check_current(connection, self._url)
             return due.claimable(connection, accounts, families)
+
+    def check_schema(self) -> None:
+        """That the database can be reached, and no newer release has changed its tables. Raises NewerSchema."""
+        with self._reading() as connection:
+            database.check_current(connection, self._url)
 
     # --- asking ---
 

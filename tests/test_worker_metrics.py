@@ -250,7 +250,7 @@ def get(where, path):
 def test_metrics_health_and_readiness_are_served():
     clock: list = [0.0]
     wrong: list = [None]
-    heartbeat = worker_http.Heartbeat(lambda: clock[0])
+    heartbeat = worker_http.Heartbeat("the loop", lambda: clock[0])
 
     def database():
         if wrong[0]:
@@ -270,7 +270,7 @@ def test_metrics_health_and_readiness_are_served():
         status, _, text = get(where, "/readyz")
         assert (status, json.loads(text)) == (503, {
             "ready": False,
-            "checks": {"heartbeat": "the worker's loop has stood still for 61 s", "database": "OSError"},
+            "checks": {"heartbeat": "the loop: stands still for 61 s", "database": "OSError"},
         })  # fmt: skip
         assert get(where, "/healthz")[0] == 200
         heartbeat.beat()
