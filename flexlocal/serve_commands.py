@@ -209,17 +209,14 @@ def _run(settings: "Settings", listening: socket.socket, tls: Optional[tuple[str
         ssl_keyfile=tls[1] if tls else None,
     )
     server: Any = uvicorn.Server(config)
-    handle = server.handle_exit
 
-    def stop(*of: Any) -> None:
+    def stop(*_: Any) -> None:
         app.service.stop()  # streams end by themselves
-        handle(*of)
+        server.force_exit = server.should_exit  # a second signal
+        server.should_exit = True
 
-    server.handle_exit = stop
-    try:
-        server.run(sockets=[listening])
-    except KeyboardInterrupt:  # uvicorn sends the signal again when it has ended
-        return 0
+    server.handle_exit = stop  # uvicorn's own sends the signal again when all has ended
+    server.run(sockets=[listening])
     return 0
 
 

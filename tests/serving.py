@@ -1,16 +1,34 @@
 """The REST service in this process: what its tests share."""
 
+import atexit
 import contextlib
 import datetime
+import functools
+import shutil
+import tempfile
 import warnings
+from pathlib import Path
 
 from inventory import Inventory
-from tests.inventories import UTC
+from tests.inventories import UTC, store_example
 
 BASE = "/api/v1"
 HERE = "http://127.0.0.1"
 EVERY_SCOPE = ("read:inventory", "write:snapshots", "write:views", "run:polls")
 OTHERS = ("demo-openstack", "demo-netbox", "demo-juju", "demo-osm", "demo-tapi", "demo-ietf_l2vpn")
+
+
+@functools.cache
+def _example():
+    folder = Path(tempfile.mkdtemp(prefix="cmp-serving-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    store_example(folder / "shop.db")
+    return folder / "shop.db"
+
+
+def copy_example(folder):
+    """The file of an inventory with two accounts, shop and lab: see tests/inventories.py."""
+    return Path(shutil.copy(_example(), folder / "shop.db"))
 
 
 class Clock:

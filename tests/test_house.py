@@ -18,6 +18,7 @@ SHARED = sorted((ROOT / "shared").rglob("*.py"))
 INVENTORY = sorted((ROOT / "inventory").rglob("*.py"))
 TOPOLOGY = sorted((ROOT / "topology").rglob("*.py"))
 WEB = sorted((ROOT / "web").rglob("*.py"))
+WEB = sorted((ROOT / "web").rglob("*.py"))
 PROVIDERS = sorted((ROOT / "shared" / "providers").rglob("*.py"))
 
 
@@ -99,6 +100,33 @@ def test_the_service_knows_the_inventory_and_the_topology():
         assert not [name for name in imports(file) if name.split(".")[0] == "web"], file
 
 
+def test_the_service_knows_the_topology_and_the_inventory_alone():
+    """And nothing but the command line knows the service."""
+    assert WEB
+    for file in WEB:
+        rooms = {name.split(".")[0] for name in imports(file)}
+        assert rooms.isdisjoint({"flexlocal", "modules", "shared"}), file
+    for file in INVENTORY + TOPOLOGY + MODULES + SHARED:
+        assert not [name for name in imports(file) if name.split(".")[0] == "web"], file
+
+
+def test_operations_read_an_inventory_as_the_caller_may_see_it():
+    """By web/limited.py: a read past it would show a limited token what is of other accounts. What writes is elsewhere."""
+    reads = re.compile(r"\.inventory\.(\w+)")
+    writes = {"take_snapshot", "pin_snapshot", "remove_snapshot", "open_window", "close_window"}
+    for file in WEB:
+        text = file.read_text(encoding="utf-8")
+        past = set(reads.findall(re.sub(r"seen\.inventory|found\.inventory", "", text)))
+        assert past <= {*writes, *READ_PAST.get(file.name, ())}, file
+
+
+# name -> what it reads past the limit, and why that shows nothing
+READ_PAST = {
+    "about.py": {"last_run"},  # whether the inventory can be read
+    "snapshots.py": {"window"},  # to close one, which takes a token for all accounts
+}
+
+
 def test_nothing_but_the_inventory_loads_the_database():
     """Not even its name does, nor what its commands consist of: each loads it when it opens one."""
     names = [f"flexlocal.{file.stem}" for file in (ROOT / "flexlocal").glob("*.py")]
@@ -106,7 +134,8 @@ def test_nothing_but_the_inventory_loads_the_database():
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert {"alembic", "sqlalchemy", "sqlite3"}.isdisjoint(done.stdout.split())
+    heavy = {"alembic", "anyio", "fastapi", "pydantic", "sqlalchemy", "sqlite3", "uvicorn"}
+    assert heavy.isdisjoint(done.stdout.split())
 
 
 def test_cells_do_not_import_one_another():
@@ -260,6 +289,7 @@ def test_no_file_is_named_after_nothing():
         *SHARED,
         *INVENTORY,
         *TOPOLOGY,
+        *WEB,
         *(ROOT / "flexlocal").glob("*.py"),
         *(ROOT / "tools").glob("*.py"),
     ]

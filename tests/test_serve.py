@@ -10,8 +10,8 @@ pytest.importorskip("fastapi", reason="the REST service needs Python 3.10 and th
 
 from flexlocal.__main__ import main
 from inventory import Inventory
-from tests.inventories import at, network, poll, server, store_example
-from tests.serving import BASE, operations, service
+from tests.inventories import at, network, poll, server
+from tests.serving import BASE, copy_example, operations, service
 
 LABEL = "before the changes"
 
@@ -25,7 +25,7 @@ def demo(demo_file, tmp_path_factory):
 @pytest.fixture
 def shop(tmp_path):
     """Two accounts: see tests/inventories.py; what is stored later, the test stores in ``client.inventory``."""
-    store_example(tmp_path / "shop.db")
+    copy_example(tmp_path)
     with service(tmp_path / "shop.db", tmp_path) as client:
         yield client
 

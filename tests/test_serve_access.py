@@ -10,8 +10,17 @@ pytest.importorskip("fastapi", reason="the REST service needs Python 3.10 and th
 
 from flexlocal import serve_polls
 from inventory import Inventory
-from tests.inventories import poll, server, store_example
-from tests.serving import BASE, EVERY_SCOPE, OTHERS, Clock, bearer, operations, service
+from tests.inventories import poll, server
+from tests.serving import (
+    BASE,
+    EVERY_SCOPE,
+    OTHERS,
+    Clock,
+    bearer,
+    copy_example,
+    operations,
+    service,
+)
 from web.callers import BURST, COOKIE, RATE, Rates
 from web.service import MayNotPoll
 from web.tokens import POLLS, READ, SNAPSHOTS
@@ -37,7 +46,7 @@ def demo(demo_file, tmp_path_factory):
 @pytest.fixture
 def shop(tmp_path):
     """Two accounts, shop and lab, that may be written, at a time that the test sets."""
-    store_example(tmp_path / "shop.db")
+    copy_example(tmp_path)
     clock = Clock()
     with service(tmp_path / "shop.db", tmp_path, now=clock.now, **WRITES) as client:
         client.clock = clock
@@ -252,7 +261,7 @@ def test_the_last_use_is_kept(shop):
 
 
 def test_where_tokens_are_none_is_needed_on_this_host_until_there_is_one(tmp_path):
-    store_example(tmp_path / "shop.db")
+    copy_example(tmp_path)
     with service(tmp_path / "shop.db", tmp_path) as client:
         assert client.get(f"{BASE}/info").status_code == 200
         mine = bearer(token(client))
@@ -403,7 +412,7 @@ def test_a_session_ends_with_its_token_and_after_twelve_hours(shop):
 
 
 def test_a_cookie_is_for_tls_alone_where_browsers_use_it(tmp_path):
-    store_example(tmp_path / "shop.db")
+    copy_example(tmp_path)
     with service(tmp_path / "shop.db", tmp_path, secure=True, hosts=None) as client:
         login = client.post(f"{BASE}/session", json={"token": token(client)})
         assert "Secure" in login.headers["set-cookie"].split("; ")
@@ -411,7 +420,7 @@ def test_a_cookie_is_for_tls_alone_where_browsers_use_it(tmp_path):
 
 
 def test_on_this_host_writes_need_what_other_sites_can_not_read(tmp_path):
-    store_example(tmp_path / "shop.db")
+    copy_example(tmp_path)
     with service(tmp_path / "shop.db", tmp_path, writes=True) as client:
         assert client.post(f"{BASE}/snapshots", json={}).status_code == 403
         csrf = client.get(f"{BASE}/session").json()["csrf"]
