@@ -98,6 +98,12 @@ class Server(daemons.Daemon):
     folder: Path
 
 
+def dump(url):
+    """All that a database holds, as SQL."""
+    done = subprocess.run([programs() / "pg_dump", url], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
 class Databases:
     """Makes databases on the server, and removes them."""
 

@@ -5,11 +5,15 @@ What they stored is judged from the database afterwards: see tests/cluster/judge
 
 import signal
 import time
+from urllib.parse import urlsplit
 
 import pytest
 
-from tests.cluster import judge
+from tests import postgresql
+from tests.cluster import judge, leaks, services
 from tests.cluster.conftest import EVERY, LEASE_S
+from tests.cluster.provider import THROTTLED
+from tests.fakes.canaries import FORMS, PASSWORD
 from tests.postgresql import FAST, IMMEDIATE
 
 pytestmark = pytest.mark.cluster
@@ -59,22 +63,17 @@ def test_a_worker_that_is_paused_past_its_lease_stores_nothing_of_it(fleet, cont
         paused.pause()
         before = fleet.stored("shop-000")
         judge.wait_for(lambda: fleet.stored("shop-000") > before, "another one took over")
+    seen = len(paused.results())
     paused.resume()
-    judge.wait_for(
-        lambda: [row for row in paused.results() if row["outcome"] == "lost"],
-        "the paused one found that its poll is no longer its own",
-    )
-    done = len(paused.results())
-    judge.wait_for(
-        lambda: fleet.due_now() or len(paused.results()) > done, "it polls others afterwards"
-    )
+
+    def polls_again():
+        fleet.due_now()
+        return [row for row in paused.results()[seen:] if row["outcome"] == "complete"]
+
+    judge.wait_for(polls_again, "the one that was paused makes other polls")
     fleet.stop()
     fleet.judged()
     assert held.round not in judge.rounds(fleet.url, "shop-000")
-
-
-def test_a_worker_that_is_paused_while_it_stores(fleet):
-    """Its transaction has locks: the server ends it, and then another worker polls."""
 
 
 @pytest.mark.parametrize("broker", ["rabbitmq", "redis"], indirect=True)
@@ -125,3 +124,72 @@ def test_a_worker_whose_clock_is_wrong(fleet, controllers):
     ((first, last),) = judge.rows(fleet.url, "SELECT min(started_at), max(ended_at) FROM run")
     assert begin - 5 < first / 1e6 < last / 1e6 < begin + took + BUSY_S
     assert all(each.results() for each in fleet.workers)
+
+
+@pytest.mark.parametrize("broker", ["none"], indirect=True)
+def test_workers_behind_pgbouncer(fleet):
+    fleet.schedule(10)
+    with services.pgbouncer(fleet.url) as pooler:
+        fleet.start(3, database=pooler.url)
+        for _ in range(3):
+            fleet.wait_until_each_stored(1)
+            fleet.due_now()
+        fleet.stop()
+    fleet.judged()
+
+
+@pytest.mark.parametrize("broker", ["none"], indirect=True)
+def test_a_throttled_provider_is_polled_no_faster_by_ten_workers_than_by_one(fleet, controllers):
+    """Of a provider that may be polled once at a time, one account is throttled: it rests, whoever else has time."""
+    fleet.schedule(4, "--per-provider", "1")
+    controllers.refuse["shop-000"] = THROTTLED, "100000"  # so long that no poll waits for it
+    counts = []
+    for more in (1, 9):
+        judge.rows(fleet.url, "UPDATE due_account SET not_before = 0 RETURNING 1")
+        before = len(controllers.requests)
+        fleet.start(more, "--threads", "4")
+        judge.wait_for(
+            lambda: any(
+                status == THROTTLED
+                for _, status, _ in controllers.requests[before:]  # noqa: B023
+            ),
+            "the account is throttled",
+        )
+        for _ in range(5):
+            fleet.due_now()
+            fleet.wait_until_each_stored(1, but="shop-000")
+        counts.append(sum(name == "shop-000" for name, _, _ in controllers.requests[before:]))
+    fleet.stop()
+    assert controllers.most_at_once == 1
+    assert counts[0] == counts[1] <= 2
+    judge.check(fleet.url, controllers.count)
+
+
+def test_no_secret_is_where_others_can_read(fleet, controllers, server, broker):
+    """In no file of the broker's and the database's, and in nothing that workers write."""
+    fleet.schedule(6, secret=PASSWORD)
+    controllers.refuse["shop-001"] = 403, " ".join(form(PASSWORD) for form in FORMS.values())
+    with controllers.held("shop-000") as held:
+        fleet.start(2)
+        held.wait()
+        killed = fleet.worker_of("shop-000")
+        killed.kill()  # what it was told to do is still in the broker
+        fleet.wait_until_each_stored(1)
+        if broker:
+            assert leaks.in_files(leaks.files(broker.folder), PASSWORD) == {}
+            broker.restart()  # it writes all that it knows
+            fleet.due_now()
+            fleet.wait_until_each_stored(1)
+            assert leaks.in_files(leaks.files(broker.folder), PASSWORD) == {}
+    fleet.workers.remove(killed)
+    fleet.stop()
+    assert {*judge.runs(fleet.url)["shop-001"]} == {"failed"}
+    judge.rows(fleet.url, "SELECT pg_switch_wal()")
+    assert leaks.in_files(leaks.files(server.folder), PASSWORD) == {}
+    dump = fleet.folder / "dump.sql"
+    dump.write_text(postgresql.dump(fleet.url))
+    logs = [each.log for each in (killed, *fleet.workers)]
+    assert leaks.in_files([dump, *logs], PASSWORD) == {}
+    passwords = {urlsplit(each.url).password for each in (server, broker) if each}
+    for log in logs:
+        assert not [each for each in passwords if each in log.read_text()]
