@@ -226,6 +226,7 @@ def serve(
         report.ended(result)
 
     with poll_workers.stopped_by_signals(events), claims.prolonged():
+        report.note("started", "polls what is due, until it is stopped")
         hangs = _claim_until_stopped(claims, workers, events, ended, report, count)
         for task in workers.drop_waiting():
             claims.give_up(task)

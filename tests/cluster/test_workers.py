@@ -8,11 +8,13 @@ import time
 from urllib.parse import urlsplit
 
 import pytest
+import requests
 
 from tests import postgresql
 from tests.cluster import judge, leaks, services
 from tests.cluster.conftest import EVERY, LEASE_S
 from tests.cluster.provider import THROTTLED
+from tests.daemons import free_port
 from tests.fakes.canaries import FORMS, PASSWORD
 from tests.postgresql import FAST, IMMEDIATE
 
@@ -147,7 +149,10 @@ def test_a_throttled_provider_is_polled_no_faster_by_ten_workers_than_by_one(fle
     for more in (1, 9):
         judge.rows(fleet.url, "UPDATE due_account SET not_before = 0 RETURNING 1")
         before = len(controllers.requests)
-        fleet.start(more, "--threads", "4")
+        fleet.start(more)
+        judge.wait_for(
+            lambda: all('"started"' in each.text() for each in fleet.workers), "all are there"
+        )
         judge.wait_for(
             lambda: any(
                 status == THROTTLED
@@ -170,9 +175,13 @@ def test_no_secret_is_where_others_can_read(fleet, controllers, server, broker):
     fleet.schedule(6, secret=PASSWORD)
     controllers.refuse["shop-001"] = 403, " ".join(form(PASSWORD) for form in FORMS.values())
     with controllers.held("shop-000") as held:
-        fleet.start(2)
+        ports = {}
+        for port in (free_port(), free_port()):
+            fleet.start(1, "--listen", f"127.0.0.1:{port}")
+            ports[fleet.workers[-1]] = port
         held.wait()
         killed = fleet.worker_of("shop-000")
+        del ports[killed]
         killed.kill()  # what it was told to do is still in the broker
         fleet.wait_until_each_stored(1)
         if broker:
@@ -182,6 +191,10 @@ def test_no_secret_is_where_others_can_read(fleet, controllers, server, broker):
             fleet.wait_until_each_stored(1)
             assert leaks.in_files(leaks.files(broker.folder), PASSWORD) == {}
     fleet.workers.remove(killed)
+    metrics = fleet.folder / "metrics"
+    (port,) = ports.values()
+    metrics.write_text(requests.get(f"http://127.0.0.1:{port}/metrics", timeout=judge.WAIT_S).text)
+    assert "failed" in metrics.read_text()
     fleet.stop()
     assert {*judge.runs(fleet.url)["shop-001"]} == {"failed"}
     judge.rows(fleet.url, "SELECT pg_switch_wal()")
@@ -189,7 +202,7 @@ def test_no_secret_is_where_others_can_read(fleet, controllers, server, broker):
     dump = fleet.folder / "dump.sql"
     dump.write_text(postgresql.dump(fleet.url))
     logs = [each.log for each in (killed, *fleet.workers)]
-    assert leaks.in_files([dump, *logs], PASSWORD) == {}
+    assert leaks.in_files([dump, metrics, *logs], PASSWORD) == {}
     passwords = {urlsplit(each.url).password for each in (server, broker) if each}
     for log in logs:
         assert not [each for each in passwords if each in log.read_text()]

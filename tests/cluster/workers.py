@@ -39,7 +39,8 @@ class Worker:
 
     def without_log(self):
         """What it wrote, but for the log of its handlers."""
-        return "\n".join(line for line in self.text().splitlines() if "\tTarget(" not in line)
+        lines = self.text().splitlines()
+        return "\n".join(line for line in lines if '"event": "log"' not in line)
 
     def results(self):
         """A dict of each poll that it made: what it writes in a line of JSON."""
