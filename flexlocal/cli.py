@@ -270,6 +270,7 @@ command(
     click.option("--family", "families", multiple=True, metavar="FAMILY", help="Only this family (may be repeated).", shell_complete=_families),
     click.option("--inventory", metavar="FILE-or-URL", help="The inventory, instead of $FLEXLOCAL_INVENTORY."),
     click.option("--threads", type=int, default=4, show_default=True, metavar="NUMBER", help="Polls side by side."),
+    click.option("--broker", metavar="URL", help="Polls are carried by Celery: amqp://, amqps://, redis:// or rediss://; instead of $FLEXLOCAL_BROKER."),
     click.option("--lease", default="30s", show_default=True, metavar="TIME", help="After which others poll what a killed worker had."),
     click.option("--grace", default="60s", show_default=True, metavar="TIME", help="What polls that run get to end when stopped."),
     click.option("--listen", metavar="HOST:PORT", help="Serve /metrics for Prometheus, /healthz and /readyz, such as on 127.0.0.1:9464."),

@@ -34,6 +34,12 @@ class Credentials:
         self._locks = {name: threading.Lock() for name in self._accounts}
         self._read: dict[str, tuple[float, Union[accounts.Account, AccountsError]]] = {}
 
+    def anew(self) -> "Credentials":
+        """For a process that was forked: with what was typed, and locks of its own."""
+        new = Credentials(self._accounts.values(), clock=self._clock)
+        new._kept_s, new._typed = self._kept_s, self._typed
+        return new
+
     def ask(self) -> None:
         """Ask for what a person has to type."""
         for name, account in self._accounts.items():

@@ -25,6 +25,15 @@ _lock = threading.Lock()
 _progress_is_open = False  # the progress line has no newline yet
 
 
+def _forked() -> None:
+    """Another thread may have had the lock when the process was forked."""
+    global _lock
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_forked)
+
+
 def prepare() -> None:
     """Escape characters that the terminal's encoding lacks, instead of failing."""
     for stream in (sys.stdout, sys.stderr):

@@ -1,6 +1,7 @@
 """``flexlocal worker``: polls what is due, beside as many others on as many machines as there are."""
 
 import contextlib
+import dataclasses
 import functools
 import os
 import queue
@@ -9,23 +10,23 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Callable, Optional
+from typing import TYPE_CHECKING, Any, Callable, Optional, TextIO
 
-from flexlocal import inventories, options, poll, poll_workers, terminal, worker_http
+from flexlocal import inventories, options, poll, poll_workers, terminal, worker_celery, worker_http
 from flexlocal.account import Account
 from flexlocal.families import families
 from flexlocal.options import BadUsage, unknown
 from flexlocal.poll_credentials import Credentials
 from flexlocal.poll_task import FAILED, LOST, Result, Store, Task
 from flexlocal.poll_task import poll as poll_task
-from flexlocal.worker_events import Events, Lines, about
+from flexlocal.worker_celery import LONGEST_POLL_S, LOOK_S, TROUBLE_S
+from flexlocal.worker_events import Count, Events, Lines, about
 from flexlocal.worker_metrics import Metrics
 from flexlocal.worker_report import Report, id_of
 from inventory.errors import InventoryError
-from shared.engine.runtime import DEADLINE_S
 
 if TYPE_CHECKING:
     from inventory import Inventory
@@ -33,10 +34,7 @@ if TYPE_CHECKING:
 
 SHORTEST_LEASE_S = 2
 BEATS = 3  # in the time of a lease
-LOOK_S = 1.0  # from one look at what is due to the next, where nothing was
-TROUBLE_S = 2.0  # the same where the inventory could not be reached
 AGAIN_S = 10.0  # until a poll is due again that could not be stored
-LONGEST_POLL_S = DEADLINE_S + 30  # then its lease is no longer prolonged: it hangs
 
 
 class DatabaseTime:
@@ -143,19 +141,51 @@ class Claims:
                 self._inventory.prolong(claim)
 
     @contextlib.contextmanager
-    def prolonged(self) -> "Any":
+    def prolonged(self) -> Iterator[None]:
         """Within it, a thread prolongs all leases."""
 
+        self.prolong_from_now_on()
+        try:
+            yield
+        finally:
+            self._stopped.set()
+
+    def prolong_from_now_on(self) -> None:
         def beat() -> None:
             while not self._stopped.wait(self._lease_s / BEATS):
                 self.prolong()
                 self.leases.beat()
 
         threading.Thread(target=beat, daemon=True, name="leases").start()
-        try:
-            yield
-        finally:
-            self._stopped.set()
+
+
+@dataclasses.dataclass(frozen=True)
+class Setup:
+    """What the command line asks for. Each process of a worker makes its own objects of it."""
+
+    inventory: Optional[str]
+    accounts: Mapping[str, Account]
+    families: Collection[str]
+    lease_s: float
+    grace_s: float
+    threads: int
+    listen: Optional[tuple[str, int]]
+    out: TextIO
+    as_events: bool
+
+    @property
+    def side_by_side(self) -> int:
+        """Polls in one process. A replay takes the place of all its connections: nothing may run beside it."""
+        return 1 if any(account.demo for account in self.accounts.values()) else self.threads
+
+    def claims(self, inventory: "Inventory", name: str) -> Claims:
+        return Claims(inventory, self.accounts, self.families, self.lease_s, name)
+
+    def report(self, name: str, count: Count) -> tuple[Report, TextIO]:
+        """And what takes the place of stdout: what handlers print is their log."""
+        events = Events(name, self.out if self.as_events else None, count)
+        log: Any = Lines(events) if self.as_events else terminal.Output()
+        return Report(events, None if self.as_events else self.out), log
 
 
 def run(args: SimpleNamespace) -> int:
@@ -167,20 +197,21 @@ def run(args: SimpleNamespace) -> int:
     for name in args.families:
         if name not in families():
             raise unknown("family", name, families())
+    broker = args.broker or os.environ.get("FLEXLOCAL_BROKER")
+    if broker:
+        worker_celery.check(broker)
     accounts = {account.name: account for account in poll.chosen_accounts(args)}
     credentials = Credentials(accounts.values())
     credentials.ask()
     name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
     listen = None if args.listen is None else worker_http.address(args.listen)
-    stdout, as_events = sys.stdout, args.format == "ndjson"
-    # a replay takes the place of all connections of the process: nothing may run beside it
-    count = 1 if any(account.demo for account in accounts.values()) else args.threads
+    setup = Setup(
+        *(args.inventory, accounts, args.families, lease_s, grace_s, args.threads, listen),
+        *(sys.stdout, args.format == "ndjson"),
+    )
     with inventories.opened(args.inventory, create=True) as inventory:
-        claims = Claims(inventory, accounts, args.families, lease_s, name)
+        claims = setup.claims(inventory, name)
         metrics = Metrics(inventory.due, inventory.ages) if listen else None
-        count_event = metrics.count if metrics else lambda event: None
-        events = Events(name, stdout if as_events else None, count_event)
-        report = Report(events, None if as_events else stdout)
         with contextlib.ExitStack() as stack:
             if listen and metrics:
                 checks: dict[str, worker_http.Check] = {
@@ -189,9 +220,18 @@ def run(args: SimpleNamespace) -> int:
                     "leases": claims.leases.check,
                 }
                 stack.enter_context(worker_http.serving(listen, metrics, checks))
-            log = Lines(events) if as_events else terminal.Output()
+            store, count = Store(inventory, claims.now), metrics.count if metrics else _uncounted
+            if broker:
+                from flexlocal import worker_pool
+
+                return worker_pool.run(broker, setup, name, claims, store, credentials, count)
+            report, log = setup.report(name, count)
             stack.enter_context(contextlib.redirect_stdout(log))
-            return serve(claims, Store(inventory, claims.now), credentials, report, count, grace_s)
+            return serve(claims, store, credentials, report, setup.side_by_side, grace_s)
+
+
+def _uncounted(_: Mapping[str, Any]) -> None:
+    """Nobody asks."""
 
 
 def _wrong_with(inventory: "Inventory") -> Optional[str]:

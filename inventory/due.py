@@ -25,6 +25,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    cast,
     func,
     literal_column,
     or_,
@@ -253,7 +254,7 @@ def _mine(claim: Claim, now: ColumnElement[int]) -> list[ColumnElement[bool]]:
 def end(connection: Connection, mine: Claim, outcome: str) -> None:
     """The poll has ended, and is due again at the next multiple of its interval, and a random part. Raises NotMine."""
     now = clock(connection.dialect.name)
-    every = due.c.every_s * SECOND
+    every = cast(due.c.every_s, BigInteger) * SECOND
     slot = due.c.slot_at + every * ((now - due.c.slot_at) // every + 1)
     jitter = random.random() * min(mine.every_s * JITTER, LONGEST_JITTER_S)  # noqa: S311 - no secret
     values = {
@@ -278,11 +279,9 @@ def release(connection: Connection, mine: Claim, after_s: float) -> bool:
     """Let another worker have it, after so many seconds. False: it was not this worker's any more."""
     now = clock(connection.dialect.name)
     later = now + int(after_s * SECOND)
-    values = {
-        "worker": None,
-        "lease_until": None,
-        "next_at": case((due.c.next_at < later, later), else_=due.c.next_at),
-    }
+    values: dict[str, Any] = {"worker": None, "lease_until": None}
+    if after_s:
+        values["next_at"] = case((due.c.next_at < later, later), else_=due.c.next_at)
     return connection.execute(update(due).where(*_mine(mine, now)).values(values)).rowcount == 1
 
 
