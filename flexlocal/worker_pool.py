@@ -60,10 +60,10 @@ class Counts:
         os.set_blocking(self._writing, False)
         threading.Thread(target=self._read, daemon=True, name="counts").start()
 
-    def send(self, event: Mapping[str, Any]) -> None:
+    def send(self, happened: Mapping[str, Any]) -> None:
         """One write of less than 4 kB can't be cut by others; a full pipe loses it rather than hold up a poll."""
-        if event["event"] in ("claimed", "ended"):
-            line = json.dumps({key: event[key] for key in COUNTED if key in event})
+        if happened["event"] in ("claimed", "ended"):
+            line = json.dumps({key: happened[key] for key in COUNTED if key in happened})
             with contextlib.suppress(OSError):
                 os.write(self._writing, line.encode() + b"\n")
 
