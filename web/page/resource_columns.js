@@ -8,6 +8,11 @@ export function resourceLink(context, row, text = row.name || row.id) {
   return make("a", { class: "name", dir: "auto", href: context.href("resource", { id: row.id, account: row.account, type: row.type }) }, text);
 }
 
+/** Where the topology shows the resource of a row. */
+export function topologyHref(context, row, also = {}) {
+  return context.href("topology", { focus: row.id, faccount: row.account, ftype: row.type, ...also });
+}
+
 export function resourceColumns(context) {
   const field = (key, title, hidden = false) => ({ key, title, value: (row) => row[key], hidden });
   return [

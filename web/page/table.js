@@ -90,7 +90,7 @@ export function table(columns, rows, options) {
   return make("div", { class: "table" },
     make("div", { class: "table-bar" }, make("span", { class: "count" }, options.count || counted(rows.length, "row")),
       make("span", { class: "actions" }, options.also, picker, save)),
-    make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label },
+    make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `${label}, table` },
       make("table", {}, make("caption", { class: "hidden" }, label), head, body)),
     more);
 }

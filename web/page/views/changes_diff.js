@@ -72,7 +72,7 @@ function differences(rows, context, from, to) {
   return table(columns, rows, {
     context, label: "Differences", file: "changes",
     count: `${counted(rows.length, "row")}, one a changed field`,
-    also: from && make("a", { class: "button", href: context.href("topology", { from, to }) }, "On the graph"),
+    also: from && make("a", { class: "button", href: context.href("topology", { since: from, as_of: to === "now" ? null : to }) }, "On the graph"),
   });
 }
 

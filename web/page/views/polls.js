@@ -40,7 +40,7 @@ function scopesOf(scopes, context) {
     { key: "error", title: "What failed", value: (row) => row.error, cell: (row) => row.error || "" },
   ];
   return panel("Age of each scope",
-    make("p", {}, levelOf("ok", `${count("ok")} fresh`), "  ", levelOf("amber", `${count("amber")} past two intervals`), "  ", levelOf("red", `${count("red")} failed`)),
+    make("p", { class: "row" }, Object.entries({ red: "failed", amber: "past two intervals", ok: "fresh" }).filter(([level]) => count(level)).map(([level, word]) => levelOf(level, `${count(level)} ${word}`))),
     table(columns, rows, { context, label: "Scopes", name: "scopes", file: "scopes", count: counted(rows.length, "scope") }));
 }
 

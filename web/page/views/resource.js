@@ -3,7 +3,7 @@
 import { boundsOf, empty, idOf, make, panel, severityOf, stateOf, timeOf } from "../dom.js";
 import { bytes, changeOf } from "../change_words.js";
 import { plot } from "../plot.js";
-import { resourceLink } from "../resource_columns.js";
+import { resourceLink, topologyHref } from "../resource_columns.js";
 import { counted, table } from "../table.js";
 
 const SPANS = { "1d": ["a day", 86400], "7d": ["7 days", 7 * 86400], "30d": ["30 days", 30 * 86400], all: ["all", null] };
@@ -21,7 +21,7 @@ export async function show(root, params, context) {
     context.heading(found.name || found.id,
       found.console_url && make("a", { class: "button", href: found.console_url, target: "_blank", rel: "noopener noreferrer" }, "Provider's console ↗"),
       make("a", { class: "button", href: context.href("trouble", { tab: "impact", ...exactly }) }, "What if it stops?"),
-      make("a", { class: "button", href: context.href("topology", { focus: found.id, account: found.account, type: found.type }) }, "In the topology")),
+      make("a", { class: "button", href: topologyHref(context, found) }, "In the topology")),
     facts(found, context));
   if (found.exact === false) root.append(make("p", { class: "note" }, "Retention has removed the version of that time: this is the one before it."));
   if (found.gone) root.append(make("p", { class: "problem" }, "It is gone: ", boundsOf(found.gone), " (UTC). What is shown is the last that was known."));

@@ -15,7 +15,8 @@ export async function show(root, params, context) {
   const found = await context.get("/search", { q, ...filters, limit: 1000 });
   if (found.exact && params.has("go")) {
     context.set({ go: null }, { render: false, push: false }); // "back" leads to the list
-    await context.go("resource", found.exact);
+    const { account, type, id } = found.exact;
+    await context.go("resource", { id, account, type });
     return;
   }
   context.same({ cli: [["inventory", "search", q], filters], request: ["/search", { q, ...filters }] });

@@ -1,7 +1,7 @@
 // The parts of the view Trouble: a question to the topology each, and its rows.
 
 import { empty, make, stateOf, timeOf } from "../dom.js";
-import { resourceLink } from "../resource_columns.js";
+import { resourceLink, topologyHref } from "../resource_columns.js";
 import { counted, table } from "../table.js";
 
 // --- what is wrong, weak or unproven ---------------------------------------------------------------------
@@ -92,7 +92,7 @@ export async function impact(root, params, context) {
   context.same({ cli: [["topology", "impact", params.get("id")], { account: query.account, type: query.type, as_of: context.asOf }], request: ["/topology/impact", query] });
   const down = items.filter((row) => row.state === "down").length;
   root.append(make("p", {}, make("strong", {}, `${down} stop, ${items.length - down} are only weakened. `),
-    make("a", { href: context.href("topology", { focus: query.down, account: query.account, type: query.type, impact: 1 }) }, "Show it in the topology"), " · ",
+    make("a", { href: topologyHref(context, { id: query.down, account: query.account, type: query.type }, { down: query.down, depth: 3 }) }, "Show it in the topology"), " · ",
     make("a", { href: context.href("trouble", { tab: "customers", id: query.down, account: query.account, type: query.type }) }, "Which customers")));
   if (!items.length) root.append(empty("Nothing depends on it, as far as links are known.", "What is not known counts as up: the part “Missing links” lists what may be missing."));
   else {
@@ -192,7 +192,7 @@ const places = [
 
 const look = (context) => ({
   key: "look", title: "Topology", value: () => "",
-  cell: (row) => make("a", { href: context.href("topology", { focus: row.id, account: row.account, type: row.type }), "aria-label": `${row.name || row.id} in the topology` }, "show"),
+  cell: (row) => make("a", { href: topologyHref(context, row), "aria-label": `${row.name || row.id} in the topology` }, "show"),
 });
 
 const list = (items, more, what, columns, context) => table(columns, items, {
