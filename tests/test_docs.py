@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flexlocal import build
+from flexlocal import build, cli
 from flexlocal.__main__ import families, main
 from tests import test_add_a_cell
 from tests.built import MANIFEST, module
@@ -45,7 +45,7 @@ def test_every_command_is_of_a_kind_that_is_tested():
     [
         each
         for each in FLEXLOCAL
-        if not re.search(" (build|inventory|topology) ", each)
+        if not re.search(" (build|inventory|topology|serve) ", each)
         and COMMANDS[each] != "docs/operate/snapshots.md"
     ],
 )
@@ -53,6 +53,13 @@ def test_flexlocal_commands_run(command, monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert main(shlex.split(command)[1:]) == 0
     assert capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", [each for each in FLEXLOCAL if " serve " in each])
+def test_commands_that_serve_have_these_options(command):
+    """They would run on; tests/test_serve_command.py runs some."""
+    words = shlex.split(command)
+    assert cli.flexlocal.commands[words[1]].make_context(words[1], words[2:])
 
 
 @pytest.mark.parametrize("command", [each for each in FLEXLOCAL if " build " in each])
