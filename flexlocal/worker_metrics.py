@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Callable
 
+from shared.engine.runtime import DEADLINE_S
+
 if TYPE_CHECKING:
     from inventory.ages import Ages
 
@@ -17,6 +19,7 @@ PLACE = ("provider", "family")
 POLL = (*PLACE, "handler")
 BUCKETS_S = (0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1200)
 READ_EVERY_S = 15.0  # the inventory, however often somebody asks
+LONGEST_POLL_S = DEADLINE_S + 60  # then a poll that has not ended was killed
 LATE_S = 60.0  # after which what is due and not polled counts as late
 
 
@@ -70,9 +73,12 @@ class Metrics:
             "changes", "Resources that were added, changed or gone.", (*POLL, "what")
         )
         self._lost = counter("leases_lost", "Polls whose lease ran out: nothing was stored.")
-        self._running = Gauge(
+        # since when, by their ids: a process of the pool that is killed says no more
+        self._running: dict[str, float] = {}
+        running = Gauge(
             "flexlocal_polls_running", "Polls of this worker that run now.", registry=self._registry
         )
+        running.set_function(self._number_running)
         self._registry.register(self)
 
     def count(self, happened: Mapping[str, Any]) -> None:
@@ -83,9 +89,9 @@ class Metrics:
         labels = [happened[name] for name in POLL]
         if kind == "claimed":
             self._claims.labels(*labels).inc()
-            self._running.inc()
+            self._running[happened["poll"]] = self._clock()
             return
-        self._running.dec()
+        self._running.pop(happened["poll"], None)
         outcome = happened["outcome"]
         self._polls.labels(*labels, outcome).inc()
         self._seconds.labels(*labels).observe(happened["seconds"])
@@ -99,6 +105,13 @@ class Metrics:
             counted.labels(*labels).inc(happened.get(name) or 0)
         for what in ("added", "changed", "gone"):
             self._changes.labels(*labels, what).inc(happened.get(what) or 0)
+
+    def _number_running(self) -> int:
+        ended = self._clock() - LONGEST_POLL_S
+        for poll, since in list(self._running.items()):
+            if since < ended:
+                self._running.pop(poll, None)
+        return len(self._running)
 
     def text(self) -> tuple[bytes, str]:
         """And its content type."""

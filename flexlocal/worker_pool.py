@@ -19,7 +19,7 @@ from inventory.errors import InventoryError
 
 # of an event, what is counted: short enough to get through a pipe as a whole
 COUNTED = (
-    *("event", "provider", "family", "handler", "outcome", "seconds"),
+    *("event", "poll", "provider", "family", "handler", "outcome", "seconds"),
     *("calls", "retries", "count", "added", "changed", "gone"),
 )
 

@@ -221,8 +221,8 @@ def metrics():
 
     plan, ages = [due("a", late_s=90.0)], [Ages("aws", "servers", 2, 1, 1, at(0), at(0))]
     metrics = metrics_of(plan, ages)
-    metrics.count({"event": "claimed", **POLL})
-    metrics.count({"event": "ended", "outcome": "lost", "seconds": 1, **POLL})
+    metrics.count({"event": "claimed", "poll": "1", **POLL})
+    metrics.count({"event": "ended", "outcome": "lost", "seconds": 1, "poll": "1", **POLL})
     found = {}
     for family in text_string_to_metric_families(metrics.text()[0].decode()):
         for sample in family.samples:

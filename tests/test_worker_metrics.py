@@ -4,6 +4,7 @@ import datetime
 import io
 import json
 import logging
+import os
 import threading
 import urllib.error
 import urllib.request
@@ -124,16 +125,19 @@ def samples(metrics):
 
 
 def test_polls_are_counted_by_provider_family_and_handler(out):
-    metrics = metrics_of()
+    clock = [0.0]
+    metrics = metrics_of(clock=lambda: clock[0])
     events = Events("w1", out, metrics.count)
     for outcome, facts in (
         ("complete", {"seconds": 2, "count": 10, "added": 3, "changed": 2, "gone": 1, "calls": 5}),
         ("failed", {"seconds": 40, "calls": 7, "retries": 6, "error": "Unreachable: down"}),
         ("lost", {"seconds": 700}),
     ):
+        with about(f"secret-customer/{outcome}"):
+            events("claimed", account="secret-customer", **POLL)
+            events("ended", account="secret-customer", outcome=outcome, **POLL, **facts)
+    with about("secret-customer/4"):
         events("claimed", account="secret-customer", **POLL)
-        events("ended", account="secret-customer", outcome=outcome, **POLL, **facts)
-    events("claimed", account="secret-customer", **POLL)
     events("log", message="nothing to count")
     found = samples(metrics)
     place = ("aws", "servers", "get")
@@ -155,6 +159,10 @@ def test_polls_are_counted_by_provider_family_and_handler(out):
     assert found[("flexlocal_poll_seconds_bucket", *place, "2.5")] == 1
     assert found[("flexlocal_poll_seconds_bucket", *place, "600.0")] == 2
     assert b"secret-customer" not in metrics.text()[0]  # however many accounts there are
+    clock[0] = (
+        worker_metrics.LONGEST_POLL_S + 1
+    )  # its process was killed: nobody says that it ended
+    assert samples(metrics)[("flexlocal_polls_running",)] == 0
 
 
 def test_what_is_due_and_how_old_facts_are_is_read_from_the_inventory():
@@ -197,7 +205,7 @@ def test_the_inventory_is_read_as_often_as_stated_and_may_be_away():
     assert read == []
     assert [samples(metrics)["flexlocal_inventory_up",] for _ in range(3)] == [1, 1, 1]
     clock[0] = worker_metrics.READ_EVERY_S
-    metrics.count({"event": "claimed", **POLL})
+    metrics.count({"event": "claimed", "poll": "1", **POLL})
     assert samples(metrics)["flexlocal_inventory_up",] == 0
     assert samples(metrics)["flexlocal_claims_total", "aws", "servers", "get"] == 1
     assert b"s3cr3t" not in metrics.text()[0]
@@ -215,6 +223,31 @@ def test_ages_by_provider_and_family(inventory):
     assert volumes == Ages("juju", "volumes", 1, 1, 1, None, None)
     poll(inventory, 40, {"eu": [server("a")]})  # us is gone
     assert inventory.ages()[0] == Ages("acme", "servers", 3, 1, 1, at(20), at(30))
+
+
+def test_what_processes_of_a_pool_do_is_counted_in_the_one_that_serves():
+    """Celery's processes are forked; one that is killed while it writes spoils nothing."""
+    from flexlocal import worker_pool
+
+    came = threading.Semaphore(0)
+    counted = []
+    counts = worker_pool.Counts(lambda event: (counted.append(event), came.release()))
+    with about("shop/servers/get/1"):
+        for number in range(3):
+            process = os.fork()
+            if process == 0:
+                try:
+                    events = Events(f"child {number}", None, counts.send)
+                    events("ended", error="x" * 9000, seconds=number)
+                    os.write(counts._writing, b'{"cut')
+                finally:
+                    os._exit(0)
+            assert os.waitpid(process, 0)[1] == 0
+            os.write(counts._writing, b"\n")
+            assert came.acquire(timeout=WAIT_S)
+    assert counted == [
+        {"event": "ended", "poll": "shop/servers/get/1", "seconds": number} for number in range(3)
+    ]
 
 
 # --- health and readiness ---
