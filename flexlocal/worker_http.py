@@ -58,11 +58,6 @@ def address(text: str) -> tuple[str, int]:
     return host, int(port)
 
 
-def text(where: tuple[str, int]) -> str:
-    host, port = where
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
 @contextlib.contextmanager
 def serving(
     where: tuple[str, int], metrics: Metrics, checks: Mapping[str, Check]
