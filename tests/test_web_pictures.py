@@ -61,6 +61,7 @@ def test_what_breaks_is_marked_in_groups_and_around_a_resource(demo):
     assert account["impacts"] == {"degraded": len(hit), "down": 1}
     around = get(demo, "/topology/focus", **ROUTER, depth=2, down=router["key"])
     assert {row["label"] for row in around["nodes"] if row["impact"] == "degraded"} <= hit
+    assert get(demo, "/topology/focus", id=router["key"], depth=2, down=router["id"]) == around
     get(demo, "/topology/focus", 400, **ROUTER, depth=5)
     get(demo, "/topology/focus", 404, id="nothing")
 

@@ -19,14 +19,17 @@ Keys = Annotated[list[str], Query(max_length=1000, description="Keys of groups; 
 Down = Annotated[list[str], Query(max_length=200, description="What is down; may be repeated.")]
 
 
+def _number(
+    seen: Seen, view: View, text: str, account: Optional[str] = None, type: Optional[str] = None
+) -> int:
+    """The node with this key, as answers have it, or with this id or name."""
+    item = view.tree.by_key.get(text)
+    node = None if item is None else view.tree.items[item].node
+    return number_of(seen, view.graph, text, account, type) if node is None else node
+
+
 def _focals(seen: Seen, view: View, down: list[str]) -> dict[int, int]:
-    """Nodes by their keys, as answers have them, or by ids or names."""
-    found = {}
-    for text in down:
-        item = view.tree.by_key.get(text)
-        node = None if item is None else view.tree.items[item].node
-        found[number_of(seen, view.graph, text) if node is None else node] = DOWN
-    return found
+    return {_number(seen, view, text): DOWN for text in down}
 
 
 def _rows(view: View, numbers: Iterable[int]) -> list[Row]:
@@ -83,7 +86,7 @@ def focus_on(
     """What it depends on to the right, what depends on it to the left."""
     check_places(seen.inventory, {"account": account})
     view = seen.view(None if since is None else seen.moment("since", since))
-    number = number_of(seen, view.graph, id, account, type)
+    number = _number(seen, view, id, account, type)
     focals = _focals(seen, view, down)
     found = focus(
         view.graph,
@@ -103,7 +106,7 @@ def where(seen: ReadsAt, id: Needed, account: Text = None, type: Text = None) ->
     """Their keys, the outermost first: a picture in which all of them are expanded shows it."""
     check_places(seen.inventory, {"account": account})
     view = seen.view()
-    number = number_of(seen, view.graph, id, account, type)
+    number = _number(seen, view, id, account, type)
     above = [view.tree.items[each].key for each in view.tree.above(view.tree.of_node[number])]
     return Answer({**_rows(view, [number])[0], "expand": above[::-1]})
 

@@ -23,7 +23,7 @@ export function tree(on) {
     const can = node && node.children > 0;
     return make("li", {
       role: "treeitem", tabindex: "-1", "aria-level": level, "aria-setsize": size, "aria-posinset": place, "aria-selected": "false",
-      "aria-expanded": can || !node ? String(!node || node.expanded) : null, class: `level-${Math.min(level, 8)}`, data: { key },
+      "aria-expanded": can ? String(node.expanded) : null, class: `level-${Math.min(level, 8)}`, data: { key },
       on: { click: (event) => clicked(event, key, can) },
     },
     can && make("span", { class: "twist", "aria-hidden": "true" }, node.expanded ? "▾" : "▸"),

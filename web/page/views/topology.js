@@ -7,6 +7,7 @@ import { CHANGES, STATES, nameOf } from "../topology/marks.js";
 import { linesOf, linesOfFocus, tree } from "../topology/tree.js";
 
 const COLUMN = 320; // of a focus, as web/focus.py has it
+const LONGEST = 500; // characters of an id in an address
 let last = null; // the viewport of the last picture, so that a reload of the view does not move it
 
 export async function show(root, params, context) {
@@ -20,7 +21,7 @@ export async function show(root, params, context) {
     tool("+", "Zoom in", () => graph.zoom(1.4)), tool("−", "Zoom out", () => graph.zoom(1 / 1.4)), tool("⤢", "Show all", () => graph.fit()),
     tool("←", "Move left", () => graph.cy.panBy({ x: 80, y: 0 })), tool("→", "Move right", () => graph.cy.panBy({ x: -80, y: 0 })),
     tool("↑", "Move up", () => graph.cy.panBy({ x: 0, y: 80 })), tool("↓", "Move down", () => graph.cy.panBy({ x: 0, y: -80 })));
-  const details = make("section", { class: "panel details", "aria-label": "What is chosen", "aria-live": "polite" });
+  const details = make("section", { class: "panel details", "aria-label": "What is chosen" });
   const impact = make("div");
   const notes = make("div", { class: "notes" });
   const find = make("input", { type: "search", id: "find", value: params.get("find") || "", placeholder: "Find in the list", "aria-label": "Find in the list", on: { input: () => {
@@ -125,7 +126,8 @@ export async function show(root, params, context) {
     announce("Collapsed");
   }
 
-  const focus = (node) => context.set({ focus: node.resource.id, faccount: node.resource.account, ftype: node.resource.type, sel: node.key });
+  // an id that is too long for an address is named by its key
+  const focus = (node) => context.set({ focus: node.resource.id.length > LONGEST ? node.key : node.resource.id, faccount: node.resource.account, ftype: node.resource.type, sel: node.key });
   const stop = (node) => context.set({ down: node.key, sel: node.key });
 
   async function guarded(action) {
