@@ -12,11 +12,13 @@ TIME = {
     "exact(null)": "",
     # rounded outwards: the change lies within what is shown
     "between({after: '2026-11-22T10:00:59Z', before: '2026-11-22T10:14:01Z'})": "2026-11-22 between 10:00 and 10:15",
-    "between({after: '2026-11-22T10:00:59Z', before: '2026-11-22T10:14:01Z'}, false)": "between 10:00 and 10:15",
     "between({after: '2026-11-21T23:50:00Z', before: '2026-11-22T00:05:00Z'})": "between 2026-11-21 23:50 and 2026-11-22 00:05",
     "between({after: null, before: '2026-11-22T10:15:00Z'})": "before 2026-11-22 10:15",
     "between({after: null, before: '2026-11-22T23:59:30Z'})": "before 2026-11-23 00:00",
     "between(null)": "at an unknown time",
+    "interval({after: '2026-11-22T10:00:59Z', before: '2026-11-22T10:14:01Z'})": "2026-11-22 10:00–10:15",
+    "interval({after: '2026-11-21T23:50:00Z', before: '2026-11-22T00:05:00Z'})": "2026-11-21 23:50 – 2026-11-22 00:05",
+    "interval({after: null, before: '2026-11-22T10:15:00Z'})": "before 2026-11-22 10:15",
     "span(0)": "0 s",
     "span(59.4)": "59 s",
     "span(60)": "1 min",
@@ -93,7 +95,39 @@ LIVE = {
     "words({runs: 3, changes: 0, failed: 0})": None,  # nothing that a reader would see
     "words({runs: 0, changes: 0, failed: 0, broken: true})": "Live updates were interrupted",
 }
-CASES = {"time": TIME, "api": API, "dom": DOM, "csv": CSV, "table": TABLE, "live": LIVE}
+WORDS = {
+    "fieldName('/details/server/state')": "state",
+    "fieldName('/metadata/provider_metadata/a~1b')": "tag a/b",
+    "fieldName('/connections/network')": "connections.network",
+    "fieldName(undefined)": "",
+    "bytes(8589934592)": "8 GiB",
+    "bytes(0)": "0 B",
+    "sides(['a', 'b'], ['b', 'c'])": ["…, a", "…, c"],
+    "sides('x', undefined)": ["x", "–"],
+    "sides(null, 1073741824, '/details/server/ram_b')": ["–", "1 GiB"],
+    "sides([{id: 1}], [{id: '<b>'}])": ["1", "<b>"],
+}
+PLOT = {
+    "placed([{time: '2026-11-22T10:00:00Z', value: 0}, {time: '2026-11-22T10:10:00Z', value: 4}], 100, 50, 5)": [
+        [5, 45],
+        [95, 5],
+    ],
+    # of one point, or equal ones, no division by nothing
+    "placed([{time: '2026-11-22T10:00:00Z', value: 7}], 100, 50, 5)": [[50, 25]],
+    "amount(1234.56)": "1,234.6",
+    "amount(0.00012)": "1.20e-4",
+    "amount(0)": "0",
+}
+CASES = {
+    "time": TIME,
+    "api": API,
+    "dom": DOM,
+    "csv": CSV,
+    "table": TABLE,
+    "live": LIVE,
+    "change_words": WORDS,
+    "plot": PLOT,
+}
 
 
 @pytest.mark.parametrize("module, cases", CASES.items(), ids=CASES)

@@ -2,7 +2,7 @@
 
 import { empty, levelOf, make, panel, stateOf, timeOf } from "../dom.js";
 import { counted } from "../table.js";
-import { span, worst } from "../time.js";
+import { ago, span, worst } from "../time.js";
 
 const LATEST = 12;
 
@@ -56,7 +56,7 @@ function accountsOf(accounts, scopes, context) {
 }
 
 function latest(polls, context) {
-  return make("ul", { class: "links" }, polls.map((each) => make("li", {}, timeOf(each.ended_at || each.at), " ",
+  return make("ul", { class: "links" }, polls.map((each) => make("li", {}, timeOf(each.ended_at, ago(each.ended_at, context.now())), " ",
     make("a", { href: context.href("polls", { account: each.account }) }, `${each.account} ${each.family}`), " ", stateOf(each.outcome), " ",
     make("span", { class: "quiet" }, ["added", "changed", "gone"].filter((key) => each[key]).map((key) => `${each[key]} ${key}`).join(", ")))));
 }

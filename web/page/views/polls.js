@@ -48,7 +48,7 @@ function pollsOf(page, context) {
   if (!page.items.length) return panel("Polls", empty("No poll matches, or none has run yet."));
   const number = (key, title, hidden = false) => ({ key, title, value: (row) => row[key], number: true, hidden });
   const known = [
-    { key: "at", title: "At (UTC)", value: (row) => row.ended_at || row.at, cell: (row) => timeOf(row.ended_at || row.at) },
+    { key: "at", title: "At (UTC)", value: (row) => row.ended_at, cell: (row) => timeOf(row.ended_at) },
     { key: "account", title: "Account", value: (row) => row.account, cell: (row) => make("a", { href: context.href("polls", { account: row.account }) }, row.account) },
     { key: "family", title: "Family", value: (row) => row.family },
     { key: "outcome", title: "Outcome", value: (row) => row.outcome, cell: (row) => stateOf(row.outcome) },
