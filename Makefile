@@ -15,7 +15,7 @@ LATER := demo-aws demo-openstack
 FAMILIES := servers networks volumes appliances circuits vca_status wan_links
 DEMO_INVENTORY := dist/demo-inventory.db
 
-.PHONY: audit bench bench-check bench-inventory bench-page bench-topology bench-write benchmark build checked coverage demo docs fuzz fuzz-guided mutants test test-cluster test-deploy test-faults test-inventory test-inventory-kill test-long test-postgres test-pythons test-shuffled vendor-test wheels worker lint format test-openstack record-aws record-openstack record-netbox record-simulated record-later expected readme lock sbom sign verify clean
+.PHONY: audit bench bench-check bench-inventory bench-page bench-topology bench-write benchmark build checked coverage demo docs fuzz fuzz-guided mutants test test-cluster test-deploy test-crowd test-faults test-inventory test-inventory-kill test-long test-postgres test-pythons test-schemathesis test-shuffled vendor-test wheels worker lint format test-openstack record-aws record-openstack record-netbox record-simulated record-later expected readme lock sbom sign verify clean
 
 demo: $(VENV)/.demo
 	@for account in $(ACCOUNTS); do for family in $(FAMILIES); do \
@@ -168,6 +168,16 @@ test-inventory: $(VENV)/.test
 test-inventory-kill: $(VENV)/.test
 	$(PY) -m tests.killed $(KILLED)
 
+# Schemathesis asks a running service whatever its description allows, CASES times each operation, for reading and for
+# writing. Python 3.10 and newer.
+CASES ?= 100
+test-schemathesis: $(VENV)/.test $(VENV)/schemathesis/.done
+	$(PY) -m tests.schemathesis $(VENV)/schemathesis/bin/schemathesis $(CASES)
+
+# 100 clients that list 10,000 resources at once, each all pages: none fails. Python 3.10 and newer.
+test-crowd: $(VENV)/.test
+	$(PY) -m tests.crowd
+
 # The tests of inventories in PostgreSQL: a server of its own, from Debian's package postgresql, on a free port.
 test-postgres: $(VENV)/.postgresql
 	$(PY) -m tests.postgresql $(PY) -m pytest -m "not lab" tests/test_inventory*.py
@@ -302,6 +312,12 @@ $(VENV)/.docs: $(VENV)/.test requirements/docs.lock
 
 # What make bench compares with.
 $(VENV)/bench/.done: requirements/bench.lock | $(VENV)/bin/python
+	$(PY) -m venv --clear $(@D)
+	$(@D)/bin/pip --disable-pip-version-check $(LOCKED) $<
+	touch $@
+
+# What make test-schemathesis uses.
+$(VENV)/schemathesis/.done: requirements/schemathesis.lock | $(VENV)/bin/python
 	$(PY) -m venv --clear $(@D)
 	$(@D)/bin/pip --disable-pip-version-check $(LOCKED) $<
 	touch $@

@@ -3,6 +3,7 @@
 import base64
 import datetime
 import json
+import re
 
 import pytest
 
@@ -10,7 +11,7 @@ pytest.importorskip("fastapi", reason="the REST service needs Python 3.10 and th
 
 from flexlocal.__main__ import main
 from inventory import Inventory
-from tests.inventories import at, network, poll, server
+from tests.inventories import ROOT, at, network, poll, server
 from tests.serving import BASE, copy_example, operations, service
 
 LABEL = "before the changes"
@@ -130,6 +131,9 @@ def test_the_newest_poll_comes_first(demo):
     assert {(row["account"], row["family"]) for row in one} == {("demo-aws", "servers")}
     assert len(one) == 2
     assert get(demo, "/polls", params={"outcome": "failed"})["items"] == []
+    then = [row["run"] for row in get(demo, "/polls", params={"as_of": LABEL})["items"]]
+    assert 0 < len(then) < len(numbers)
+    assert set(numbers[: len(numbers) - len(then)]).isdisjoint(then)
 
 
 # --- times, and what is known already ---
@@ -375,3 +379,14 @@ def test_the_page_is_served_from_its_folder_alone(demo, tmp_path, demo_file):
             answer = client.get(f"/static/{path}")
             assert answer.status_code in (400, 404), path
             assert "hidden-word" not in answer.text
+
+
+def test_the_docs_have_every_operation_with_its_parameters(demo):
+    text = (ROOT / "docs" / "operate" / "rest.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `([A-Z]+ /\S*)` \| (.*) \|$", text, re.M))
+    expected = {}
+    for (method, path), each in operations(demo).items():
+        names = [one["name"] for one in each.get("parameters", ()) if one["in"] == "query"]
+        listed = ", ".join(f"`{name}`" for name in names)
+        expected[f"{method} {path.removeprefix(BASE)}"] = f"{each['summary']} | {listed}"
+    assert rows == expected

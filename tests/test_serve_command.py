@@ -7,15 +7,19 @@ import ipaddress
 import json
 import os
 import re
+import shlex
 import signal
+import socket
 import ssl
 import subprocess
 import sys
 import threading
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from flexlocal import serve_commands
+from flexlocal import serve_commands, serve_demo
 from flexlocal.__main__ import main
 from inventory import Inventory
 from tests.inventories import UTC, poll, server
@@ -23,11 +27,19 @@ from tests.serving import BASE, bearer, copy_example
 from web.tokens import READ, Tokens
 
 EVERYWHERE = str(ipaddress.IPv4Address(0))
-LIMIT_S = 60  # after which a wait fails
+LIMIT_S = 300  # after which a wait fails
 needs_fastapi = pytest.mark.skipif(
     importlib.util.find_spec("fastapi") is None,
     reason="the REST service needs Python 3.10 and the extra [serve]",
 )
+
+
+DOCS = Path(__file__).resolve().parent.parent / "docs" / "operate" / "rest.md"
+COMMANDS = [
+    line
+    for line in DOCS.read_text(encoding="utf-8").splitlines()
+    if line.startswith(".venv/bin/flexlocal")
+]
 
 
 @pytest.fixture
@@ -75,8 +87,6 @@ def test_it_does_not_start_and_says_why(shop, capsys, monkeypatch, arguments, wo
 
 @needs_fastapi
 def test_a_port_that_is_taken(shop, capsys):
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as other:
         assert main(["serve", "--port", str(other.getsockname()[1])]) == 2
     assert "Address already in use; --port 0 takes a free one" in capsys.readouterr().err
@@ -104,6 +114,26 @@ def test_an_extra_that_is_missing_is_named(shop, capsys, monkeypatch):
     monkeypatch.setattr(serve_commands, "NEEDED", ("fastapi_that_is_not_there",))
     assert main(["serve"]) == 2
     assert "pip install 'cmp-connectors[serve]'" in capsys.readouterr().err
+
+
+@needs_fastapi
+@pytest.mark.parametrize("command", [each for each in COMMANDS if " serve" in each])
+def test_commands_of_the_docs_start_a_server(command, shop, monkeypatch, capsys):
+    started: list[Any] = []
+    monkeypatch.chdir(shop)
+    Tokens(shop / "tokens.json").add("noc", [READ], None, datetime.datetime.now(UTC))
+    for name in ("cert.pem", "key.pem"):
+        (shop / name).touch()
+    monkeypatch.setattr(serve_demo, "store", lambda file: copy_example(file.parent).rename(file))
+    monkeypatch.setattr(serve_commands, "_listen", lambda host, port: socket.socket())
+    monkeypatch.setattr(serve_commands, "_run", lambda settings, *of: started.append(settings) or 0)
+    assert main(shlex.split(command)[1:]) == 0
+    assert "(Ctrl-C ends it)" in capsys.readouterr().out
+    assert len(started) == 1
+    local = "--host" not in command and "--behind-proxy" not in command
+    assert started[0].token_needed is not local
+    assert (started[0].hosts is None) is not local
+    assert (started[0].writes, started[0].start_poll) == (False, None)
 
 
 # --- the server ---

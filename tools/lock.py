@@ -101,6 +101,11 @@ LOCKS = (
         ("requirements/audit.txt",),
     ),
     Lock(
+        "requirements/schemathesis.lock",
+        "What `make test-schemathesis` runs, in an environment of its own",
+        ("requirements/schemathesis.txt",),
+    ),
+    Lock(
         "requirements/juju-29.lock",
         "Juju 2.9's client, in an environment of its own",
         ("requirements/juju-29.txt",),

@@ -25,6 +25,7 @@ from web.problems import TITLES, TYPE, Problem
 from web.service import Service, Settings
 from web.views import Views
 
+DESCRIBED = (400, 401, 403, 404, 409, 413, 421, 429, 500, 503)  # of every operation
 READERS = 8  # questions to the inventory at once; the others wait
 BASE = "/api/v1"
 ROUTERS = (
@@ -68,7 +69,7 @@ def create(settings: Settings) -> Gate:
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
-        responses={status: _problem(status) for status in (400, 401, 403, 404, 429)},
+        responses={status: _problem(status) for status in DESCRIBED},
     )
     app.state.service = service
     for router in ROUTERS:

@@ -11,7 +11,7 @@ from inventory.model import Run, ScopeRun, written
 from web import paging
 from web.answers import Answer
 from web.callers import Caller, needs, service_of
-from web.parameters import Limit, Reads, ReadsNow, Text, check_places
+from web.parameters import Limit, Reads, ReadsNow, Text, check_places, time_of
 from web.problems import Problem
 from web.service import MayNotPoll
 from web.tokens import POLLS
@@ -110,6 +110,9 @@ def polls(
     """Those of resources, the newest first."""
     check_places(seen.inventory, {"account": account, "family": family})
     before = None if cursor is None else paging.read(request, cursor)[0]
+    if seen.as_of is not None:
+        last = seen.inventory.last_run(time_of(seen.as_of)) + 1
+        before = last if before is None else min(before, last)
     found = seen.inventory.runs(
         account=account, family=family, outcome=outcome, before=before, limit=limit + 1
     )
