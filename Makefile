@@ -15,7 +15,7 @@ LATER := demo-aws demo-openstack
 FAMILIES := servers networks volumes appliances circuits vca_status wan_links
 DEMO_INVENTORY := dist/demo-inventory.db
 
-.PHONY: audit bench bench-check bench-inventory bench-page bench-topology bench-write benchmark build checked coverage demo docs fuzz fuzz-guided mutants test test-cluster test-deploy test-crowd test-faults test-inventory test-inventory-kill test-long test-postgres test-pythons test-schemathesis test-shuffled vendor-test wheels worker lint format test-openstack record-aws record-openstack record-netbox record-simulated record-later expected readme lock sbom sign verify clean
+.PHONY: audit bench bench-check bench-claims bench-inventory bench-page bench-topology bench-write benchmark build checked coverage demo docs fuzz fuzz-guided mutants test test-cluster test-deploy test-crowd test-faults test-inventory test-inventory-kill test-long test-postgres test-pythons test-schemathesis test-shuffled vendor-test wheels worker lint format test-openstack record-aws record-openstack record-netbox record-simulated record-later expected readme lock sbom sign verify clean
 
 demo: $(VENV)/.demo
 	@for account in $(ACCOUNTS); do for family in $(FAMILIES); do \
@@ -158,6 +158,10 @@ bench-page: $(VENV)/.test
 # Takes the docs' pictures of the page anew, of the demo accounts, in a headless Chromium.
 pictures: $(VENV)/.test
 	$(PY) -m tools.pictures
+
+# Claims and stores of polls a second by several workers, beside bare SKIP LOCKED: BENCH="--polls 8000" does more.
+bench-claims: $(VENV)/.postgresql
+	$(PY) -m benchmarks.claims $(BENCH)
 
 # What make test does in part: SIGKILL before every statement of a poll, and 1,000 stories of polls.
 test-inventory: $(VENV)/.test

@@ -264,6 +264,8 @@ class _Poll:
             resources = self._call({"allow_partial": True})
             scopes = poll_scopes.by_scope(self._answers, resources, self._mask)
         except BaseException as error:
+            if isinstance(error, SystemExit) and self._task.claim is not None:
+                raise GivenUp from None  # the process that polls is to end; another one may poll it
             return self._failed_and_stored(error)
         try:
             stored = self._stored(scopes)

@@ -95,7 +95,11 @@ def make_app(url: str, look: Callable[[], object], more: Optional[Mapping[str, A
 
     app = Celery("flexlocal", set_as_current=False)
     app.conf.update({**settings(url), **(more or {})})
-    app.task(look, name=LOOK)
+
+    def called() -> None:
+        look()
+
+    app.task(called, name=LOOK, shared=False)
     return app
 
 

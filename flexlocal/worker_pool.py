@@ -10,7 +10,7 @@ from typing import Any
 
 from flexlocal import inventories, worker_celery
 from flexlocal.poll_credentials import Credentials
-from flexlocal.poll_task import Store
+from flexlocal.poll_task import GIVEN_UP, Store
 from flexlocal.poll_task import poll as poll_task
 from flexlocal.worker import Claims, Setup
 from flexlocal.worker_events import Count, about
@@ -111,6 +111,8 @@ class Polling:
         claims.ended(result, task in store.stored)
         store.stored.discard(task)
         self._report.ended(result)
+        if result.outcome == GIVEN_UP:
+            sys.exit()  # as it was told to
         return True
 
     def _forked(self) -> None:
