@@ -184,7 +184,7 @@ test-crowd: $(VENV)/.test
 
 # The tests of inventories in PostgreSQL: a server of its own, from Debian's package postgresql, on a free port.
 test-postgres: $(VENV)/.postgresql
-	$(PY) -m tests.postgresql $(PY) -m pytest -m "not lab" tests/test_inventory*.py
+	$(PY) -m tests.postgresql $(PY) -m pytest -m "not lab" tests/test_inventory*.py tests/test_cost.py tests/test_worker_metrics.py tests/test_worker_ops.py
 
 # Workers on PostgreSQL, with RabbitMQ, Redis and no broker, that are killed, paused and cut off: servers of their own, from
 # Debian's packages postgresql, rabbitmq-server, redis-server, pgbouncer and faketime.
