@@ -8,7 +8,7 @@ from collections import defaultdict
 
 from inventory import Inventory
 
-WAIT_S = 60
+WAIT_S = 180  # a test that needs this long has failed
 LOOK_S = 0.05
 # Of each version of a resource: its account, the run that brought it and the customer's name, which has the round.
 RUNS = """

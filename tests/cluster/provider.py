@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from tests.fakes.ietf_l2vpn import MODULE, SITES, L2vpn
 
 FAMILY, PROVIDER = "wan_links", "ietf_l2vpn"
-WAIT_S = 60
+WAIT_S = 180  # a test that needs this long has failed
 COUNT = 5  # services of an account
 THROTTLED = 429
 
