@@ -8,20 +8,19 @@ from tests.browser import WIDE, show
 SERVER = {"id": "i-05159d0dbffb538ae", "account": "demo-aws", "type": "server"}
 # Each view as an operator sees it, with something in it and with nothing.
 STATES = {
-    "overview": {},
-    "resources": {"type": "server"},
+    "overview": {"as_of": demo.LABEL},  # with the banner of the past
+    "resources": {"account": "demo-juju"},
     "resources, none": {"view": "resources", "name": "nothing has this name"},
     "resource": {**SERVER, "since": "all"},
     "search": {"q": "10.13.255.55"},
     "search, nowhere": {"view": "search", "q": "198.51.100.99"},
-    "changes": {"from": demo.LABEL, "to": "now"},
-    "trouble": {},
+    "changes": {"from": demo.LABEL, "to": "now", "type": "circuit"},
+    "trouble": {"tab": "redundancy"},
     "polls": {},
     "saved": {},
     "accounts": {},
-    "topology": {},
+    "topology": {"focus": "web-rtr-0000", "faccount": "demo-openstack"},
     "map": {},
-    "the past": {"view": "overview", "as_of": demo.LABEL},
     "not there": {"view": "resource", "id": "nowhere"},
 }
 DARK = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}  # what a theme can break
