@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { command } from "./csv.js";
-import { announce, copyButton, empty, make, replace } from "./dom.js";
+import { announce, copyButton, make, replace } from "./dom.js";
 import { header } from "./header.js";
 import { follow } from "./live.js";
 import { START, VIEWS } from "./views.js";

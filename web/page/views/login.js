@@ -17,7 +17,7 @@ export function show(root, params, context) {
       await api.logIn(field.value.trim());
     } catch (error) {
       replace(answer, error.status === 401
-        ? make("p", { class: "problem" }, "This token is not known, or has expired. Whoever runs the service can make one: flexlocal serve --help says how.")
+        ? make("p", { class: "problem" }, "This token is not known, or has expired. Whoever runs the service makes one: flexlocal token add.")
         : context.problem(error));
       field.select();
       return;
