@@ -1,7 +1,7 @@
 // What is around each view: search, navigation, the time that is shown, the age of the data, the theme, and the keys.
 
 import { activity } from "./api.js";
-import { levelOf, make, replace, timeOf } from "./dom.js";
+import { levelOf, make, replace } from "./dom.js";
 import * as time from "./time.js";
 import { VIEWS } from "./views.js";
 
