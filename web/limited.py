@@ -144,6 +144,10 @@ class Limited:
     def snapshots(self) -> Snapshots:
         return [self._snapshot(each) for each in self._inventory.snapshots()]
 
+    def labelled(self, label: str) -> Optional[Snapshot]:
+        """As a time: its counts, which take a while for some accounts alone, are those of all."""
+        return next((each for each in self._inventory.snapshots() if each.label == label), None)
+
     def snapshot(self, label: str) -> Snapshot:
         return self._snapshot(self._inventory.snapshot(label))
 

@@ -65,9 +65,9 @@ class Seen:
 
 def moment(inventory: Limited, name: str, text: str, now: datetime.datetime) -> When:
     """The time that a parameter names. Raises Problem."""
-    for snapshot in inventory.snapshots():
-        if snapshot.label == text:
-            return snapshot
+    snapshot = inventory.labelled(text)
+    if snapshot is not None:
+        return snapshot
     try:
         pins = inventory.pins()
         found = pins[text] if text in pins else parsed(text, now)
