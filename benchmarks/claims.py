@@ -104,7 +104,7 @@ def side_by_side(work: Callable[..., None], url: str, processes: int, polls: int
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--accounts", type=int, default=1000)
-    parser.add_argument("--polls", type=int, default=2000)
+    parser.add_argument("--polls", type=int, default=1000)
     parser.add_argument("--processes", type=int, default=4)
     given = parser.parse_args()
     with postgresql.server() as server:
