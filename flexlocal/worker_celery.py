@@ -81,7 +81,9 @@ def settings(url: str) -> dict[str, Any]:
         "task_publish_retry": False,  # the next look at what is due sends it
         "worker_prefetch_multiplier": 1,
         "worker_max_tasks_per_child": 200,
-        "worker_cancel_long_running_tasks_on_connection_loss": True,
+        # A poll goes on when the broker is gone: its claim is in the inventory, which stores it once at most. Celery would end its
+        # process, and then wait for it for ever when it is told to stop.
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
         "worker_enable_remote_control": False,
         "worker_send_task_events": False,
         "worker_hijack_root_logger": False,
@@ -260,6 +262,8 @@ class Worker:
 
         time.sleep(self._grace_s)
         state.should_terminate = 1
+        time.sleep(END_S)
+        os._exit(1)  # it waits for a process of its pool that is no more
 
     def _send(self) -> None:
         pause = LOOK_S

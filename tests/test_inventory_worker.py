@@ -221,7 +221,7 @@ def test_the_settings_are_those_that_were_measured():
             "task_time_limit": 630,
             "worker_prefetch_multiplier": 1,
             "worker_max_tasks_per_child": 200,
-            "worker_cancel_long_running_tasks_on_connection_loss": True,
+            "worker_cancel_long_running_tasks_on_connection_loss": False,
             "broker_connection_retry_on_startup": True,
         }
         assert {key: found[key] for key in wanted} == wanted
