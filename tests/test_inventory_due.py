@@ -7,7 +7,7 @@ import os
 import threading
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -531,6 +531,7 @@ def test_whatever_the_interleaving_an_attempt_is_stored_once_at_most(inventory):
         Interleavings,
         settings=settings(
             max_examples=EXAMPLES,
+            phases=[Phase.generate],  # to shrink a story takes minutes
             stateful_step_count=30,
             deadline=None,
             suppress_health_check=list(HealthCheck),
