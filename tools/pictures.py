@@ -23,12 +23,32 @@ class Picture(NamedTuple):
     parameters: dict[str, Any]
     prepare: Callable[[Any], None] = lambda page: None
     dark: bool = False
-    narrow: bool = False
 
 
+def _expand(page: Any) -> None:
+    """Two accounts, the first with its regions."""
+    for name in ("demo-openstack", "demo-aws"):
+        page.locator("[role=treeitem]", has_text=name).locator(".twist").click()
+        page.locator("[role=treeitem][aria-level='2']").first.wait_for()
+    page.get_by_role("button", name="Show all", exact=True).click()
+
+
+def _stop(page: Any) -> None:
+    page.locator("[role=treeitem]", has_text="web-net-0000").first.click()
+    page.locator("#stop").click()
+    page.locator("#impact-title").wait_for()
+
+
+FOCUS = {"focus": "web-net-0000", "faccount": "demo-openstack", "ftype": "network", "depth": 2}
+SERVER = {"id": "i-b7f3ee7b503a88798", "account": "demo-aws", "type": "server", "since": "all"}
 PICTURES: dict[str, Picture] = {
     "page-overview.png": Picture({"view": "overview"}),
-    "page-search.png": Picture({"view": "search", "q": "10.13.255.55"}),
+    "page-resource.png": Picture({"view": "resource", **SERVER}),
+    "page-topology.png": Picture({"view": "topology"}, _expand),
+    "page-impact.png": Picture({"view": "topology", **FOCUS}, _stop, dark=True),
+    "page-map.png": Picture({"view": "map"}),
+    "page-changes.png": Picture({"view": "changes", "from": "before the changes", "to": "now"}),
+    "page-nowhere.png": Picture({"view": "search", "q": "198.51.100.99"}),
 }
 
 
@@ -44,7 +64,7 @@ def main() -> None:
             compressor = chromium.new_page()
             for name, picture in PICTURES.items():
                 page = chromium.new_page(
-                    viewport=browser.NARROW if picture.narrow else browser.WIDE,
+                    viewport=browser.WIDE,
                     color_scheme="dark" if picture.dark else "light",
                     locale="en-GB",
                     timezone_id="UTC",

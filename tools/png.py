@@ -5,8 +5,8 @@ import struct
 import zlib
 from typing import Any
 
-# In the browser, which can read its own picture: the 256 colours used most; each other becomes the nearest of them.
-# Two small differences may be lost this way, a mark of its own colour may not: it has hundreds of pixels.
+# In the browser, which can read its own picture: the 96 colours used most, and of others that are nearly alike the one
+# used most, so that a small mark keeps its colour; each that is left becomes the nearest of them.
 COLOURS = """async (picture) => {
   const image = await createImageBitmap(await (await fetch(`data:image/png;base64,${picture}`)).blob());
   const canvas = new OffscreenCanvas(image.width, image.height), pen = canvas.getContext("2d");
@@ -16,10 +16,15 @@ COLOURS = """async (picture) => {
   for (const pixel of pixels) counts.set(pixel, (counts.get(pixel) || 0) + 1);
   const colours = [...counts.keys()].sort((one, other) => counts.get(other) - counts.get(one) || one - other);
   const parts = colours.map((colour) => [colour & 255, colour >> 8 & 255, colour >> 16 & 255]);
-  const palette = parts.slice(0, 256);
+  const alike = new Map(); // of colours that one hardly tells apart, the one used most
+  parts.forEach((part) => {
+    const name = part.map((each) => each >> 4).join();
+    if (!alike.has(name)) alike.set(name, part);
+  });
+  const palette = [...new Set([...parts.slice(0, 96), ...alike.values()])].slice(0, 256);
   const nearest = new Map(parts.map(([r, g, b], place) => {
-    let best = place, least = Infinity;
-    if (place >= 256) palette.forEach(([pr, pg, pb], index) => {
+    let best = 0, least = Infinity;
+    palette.forEach(([pr, pg, pb], index) => {
       const far = 2 * (r - pr) ** 2 + 4 * (g - pg) ** 2 + 3 * (b - pb) ** 2;
       if (far < least) [best, least] = [index, far];
     });
