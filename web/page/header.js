@@ -52,6 +52,7 @@ export function header({ href, go, render, can, info, get, logOut }) {
     current = context.asOf || "";
     replace(places.nav, make("ul", {}, Object.entries(VIEWS).filter(([, each]) => each.title).map(([name, each]) =>
       make("li", {}, make("a", { href: href(name), "aria-current": name === view ? "page" : null }, each.title)))));
+    inSight(places.nav.querySelector("[aria-current]"));
     document.getElementById("brand").href = href("overview");
     age.setAttribute("href", href("polls"));
     if (document.activeElement !== field) field.value = view === "search" ? context.params.get("q") || "" : "";
@@ -112,6 +113,13 @@ export function header({ href, go, render, can, info, get, logOut }) {
   keys({ field, go, href, moment });
   slowRequests();
   return { show, know, refresh };
+}
+
+/** On a narrow screen the navigation scrolls: to the view that is shown, and the page itself stays. */
+function inSight(link) {
+  if (!link) return;
+  const list = link.closest("ul");
+  list.scrollLeft = link.offsetLeft - list.offsetLeft - (list.clientWidth - link.offsetWidth) / 2;
 }
 
 const readable = (asOf) => (/^\d{4}-\d\d-\d\dT/.test(asOf) ? time.shown(asOf) : asOf);
