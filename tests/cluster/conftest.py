@@ -19,6 +19,14 @@ EVERY = "10s"  # the shortest interval
 LEASE_S = 3
 
 
+@pytest.fixture(scope="session", autouse=True)
+def ends_in_order():
+    """All servers and workers are stopped after a SIGTERM too."""
+    before = signal.signal(signal.SIGTERM, lambda *_: pytest.exit("stopped by SIGTERM", 1))
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
 @pytest.fixture(scope="session")
 def server():
     # else what was committed last is lost by a server that ends at once
