@@ -189,7 +189,7 @@ test-postgres: $(VENV)/.postgresql
 # Workers on PostgreSQL, with RabbitMQ, Redis and no broker, that are killed, paused and cut off: servers of their own, from
 # Debian's packages postgresql, rabbitmq-server, redis-server, pgbouncer and faketime.
 test-cluster: $(VENV)/.postgresql
-	$(PY) -m pytest -m cluster tests/cluster
+	$(PY) -m pytest -m cluster tests/cluster -n 3 --dist loadgroup
 
 # What a host, or an image, has that runs flexlocal worker: no tests, no tools.
 worker: $(VENV)/.worker

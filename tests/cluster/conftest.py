@@ -1,6 +1,7 @@
 """The servers of a run, each started once, and a fleet of workers for each test."""
 
 import contextlib
+import functools
 import signal
 import subprocess
 import sys
@@ -65,6 +66,25 @@ def controllers():
         yield running
 
 
+def write_accounts(file, controllers, count, secret=SECRET):
+    """So many accounts of the stand-in."""
+    names = [f"shop-{number:03}" for number in range(count)]
+    given = {"username": "inventory", "password": secret}
+    of_accounts = {
+        name: {"provider": PROVIDER, "credentials": {"url": controllers.url(name), **given}}
+        for name in names
+    }
+    file.touch(0o600)
+    file.write_text(yaml.safe_dump({"version": 1, "accounts": of_accounts}))
+    return file
+
+
+@pytest.fixture
+def accounts(tmp_path, controllers):
+    """Writes a file of so many accounts, and returns it."""
+    return functools.partial(write_accounts, tmp_path / "accounts.yaml", controllers)
+
+
 class Fleet:
     """Workers on one database and broker. ``accounts`` are those of the stand-in that they poll."""
 
@@ -75,17 +95,7 @@ class Fleet:
 
     def schedule(self, count, *more, secret=SECRET):
         """So many accounts are due at once, and then at the shortest interval."""
-        names = [f"shop-{number:03}" for number in range(count)]
-        given = {"username": "inventory", "password": secret}
-        of_accounts = {
-            name: {
-                "provider": PROVIDER,
-                "credentials": {"url": self.controllers.url(name), **given},
-            }
-            for name in names
-        }
-        self._file.touch(0o600)
-        self._file.write_text(yaml.safe_dump({"version": 1, "accounts": of_accounts}))
+        write_accounts(self._file, self.controllers, count, secret)
         command = ["schedule", "--every", EVERY, "--accounts", self._file, *more]
         done = subprocess.run(
             [sys.executable, "-m", "flexlocal", *command, "--inventory", self.url],

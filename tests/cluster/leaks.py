@@ -26,7 +26,10 @@ def in_files(paths, secret):
     sought = parts(secret)
     found = {}
     for path in paths:
-        data = Path(path).read_bytes()
+        try:
+            data = Path(path).read_bytes()
+        except FileNotFoundError:  # a running server removes what it no longer needs
+            continue
         seen = sorted(part for part in sought if part in data)
         if seen:
             found[str(path)] = seen
