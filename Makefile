@@ -163,9 +163,9 @@ pictures: $(VENV)/.test
 bench-claims: $(VENV)/.postgresql
 	$(PY) -m benchmarks.claims $(BENCH)
 
-# What make test does in part: SIGKILL before every statement of a poll, and 1,000 stories of polls.
+# What make test does in part: SIGKILL before every statement of a poll, and 1,000 stories of polls and of claims.
 test-inventory: $(VENV)/.test
-	STEP=1 EXAMPLES=1000 $(PY) -m pytest tests/test_inventory_killed.py tests/test_inventory_history.py
+	STEP=1 EXAMPLES=1000 $(PY) -m pytest tests/test_inventory_killed.py tests/test_inventory_history.py tests/test_inventory_due.py
 
 # SIGKILL at 50 random moments of storing 10,000 resources. KILLED="--kills 5 --resources 1000" does less, and
 # KILLED="--seed 7" repeats the moments.

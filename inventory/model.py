@@ -411,8 +411,8 @@ class WindowView:
 
 
 class ScopeRun(NamedTuple):
-    """A scope's last polls: when the last complete one and the last one ended, and how long it usually is from one
-    complete poll to the next (None: there were too few)."""
+    """A scope's last polls: when the last complete one and the last one ended, and how long it is from one complete
+    poll to the next: as workers' schedule has it, else as it usually was (None: there were too few)."""
 
     account: str
     provider: str

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Select, func, select
 from inventory.entries import Accounts, Filter, Reader, of_accounts
 from inventory.model import Run, ScopeRun, microseconds, moment
 from inventory.rows import chunks
-from inventory.schema import account, resource, run, scope_run, source
+from inventory.schema import account, due, resource, run, scope_run, source
 
 LOOKED_AT = 6  # complete polls of a scope, for how long it is from one to the next
 LEAST = 3  # of them
@@ -80,13 +80,23 @@ def last(
 def of_scopes(connection: Connection, wanted: Accounts) -> list[ScopeRun]:
     reader = Reader(connection)
     providers = {name: provider for name, (provider, _) in accounts(connection, wanted).items()}
+    scheduled = {
+        (row.account, row.family): datetime.timedelta(seconds=row.every_s)
+        for row in connection.execute(
+            select(due.c.account, due.c.family, due.c.every_s).where(due.c.handler == "get")
+        )
+    }
     return [
-        _of_scope(connection, each, providers[each.account])
+        _of_scope(
+            connection, each, providers[each.account], scheduled.get((each.account, each.family))
+        )
         for each in reader.scopes(Filter(account=wanted))
     ]
 
 
-def _of_scope(connection: Connection, each: Any, provider: str) -> ScopeRun:
+def _of_scope(
+    connection: Connection, each: Any, provider: str, scheduled: Optional[datetime.timedelta]
+) -> ScopeRun:
     statement = (
         select(run.c.ended_at, scope_run.c.error)
         .join(run, run.c.id == scope_run.c.run_id)
@@ -98,8 +108,8 @@ def _of_scope(connection: Connection, each: Any, provider: str) -> ScopeRun:
         row[0]
         for row in connection.execute(statement.where(scope_run.c.error.is_(None)).limit(LOOKED_AT))
     ]
-    interval = None
-    if len(complete) >= LEAST:
+    interval = scheduled
+    if interval is None and len(complete) >= LEAST:
         gaps = [later - earlier for later, earlier in zip(complete, complete[1:])]
         interval = datetime.timedelta(microseconds=statistics.median(gaps))
     return ScopeRun(

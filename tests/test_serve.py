@@ -11,6 +11,7 @@ pytest.importorskip("fastapi", reason="the REST service needs Python 3.10 and th
 
 from flexlocal.__main__ import main
 from inventory import Inventory
+from inventory.schedule import Planned
 from tests.inventories import ROOT, at, network, poll, server
 from tests.serving import BASE, copy_example, operations, service
 
@@ -350,6 +351,17 @@ def test_a_scope_is_amber_past_two_intervals_and_red_if_its_poll_failed(tmp_path
     assert found["eunetworks"]["interval_s"] is None
     assert levels(50)["euservers"]["level"] == "ok"
     assert levels(51)["euservers"]["level"] == "amber"
+    two_days = 2 * 24 * 60
+    assert levels(30 + two_days)["eunetworks"]["level"] == "ok"
+    assert levels(31 + two_days)["eunetworks"]["level"] == "amber"
+    with Inventory(tmp_path / "i.db") as inventory:
+        inventory.plan(
+            [Planned("shop", "acme", family, "get", 1800) for family in ("servers", "networks")]
+        )
+    found = levels(81)
+    assert {row["interval_s"] for row in found.values()} == {1800}
+    assert found["euservers"]["level"] == "ok"
+    assert levels(91)["euservers"]["level"] == "amber"
 
 
 # --- what is told of the server ---

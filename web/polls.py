@@ -16,6 +16,7 @@ from web.problems import Problem
 from web.service import MayNotPoll
 from web.tokens import POLLS
 
+DAY_S = 86400
 router = APIRouter(tags=["polls"])
 
 
@@ -45,7 +46,11 @@ def accounts(request: Request, seen: ReadsNow) -> Answer:
 
 @router.get("/scopes", summary="How old the data of each scope is")
 def scopes(request: Request, seen: ReadsNow, account: Text = None, family: Text = None) -> Answer:
-    """``level``: red if the last poll failed, amber if two intervals have passed since a complete one, else ok."""
+    """``level``: red if the last poll failed, amber if two intervals have passed since a complete one, else ok.
+
+    ``interval_s`` is that of the schedule of workers, else the usual time between polls; while neither is known, ``level``
+    goes by a day.
+    """
     check_places(seen.inventory, {"account": account, "family": family})
     now = seen.service.now()
     rows = [
@@ -62,7 +67,7 @@ def scope_row(each: ScopeRun, now: datetime.datetime) -> dict[str, Any]:
     level = "ok"
     if each.error is not None or age is None:
         level = "red"
-    elif interval is not None and age > 2 * interval:
+    elif age > 2 * (DAY_S if interval is None else interval):
         level = "amber"
     return {
         "account": each.account,
