@@ -77,6 +77,7 @@ class Row(NamedTuple):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--resources", type=int, default=20_000, help="of the search")
+    parser.add_argument("--inventory", type=Path, help="with so many resources, loaded before")
     parser.add_argument("--runs", type=int, default=5, help="of each measurement")
     given = parser.parse_args()
     from tests import browser
@@ -89,7 +90,10 @@ def main() -> None:
         page = context.new_page()
         page.add_init_script(FIRST_PICTURE)
         rows = list(drawn(page, Path(folder), given.runs))
-        rows += searched(page, Path(folder) / "many.db", given.resources, given.runs)
+        file = given.inventory
+        if file is None:
+            file = load(Path(folder) / "many.db", given.resources)
+        rows += searched(page, file, given.resources, given.runs)
         print(f"Chromium {chromium.version}")
     print(table(rows))
 
@@ -147,13 +151,17 @@ def groups_of(page: Any, site: "browser.Site") -> list[str]:
         found += more
 
 
-def searched(page: Any, file: Path, count: int, runs: int) -> Iterator[Row]:
-    from tests import browser
-
+def load(file: Path, count: int) -> Path:
     with Inventory(file, create=True) as inventory:
         for first in range(0, count, loader.ACCOUNT):
             found = [loader.resource(number) for number in range(first, first + loader.ACCOUNT)]
             loader.store(inventory, first // loader.ACCOUNT, 0, found)
+    return file
+
+
+def searched(page: Any, file: Path, count: int, runs: int) -> Iterator[Row]:
+    from tests import browser
+
     chance = random.Random(1)  # noqa: S311 - choices that are the same each time
     some = [chance.randrange(count) for _ in range(runs)]
     with browser.site_of(file) as site:

@@ -3,6 +3,7 @@
 import { csvOf } from "./csv.js";
 import { announce, make, replace } from "./dom.js";
 
+const FIRST = 50; // rows of the first picture
 const PART = 200; // rows that are added at once
 const SHORT = 26; // letters that are not broken
 
@@ -28,14 +29,18 @@ export function table(columns, rows, options) {
     sorted = sortedRows(columns, rows, sort);
     replace(head, make("tr", {}, chosen.map(header)));
     body.replaceChildren();
-    grow();
+    grow(FIRST);
+    const drawn = sorted;
+    requestAnimationFrame(() => setTimeout(() => {
+      if (sorted === drawn && body.childElementCount === FIRST) grow(PART - FIRST);
+    }));
   }
 
-  function grow() {
+  function grow(most = PART) {
     const from = body.childElementCount;
-    body.append(...sorted.slice(from, from + PART).map(line));
+    body.append(...sorted.slice(from, from + most).map(line));
     const left = sorted.length - body.childElementCount;
-    replace(more, left > 0 && make("button", { type: "button", on: { click: grow } },
+    replace(more, left > 0 && make("button", { type: "button", on: { click: () => grow() } },
       `Show ${Math.min(PART, left)} more of ${left} further rows`));
   }
 
