@@ -29,7 +29,8 @@ export class Problem extends Error {
   get todo() {
     if (this.status === 0) return "Check that flexlocal serve still runs and can be reached, then try again.";
     if (this.status === 401) return "Log in with a token.";
-    if (this.status === 403) return "Your token has no right to this: ask for one with the scope or account that is named.";
+    if (this.status === 403)
+      return "Your token has no right to this: ask for one with the scope or account that is named.";
     if (this.status === 404) return "Check the id, the account and the time that is shown.";
     if (this.status === 409 && this.candidates) return "Choose one of them.";
     if (this.status === 429) return "Too many requests: wait a moment, then try again.";
@@ -146,7 +147,10 @@ async function read(response) {
   try {
     body = text ? JSON.parse(text) : null;
   } catch {
-    body = { title: `HTTP ${response.status}`, detail: "The answer is not JSON: is something between this page and its service?" };
+    body = {
+      title: `HTTP ${response.status}`,
+      detail: "The answer is not JSON: is something between this page and its service?",
+    };
     if (response.ok) throw new Problem(response.status, body);
   }
   if (response.ok) return body;

@@ -80,7 +80,12 @@ function contextOf(view, params, signal) {
     /** The heading of the view, which also names the window. */
     heading: (text, ...beside) => {
       document.title = `${text} · CMP inventory`;
-      return make("div", { class: "heading" }, make("h1", { dir: "auto" }, text), make("div", { class: "actions" }, ...beside));
+      return make(
+        "div",
+        { class: "heading" },
+        make("h1", { dir: "auto" }, text),
+        make("div", { class: "actions" }, ...beside),
+      );
     },
     /** How a terminal and a program get the same: words and options of flexlocal, path and parameters of the service. */
     same: ({ cli, request }) => showSame(cli, request),
@@ -158,36 +163,91 @@ function signIn() {
 /** An error as a person reads it: what happened, what to do, which request it was. */
 function problemOf(error, level = "h2") {
   if (error.name === "AbortError") {
-    return make("div", { class: "problem" }, make(level, {}, "Cancelled"), make("p", {}, "Nothing was changed."),
-      make("button", { type: "button", on: { click: render } }, "Load it after all"));
+    return make(
+      "div",
+      { class: "problem" },
+      make(level, {}, "Cancelled"),
+      make("p", {}, "Nothing was changed."),
+      make("button", { type: "button", on: { click: render } }, "Load it after all"),
+    );
   }
   if (!(error instanceof api.Problem)) {
     console.error(error);
-    return make("div", { class: "problem", role: "alert" }, make(level, {}, "The page has a fault"),
-      make("p", {}, String(error.message || error)), make("p", {}, "Load the page anew; if it stays, report this text."));
+    return make(
+      "div",
+      { class: "problem", role: "alert" },
+      make(level, {}, "The page has a fault"),
+      make("p", {}, String(error.message || error)),
+      make("p", {}, "Load the page anew; if it stays, report this text."),
+    );
   }
-  return make("div", { class: "problem", role: "alert" },
+  return make(
+    "div",
+    { class: "problem", role: "alert" },
     make(level, {}, error.title),
     error.detail && make("p", {}, error.detail),
-    error.errors.length > 0 && make("ul", {}, error.errors.map((each) => make("li", {}, each.parameter && make("code", {}, each.parameter), ` ${each.detail || ""}`))),
-    error.candidates && make("ul", {}, error.candidates.map((each) => make("li", {},
-      make("a", { href: href("resource", { id: each.id, account: each.account, type: each.type }) }, each.name || each.id), ` ${each.type} of ${each.account}`))),
+    error.errors.length > 0 &&
+      make(
+        "ul",
+        {},
+        error.errors.map((each) =>
+          make("li", {}, each.parameter && make("code", {}, each.parameter), ` ${each.detail || ""}`),
+        ),
+      ),
+    error.candidates &&
+      make(
+        "ul",
+        {},
+        error.candidates.map((each) =>
+          make(
+            "li",
+            {},
+            make(
+              "a",
+              { href: href("resource", { id: each.id, account: each.account, type: each.type }) },
+              each.name || each.id,
+            ),
+            ` ${each.type} of ${each.account}`,
+          ),
+        ),
+      ),
     make("p", { class: "todo" }, error.todo),
-    error.requestId && make("p", { class: "quiet" }, "Request ", make("code", {}, error.requestId), copyButton(error.requestId, "request id")),
-    make("button", { type: "button", on: { click: render } }, "Try again"));
+    error.requestId &&
+      make(
+        "p",
+        { class: "quiet" },
+        "Request ",
+        make("code", {}, error.requestId),
+        copyButton(error.requestId, "request id"),
+      ),
+    make("button", { type: "button", on: { click: render } }, "Try again"),
+  );
 }
 
 function showSame(cli, request) {
   const lines = [];
   if (cli) lines.push(["Terminal", command(...cli)]);
   if (request) lines.push(["API", `GET ${api.address(...request)}`]);
-  const save = can("write:views") && shownView !== "saved" && make("a", { href: href("saved", { save: location.pathname + location.search, as_of: null }) }, "Save this view");
-  replace(same, lines.length > 0 && [
-    make("span", { class: "quiet" }, "The same"),
-    lines.map(([what, text]) => make("span", { class: "same-line" }, make("span", { class: "what" }, what), make("code", {}, text),
-      copyButton(text, `${what} command`))),
-    save,
-  ]);
+  const save =
+    can("write:views") &&
+    shownView !== "saved" &&
+    make("a", { href: href("saved", { save: location.pathname + location.search, as_of: null }) }, "Save this view");
+  replace(
+    same,
+    lines.length > 0 && [
+      make("span", { class: "quiet" }, "The same"),
+      lines.map(([what, text]) =>
+        make(
+          "span",
+          { class: "same-line" },
+          make("span", { class: "what" }, what),
+          make("code", {}, text),
+          copyButton(text, `${what} command`),
+        ),
+      ),
+      save,
+    ],
+  );
   same.hidden = lines.length === 0;
 }
 
@@ -195,7 +255,16 @@ function showSame(cli, request) {
 
 document.addEventListener("click", (event) => {
   const link = event.target.closest?.("a[href]");
-  if (!link || event.defaultPrevented || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  if (
+    !link ||
+    event.defaultPrevented ||
+    event.button !== 0 ||
+    event.ctrlKey ||
+    event.metaKey ||
+    event.shiftKey ||
+    event.altKey
+  )
+    return;
   const target = new URL(link.href);
   if (target.origin !== location.origin || target.pathname !== "/" || link.target || link.download) return;
   if (target.hash && target.search === location.search) return; // to a place of this view
@@ -206,7 +275,15 @@ window.addEventListener("popstate", () => {
   if (location.search !== shownSearch) render(); // else it went to a place of this view
 });
 
-const frame = header({ href, go, render, can, info: () => info, get: (path, query) => api.get(path, query), logOut: leave });
+const frame = header({
+  href,
+  go,
+  render,
+  can,
+  info: () => info,
+  get: (path, query) => api.get(path, query),
+  logOut: leave,
+});
 
 async function leave() {
   await api.logOut();

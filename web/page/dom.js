@@ -75,7 +75,10 @@ export function boundsOf(bounds, words = time.between) {
 /** A copy button for an id or a command. */
 export function copyButton(text, what) {
   const button = make("button", {
-    type: "button", class: "copy", "aria-label": `Copy ${what}`, title: `Copy ${what}`,
+    type: "button",
+    class: "copy",
+    "aria-label": `Copy ${what}`,
+    title: `Copy ${what}`,
     on: { click: () => copy(text, button) },
   });
   return button;
@@ -99,38 +102,71 @@ async function copy(text, button) {
 
 /** An id in full, selectable, with its copy button. */
 export function idOf(text) {
-  return make("span", { class: "id" }, make("code", { title: text.length > 40 ? text : null }, text), copyButton(text, `id ${text}`));
+  return make(
+    "span",
+    { class: "id" },
+    make("code", { title: text.length > 40 ? text : null }, text),
+    copyButton(text, `id ${text}`),
+  );
 }
 
 /** A mark, a word and a colour. Levels: ok, amber, red. */
 export function levelOf(level, word = null) {
   const known = time.LEVELS[level] || time.LEVELS.red;
-  return make("span", { class: `level ${level}` },
-    make("span", { class: "mark", "aria-hidden": "true" }, known.mark), ` ${word || known.word}`);
+  return make(
+    "span",
+    { class: `level ${level}` },
+    make("span", { class: "mark", "aria-hidden": "true" }, known.mark),
+    ` ${word || known.word}`,
+  );
 }
 
 const STATES = {
-  running: ["●", "good"], active: ["●", "good"], up: ["●", "good"], ok: ["●", "good"], available: ["●", "good"],
-  in_use: ["●", "good"], attached: ["●", "good"], complete: ["●", "good"], closed: ["●", "good"],
-  stopped: ["■", "off"], deallocated: ["■", "off"], terminated: ["■", "off"], off: ["■", "off"],
-  down: ["✖", "bad"], error: ["✖", "bad"], failed: ["✖", "bad"], gone: ["✖", "bad"],
-  degraded: ["▲", "warn"], warning: ["▲", "warn"], partial: ["▲", "warn"], open: ["▲", "warn"],
+  running: ["●", "good"],
+  active: ["●", "good"],
+  up: ["●", "good"],
+  ok: ["●", "good"],
+  available: ["●", "good"],
+  in_use: ["●", "good"],
+  attached: ["●", "good"],
+  complete: ["●", "good"],
+  closed: ["●", "good"],
+  stopped: ["■", "off"],
+  deallocated: ["■", "off"],
+  terminated: ["■", "off"],
+  off: ["■", "off"],
+  down: ["✖", "bad"],
+  error: ["✖", "bad"],
+  failed: ["✖", "bad"],
+  gone: ["✖", "bad"],
+  degraded: ["▲", "warn"],
+  warning: ["▲", "warn"],
+  partial: ["▲", "warn"],
+  open: ["▲", "warn"],
 };
 
 /** A state as shape, word and colour; unknown words are shown as they are. */
 export function stateOf(state) {
   if (state === null || state === undefined || state === "") return make("span", { class: "quiet" }, "–");
   const [mark, tone] = STATES[String(state).toLowerCase()] || ["○", "plain"];
-  return make("span", { class: `state ${tone}` },
-    make("span", { class: "mark", "aria-hidden": "true" }, mark), ` ${state}`);
+  return make(
+    "span",
+    { class: `state ${tone}` },
+    make("span", { class: "mark", "aria-hidden": "true" }, mark),
+    ` ${state}`,
+  );
 }
 
 const SEVERITIES = { critical: "◆", high: "▲", medium: "■", low: "○" };
 
 export function severityOf(severity) {
   if (!severity) return make("span", { class: "quiet" }, "–");
-  return make("span", { class: `severity ${Object.hasOwn(SEVERITIES, severity) ? severity : "low"}` },
-    make("span", { class: "mark", "aria-hidden": "true" }, SEVERITIES[severity] || "○"), ` ${severity}`);
+  return make(
+    "span",
+    { class: `severity ${Object.hasOwn(SEVERITIES, severity) ? severity : "low"}` },
+    make("span", { class: "mark", "aria-hidden": "true" }, SEVERITIES[severity] || "○"),
+    ` ${severity}`,
+  );
 }
 
 /** A panel with a heading. */
@@ -141,12 +177,18 @@ export function panel(title, ...children) {
 
 /** What is shown where there is nothing: why, and what to do. */
 export function empty(why, ...todo) {
-  return make("div", { class: "empty" }, make("p", {}, why), ...todo.map((each) => make("p", { class: "quiet" }, each)));
+  return make(
+    "div",
+    { class: "empty" },
+    make("p", {}, why),
+    ...todo.map((each) => make("p", { class: "quiet" }, each)),
+  );
 }
 
 /** Words for a screen reader. */
 export function announce(text) {
-  const place = document.getElementById("announcer") || document.body.appendChild(
-    make("div", { id: "announcer", class: "hidden", role: "status" }));
+  const place =
+    document.getElementById("announcer") ||
+    document.body.appendChild(make("div", { id: "announcer", class: "hidden", role: "status" }));
   place.textContent = text;
 }

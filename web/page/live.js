@@ -15,7 +15,15 @@ function fresh() {
 export function follow({ show, isPast, changed }) {
   if (source) source.close();
   const place = document.getElementById("notices");
-  const draw = () => replace(place, !isPast() && notice(seen, () => { forget(); show(); }));
+  const draw = () =>
+    replace(
+      place,
+      !isPast() &&
+        notice(seen, () => {
+          forget();
+          show();
+        }),
+    );
 
   source = new EventSource("/api/v1/events"); // it resumes by itself, with Last-Event-ID
   source.addEventListener("run", (event) => {
@@ -60,5 +68,8 @@ export function words({ runs, changes, failed, broken }) {
 
 function notice(found, show) {
   const text = words(found);
-  return text !== null && make("button", { type: "button", class: "waiting", on: { click: show } }, `${text}, `, make("b", {}, "show"));
+  return (
+    text !== null &&
+    make("button", { type: "button", class: "waiting", on: { click: show } }, `${text}, `, make("b", {}, "show"))
+  );
 }

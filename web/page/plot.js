@@ -13,7 +13,8 @@ export function placed(points, width = WIDTH, height = HEIGHT, margin = 5) {
   const values = points.map((each) => each.value);
   const [first, last] = [Math.min(...times), Math.max(...times)];
   const [low, high] = [Math.min(...values), Math.max(...values)];
-  const inside = (value, from, to, size) => margin + (to === from ? 0.5 : (value - from) / (to - from)) * (size - 2 * margin);
+  const inside = (value, from, to, size) =>
+    margin + (to === from ? 0.5 : (value - from) / (to - from)) * (size - 2 * margin);
   return points.map((each, index) => [
     Math.round(inside(times[index], first, last, width) * 10) / 10,
     Math.round((height - inside(values[index], low, high, height)) * 10) / 10,
@@ -33,14 +34,60 @@ export function plot(name, unit, points) {
   const places = placed(points);
   const values = points.map((each) => each.value);
   const words = `${amount(Math.min(...values))} to ${amount(Math.max(...values))}${unit ? ` ${unit}` : ""}, last ${amount(values.at(-1))}`;
-  return make("figure", { class: "plot" },
+  return make(
+    "figure",
+    { class: "plot" },
     make("figcaption", {}, make("strong", {}, name), make("br"), make("small", {}, words)),
-    svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img", "aria-label": `${name}: ${words}` },
+    svg(
+      "svg",
+      {
+        viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
+        preserveAspectRatio: "none",
+        role: "img",
+        "aria-label": `${name}: ${words}`,
+      },
       svg("line", { class: "axis", x1: 0, y1: HEIGHT - 1, x2: WIDTH, y2: HEIGHT - 1 }),
       places.length > 1 && svg("path", { d: `M${places.map((each) => each.join(" ")).join("L")}` }),
-      places.length < 30 && places.map(([x, y]) => svg("circle", { cx: x, cy: y, r: 2 }))),
-    make("div", { class: "ends" }, make("span", {}, shown(points[0].time)), make("span", {}, shown(points.at(-1).time))),
-    make("details", {}, make("summary", {}, `Table (${points.length})`), make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `${name}, table` }, make("table", {},
-      make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "Time (UTC)"), make("th", { scope: "col", class: "number" }, unit || "Value"))),
-      make("tbody", {}, points.slice(-MOST_IN_TABLE).reverse().map((each) => make("tr", {}, make("td", {}, timeOf(each.time)), make("td", { class: "number" }, amount(each.value)))))))));
+      places.length < 30 && places.map(([x, y]) => svg("circle", { cx: x, cy: y, r: 2 })),
+    ),
+    make(
+      "div",
+      { class: "ends" },
+      make("span", {}, shown(points[0].time)),
+      make("span", {}, shown(points.at(-1).time)),
+    ),
+    make(
+      "details",
+      {},
+      make("summary", {}, `Table (${points.length})`),
+      make(
+        "div",
+        { class: "scroll", tabindex: "0", role: "region", "aria-label": `${name}, table` },
+        make(
+          "table",
+          {},
+          make(
+            "thead",
+            {},
+            make(
+              "tr",
+              {},
+              make("th", { scope: "col" }, "Time (UTC)"),
+              make("th", { scope: "col", class: "number" }, unit || "Value"),
+            ),
+          ),
+          make(
+            "tbody",
+            {},
+            points
+              .slice(-MOST_IN_TABLE)
+              .reverse()
+              .map((each) =>
+                make("tr", {}, make("td", {}, timeOf(each.time)), make("td", { class: "number" }, amount(each.value))),
+              ),
+          ),
+        ),
+      ),
+    ),
+  );
 }

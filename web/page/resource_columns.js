@@ -5,7 +5,15 @@ import { interval } from "./time.js";
 
 /** A link to the resource of a row with {account, type, id, name}. */
 export function resourceLink(context, row, text = row.name || row.id) {
-  return make("a", { class: "name", dir: "auto", href: context.href("resource", { id: row.id, account: row.account, type: row.type }) }, text);
+  return make(
+    "a",
+    {
+      class: "name",
+      dir: "auto",
+      href: context.href("resource", { id: row.id, account: row.account, type: row.type }),
+    },
+    text,
+  );
 }
 
 /** Where the topology shows the resource of a row. */
@@ -24,8 +32,19 @@ export function resourceColumns(context) {
     field("scope", "Scope"),
     field("provider", "Provider", true),
     field("family", "Family", true),
-    { key: "first_seen", title: "Since", value: (row) => row.first_seen?.before, cell: (row) => boundsOf(row.first_seen, interval) },
+    {
+      key: "first_seen",
+      title: "Since",
+      value: (row) => row.first_seen?.before,
+      cell: (row) => boundsOf(row.first_seen, interval),
+    },
     { key: "last_seen", title: "Last seen", value: (row) => row.last_seen, cell: (row) => timeOf(row.last_seen) },
-    { key: "gone", title: "Gone", value: (row) => row.gone?.before, cell: (row) => (row.gone ? boundsOf(row.gone, interval) : ""), hidden: true },
+    {
+      key: "gone",
+      title: "Gone",
+      value: (row) => row.gone?.before,
+      cell: (row) => (row.gone ? boundsOf(row.gone, interval) : ""),
+      hidden: true,
+    },
   ];
 }

@@ -31,35 +31,63 @@ export function table(columns, rows, options) {
     body.replaceChildren();
     grow(FIRST);
     const drawn = sorted;
-    requestAnimationFrame(() => setTimeout(() => {
-      if (sorted === drawn && body.childElementCount === FIRST) grow(PART - FIRST);
-    }));
+    requestAnimationFrame(() =>
+      setTimeout(() => {
+        if (sorted === drawn && body.childElementCount === FIRST) grow(PART - FIRST);
+      }),
+    );
   }
 
   function grow(most = PART) {
     const from = body.childElementCount;
     body.append(...sorted.slice(from, from + most).map(line));
     const left = sorted.length - body.childElementCount;
-    replace(more, left > 0 && make("button", { type: "button", on: { click: () => grow() } },
-      `Show ${Math.min(PART, left)} more of ${left} further rows`));
+    replace(
+      more,
+      left > 0 &&
+        make(
+          "button",
+          { type: "button", on: { click: () => grow() } },
+          `Show ${Math.min(PART, left)} more of ${left} further rows`,
+        ),
+    );
   }
 
   function line(row) {
-    return make("tr", {}, chosen.map((column, index) => {
-      const content = column.cell ? column.cell(row) : plain(column.value(row));
-      const value = column.value(row);
-      const short = typeof value === "string" && value.length <= SHORT;
-      return make(index === 0 ? "th" : "td",
-        { scope: index === 0 ? "row" : null, class: column.number ? "number" : short ? "short" : null }, content);
-    }));
+    return make(
+      "tr",
+      {},
+      chosen.map((column, index) => {
+        const content = column.cell ? column.cell(row) : plain(column.value(row));
+        const value = column.value(row);
+        const short = typeof value === "string" && value.length <= SHORT;
+        return make(
+          index === 0 ? "th" : "td",
+          { scope: index === 0 ? "row" : null, class: column.number ? "number" : short ? "short" : null },
+          content,
+        );
+      }),
+    );
   }
 
   function header(column) {
     const down = sort === `-${column.key}`;
     const up = sort === column.key;
-    const button = make("button", { type: "button", class: "sort", data: { key: column.key }, on: { click: () => order(column.key) } },
-      column.title, make("span", { class: "arrow", "aria-hidden": "true" }, up ? "▲" : down ? "▼" : ""));
-    return make("th", { scope: "col", class: column.number ? "number" : null, "aria-sort": up ? "ascending" : down ? "descending" : null }, button);
+    const button = make(
+      "button",
+      { type: "button", class: "sort", data: { key: column.key }, on: { click: () => order(column.key) } },
+      column.title,
+      make("span", { class: "arrow", "aria-hidden": "true" }, up ? "▲" : down ? "▼" : ""),
+    );
+    return make(
+      "th",
+      {
+        scope: "col",
+        class: column.number ? "number" : null,
+        "aria-sort": up ? "ascending" : down ? "descending" : null,
+      },
+      button,
+    );
   }
 
   function order(key) {
@@ -75,35 +103,73 @@ export function table(columns, rows, options) {
     if (wanted) keys.add(key);
     else if (keys.size > 1) keys.delete(key);
     chosen = columns.filter((each) => keys.has(each.key));
-    const usual = chosen.every((each) => !each.hidden) && chosen.length === columns.filter((each) => !each.hidden).length;
+    const usual =
+      chosen.every((each) => !each.hidden) && chosen.length === columns.filter((each) => !each.hidden).length;
     context.set({ [parameter("columns")]: usual ? null : chosen.map((each) => each.key).join(",") }, { render: false });
     draw();
   }
 
-  const picker = make("details", { class: "menu" },
+  const picker = make(
+    "details",
+    { class: "menu" },
     make("summary", {}, "Columns"),
-    make("fieldset", { class: "sheet" }, make("legend", { class: "hidden" }, `Columns of ${label}`), columns.map((column) =>
-      make("label", {},
-        make("input", {
-          type: "checkbox", checked: chosen.includes(column),
-          on: { change: (event) => { choose(column.key, event.target.checked); event.target.checked = chosen.includes(column); } },
-        }), ` ${column.title}`))));
-  const save = make("button", {
-    type: "button", on: { click: () => download(csvOf(chosen, sorted), `${options.file || "rows"}.csv`) },
-  }, "CSV");
+    make(
+      "fieldset",
+      { class: "sheet" },
+      make("legend", { class: "hidden" }, `Columns of ${label}`),
+      columns.map((column) =>
+        make(
+          "label",
+          {},
+          make("input", {
+            type: "checkbox",
+            checked: chosen.includes(column),
+            on: {
+              change: (event) => {
+                choose(column.key, event.target.checked);
+                event.target.checked = chosen.includes(column);
+              },
+            },
+          }),
+          ` ${column.title}`,
+        ),
+      ),
+    ),
+  );
+  const save = make(
+    "button",
+    {
+      type: "button",
+      on: { click: () => download(csvOf(chosen, sorted), `${options.file || "rows"}.csv`) },
+    },
+    "CSV",
+  );
   draw();
-  return make("div", { class: "table" },
-    make("div", { class: "table-bar" }, make("span", { class: "count" }, options.count || counted(rows.length, "row")),
-      make("span", { class: "actions" }, options.also, picker, save)),
-    make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `${label}, table` },
-      make("table", {}, make("caption", { class: "hidden" }, label), head, body)),
-    more);
+  return make(
+    "div",
+    { class: "table" },
+    make(
+      "div",
+      { class: "table-bar" },
+      make("span", { class: "count" }, options.count || counted(rows.length, "row")),
+      make("span", { class: "actions" }, options.also, picker, save),
+    ),
+    make(
+      "div",
+      { class: "scroll", tabindex: "0", role: "region", "aria-label": `${label}, table` },
+      make("table", {}, make("caption", { class: "hidden" }, label), head, body),
+    ),
+    more,
+  );
 }
 
 function plain(value) {
   if (value === null || value === undefined || value === "") return make("span", { class: "quiet" }, "–");
-  return Array.isArray(value) ? value.map((each) => (typeof each === "object" ? JSON.stringify(each) : each)).join(", ")
-    : typeof value === "object" ? JSON.stringify(value) : String(value);
+  return Array.isArray(value)
+    ? value.map((each) => (typeof each === "object" ? JSON.stringify(each) : each)).join(", ")
+    : typeof value === "object"
+      ? JSON.stringify(value)
+      : String(value);
 }
 
 export function counted(number, what) {

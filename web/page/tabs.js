@@ -7,7 +7,29 @@ export async function tabs(root, parts, params, context) {
   const first = Object.keys(parts)[0];
   const name = Object.hasOwn(parts, params.get("tab") || "") ? params.get("tab") : first;
   const { view } = context;
-  root.append(make("nav", { "aria-label": "Parts of this view" }, make("ul", { class: "tabs" }, Object.entries(parts).map(([key, each]) =>
-    make("li", {}, make("a", { href: context.href(view, { tab: key === first ? null : key }), "aria-current": key === name ? "page" : null }, each.title))))));
+  root.append(
+    make(
+      "nav",
+      { "aria-label": "Parts of this view" },
+      make(
+        "ul",
+        { class: "tabs" },
+        Object.entries(parts).map(([key, each]) =>
+          make(
+            "li",
+            {},
+            make(
+              "a",
+              {
+                href: context.href(view, { tab: key === first ? null : key }),
+                "aria-current": key === name ? "page" : null,
+              },
+              each.title,
+            ),
+          ),
+        ),
+      ),
+    ),
+  );
   await parts[name].draw(root, params, context);
 }

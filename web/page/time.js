@@ -95,7 +95,12 @@ export function worst(levels) {
 /** "2026-11-22T10:15" of a field for local times is taken as UTC: the page shows UTC everywhere. */
 export function fromPicker(text) {
   const time = parsed(text && `${text}Z`);
-  return time === null ? null : time.toISOString().replace(/\.000Z$/, "Z").replace(/:00Z$/, "Z");
+  return time === null
+    ? null
+    : time
+        .toISOString()
+        .replace(/\.000Z$/, "Z")
+        .replace(/:00Z$/, "Z");
 }
 
 export function toPicker(text) {

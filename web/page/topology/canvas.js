@@ -34,6 +34,11 @@ export function canvas(element, on) {
   });
   let selected = null;
 
+  // where one looks, for whoever can't see it
+  cy.on("viewport", () => {
+    const { x, y } = cy.pan();
+    element.dataset.view = [cy.zoom(), x, y].map((each) => each.toFixed(3)).join(" ");
+  });
   cy.on("tap", (event) => {
     if (event.target === cy) {
       on.select(null);
@@ -66,13 +71,15 @@ export function canvas(element, on) {
   }
 
   const box = (key) => cy.getElementById(key);
-  const move = (to) => (calm.matches ? cy.fit(to, MARGIN) : cy.animate({ fit: { eles: to, padding: MARGIN }, duration: 160, queue: false }));
+  const move = (to) =>
+    calm.matches ? cy.fit(to, MARGIN) : cy.animate({ fit: { eles: to, padding: MARGIN }, duration: 160, queue: false });
 
   return {
     draw,
     select,
     fit: () => cy.fit(undefined, MARGIN),
-    zoom: (factor) => cy.zoom({ level: cy.zoom() * factor, renderedPosition: { x: cy.width() / 2, y: cy.height() / 2 } }),
+    zoom: (factor) =>
+      cy.zoom({ level: cy.zoom() * factor, renderedPosition: { x: cy.width() / 2, y: cy.height() / 2 } }),
     /** Brings a group so near that what it holds can be read; what can be read already stays where it is. */
     approach(key, children) {
       const widths = children.map((each) => box(each).renderedWidth()).filter(Boolean);
@@ -128,13 +135,34 @@ function nodeOf(node, paint, nodes) {
   return {
     group: "nodes",
     data: {
-      id: node.key, node, w: node.w, h: node.h, size, text: lines.join("\n"),
+      id: node.key,
+      node,
+      w: node.w,
+      h: node.h,
+      size,
+      text: lines.join("\n"),
       line: change ? paint.change(change) : affected && state !== "unknown" ? paint.state(state) : paint.kind(node),
-      border: node.expanded ? node.h * 0.005 : Math.min(node.w, node.h) * (state === "down" || change ? 0.035 : state === "degraded" ? 0.025 : 0.012),
-      shape: node.kind === "more" ? "cut-rectangle" : node.resource && node.resource.kind !== "network" ? "round-rectangle" : "rectangle",
-      dash: change === "gone" || node.kind === "more" ? "dashed" : state === "degraded" ? "dotted" : state === "down" ? "double" : "solid",
+      border: node.expanded
+        ? node.h * 0.005
+        : Math.min(node.w, node.h) * (state === "down" || change ? 0.035 : state === "degraded" ? 0.025 : 0.012),
+      shape:
+        node.kind === "more"
+          ? "cut-rectangle"
+          : node.resource && node.resource.kind !== "network"
+            ? "round-rectangle"
+            : "rectangle",
+      dash:
+        change === "gone" || node.kind === "more"
+          ? "dashed"
+          : state === "degraded"
+            ? "dotted"
+            : state === "down"
+              ? "double"
+              : "solid",
       dim: affected ? 1 : 0.55,
-      top: node.expanded ? node.h * 0.09 : 0, pad: node.h * 0.04, z: 2 * depthOf(node, nodes),
+      top: node.expanded ? node.h * 0.09 : 0,
+      pad: node.h * 0.04,
+      z: 2 * depthOf(node, nodes),
     },
     classes: node.expanded ? "open" : node.children > 0 ? "group" : node.kind,
     position: { x: node.x, y: node.y },
@@ -149,12 +177,28 @@ function edgeOf(edge, picture, paint, nodes) {
   return {
     group: "edges",
     data: {
-      id: edge.key, edge, source: edge.from, target: edge.to,
-      w: small * (0.012 + 0.008 * Math.log2(edge.count)) * (hit ? 2 : 1), size: small * 0.12, arrow: (small * (picture.focus ? 0.25 : 0.11)) / ARROW,
+      id: edge.key,
+      edge,
+      source: edge.from,
+      target: edge.to,
+      w: small * (0.012 + 0.008 * Math.log2(edge.count)) * (hit ? 2 : 1),
+      size: small * 0.12,
+      arrow: (small * (picture.focus ? 0.25 : 0.11)) / ARROW,
       z: 2 * Math.max(...ends.map((each) => depthOf(each, nodes))) - 1, // above the boxes that hold the ends, below what these hold
-      text: change ? `${changeWords({ changes: edge.changes, count: edge.count })}` : edge.count > 1 ? written(edge.count) : "",
-      line: change ? paint.change(change) : hit ? paint.of("--bad") : edge.evidence ? paint.of("--accent") : paint.of("--line-strong"),
-      dash: change === "gone" ? "dashed" : "solid", start: edge.evidence ? "circle" : "none",
+      text: change
+        ? `${changeWords({ changes: edge.changes, count: edge.count })}`
+        : edge.count > 1
+          ? written(edge.count)
+          : "",
+      line: change
+        ? paint.change(change)
+        : hit
+          ? paint.of("--bad")
+          : edge.evidence
+            ? paint.of("--accent")
+            : paint.of("--line-strong"),
+      dash: change === "gone" ? "dashed" : "solid",
+      start: edge.evidence ? "circle" : "none",
     },
   };
 }
@@ -168,24 +212,80 @@ function cut(text, most) {
 
 function styleOf(paint) {
   return [
-    { selector: "node", style: {
-      width: "data(w)", height: "data(h)", shape: "data(shape)", "background-color": paint.of("--raised"), "background-opacity": 1,
-      "border-width": "data(border)", "border-color": "data(line)", "border-style": "data(dash)", opacity: "data(dim)",
-      label: "data(text)", "font-size": "data(size)", "font-family": "system-ui, DejaVu Sans, sans-serif", color: paint.of("--text"),
-      "text-valign": "center", "text-halign": "center", "text-wrap": "wrap", "text-max-width": 1e6, "line-height": 1.2, "min-zoomed-font-size": 5,
-      "z-index": "data(z)", "z-index-compare": "manual", "overlay-opacity": 0,
-    } },
-    { selector: "node.open", style: {
-      "background-color": paint.of("--panel"), "background-opacity": 0.75, "text-valign": "top", "text-margin-y": "data(top)", "border-style": "solid",
-    } },
+    {
+      selector: "node",
+      style: {
+        width: "data(w)",
+        height: "data(h)",
+        shape: "data(shape)",
+        "background-color": paint.of("--raised"),
+        "background-opacity": 1,
+        "border-width": "data(border)",
+        "border-color": "data(line)",
+        "border-style": "data(dash)",
+        opacity: "data(dim)",
+        label: "data(text)",
+        "font-size": "data(size)",
+        "font-family": "system-ui, DejaVu Sans, sans-serif",
+        color: paint.of("--text"),
+        "text-valign": "center",
+        "text-halign": "center",
+        "text-wrap": "wrap",
+        "text-max-width": 1e6,
+        "line-height": 1.2,
+        "min-zoomed-font-size": 5,
+        "z-index": "data(z)",
+        "z-index-compare": "manual",
+        "overlay-opacity": 0,
+      },
+    },
+    {
+      selector: "node.open",
+      style: {
+        "background-color": paint.of("--panel"),
+        "background-opacity": 0.75,
+        "text-valign": "top",
+        "text-margin-y": "data(top)",
+        "border-style": "solid",
+      },
+    },
     { selector: "node.more", style: { color: paint.of("--quiet"), "background-opacity": 0.4 } },
-    { selector: "node.chosen", style: { "underlay-color": paint.of("--accent"), "underlay-opacity": 0.5, "underlay-padding": "data(pad)" } },
-    { selector: "edge", style: {
-      width: "data(w)", "line-color": "data(line)", "line-style": "data(dash)", "curve-style": "straight", "target-arrow-shape": "triangle",
-      "target-arrow-color": "data(line)", "source-arrow-shape": "data(start)", "source-arrow-color": "data(line)", "arrow-scale": "data(arrow)", "z-index": "data(z)", "z-index-compare": "manual",
-      label: "data(text)", "font-size": "data(size)", "min-zoomed-font-size": 8, color: paint.of("--text"),
-      "text-background-color": paint.of("--panel"), "text-background-opacity": 0.85, "text-background-padding": 1, "overlay-opacity": 0,
-    } },
-    { selector: "edge.near, edge.chosen", style: { "line-color": paint.of("--accent"), "target-arrow-color": paint.of("--accent"), "source-arrow-color": paint.of("--accent"), "z-index": 60 } },
+    {
+      selector: "node.chosen",
+      style: { "underlay-color": paint.of("--accent"), "underlay-opacity": 0.5, "underlay-padding": "data(pad)" },
+    },
+    {
+      selector: "edge",
+      style: {
+        width: "data(w)",
+        "line-color": "data(line)",
+        "line-style": "data(dash)",
+        "curve-style": "straight",
+        "target-arrow-shape": "triangle",
+        "target-arrow-color": "data(line)",
+        "source-arrow-shape": "data(start)",
+        "source-arrow-color": "data(line)",
+        "arrow-scale": "data(arrow)",
+        "z-index": "data(z)",
+        "z-index-compare": "manual",
+        label: "data(text)",
+        "font-size": "data(size)",
+        "min-zoomed-font-size": 8,
+        color: paint.of("--text"),
+        "text-background-color": paint.of("--panel"),
+        "text-background-opacity": 0.85,
+        "text-background-padding": 1,
+        "overlay-opacity": 0,
+      },
+    },
+    {
+      selector: "edge.near, edge.chosen",
+      style: {
+        "line-color": paint.of("--accent"),
+        "target-arrow-color": paint.of("--accent"),
+        "source-arrow-color": paint.of("--accent"),
+        "z-index": 60,
+      },
+    },
   ];
 }

@@ -5,8 +5,12 @@ export const CHANGES = { added: "+", gone: "−", changed: "✎", "re-created": 
 const COLOURS = { up: "--good", degraded: "--warn", down: "--bad", missing: "--bad", unknown: "--line-strong" };
 const CHANGE_COLOURS = { added: "--good", gone: "--bad", changed: "--warn", "re-created": "--warn" };
 const KINDS = {
-  network: "--kind-network", server: "--kind-server", host: "--kind-server", volume: "--kind-volume",
-  circuit: "--kind-circuit", wan_link: "--kind-circuit",
+  network: "--kind-network",
+  server: "--kind-server",
+  host: "--kind-server",
+  volume: "--kind-volume",
+  circuit: "--kind-circuit",
+  wan_link: "--kind-circuit",
 };
 
 const numbers = new Intl.NumberFormat("en"); // one for all: each one takes a while to make
@@ -20,7 +24,10 @@ export function stateWords(node) {
   const counts = node.impact !== undefined ? node.impacts : node.states;
   const known = Object.entries(counts || {}).filter(([word]) => word !== "up");
   if (node.count > 1 && known.length) {
-    return known.reverse().map(([word, count]) => `${STATES[word]} ${written(count)} ${word}`).join(", ");
+    return known
+      .reverse()
+      .map(([word, count]) => `${STATES[word]} ${written(count)} ${word}`)
+      .join(", ");
   }
   if (node.impact === "unknown") return node.count > 1 ? "" : "○ not affected";
   return `${STATES[stateOf(node)] || "○"} ${stateOf(node)}`;
@@ -29,7 +36,9 @@ export function stateWords(node) {
 /** "+ 2 added, − 1 gone"; of a resource "+ added". */
 export function changeWords(node) {
   const found = Object.entries(node.changes || {});
-  return found.map(([word, count]) => `${CHANGES[word] || "✎"} ${node.count > 1 ? `${written(count)} ` : ""}${word}`).join(", ");
+  return found
+    .map(([word, count]) => `${CHANGES[word] || "✎"} ${node.count > 1 ? `${written(count)} ` : ""}${word}`)
+    .join(", ");
 }
 
 export function kindWords(node) {

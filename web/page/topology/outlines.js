@@ -16,9 +16,17 @@ export function landPath(topology) {
   });
   const arc = (number) => (number < 0 ? [...arcs[~number]].reverse() : arcs[number]);
   const ring = (numbers) => numbers.flatMap((number, index) => (index ? arc(number).slice(1) : arc(number)));
-  const rings = topology.objects.countries.geometries.filter((each) => each.id !== ANTARCTICA).flatMap((each) =>
-    each.type === "Polygon" ? each.arcs : each.type === "MultiPolygon" ? each.arcs.flat() : []);
-  return rings.map((numbers) => `M${whole(ring(numbers)).map(([x, y]) => `${x.toFixed(2)} ${y.toFixed(2)}`).join("L")}Z`).join("");
+  const rings = topology.objects.countries.geometries
+    .filter((each) => each.id !== ANTARCTICA)
+    .flatMap((each) => (each.type === "Polygon" ? each.arcs : each.type === "MultiPolygon" ? each.arcs.flat() : []));
+  return rings
+    .map(
+      (numbers) =>
+        `M${whole(ring(numbers))
+          .map(([x, y]) => `${x.toFixed(2)} ${y.toFixed(2)}`)
+          .join("L")}Z`,
+    )
+    .join("");
 }
 
 /** What crosses the date line goes on beyond it: the map is drawn once more a world to the left. */

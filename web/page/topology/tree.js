@@ -12,7 +12,10 @@ export function tree(on) {
   function draw(lines) {
     const focused = element.contains(document.activeElement) ? document.activeElement.dataset.key : null;
     rows = lines.map((each, index) => ({ ...each, index, line: lineOf(each, index) }));
-    replace(element, rows.map((each) => each.line));
+    replace(
+      element,
+      rows.map((each) => each.line),
+    );
     select(selected);
     if (focused) (rowOf(focused) || rows[0])?.line.focus({ preventScroll: true });
   }
@@ -21,17 +24,37 @@ export function tree(on) {
 
   function lineOf({ key, level, node, text, size, place }) {
     const can = node && node.children > 0;
-    return make("li", {
-      role: "treeitem", tabindex: "-1", "aria-level": level, "aria-setsize": size, "aria-posinset": place, "aria-selected": "false",
-      "aria-expanded": can ? String(node.expanded) : null, class: `level-${Math.min(level, 8)}`, data: { key },
-      on: { click: (event) => clicked(event, key, can) },
-    },
-    can && make("span", { class: "twist", "aria-hidden": "true" }, node.expanded ? "▾" : "▸"),
-    node ? [
-      make("span", { class: `mark state-${stateOf(node)}`, "aria-hidden": "true" }, STATES[stateOf(node)] || "○"), " ",
-      make("bdi", { class: "name" }, nameOf(node)), " ",
-      make("small", {}, [kindWords(node), stateWords(node).replace(/[●▲✖◇○] /g, ""), changeWords(node)].filter(Boolean).join(" · ")),
-    ] : make("strong", {}, text));
+    return make(
+      "li",
+      {
+        role: "treeitem",
+        tabindex: "-1",
+        "aria-level": level,
+        "aria-setsize": size,
+        "aria-posinset": place,
+        "aria-selected": "false",
+        "aria-expanded": can ? String(node.expanded) : null,
+        class: `level-${Math.min(level, 8)}`,
+        data: { key },
+        on: { click: (event) => clicked(event, key, can) },
+      },
+      can && make("span", { class: "twist", "aria-hidden": "true" }, node.expanded ? "▾" : "▸"),
+      node
+        ? [
+            make("span", { class: `mark state-${stateOf(node)}`, "aria-hidden": "true" }, STATES[stateOf(node)] || "○"),
+            " ",
+            make("bdi", { class: "name" }, nameOf(node)),
+            " ",
+            make(
+              "small",
+              {},
+              [kindWords(node), stateWords(node).replace(/[●▲✖◇○] /g, ""), changeWords(node)]
+                .filter(Boolean)
+                .join(" · "),
+            ),
+          ]
+        : make("strong", {}, text),
+    );
   }
 
   function clicked(event, key, can) {
@@ -78,7 +101,10 @@ export function tree(on) {
           on.open(at.key);
           return null;
         }
-        return rows.slice(0, at.index).reverse().find((each) => each.level < at.level);
+        return rows
+          .slice(0, at.index)
+          .reverse()
+          .find((each) => each.level < at.level);
       },
       Enter: () => enter(at),
       " ": () => enter(at),
@@ -111,8 +137,12 @@ export function linesOf(nodes, matches) {
   const words = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
   const lines = [];
   const add = (parent, level) => {
-    const found = (below.get(parent) || []).sort((one, other) =>
-      (one.kind === "more") - (other.kind === "more") || (other.children > 0) - (one.children > 0) || words.compare(one.label, other.label));
+    const found = (below.get(parent) || []).sort(
+      (one, other) =>
+        (one.kind === "more") - (other.kind === "more") ||
+        (other.children > 0) - (one.children > 0) ||
+        words.compare(one.label, other.label),
+    );
     found.forEach((node, index) => {
       if (matches(node)) lines.push({ key: node.key, level, node, size: found.length, place: index + 1 });
       add(node.key, level + 1);

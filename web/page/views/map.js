@@ -17,18 +17,40 @@ export async function show(root, params, context) {
   const only = params.get("state");
   let at = viewOf(params.get("at"), found.places);
 
-  const drawing = svg("svg", { role: "group", "aria-label": "Map of places and lines. The tables below have the same.", preserveAspectRatio: "xMidYMid meet" });
-  const frame = make("div", { class: "stage-frame map-frame" }, make("div", { class: "stage-tools" },
-    tool("+", "Zoom in", () => zoom(1 / 1.6)), tool("−", "Zoom out", () => zoom(1.6)), tool("⤢", "Show all", () => move(viewOf(null, found.places))),
-    tool("World", "The whole world", () => move({ ...WORLD })),
-    tool("←", "Move left", () => pan(-0.2, 0)), tool("→", "Move right", () => pan(0.2, 0)), tool("↑", "Move up", () => pan(0, -0.2)), tool("↓", "Move down", () => pan(0, 0.2))), drawing);
+  const drawing = svg("svg", {
+    role: "group",
+    "aria-label": "Map of places and lines. The tables below have the same.",
+    preserveAspectRatio: "xMidYMid meet",
+  });
+  const frame = make(
+    "div",
+    { class: "stage-frame map-frame" },
+    make(
+      "div",
+      { class: "stage-tools" },
+      tool("+", "Zoom in", () => zoom(1 / 1.6)),
+      tool("−", "Zoom out", () => zoom(1.6)),
+      tool("⤢", "Show all", () => move(viewOf(null, found.places))),
+      tool("World", "The whole world", () => move({ ...WORLD })),
+      tool("←", "Move left", () => pan(-0.2, 0)),
+      tool("→", "Move right", () => pan(0.2, 0)),
+      tool("↑", "Move up", () => pan(0, -0.2)),
+      tool("↓", "Move down", () => pan(0, 0.2)),
+    ),
+    drawing,
+  );
 
   function draw() {
     drawing.setAttribute("viewBox", `${at.x} ${at.y} ${at.w} ${at.h}`);
     const unit = at.w / Math.max(320, drawing.clientWidth || 900); // degrees of a pixel
-    replace(drawing, [0, -360, 360].map((right) => svg("path", { class: "map-land", d: land, transform: `translate(${right})` })),
-      bent(lines).filter((each) => !only || each.state === only).map((each) => lineOf(each, places, chosen)),
-      found.places.map((each) => placeOf(each, unit, chosen, choose)));
+    replace(
+      drawing,
+      [0, -360, 360].map((right) => svg("path", { class: "map-land", d: land, transform: `translate(${right})` })),
+      bent(lines)
+        .filter((each) => !only || each.state === only)
+        .map((each) => lineOf(each, places, chosen)),
+      found.places.map((each) => placeOf(each, unit, chosen, choose)),
+    );
   }
 
   function choose(key) {
@@ -47,28 +69,76 @@ export async function show(root, params, context) {
   const pan = (x, y) => move({ ...at, x: at.x + x * at.w, y: at.y + y * at.h });
   drag(drawing, () => at, move);
 
-  const missing = [...lines, ...found.half, ...found.unplaced.flatMap((each) => each.resources)].filter((each) => each.state === "missing");
+  const missing = [...lines, ...found.half, ...found.unplaced.flatMap((each) => each.resources)].filter(
+    (each) => each.state === "missing",
+  );
   root.append(context.heading("Map"));
   context.same({ request: ["/map", { as_of: context.asOf }] });
   if (missing.length) {
-    root.append(panel(`${counted(missing.length, "WAN link")} missing`, make("ul", { class: "links", id: "missing" }, missing.map((each) => make("li", {},
-      make("span", { class: "state-missing" }, `${STATES.missing} missing `), resource(each.resource, context), make("div", { class: "quiet" }, each.note || ""))))));
+    root.append(
+      panel(
+        `${counted(missing.length, "WAN link")} missing`,
+        make(
+          "ul",
+          { class: "links", id: "missing" },
+          missing.map((each) =>
+            make(
+              "li",
+              {},
+              make("span", { class: "state-missing" }, `${STATES.missing} missing `),
+              resource(each.resource, context),
+              make("div", { class: "quiet" }, each.note || ""),
+            ),
+          ),
+        ),
+      ),
+    );
   }
   root.append(frame);
   draw();
   if (!found.places.length) root.append(make("p", { class: "note" }, "Nothing has a known place. Below is why."));
   const place = places.get(chosen);
   if (place) {
-    root.append(panel(`At ${place.label}`, make("p", {}, `${counted(place.count, "resource")} of ${place.accounts.join(", ")}, at ${place.lat}, ${place.lon}. Source: ${place.source}.`,
-      place.labels.length > 1 ? ` Also called ${place.labels.slice(1).join(", ")}.` : ""),
-    make("button", { type: "button", on: { click: () => choose(chosen) } }, "Close"),
-    make("ul", { class: "links impact-rows" }, place.resources.map((each) => make("li", {}, resource(each, context)))),
-    place.count > place.resources.length && make("p", { class: "quiet" }, `and ${place.count - place.resources.length} more`)));
+    root.append(
+      panel(
+        `At ${place.label}`,
+        make(
+          "p",
+          {},
+          `${counted(place.count, "resource")} of ${place.accounts.join(", ")}, at ${place.lat}, ${place.lon}. Source: ${place.source}.`,
+          place.labels.length > 1 ? ` Also called ${place.labels.slice(1).join(", ")}.` : "",
+        ),
+        make("button", { type: "button", on: { click: () => choose(chosen) } }, "Close"),
+        make(
+          "ul",
+          { class: "links impact-rows" },
+          place.resources.map((each) => make("li", {}, resource(each, context))),
+        ),
+        place.count > place.resources.length &&
+          make("p", { class: "quiet" }, `and ${place.count - place.resources.length} more`),
+      ),
+    );
   }
-  root.append(panel("Lines", lineTable(lines.filter((each) => !chosen || each.from === chosen || each.to === chosen), places, context)),
-    panel("Lines of which one end is known", table([name(context), ...lineColumns(), { key: "at", title: "At", value: (row) => places.get(row.at)?.label }], found.half, { context, label: "Lines of which one end is known", name: "half", file: "half-lines" })),
+  root.append(
+    panel(
+      "Lines",
+      lineTable(
+        lines.filter((each) => !chosen || each.from === chosen || each.to === chosen),
+        places,
+        context,
+      ),
+    ),
+    panel(
+      "Lines of which one end is known",
+      table(
+        [name(context), ...lineColumns(), { key: "at", title: "At", value: (row) => places.get(row.at)?.label }],
+        found.half,
+        { context, label: "Lines of which one end is known", name: "half", file: "half-lines" },
+      ),
+    ),
     panel("Places", placeTable(found.places, context, choose)),
-    panel("Not on the map", unplacedTable(found.unplaced, context)));
+    panel("Not on the map", unplacedTable(found.unplaced, context)),
+  );
 }
 
 async function landOf() {
@@ -80,7 +150,11 @@ async function landOf() {
 }
 
 function tool(text, label, action) {
-  return make("button", { type: "button", class: "icon", "aria-label": label, title: label, on: { click: action } }, text);
+  return make(
+    "button",
+    { type: "button", class: "icon", "aria-label": label, title: label, on: { click: action } },
+    text,
+  );
 }
 
 /** What the URL names, else all places with some room around them. */
@@ -110,14 +184,23 @@ function lineOf(line, places, chosen) {
   const [one, other] = [places.get(line.from), places.get(line.to)];
   const [dx, dy] = [other.lon - one.lon, -other.lat + one.lat];
   const middle = [one.lon + dx / 2 - dy * line.bend, -one.lat + dy / 2 + dx * line.bend];
-  return svg("path", { class: `map-line ${line.state}${chosen && [line.from, line.to].includes(chosen) ? " chosen" : ""}`, d: `M${one.lon} ${-one.lat}Q${middle[0]} ${middle[1]} ${other.lon} ${-other.lat}` },
-    svg("title", {}, `${line.resource.kind.replaceAll("_", " ")} ${line.resource.name}: ${line.state}`));
+  return svg(
+    "path",
+    {
+      class: `map-line ${line.state}${chosen && [line.from, line.to].includes(chosen) ? " chosen" : ""}`,
+      d: `M${one.lon} ${-one.lat}Q${middle[0]} ${middle[1]} ${other.lon} ${-other.lat}`,
+    },
+    svg("title", {}, `${line.resource.kind.replaceAll("_", " ")} ${line.resource.name}: ${line.state}`),
+  );
 }
 
 const SHAPES = {
   up: (r) => ["circle", { r }],
   degraded: (r) => ["path", { d: `M0 ${-1.3 * r}L${1.2 * r} ${r}L${-1.2 * r} ${r}Z` }],
-  down: (r) => ["path", { d: `M${-r} ${-r}L${r} ${r}M${r} ${-r}L${-r} ${r}`, "stroke-width": r * 0.9, class: "map-cross" }],
+  down: (r) => [
+    "path",
+    { d: `M${-r} ${-r}L${r} ${r}M${r} ${-r}L${-r} ${r}`, "stroke-width": r * 0.9, class: "map-cross" },
+  ],
   unknown: (r) => ["circle", { r, "fill-opacity": 0.25, "stroke-width": r * 0.4, class: "map-ring" }],
 };
 
@@ -125,16 +208,30 @@ function placeOf(place, unit, chosen, choose) {
   const radius = unit * (5 + Math.min(6, Math.log2(place.count + 1)));
   const [shape, attributes] = (SHAPES[place.state] || SHAPES.unknown)(radius * 0.8);
   const words = `${place.label}: ${counted(place.count, "resource")}, ${place.state}`;
-  return svg("g", { class: `map-place ${place.state}${place.key === chosen ? " chosen" : ""}`, id: `place-${place.key}`, tabindex: "0", role: "button", "aria-label": words, "aria-pressed": String(place.key === chosen),
-    transform: `translate(${place.lon} ${-place.lat})`, "stroke-width": unit * 1.5, on: {
-      click: () => choose(place.key),
-      keydown: (event) => {
-        if (event.key !== "Enter" && event.key !== " ") return;
-        event.preventDefault();
-        choose(place.key);
+  return svg(
+    "g",
+    {
+      class: `map-place ${place.state}${place.key === chosen ? " chosen" : ""}`,
+      id: `place-${place.key}`,
+      tabindex: "0",
+      role: "button",
+      "aria-label": words,
+      "aria-pressed": String(place.key === chosen),
+      transform: `translate(${place.lon} ${-place.lat})`,
+      "stroke-width": unit * 1.5,
+      on: {
+        click: () => choose(place.key),
+        keydown: (event) => {
+          if (event.key !== "Enter" && event.key !== " ") return;
+          event.preventDefault();
+          choose(place.key);
+        },
       },
-    } },
-  svg("title", {}, words), svg(shape, attributes), svg("text", { x: radius * 1.2, y: unit * 4, "font-size": unit * 12 }, [...place.label].slice(0, 24).join("")));
+    },
+    svg("title", {}, words),
+    svg(shape, attributes),
+    svg("text", { x: radius * 1.2, y: unit * 4, "font-size": unit * 12 }, [...place.label].slice(0, 24).join("")),
+  );
 }
 
 function drag(drawing, view, move) {
@@ -163,10 +260,23 @@ function drag(drawing, view, move) {
 // --- tables -------------------------------------------------------------------------------------------
 
 function resource(each, context) {
-  return [`${each.kind.replaceAll("_", " ")} `, make("a", { href: context.href("resource", { id: each.id, account: each.account, type: each.type }) }, make("bdi", {}, each.name)), make("small", {}, ` ${each.account}`)];
+  return [
+    `${each.kind.replaceAll("_", " ")} `,
+    make(
+      "a",
+      { href: context.href("resource", { id: each.id, account: each.account, type: each.type }) },
+      make("bdi", {}, each.name),
+    ),
+    make("small", {}, ` ${each.account}`),
+  ];
 }
 
-const name = (context) => ({ key: "name", title: "Line", value: (row) => row.resource.name, cell: (row) => resource(row.resource, context) });
+const name = (context) => ({
+  key: "name",
+  title: "Line",
+  value: (row) => row.resource.name,
+  cell: (row) => resource(row.resource, context),
+});
 const state = (word) => make("span", { class: `state-${word}` }, `${STATES[word] || "○"} ${word}`);
 
 function lineColumns() {
@@ -179,28 +289,71 @@ function lineColumns() {
 
 function lineTable(lines, places, context) {
   const end = (key, title) => ({ key, title, value: (row) => places.get(row[key])?.label });
-  return table([name(context), end("from", "From"), end("to", "To"), ...lineColumns()], lines, { context, label: "Lines", name: "lines", file: "lines" });
+  return table([name(context), end("from", "From"), end("to", "To"), ...lineColumns()], lines, {
+    context,
+    label: "Lines",
+    name: "lines",
+    file: "lines",
+  });
 }
 
 function placeTable(places, context, choose) {
-  return table([
-    { key: "label", title: "Place", value: (row) => row.label, cell: (row) => make("button", { type: "button", class: "as-link", on: { click: () => choose(row.key) } }, row.label) },
-    { key: "state", title: "Worst state", value: (row) => row.state, cell: (row) => state(row.state) },
-    { key: "count", title: "Resources", value: (row) => row.count, number: true },
-    { key: "lat", title: "Latitude", value: (row) => row.lat, number: true },
-    { key: "lon", title: "Longitude", value: (row) => row.lon, number: true },
-    { key: "source", title: "Source", value: (row) => row.source },
-  ], places, { context, label: "Places", name: "places", file: "places" });
+  return table(
+    [
+      {
+        key: "label",
+        title: "Place",
+        value: (row) => row.label,
+        cell: (row) =>
+          make("button", { type: "button", class: "as-link", on: { click: () => choose(row.key) } }, row.label),
+      },
+      { key: "state", title: "Worst state", value: (row) => row.state, cell: (row) => state(row.state) },
+      { key: "count", title: "Resources", value: (row) => row.count, number: true },
+      { key: "lat", title: "Latitude", value: (row) => row.lat, number: true },
+      { key: "lon", title: "Longitude", value: (row) => row.lon, number: true },
+      { key: "source", title: "Source", value: (row) => row.source },
+    ],
+    places,
+    { context, label: "Places", name: "places", file: "places" },
+  );
 }
 
 function unplacedTable(unplaced, context) {
-  return table([
-    { key: "account", title: "Account", value: (row) => row.account },
-    { key: "kind", title: "Kind", value: (row) => row.kind.replaceAll("_", " ") },
-    { key: "count", title: "Resources", value: (row) => row.count, number: true },
-    { key: "why", title: "Why", value: (row) => row.why },
-    { key: "which", title: "Which", value: (row) => row.resources.map((each) => each.resource.name).join(", "), cell: (row) => make("details", {}, make("summary", {}, "Show"),
-      make("ul", { class: "links" }, row.resources.map((each) => make("li", {}, resource(each.resource, context), " ", state(each.state), each.note ? ` ${each.note}` : ""))),
-      row.count > row.resources.length && make("p", { class: "quiet" }, `and ${row.count - row.resources.length} more`)) },
-  ], unplaced, { context, label: "Not on the map", name: "unplaced", file: "unplaced" });
+  return table(
+    [
+      { key: "account", title: "Account", value: (row) => row.account },
+      { key: "kind", title: "Kind", value: (row) => row.kind.replaceAll("_", " ") },
+      { key: "count", title: "Resources", value: (row) => row.count, number: true },
+      { key: "why", title: "Why", value: (row) => row.why },
+      {
+        key: "which",
+        title: "Which",
+        value: (row) => row.resources.map((each) => each.resource.name).join(", "),
+        cell: (row) =>
+          make(
+            "details",
+            {},
+            make("summary", {}, "Show"),
+            make(
+              "ul",
+              { class: "links" },
+              row.resources.map((each) =>
+                make(
+                  "li",
+                  {},
+                  resource(each.resource, context),
+                  " ",
+                  state(each.state),
+                  each.note ? ` ${each.note}` : "",
+                ),
+              ),
+            ),
+            row.count > row.resources.length &&
+              make("p", { class: "quiet" }, `and ${row.count - row.resources.length} more`),
+          ),
+      },
+    ],
+    unplaced,
+    { context, label: "Not on the map", name: "unplaced", file: "unplaced" },
+  );
 }

@@ -8,7 +8,13 @@ import { interval } from "../time.js";
 export async function show(root, params, context) {
   const q = (params.get("q") || "").trim();
   if (!q) {
-    root.append(context.heading("Search"), empty("Nothing to search for.", "Press / and type or paste an id, a name, an address, a MAC, an ARN, or tag=value."));
+    root.append(
+      context.heading("Search"),
+      empty(
+        "Nothing to search for.",
+        "Press / and type or paste an id, a name, an address, a MAC, an ARN, or tag=value.",
+      ),
+    );
     return;
   }
   const filters = { account: params.get("account"), type: params.get("type"), as_of: context.asOf };
@@ -26,18 +32,36 @@ export async function show(root, params, context) {
   if (!found.items.length) return;
   if (!own.length) root.append(make("p", {}, "These networks hold it:"));
   const columns = resourceColumns(context);
-  columns.splice(2, 0,
+  columns.splice(
+    2,
+    0,
     { key: "by", title: "Found by", value: (row) => row.by },
     { key: "value", title: "Value", value: (row) => row.value },
     { key: "where", title: "Where", value: (row) => row.where.map(fieldWords).join(", ") },
-    { key: "has_since", title: "Has it since", value: (row) => row.since?.before, cell: (row) => boundsOf(row.since, interval), hidden: true });
-  root.append(table(columns, found.items, {
-    context, label: `What ${q.slice(0, 80)} finds`, file: "search",
-    count: found.more ? `over ${found.items.length.toLocaleString("en")} hits` : counted(found.items.length, "hit"),
-  }));
+    {
+      key: "has_since",
+      title: "Has it since",
+      value: (row) => row.since?.before,
+      cell: (row) => boundsOf(row.since, interval),
+      hidden: true,
+    },
+  );
+  root.append(
+    table(columns, found.items, {
+      context,
+      label: `What ${q.slice(0, 80)} finds`,
+      file: "search",
+      count: found.more ? `over ${found.items.length.toLocaleString("en")} hits` : counted(found.items.length, "hit"),
+    }),
+  );
 }
 
-export const fieldWords = (path) => String(path).split("/").filter((part) => part && part !== "*").slice(-2).join(" ");
+export const fieldWords = (path) =>
+  String(path)
+    .split("/")
+    .filter((part) => part && part !== "*")
+    .slice(-2)
+    .join(" ");
 
 /** "nowhere" with its proof, or in how many scopes it is not and why the others are not known. */
 export function proof(found, q, context) {
@@ -45,14 +69,38 @@ export function proof(found, q, context) {
   const complete = found.sources_complete;
   const all = complete + open.length;
   const what = q.length > 120 ? `${q.slice(0, 120)}…` : q;
-  if (!all) return empty(`Nothing has been polled${context.asOf ? " by then" : " yet"}, so nothing is known of ${what}.`, "flexlocal poll --account NAME");
+  if (!all)
+    return empty(
+      `Nothing has been polled${context.asOf ? " by then" : " yet"}, so nothing is known of ${what}.`,
+      "flexlocal poll --account NAME",
+    );
   if (!open.length) {
-    return make("div", { class: "proof", role: "status" }, make("strong", {}, "Nowhere. "), make("bdi", {}, what),
+    return make(
+      "div",
+      { class: "proof", role: "status" },
+      make("strong", {}, "Nowhere. "),
+      make("bdi", {}, what),
       ` is in none of ${counted(all, "scope")}: the last poll of each was complete.`,
       found.proof && make("span", { class: "quiet" }, ` (${found.proof})`),
-      make("p", { class: "quiet" }, "Ids, addresses, tags and names were searched. Other fields: flexlocal inventory search --by field"));
+      make(
+        "p",
+        { class: "quiet" },
+        "Ids, addresses, tags and names were searched. Other fields: flexlocal inventory search --by field",
+      ),
+    );
   }
-  return make("div", { class: "proof open", role: "status" }, make("strong", {}, `Not in ${complete} of ${all} scopes. `),
-    make("bdi", {}, what), " may be in what could not be read:",
-    make("ul", {}, open.map((each) => make("li", {}, `${each.account} ${each.family} ${each.scope || ""}: ${each.reason || "failed"}`))));
+  return make(
+    "div",
+    { class: "proof open", role: "status" },
+    make("strong", {}, `Not in ${complete} of ${all} scopes. `),
+    make("bdi", {}, what),
+    " may be in what could not be read:",
+    make(
+      "ul",
+      {},
+      open.map((each) =>
+        make("li", {}, `${each.account} ${each.family} ${each.scope || ""}: ${each.reason || "failed"}`),
+      ),
+    ),
+  );
 }
