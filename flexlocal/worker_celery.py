@@ -10,6 +10,7 @@ import contextlib
 import importlib.util
 import os
 import signal
+import ssl
 import sys
 import threading
 import time
@@ -65,6 +66,7 @@ def settings(url: str) -> dict[str, Any]:
     of_redis = url.startswith("redis")
     return {
         "broker_url": url,
+        "broker_use_ssl": _tls(url),
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
         "broker_transport_options": {"visibility_timeout": int(DEADLINE_S) + 120}
@@ -89,6 +91,17 @@ def settings(url: str) -> dict[str, Any]:
         "worker_hijack_root_logger": False,
         "worker_redirect_stdouts": False,
     }
+
+
+def _tls(url: str) -> Optional[dict[str, Any]]:
+    """Kombu by itself verifies no certificate of Redis, and no host name of RabbitMQ. The CAs are the host's, or those in
+    $SSL_CERT_FILE."""
+    parts = urllib.parse.urlsplit(url)
+    if parts.scheme == "amqps":
+        return {"cert_reqs": ssl.CERT_REQUIRED, "server_hostname": parts.hostname}
+    if parts.scheme == "rediss":
+        return {"ssl_cert_reqs": ssl.CERT_REQUIRED, "ssl_check_hostname": True}
+    return None
 
 
 def make_app(url: str, look: Callable[[], object], more: Optional[Mapping[str, Any]] = None) -> Any:
