@@ -520,11 +520,19 @@ def older(empty_database):
         patch.setattr(command, "upgrade", lambda config, _: upgrade(config, "0001"))
         patch.setattr(database, "REVISION", "0001")
         with Inventory(empty_database, create=True) as inventory:
+            _each(inventory, "ALTER TABLE run ADD COLUMN {} INTEGER")  # what today's polls store
             poll(inventory, 1, [server("i-1", "web", ip="10.0.0.1"), server("i-2")])
             poll(inventory, 2, [server("i-1", "db")])
             fail(inventory, 3)
             inventory.pin("then", at(1))
+            _each(inventory, "ALTER TABLE run DROP COLUMN {}")
     return database.name(url) if url.drivername == "sqlite" else empty_database
+
+
+def _each(inventory, statement):
+    with inventory._writing() as connection:
+        for column in ("calls", "retries"):
+            connection.exec_driver_sql(statement.format(column))
 
 
 def test_an_inventory_of_the_release_before_is_brought_up_to_date(older):
