@@ -1,6 +1,8 @@
 """What a reader finds by clicking, on the demo accounts: where something is, what stops with it, what changed, and which
 WAN link is missing."""
 
+import re
+
 import pytest
 
 from tests import demo
@@ -51,6 +53,14 @@ def test_several_hits_are_a_list(page, site):
     show(page, site.url("accounts"))
     search(page, "shop")
     page.wait_for_selector(".view-search tbody tr:nth-child(3)")
+
+
+def test_of_many_hits_the_first_come_at_once(page, site):
+    show(page, site.url("search", q="10.0.0.0/8"))
+    assert re.search(r"over \d{2,3} hits", main(page))
+    page.get_by_role("button", name="Up to 1,000").click()
+    page.get_by_text("223 hits", exact=True).wait_for()
+    assert page.get_by_role("button", name="Up to 1,000").count() == 0
 
 
 def test_nowhere_has_its_proof(page, site):

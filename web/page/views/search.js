@@ -5,6 +5,9 @@ import { resourceColumns } from "../resource_columns.js";
 import { counted, table } from "../table.js";
 import { interval } from "../time.js";
 
+const FIRST = 200; // hits: what is read at once
+const MOST = 1000;
+
 export async function show(root, params, context) {
   const q = (params.get("q") || "").trim();
   if (!q) {
@@ -18,7 +21,7 @@ export async function show(root, params, context) {
     return;
   }
   const filters = { account: params.get("account"), type: params.get("type"), as_of: context.asOf };
-  const found = await context.get("/search", { q, ...filters, limit: 1000 });
+  const found = await context.get("/search", { q, ...filters, limit: params.has("more") ? MOST : FIRST });
   if (found.exact && params.has("go")) {
     context.set({ go: null }, { render: false, push: false }); // "back" leads to the list
     const { account, type, id } = found.exact;
@@ -51,10 +54,18 @@ export async function show(root, params, context) {
       context,
       label: `What ${q.slice(0, 80)} finds`,
       file: "search",
+      also: found.more && !params.has("more") && moreHits(context),
       count: found.more ? `over ${found.items.length.toLocaleString("en")} hits` : counted(found.items.length, "hit"),
     }),
   );
 }
+
+const moreHits = (context) =>
+  make(
+    "button",
+    { type: "button", on: { click: () => context.set({ more: "1" }) } },
+    `Up to ${MOST.toLocaleString("en")}`,
+  );
 
 export const fieldWords = (path) =>
   String(path)
