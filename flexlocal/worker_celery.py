@@ -270,13 +270,20 @@ class Worker:
         threading.Thread(target=self._give_up, daemon=True).start()
 
     def _give_up(self) -> None:
-        """What has not ended then is killed with its process; its lease runs out."""
+        """What has not ended within the grace is killed with its process; its lease runs out.
+
+        Celery may wait for ever for a process of its pool that is no more: it gets some seconds, and if no poll ran,
+        the worker has ended well all the same.
+        """
         from celery.worker import state
 
-        time.sleep(self._grace_s)
-        state.should_terminate = 1
+        end = time.monotonic() + self._grace_s
+        while (busy := self._hearing.busy()) and time.monotonic() < end:
+            time.sleep(LOOK_S)
+        if busy:
+            state.should_terminate = 1
         time.sleep(END_S)
-        os._exit(1)  # it waits for a process of its pool that is no more
+        os._exit(int(busy))
 
     def _send(self) -> None:
         pause = LOOK_S

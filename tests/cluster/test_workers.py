@@ -48,6 +48,7 @@ def test_a_worker_that_is_killed_in_the_middle_of_a_poll(fleet, controllers):
         judge.wait_for(lambda: fleet.stored("shop-000"), "another one took over")
         took = time.monotonic() - begin
     assert took < TAKEOVER_S
+    fleet.wait_until_each_stored(1)  # also what else the killed one had claimed
     fleet.workers.remove(killed)
     fleet.stop()
     fleet.judged()
