@@ -51,7 +51,8 @@ def run(folder: Path, program: str, cases: str, more: list[str]) -> int:
         found = re.search(r"http://[^ ]*[0-9]", process.stdout.readline())
         assert found, "the server did not start"
         try:
-            arguments = [program, "run", f"{found[0]}{BASE}/openapi.json", "--max-examples", cases]
+            arguments = [str(Path(program).resolve()), "run", f"{found[0]}{BASE}/openapi.json"]
+            arguments += ["--max-examples", cases]
             arguments += ["--checks", ",".join(CHECKS), "--header", f"Authorization: Bearer {text}"]
             arguments += [
                 "--seed",
