@@ -134,6 +134,8 @@ class Site:
 @contextlib.contextmanager
 def site_of(file: Path, **settings: Any) -> Iterator[Site]:
     """The service and its page over an inventory; ``settings`` as ``web.service.Settings`` has them."""
+    if reason := why_not():
+        pytest.skip(reason)
     from inventory import Inventory
     from web.app import create
     from web.service import Settings

@@ -85,6 +85,7 @@ def test_each_command_is_understood(where):
 
 
 def test_workers_stop_in_time_and_listen_where_they_are_asked():
+    pytest.importorskip("prometheus_client", reason="prometheus-client needs Python 3.10")
     assert len(WORKERS) == 4
     for arguments in WORKERS:
         params = parsed(arguments)
@@ -217,6 +218,7 @@ def test_systemd_understands_the_unit(tmp_path):
 @pytest.fixture(scope="module")
 def metrics():
     """Every metric that there is, with its labels."""
+    pytest.importorskip("prometheus_client", reason="prometheus-client needs Python 3.10")
     from prometheus_client.parser import text_string_to_metric_families
 
     plan, ages = [due("a", late_s=90.0)], [Ages("aws", "servers", 2, 1, 1, at(0), at(0))]

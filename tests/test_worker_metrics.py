@@ -263,6 +263,7 @@ def test_what_processes_of_a_pool_do_is_counted_in_the_one_that_serves():
     ],
 )  # fmt: skip
 def test_addresses(text, expected):
+    pytest.importorskip("prometheus_client", reason="prometheus-client needs Python 3.10")
     if expected is None:
         with pytest.raises(BadUsage, match=r"should be HOST:PORT, such as 127\.0\.0\.1:9464"):
             worker_http.address(text)
